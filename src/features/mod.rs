@@ -1,0 +1,10 @@
+//! What the product does, a folder for each part of it.
+
+pub mod account;
+pub mod alerts;
+pub mod audit_log;
+pub mod health;
+pub mod intake;
+pub mod packs;
+pub mod reviews;
+pub mod screening;

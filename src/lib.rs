@@ -1,0 +1,6 @@
+//! Signalbox: the control room of a regulated financial platform.
+
+pub mod app;
+pub mod cli;
+pub mod features;
+pub mod foundation;
