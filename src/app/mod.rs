@@ -1,1 +1,10 @@
-//!
+//! Wires the floors together: the route table, the order of middleware, what follows from what.
+
+mod health_routes;
+mod reactions;
+mod routes;
+mod server;
+
+pub use reactions::reactions;
+pub use routes::routes;
+pub use server::{Running, serve, serve_metrics};

@@ -1,1 +1,138 @@
+//! Audited writes: the one way to change state.
 //!
+//! Invariants:
+//! - a business change and its event commit together or not at all; a transaction that records
+//!   nothing is rolled back;
+//! - an event's bytes are fixed when it is written and hold no personal data: personal details
+//!   stand beside it, encrypted under their subject's key, and the event keeps a salted
+//!   commitment to them;
+//! - no lock is taken on the way in: the sealer, another process, gives the order;
+//! - writes without an event are the closed list [`Unaudited`].
+
+mod actor;
+mod event;
+pub mod jcs;
+mod job;
+mod tx;
+
+pub use actor::{Actor, ActorKind};
+pub use event::{Event, Log, Outcome, Subject};
+pub use job::NewJob;
+pub use tx::Tx;
+
+use super::crypto::Keyring;
+use super::db::{Conn, Db, Error, PoolKind};
+use super::kernel::Clock;
+
+/// What follows from an event: the jobs to enqueue in the same transaction.
+pub type Reactions = fn(&Event) -> Vec<NewJob>;
+
+/// High-volume writes that are no decisions of anyone and have no event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unaudited {
+    /// Measurements and their roll-ups.
+    Sample,
+    /// When a session was last used.
+    SessionTouch,
+    /// A job's claim, lease, progress and retry.
+    JobHeartbeat,
+    /// Failed tries, counted before the secret is checked.
+    Throttle,
+    /// The moment a lamp's condition became true; what it leads to is an event.
+    RuleState,
+    /// A form put aside until its author has signed in again.
+    ParkedForm,
+    /// Encrypted chunks of a file whose registration is the event.
+    FileChunk,
+    /// Removal of rows whose time is over, by a schedule that is itself recorded.
+    Expiry,
+}
+
+#[derive(Clone)]
+pub struct Audit {
+    db: Db,
+    clock: Clock,
+    keyring: Keyring,
+    reactions: Reactions,
+}
+
+impl Audit {
+    #[must_use]
+    pub fn new(db: Db, clock: Clock, keyring: Keyring, reactions: Reactions) -> Self {
+        Self {
+            db,
+            clock,
+            keyring,
+            reactions,
+        }
+    }
+
+    /// Runs `work` in a writing transaction that must record at least one event.
+    pub fn write<T, E: From<Error>>(
+        &self,
+        actor: &Actor,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.write_on(PoolKind::Web, actor, work)
+    }
+
+    /// [`Audit::write`] on another pool.
+    pub fn write_on<T, E: From<Error>>(
+        &self,
+        pool: PoolKind,
+        actor: &Actor,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.db.write_on(pool, |conn| {
+            let mut tx = Tx::new(conn, actor, self);
+            let outcome = work(&mut tx)?;
+            tx.finish()?;
+            Ok(outcome)
+        })
+    }
+
+    /// Reads records whose reading is itself an event: the event commits with the read, or the
+    /// caller gets nothing.
+    pub fn read<T, E: From<Error>>(
+        &self,
+        actor: &Actor,
+        purpose: &str,
+        event: Event,
+        work: impl FnOnce(&mut Conn) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.write(actor, |tx| {
+            tx.record(event.detail("purpose", purpose))?;
+            work(tx)
+        })
+    }
+
+    /// Writes without an event, for the closed list of reasons.
+    pub fn write_unaudited<T, E: From<Error>>(
+        &self,
+        reason: Unaudited,
+        work: impl FnOnce(&mut Conn) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let pool = match reason {
+            Unaudited::SessionTouch | Unaudited::ParkedForm => PoolKind::Web,
+            Unaudited::Throttle => PoolKind::SignIn,
+            Unaudited::Sample
+            | Unaudited::JobHeartbeat
+            | Unaudited::RuleState
+            | Unaudited::FileChunk
+            | Unaudited::Expiry => PoolKind::Jobs,
+        };
+        self.db.write_on(pool, work)
+    }
+}
+
+impl std::fmt::Debug for Audit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Audit").finish_non_exhaustive()
+    }
+}
+
+/// No event leads anywhere: for command lines and tests that want the write alone.
+#[must_use]
+pub fn no_reactions(_: &Event) -> Vec<NewJob> {
+    Vec::new()
+}

@@ -1,1 +1,8 @@
-//!
+//! Who somebody is and what they may do.
+
+pub mod guard;
+mod permissions;
+mod signed;
+
+pub use permissions::{Permission, Role};
+pub use signed::Signed;

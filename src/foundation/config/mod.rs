@@ -1,1 +1,279 @@
+//! Configuration: a struct per concern, read from the environment once at start-up.
 //!
+//! Every secret `NAME` may come from a file named by `NAME_FILE`. Problems are collected and told
+//! together, because a person who mends one at a time is a person who restarts ten times.
+
+mod read;
+mod secrets;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use url::Url;
+
+use self::read::Reader;
+use super::kernel::Secret;
+
+/// Whether this is the real thing. It decides what may be missing, not how the product behaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Loopback only, demo people and demo data, secrets made on the spot.
+    Demo,
+    /// Production.
+    Serve,
+}
+
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub mode: Mode,
+    pub data_dir: PathBuf,
+    pub web: WebConfig,
+    pub database: DatabaseConfig,
+    pub keys: KeysConfig,
+    pub password: PasswordConfig,
+    pub log_level: String,
+}
+
+#[derive(Clone, Debug)]
+pub struct WebConfig {
+    pub bind: SocketAddr,
+    /// Where people reach us: links, origins and cookie flags follow from it.
+    pub base_url: Url,
+    pub metrics_bind: Option<SocketAddr>,
+    pub workers: usize,
+}
+
+impl WebConfig {
+    /// Whether cookies can be `Secure` and carry the `__Host-` prefix.
+    #[must_use]
+    pub fn is_https(&self) -> bool {
+        self.base_url.scheme() == "https"
+    }
+
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        match self.base_url.host() {
+            Some(url::Host::Domain(name)) => name == "localhost",
+            Some(url::Host::Ipv4(address)) => address.is_loopback(),
+            Some(url::Host::Ipv6(address)) => address.is_loopback(),
+            None => false,
+        }
+    }
+}
+
+/// Database addresses. Where `app_url` is missing, the private cluster is started.
+#[derive(Clone, Debug)]
+pub struct DatabaseConfig {
+    pub app_url: Option<Secret<String>>,
+    pub migrate_url: Option<Secret<String>>,
+    pub sealer_url: Option<Secret<String>>,
+    pub pools: PoolSizes,
+}
+
+/// Connections kept for each kind of work, so that one kind cannot starve another. Their sum, the
+/// sealer's two and the probes' own must stay under the server's `max_connections`.
+#[derive(Clone, Copy, Debug)]
+pub struct PoolSizes {
+    pub web: u32,
+    pub sign_in: u32,
+    pub jobs: u32,
+    pub exports: u32,
+}
+
+#[derive(Clone, Debug)]
+pub struct KeysConfig {
+    /// The key that encrypts personal data; `None` where the private cluster keeps its own file.
+    pub encryption: Option<Secret<String>>,
+    /// Where the sealer's signing key lies; only the sealer reads it.
+    pub sealer_file: PathBuf,
+}
+
+/// Cost of a password hash (argon2id).
+#[derive(Clone, Copy, Debug)]
+pub struct PasswordConfig {
+    pub memory_kib: u32,
+    pub passes: u32,
+}
+
+/// Everything that is wrong with the environment, in one message.
+#[derive(Debug, thiserror::Error)]
+#[error("the configuration cannot be used:\n{}", .0.iter().map(|p| format!("  - {p}")).collect::<Vec<_>>().join("\n"))]
+pub struct ConfigError(pub Vec<String>);
+
+impl Config {
+    /// Reads the process's environment.
+    pub fn from_env(mode: Mode) -> Result<Self, ConfigError> {
+        Self::read(mode, &|name| std::env::var(name).ok())
+    }
+
+    /// Reads variables through `lookup`, so that a test needs no environment of its own.
+    pub fn read(mode: Mode, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let mut reader = Reader::new(lookup);
+        let data_dir = PathBuf::from(reader.text("SIGNALBOX_DATA_DIR", "var"));
+        let web = read_web(&mut reader);
+        let database = read_database(&mut reader);
+        let config = Self {
+            mode,
+            keys: KeysConfig {
+                encryption: reader.secret("SIGNALBOX_ENCRYPTION_KEY"),
+                sealer_file: reader
+                    .optional("SIGNALBOX_SEALER_KEY_FILE")
+                    .map_or_else(|| data_dir.join("sealer.key"), PathBuf::from),
+            },
+            data_dir,
+            web,
+            database,
+            password: PasswordConfig {
+                memory_kib: 19_456,
+                passes: 2,
+            },
+            log_level: reader.text("LOG_LEVEL", "info"),
+        };
+        let mut problems = reader.problems();
+        problems.extend(config.refusals());
+        if problems.is_empty() {
+            Ok(config)
+        } else {
+            Err(ConfigError(problems))
+        }
+    }
+
+    #[must_use]
+    pub fn is_demo(&self) -> bool {
+        self.mode == Mode::Demo
+    }
+
+    fn refusals(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        match self.mode {
+            Mode::Demo => {
+                if !self.web.bind.ip().is_loopback() || !self.web.is_loopback() {
+                    problems.push(
+                        "the demo shows its passwords, so it runs on loopback only: leave \
+                         SIGNALBOX_BIND and SIGNALBOX_BASE_URL at their defaults, or use `serve`"
+                            .to_owned(),
+                    );
+                }
+                if self.database.app_url.is_some() {
+                    problems.push(
+                        "the demo makes its own database: unset DATABASE_URL, or use `serve`"
+                            .to_owned(),
+                    );
+                }
+            }
+            Mode::Serve => {
+                if !self.web.is_https() && !self.web.is_loopback() {
+                    problems.push(
+                        "SIGNALBOX_BASE_URL must be https: session cookies would travel in the \
+                         open (http is accepted on localhost only)"
+                            .to_owned(),
+                    );
+                }
+                if self.database.app_url.is_some() {
+                    problems.extend(secrets::production_problems(self));
+                }
+            }
+        }
+        problems
+    }
+}
+
+fn read_web(reader: &mut Reader<'_>) -> WebConfig {
+    WebConfig {
+        bind: reader.parsed("SIGNALBOX_BIND", "127.0.0.1:8080", "an address and port"),
+        base_url: reader.parsed("SIGNALBOX_BASE_URL", "http://localhost:8080", "a URL"),
+        metrics_bind: reader.parsed_optional("SIGNALBOX_METRICS_BIND", "an address and port"),
+        workers: reader.parsed("SIGNALBOX_WORKERS", "4", "a number of threads"),
+    }
+}
+
+fn read_database(reader: &mut Reader<'_>) -> DatabaseConfig {
+    DatabaseConfig {
+        app_url: reader.secret("DATABASE_URL"),
+        migrate_url: reader.secret("SIGNALBOX_MIGRATE_DATABASE_URL"),
+        sealer_url: reader.secret("SIGNALBOX_SEALER_DATABASE_URL"),
+        pools: PoolSizes {
+            web: reader.parsed("SIGNALBOX_POOL_WEB", "12", "a number of connections"),
+            sign_in: reader.parsed("SIGNALBOX_POOL_SIGN_IN", "3", "a number of connections"),
+            jobs: reader.parsed("SIGNALBOX_POOL_JOBS", "6", "a number of connections"),
+            exports: reader.parsed("SIGNALBOX_POOL_EXPORTS", "2", "a number of connections"),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(mode: Mode, vars: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        let vars: Vec<(String, String)> = vars
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        Config::read(mode, &|name| {
+            vars.iter()
+                .find(|(given, _)| given == name)
+                .map(|(_, value)| value.clone())
+        })
+    }
+
+    #[test]
+    fn an_empty_environment_is_a_demo() {
+        let config = read(Mode::Demo, &[]).unwrap();
+        assert_eq!(config.web.bind.to_string(), "127.0.0.1:8080");
+        assert_eq!(config.web.base_url.as_str(), "http://localhost:8080/");
+        assert_eq!(config.keys.sealer_file, PathBuf::from("var/sealer.key"));
+    }
+
+    #[test]
+    fn the_demo_is_loopback_only() {
+        assert!(read(Mode::Demo, &[("SIGNALBOX_BIND", "0.0.0.0:8080")]).is_err());
+    }
+
+    #[test]
+    fn production_names_every_problem_at_once() {
+        let error = read(
+            Mode::Serve,
+            &[
+                ("SIGNALBOX_BIND", "nonsense"),
+                ("SIGNALBOX_BASE_URL", "http://signalbox.example"),
+                (
+                    "DATABASE_URL",
+                    "postgres://signalbox_app:changeme@db/signalbox",
+                ),
+            ],
+        )
+        .unwrap_err()
+        .to_string();
+        for name in [
+            "SIGNALBOX_BIND",
+            "SIGNALBOX_BASE_URL",
+            "DATABASE_URL",
+            "SIGNALBOX_ENCRYPTION_KEY",
+        ] {
+            assert!(error.contains(name), "{name} missing from:\n{error}");
+        }
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let config = read(
+            Mode::Serve,
+            &[
+                ("SIGNALBOX_BASE_URL", "https://signalbox.example"),
+                (
+                    "DATABASE_URL",
+                    "postgres://signalbox_app:vQ8-long-enough-to-pass-xT2@db/signalbox?sslmode=verify-full",
+                ),
+                (
+                    "SIGNALBOX_ENCRYPTION_KEY",
+                    "q83vASNFZ4mrze8BI0VniavN7wEjRWeJq83vASNFZ4k=",
+                ),
+            ],
+        )
+        .unwrap();
+        let shown = format!("{config:?}");
+        assert!(!shown.contains("vQ8-long"), "{shown}");
+        assert!(!shown.contains("q83vASN"), "{shown}");
+    }
+}

@@ -1,1 +1,17 @@
+//! The database: pools, read-only transactions, the generated schema.
 //!
+//! Invariants:
+//! - [`Db::read`] opens a READ ONLY transaction, so PostgreSQL itself refuses a stray write;
+//! - writing goes through [`crate::foundation::audit`], the only module that asks a pool for a
+//!   writing transaction;
+//! - each kind of work has its own pool, and sign-in keeps a reserve;
+//! - a connection is taken for a transaction and given back: none is held while hashing, calling
+//!   out or streaming to a browser.
+
+mod error;
+mod pool;
+pub mod schema;
+
+pub use diesel::PgConnection as Conn;
+pub use error::{Error, Result};
+pub use pool::{Db, PoolKind, PoolState};

@@ -1,1 +1,1 @@
-//!
+//! The job queue.

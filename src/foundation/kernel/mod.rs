@@ -1,1 +1,16 @@
+//! Values that every floor may know: time, ids, money, levels, secrets.
 //!
+//! Deliberately absent: input and output. Nothing here reads a file, a socket or the environment;
+//! only [`Clock`] reads anything at all, and a test replaces it.
+
+mod clock;
+mod ids;
+mod level;
+mod money;
+mod secret;
+
+pub use clock::Clock;
+pub use ids::{PersonId, PlatformId, SubjectId};
+pub use level::Level;
+pub use money::{Currency, Money, MoneyError};
+pub use secret::Secret;

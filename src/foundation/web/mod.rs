@@ -1,1 +1,27 @@
+//! The web's mechanisms: the route table, errors, forms, paging, headers, live updates.
 //!
+//! Invariants:
+//! - a route cannot be registered without saying who may use it ([`Access`]; public is a word);
+//! - GET changes nothing; every form carries the session's token and an idempotency key;
+//! - a handler does one thing in one [`block`]: nothing blocks the event loop;
+//! - an internal cause is logged under the request's id and never shown.
+
+mod block;
+mod error;
+mod error_page;
+mod form;
+pub mod headers;
+mod page;
+pub mod paging;
+mod request_log;
+mod routes;
+
+pub use block::block;
+pub use error::{Error, Refusal};
+pub use form::Form;
+pub use page::{page, page_with, see_other};
+pub use request_log::{RequestId, log_requests};
+pub use routes::{Access, Route, Routes};
+
+/// What a handler gives back.
+pub type Result = std::result::Result<actix_web::HttpResponse, Error>;

@@ -1,0 +1,143 @@
+use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
+
+use actix_web::dev::{ServerHandle, ServiceRequest, ServiceResponse};
+use actix_web::http::StatusCode;
+use actix_web::middleware::{Next, from_fn};
+use actix_web::web::{self, Data};
+use actix_web::{App, HttpResponse, HttpServer, body::MessageBody};
+
+use super::{health_routes, routes};
+use crate::foundation::Services;
+use crate::foundation::web::{Error, headers, log_requests};
+
+/// How long requests in flight may take to finish after we were asked to stop.
+const GRACE_SECS: u64 = 10;
+
+/// A server that runs; it stops when told to.
+pub struct Running {
+    pub address: SocketAddr,
+    handle: ServerHandle,
+    task: tokio::task::JoinHandle<std::io::Result<()>>,
+}
+
+impl Running {
+    /// Finishes the requests in flight and closes the listener.
+    pub async fn stop(self) {
+        self.handle.stop(true).await;
+        let _ = self.task.await;
+    }
+}
+
+/// Serves the route table on `listener`.
+pub fn serve(services: Services, listener: TcpListener) -> std::io::Result<Running> {
+    let address = listener.local_addr()?;
+    let workers = services.config.web.workers.max(1);
+    let threads = threads_per_worker(&services, workers);
+    let table = routes();
+    let services = Data::new(services);
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(services.clone())
+            .wrap(from_fn(refuse_foreign_hosts))
+            .wrap(from_fn(log_requests))
+            .wrap(from_fn(headers::secure))
+            .configure(|config| table.configure(config))
+            .default_service(web::to(not_found))
+    })
+    .workers(workers)
+    .worker_max_blocking_threads(threads)
+    .client_request_timeout(Duration::from_secs(10))
+    .keep_alive(Duration::from_secs(75))
+    .max_connections(10_000)
+    .shutdown_timeout(GRACE_SECS)
+    .disable_signals()
+    .listen(listener)?
+    .run();
+    let handle = server.handle();
+    Ok(Running {
+        address,
+        handle,
+        task: tokio::spawn(server),
+    })
+}
+
+/// Serves `/metrics` alone, on an address of its own.
+pub fn serve_metrics(services: Services, listener: TcpListener) -> std::io::Result<Running> {
+    let address = listener.local_addr()?;
+    let services = Data::new(services);
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(services.clone())
+            .route("/metrics", web::get().to(health_routes::scrape))
+    })
+    .workers(1)
+    .disable_signals()
+    .listen(listener)?
+    .run();
+    let handle = server.handle();
+    Ok(Running {
+        address,
+        handle,
+        task: tokio::spawn(server),
+    })
+}
+
+/// More threads than connections would only wait for one, each with its stack.
+fn threads_per_worker(services: &Services, workers: usize) -> usize {
+    let pools = services.config.database.pools;
+    let connections = (pools.web + pools.sign_in) as usize;
+    (connections / workers + 2).max(4)
+}
+
+async fn not_found() -> Result<HttpResponse, Error> {
+    Err(Error::NotFound)
+}
+
+/// A request for another host than ours gets 421: links and cookies made for it would be wrong.
+/// Probes may leave the header out, or use an address.
+async fn refuse_foreign_hosts<B: MessageBody>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<B>, actix_web::Error> {
+    let ours = request
+        .app_data::<Data<Services>>()
+        .is_none_or(|services| is_our_host(&request, services));
+    if ours {
+        next.call(request).await
+    } else {
+        Err(actix_web::error::InternalError::new(
+            "this host is not served here",
+            StatusCode::MISDIRECTED_REQUEST,
+        )
+        .into())
+    }
+}
+
+fn is_our_host(request: &ServiceRequest, services: &Services) -> bool {
+    let path = request.path();
+    if path == "/health"
+        || path == "/metrics"
+        || path.starts_with("/api/health")
+        || path == "/api/readiness"
+    {
+        return true;
+    }
+    let Some(host) = request
+        .headers()
+        .get("host")
+        .and_then(|value| value.to_str().ok())
+    else {
+        return false;
+    };
+    let base = &services.config.web.base_url;
+    let expected = base.host_str().unwrap_or_default();
+    let port = base.port_or_known_default();
+    let (name, given_port) = match host.rsplit_once(':') {
+        Some((name, digits)) if digits.bytes().all(|b| b.is_ascii_digit()) => {
+            (name, digits.parse().ok())
+        }
+        _ => (host, Some(if base.scheme() == "https" { 443 } else { 80 })),
+    };
+    name.eq_ignore_ascii_case(expected) && given_port == port
+}

@@ -1,0 +1,187 @@
+use std::ops::{Deref, DerefMut};
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::{Actor, Audit, Event, Log, NewJob, jcs};
+use crate::foundation::crypto::{Keyring, random, subject_keys};
+use crate::foundation::db::schema::{audit_detail, audit_inbox, idempotency, sar_audit_inbox};
+use crate::foundation::db::{self, Conn, Error};
+use crate::foundation::kernel::SubjectId;
+
+/// A writing transaction. It derefs to the connection, so that whatever reads can be given it.
+pub struct Tx<'a> {
+    conn: &'a mut Conn,
+    actor: &'a Actor,
+    audit: &'a Audit,
+    now: DateTime<Utc>,
+    recorded: usize,
+}
+
+impl<'a> Tx<'a> {
+    pub(super) fn new(conn: &'a mut Conn, actor: &'a Actor, audit: &'a Audit) -> Self {
+        Self {
+            conn,
+            actor,
+            now: audit.clock.now(),
+            audit,
+            recorded: 0,
+        }
+    }
+
+    /// One time for everything in the transaction.
+    #[must_use]
+    pub fn now(&self) -> DateTime<Utc> {
+        self.now
+    }
+
+    #[must_use]
+    pub fn actor(&self) -> &Actor {
+        self.actor
+    }
+
+    #[must_use]
+    pub fn keyring(&self) -> &'a Keyring {
+        &self.audit.keyring
+    }
+
+    /// Writes the event, and enqueues what follows from it. Returns the event's id.
+    pub fn record(&mut self, event: Event) -> db::Result<Uuid> {
+        let id = Uuid::from_bytes(random());
+        let commitments = self.seal_personal(id, &event)?;
+        let value = event.to_json(id, self.now, self.actor, &commitments);
+        let body = jcs::to_vec(&value).map_err(|error| Error::Event(error.to_string()))?;
+        self.insert(id, event.log, &body)?;
+        self.recorded += 1;
+        for job in (self.audit.reactions)(&event) {
+            self.enqueue(&job)?;
+        }
+        Ok(id)
+    }
+
+    /// Puts a job into the queue; it becomes visible when this transaction commits.
+    pub fn enqueue(&mut self, job: &NewJob) -> db::Result<Uuid> {
+        job.insert(self.conn, self.now)?;
+        Ok(job.id())
+    }
+
+    /// Claims a form's idempotency key. A second post of the same form fails with
+    /// [`Error::Replayed`], which becomes a redirect to where the first one led.
+    pub fn once(&mut self, key: Uuid, location: &str) -> db::Result<()> {
+        let claimed = diesel::insert_into(idempotency::table)
+            .values((
+                idempotency::key.eq(key),
+                idempotency::actor.eq(self.actor.to_string()),
+                idempotency::location.eq(location),
+                idempotency::made_at.eq(self.now),
+            ))
+            .on_conflict_do_nothing()
+            .execute(self.conn)?;
+        if claimed == 1 {
+            return Ok(());
+        }
+        let first: Option<String> = idempotency::table
+            .find(key)
+            .filter(idempotency::actor.eq(self.actor.to_string()))
+            .select(idempotency::location)
+            .first(self.conn)
+            .optional()?;
+        Err(Error::Replayed {
+            location: first.unwrap_or_else(|| location.to_owned()),
+        })
+    }
+
+    pub(super) fn finish(self) -> db::Result<()> {
+        if self.recorded == 0 {
+            return Err(Error::NoEvent);
+        }
+        Ok(())
+    }
+
+    fn insert(&mut self, id: Uuid, log: Log, body: &[u8]) -> db::Result<()> {
+        match log {
+            Log::Main => diesel::insert_into(audit_inbox::table)
+                .values((
+                    audit_inbox::id.eq(id),
+                    audit_inbox::recorded_at.eq(self.now),
+                    audit_inbox::body.eq(body),
+                ))
+                .execute(self.conn)?,
+            Log::Sar => diesel::insert_into(sar_audit_inbox::table)
+                .values((
+                    sar_audit_inbox::id.eq(id),
+                    sar_audit_inbox::recorded_at.eq(self.now),
+                    sar_audit_inbox::body.eq(body),
+                ))
+                .execute(self.conn)?,
+        };
+        Ok(())
+    }
+
+    fn seal_personal(&mut self, id: Uuid, event: &Event) -> db::Result<Vec<(SubjectId, [u8; 32])>> {
+        let mut commitments = Vec::with_capacity(event.personal.len());
+        for (position, (subject, value)) in event.personal.iter().enumerate() {
+            let hash = self.seal_detail(id, position, *subject, value)?;
+            commitments.push((*subject, hash));
+        }
+        Ok(commitments)
+    }
+
+    fn seal_detail(
+        &mut self,
+        id: Uuid,
+        position: usize,
+        subject: SubjectId,
+        value: &Value,
+    ) -> db::Result<[u8; 32]> {
+        let position = i16::try_from(position)
+            .map_err(|_| Error::Event("too many personal details".to_owned()))?;
+        let plaintext = jcs::to_vec(value).map_err(|error| Error::Event(error.to_string()))?;
+        let key = subject_keys::load_one(self.conn, &self.audit.keyring, subject)?
+            .ok_or_else(|| Error::Event(format!("subject {subject} has been erased")))?;
+        let salt: [u8; 32] = random();
+        diesel::insert_into(audit_detail::table)
+            .values((
+                audit_detail::event_id.eq(id),
+                audit_detail::position.eq(position),
+                audit_detail::subject_id.eq(subject.uuid()),
+                audit_detail::salt.eq(salt.as_slice()),
+                audit_detail::ciphertext.eq(key.seal(&detail_place(id, position), &plaintext)),
+            ))
+            .execute(self.conn)?;
+        Ok(commitment(&salt, &plaintext))
+    }
+}
+
+/// Where a detail's ciphertext belongs, for whoever opens it.
+#[must_use]
+pub fn detail_place(event: Uuid, position: i16) -> String {
+    format!("audit_detail:ciphertext:{event}:{position}")
+}
+
+/// What an event keeps of a personal detail.
+#[must_use]
+pub fn commitment(salt: &[u8; 32], canonical: &[u8]) -> [u8; 32] {
+    Sha256::new()
+        .chain_update(salt)
+        .chain_update(canonical)
+        .finalize()
+        .into()
+}
+
+impl Deref for Tx<'_> {
+    type Target = Conn;
+
+    fn deref(&self) -> &Conn {
+        self.conn
+    }
+}
+
+impl DerefMut for Tx<'_> {
+    fn deref_mut(&mut self) -> &mut Conn {
+        self.conn
+    }
+}

@@ -1,0 +1,155 @@
+//! Roles are sets of permissions. A route names a permission, never a role.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
+
+/// One thing that somebody may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Permission {
+    /// Overview, services, probes.
+    HealthRead,
+    AlertsRead,
+    /// Acknowledge.
+    AlertsAct,
+    PacksRead,
+    PacksApply,
+    JobsRead,
+    /// Personal data of customers.
+    SubjectsRead,
+    IntakeWrite,
+    ReviewsRead,
+    /// Claim and decide.
+    ReviewsAct,
+    /// Approve what somebody else proposed.
+    ReviewsApprove,
+    ScreeningRead,
+    AuditRead,
+    AuditExport,
+    AuditVerify,
+    PeopleManage,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    Operator,
+    Reviewer,
+    Compliance,
+    Auditor,
+    Administrator,
+}
+
+impl Role {
+    pub const ALL: [Self; 5] = [
+        Self::Operator,
+        Self::Reviewer,
+        Self::Compliance,
+        Self::Auditor,
+        Self::Administrator,
+    ];
+
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Operator => "operator",
+            Self::Reviewer => "reviewer",
+            Self::Compliance => "compliance",
+            Self::Auditor => "auditor",
+            Self::Administrator => "administrator",
+        }
+    }
+
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Operator => "Operator",
+            Self::Reviewer => "Reviewing admin",
+            Self::Compliance => "Compliance officer",
+            Self::Auditor => "Auditor",
+            Self::Administrator => "Administrator",
+        }
+    }
+
+    #[must_use]
+    pub const fn permissions(self) -> &'static [Permission] {
+        use Permission::{
+            AlertsAct, AlertsRead, AuditExport, AuditRead, AuditVerify, HealthRead, IntakeWrite,
+            JobsRead, PacksApply, PacksRead, PeopleManage, ReviewsAct, ReviewsApprove, ReviewsRead,
+            ScreeningRead, SubjectsRead,
+        };
+        match self {
+            Self::Operator => &[HealthRead, AlertsRead, AlertsAct, PacksRead, JobsRead],
+            Self::Reviewer => &[
+                HealthRead,
+                AlertsRead,
+                SubjectsRead,
+                ReviewsRead,
+                ReviewsAct,
+                ReviewsApprove,
+                ScreeningRead,
+            ],
+            Self::Compliance => &[
+                HealthRead,
+                AlertsRead,
+                JobsRead,
+                SubjectsRead,
+                IntakeWrite,
+                ReviewsRead,
+                ReviewsAct,
+                ReviewsApprove,
+                ScreeningRead,
+                AuditRead,
+            ],
+            Self::Auditor => &[
+                HealthRead,
+                AlertsRead,
+                PacksRead,
+                JobsRead,
+                SubjectsRead,
+                ReviewsRead,
+                ScreeningRead,
+                AuditRead,
+                AuditExport,
+                AuditVerify,
+            ],
+            Self::Administrator => &[
+                HealthRead,
+                AlertsRead,
+                PacksRead,
+                PacksApply,
+                JobsRead,
+                AuditRead,
+                PeopleManage,
+            ],
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Role {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|role| role.as_str() == text)
+            .ok_or_else(|| {
+                let names = Self::ALL.map(Self::as_str).join(", ");
+                format!("\"{text}\" is not a role; there are {names}")
+            })
+    }
+}
+
+/// What the holder of these roles may do.
+#[must_use]
+pub fn permissions_of(roles: &[Role]) -> BTreeSet<Permission> {
+    roles
+        .iter()
+        .flat_map(|role| role.permissions().iter().copied())
+        .collect()
+}

@@ -1,0 +1,69 @@
+//! Reads variables and remembers what was wrong with them.
+
+use std::str::FromStr;
+
+use crate::foundation::kernel::Secret;
+
+pub(super) struct Reader<'a> {
+    lookup: &'a dyn Fn(&str) -> Option<String>,
+    problems: Vec<String>,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(lookup: &'a dyn Fn(&str) -> Option<String>) -> Self {
+        Self {
+            lookup,
+            problems: Vec::new(),
+        }
+    }
+
+    /// An empty variable counts as an unset one: compose files pass both.
+    pub(super) fn optional(&self, name: &str) -> Option<String> {
+        (self.lookup)(name).filter(|value| !value.is_empty())
+    }
+
+    pub(super) fn text(&self, name: &str, default: &str) -> String {
+        self.optional(name).unwrap_or_else(|| default.to_owned())
+    }
+
+    /// The value of a variable, or of `default`, as a `T`. The default stands in for a value that
+    /// cannot be read, so that reading goes on and finds the next problem.
+    pub(super) fn parsed<T: FromStr>(&mut self, name: &str, default: &str, shape: &str) -> T
+    where
+        T::Err: std::fmt::Debug,
+    {
+        self.parsed_optional(name, shape)
+            .unwrap_or_else(|| default.parse().expect("a default in the code reads")) // start-up
+    }
+
+    pub(super) fn parsed_optional<T: FromStr>(&mut self, name: &str, shape: &str) -> Option<T> {
+        let text = self.optional(name)?;
+        let value = text.parse().ok();
+        if value.is_none() {
+            self.problems
+                .push(format!("{name} must be {shape}, not \"{text}\""));
+        }
+        value
+    }
+
+    /// `NAME`, or the content of the file that `NAME_FILE` names, without its line end.
+    pub(super) fn secret(&mut self, name: &str) -> Option<Secret<String>> {
+        let file_name = format!("{name}_FILE");
+        let Some(path) = self.optional(&file_name) else {
+            return self.optional(name).map(Secret::new);
+        };
+        match std::fs::read_to_string(&path) {
+            Ok(content) => Some(Secret::new(content.trim_end().to_owned())),
+            Err(error) => {
+                self.problems.push(format!(
+                    "{file_name} names {path}, which cannot be read: {error}"
+                ));
+                None
+            }
+        }
+    }
+
+    pub(super) fn problems(self) -> Vec<String> {
+        self.problems
+    }
+}

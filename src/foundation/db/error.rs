@@ -1,0 +1,73 @@
+use diesel::result::{DatabaseErrorKind, Error as Diesel};
+
+use crate::foundation::crypto::CryptoError;
+
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What can go wrong between us and the database, sorted by what the caller can do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No connection in time, or it broke: try again later.
+    #[error("the database cannot be reached: {0}")]
+    Unavailable(String),
+    #[error("no such row")]
+    NotFound,
+    /// A unique constraint held; often the other one of two at once.
+    #[error("{constraint} allows one only")]
+    Unique { constraint: String },
+    /// A rule of the database held.
+    #[error("{constraint} refuses this")]
+    Check { constraint: String },
+    /// The same form was posted before; its answer is at `location`.
+    #[error("already done, see {location}")]
+    Replayed { location: String },
+    /// A writing transaction that records nothing would be a second path around the log.
+    #[error("a state change without an audit event")]
+    NoEvent,
+    /// An event that breaks the rules of the log: too long, a float, a number too large.
+    #[error("the audit event cannot be written: {0}")]
+    Event(String),
+    #[error(transparent)]
+    Crypto(#[from] CryptoError),
+    #[error(transparent)]
+    Query(Diesel),
+}
+
+impl From<Diesel> for Error {
+    fn from(error: Diesel) -> Self {
+        use DatabaseErrorKind as Kind;
+        match error {
+            Diesel::NotFound => Self::NotFound,
+            Diesel::DatabaseError(Kind::UniqueViolation, info) => Self::Unique {
+                constraint: info.constraint_name().unwrap_or("a constraint").to_owned(),
+            },
+            Diesel::DatabaseError(Kind::CheckViolation, info) => Self::Check {
+                constraint: info.constraint_name().unwrap_or("a constraint").to_owned(),
+            },
+            error if is_broken_link(&error) => Self::Unavailable(error.to_string()),
+            error => Self::Query(error),
+        }
+    }
+}
+
+/// Whether the connection, not the statement, failed. libpq tells by text alone.
+pub(super) fn is_broken_link(error: &Diesel) -> bool {
+    use DatabaseErrorKind as Kind;
+    match error {
+        Diesel::DatabaseError(Kind::ClosedConnection | Kind::UnableToSendCommand, _) => true,
+        Diesel::DatabaseError(Kind::Unknown, info) => [
+            "server closed the connection",
+            "terminating connection",
+            "no connection to the server",
+            "could not receive data from server",
+            "the database system is",
+            "SSL connection has been closed",
+            "connection not open",
+        ]
+        .iter()
+        .any(|sign| info.message().contains(sign)),
+        Diesel::BrokenTransactionManager => true,
+        Diesel::RollbackErrorOnCommit { rollback_error, .. } => is_broken_link(rollback_error),
+        _ => false,
+    }
+}

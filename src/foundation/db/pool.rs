@@ -1,0 +1,275 @@
+use std::time::Duration;
+
+use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
+use diesel::r2d2::{self, ConnectionManager, ManageConnection, R2D2Connection};
+use diesel::result::Error as Diesel;
+
+use super::error::is_broken_link;
+use super::{Conn, Error, Result};
+use crate::foundation::config::PoolSizes;
+use crate::foundation::kernel::Secret;
+
+/// How long a caller waits for a connection before it is told to come back.
+const PATIENCE: Duration = Duration::from_millis(1_500);
+
+/// Which pool does the work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PoolKind {
+    Web,
+    SignIn,
+    Jobs,
+    Exports,
+}
+
+impl PoolKind {
+    pub const ALL: [Self; 4] = [Self::Web, Self::SignIn, Self::Jobs, Self::Exports];
+
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Web => "web",
+            Self::SignIn => "sign_in",
+            Self::Jobs => "jobs",
+            Self::Exports => "exports",
+        }
+    }
+
+    /// A page that takes longer is stopped by the server; jobs and exports may take their time.
+    const fn statement_timeout_ms(self) -> u32 {
+        match self {
+            Self::Web | Self::SignIn => 10_000,
+            Self::Jobs => 300_000,
+            Self::Exports => 0,
+        }
+    }
+}
+
+/// How a pool stands, for `/metrics`.
+#[derive(Clone, Copy, Debug)]
+pub struct PoolState {
+    pub kind: PoolKind,
+    pub connections: u32,
+    pub idle: u32,
+    pub limit: u32,
+}
+
+type Pool = r2d2::Pool<Manager>;
+type Pooled = r2d2::PooledConnection<Manager>;
+
+#[derive(Clone)]
+pub struct Db {
+    web: Pool,
+    sign_in: Pool,
+    jobs: Pool,
+    exports: Pool,
+}
+
+impl Db {
+    /// Pools over `url`. Connecting waits for the first use, so that the process starts, and
+    /// answers its health route, while the database is away.
+    #[must_use]
+    pub fn new(url: &Secret<String>, sizes: PoolSizes) -> Self {
+        let pool = |kind: PoolKind, size: u32| {
+            r2d2::Pool::builder()
+                .max_size(size)
+                .min_idle(Some(1))
+                .connection_timeout(PATIENCE)
+                .test_on_check_out(false)
+                .error_handler(Box::new(LogErrors))
+                .build_unchecked(Manager::new(url, kind))
+        };
+        Self {
+            web: pool(PoolKind::Web, sizes.web),
+            sign_in: pool(PoolKind::SignIn, sizes.sign_in),
+            jobs: pool(PoolKind::Jobs, sizes.jobs),
+            exports: pool(PoolKind::Exports, sizes.exports),
+        }
+    }
+
+    /// Runs `work` in a READ ONLY transaction on a connection for web pages.
+    pub fn read<T, E: From<Error>>(
+        &self,
+        work: impl FnOnce(&mut Conn) -> std::result::Result<T, E>,
+    ) -> std::result::Result<T, E> {
+        self.read_on(PoolKind::Web, work)
+    }
+
+    /// Runs `work` in a READ ONLY transaction. All its statements see one state of the database.
+    pub fn read_on<T, E: From<Error>>(
+        &self,
+        kind: PoolKind,
+        work: impl FnOnce(&mut Conn) -> std::result::Result<T, E>,
+    ) -> std::result::Result<T, E> {
+        self.transaction(
+            kind,
+            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+            work,
+        )
+    }
+
+    /// Runs `work` in a writing transaction. Only `audit` and the job queue's own bookkeeping may
+    /// call this: everybody else would write around the log.
+    pub(in crate::foundation) fn write_on<T, E: From<Error>>(
+        &self,
+        kind: PoolKind,
+        work: impl FnOnce(&mut Conn) -> std::result::Result<T, E>,
+    ) -> std::result::Result<T, E> {
+        self.transaction(kind, "BEGIN", work)
+    }
+
+    #[must_use]
+    pub fn states(&self) -> [PoolState; 4] {
+        PoolKind::ALL.map(|kind| {
+            let pool = self.pool(kind);
+            let state = pool.state();
+            PoolState {
+                kind,
+                connections: state.connections,
+                idle: state.idle_connections,
+                limit: pool.max_size(),
+            }
+        })
+    }
+
+    fn transaction<T, E: From<Error>>(
+        &self,
+        kind: PoolKind,
+        begin: &str,
+        work: impl FnOnce(&mut Conn) -> std::result::Result<T, E>,
+    ) -> std::result::Result<T, E> {
+        let mut link = self.begin(kind, begin)?;
+        let outcome = work(&mut link.conn);
+        let ended = if outcome.is_ok() {
+            AnsiTransactionManager::commit_transaction(&mut link.conn)
+        } else {
+            AnsiTransactionManager::rollback_transaction(&mut link.conn)
+        };
+        match ended {
+            Ok(()) => outcome,
+            Err(error) => {
+                link.broken = true;
+                outcome.and(Err(Error::from(error).into()))
+            }
+        }
+    }
+
+    /// A connection with an open transaction. Connections that died while they were idle are
+    /// thrown away here, so a restart of the database costs the caller nothing.
+    fn begin(&self, kind: PoolKind, begin: &str) -> Result<Pooled> {
+        let pool = self.pool(kind);
+        let mut last = None;
+        for _ in 0..=pool.max_size() {
+            let mut link = pool
+                .get()
+                .map_err(|error| Error::Unavailable(error.to_string()))?;
+            match AnsiTransactionManager::begin_transaction_sql(&mut link.conn, begin) {
+                Ok(()) => return Ok(link),
+                Err(error) => {
+                    link.broken = true;
+                    if !is_broken_link(&error) {
+                        return Err(error.into());
+                    }
+                    last = Some(error);
+                }
+            }
+        }
+        Err(last.unwrap_or(Diesel::NotFound).into())
+    }
+
+    fn pool(&self, kind: PoolKind) -> &Pool {
+        match kind {
+            PoolKind::Web => &self.web,
+            PoolKind::SignIn => &self.sign_in,
+            PoolKind::Jobs => &self.jobs,
+            PoolKind::Exports => &self.exports,
+        }
+    }
+}
+
+/// A connection that remembers having failed, so that the pool does not keep it.
+struct Link {
+    conn: Conn,
+    broken: bool,
+}
+
+struct Manager {
+    inner: ConnectionManager<Conn>,
+    kind: PoolKind,
+}
+
+impl Manager {
+    fn new(url: &Secret<String>, kind: PoolKind) -> Self {
+        Self {
+            inner: ConnectionManager::new(with_deadlines(url.expose())),
+            kind,
+        }
+    }
+}
+
+impl ManageConnection for Manager {
+    type Connection = Link;
+    type Error = r2d2::Error;
+
+    fn connect(&self) -> std::result::Result<Link, r2d2::Error> {
+        let mut conn = self.inner.connect()?;
+        conn.batch_execute(&format!(
+            "SET statement_timeout = {}; SET idle_in_transaction_session_timeout = '60s'; \
+             SET timezone = 'UTC'; SET application_name = 'signalbox {}'",
+            self.kind.statement_timeout_ms(),
+            self.kind.as_str(),
+        ))
+        .map_err(r2d2::Error::QueryError)?;
+        Ok(Link {
+            conn,
+            broken: false,
+        })
+    }
+
+    fn is_valid(&self, link: &mut Link) -> std::result::Result<(), r2d2::Error> {
+        link.conn.ping().map_err(r2d2::Error::QueryError)
+    }
+
+    fn has_broken(&self, link: &mut Link) -> bool {
+        link.broken || std::thread::panicking() || link.conn.is_broken()
+    }
+}
+
+/// Adds time limits to a connection URL, where it does not state its own: a peer that drops
+/// packets must not hold a thread for the kernel's quarter of an hour.
+fn with_deadlines(url: &str) -> String {
+    let mut url = url.to_owned();
+    for (name, value) in [
+        ("connect_timeout", "2"),
+        ("tcp_user_timeout", "8000"),
+        ("keepalives_idle", "10"),
+        ("keepalives_interval", "3"),
+        ("keepalives_count", "3"),
+    ] {
+        if !url.contains(&format!("{name}=")) {
+            url.push(if url.contains('?') { '&' } else { '?' });
+            url.push_str(&format!("{name}={value}"));
+        }
+    }
+    url
+}
+
+#[derive(Debug)]
+struct LogErrors;
+
+impl<E: std::error::Error> diesel::r2d2::HandleError<E> for LogErrors {
+    fn handle_error(&self, error: E) {
+        tracing::warn!(%error, "a database connection could not be made");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stated_deadline_is_kept() {
+        let url = with_deadlines("postgres://h/db?connect_timeout=9");
+        assert!(url.contains("connect_timeout=9&tcp_user_timeout=8000"));
+        assert!(!url.contains("connect_timeout=2"));
+    }
+}

@@ -1,0 +1,20 @@
+//! What every feature is handed.
+
+use std::sync::Arc;
+
+use super::audit::Audit;
+use super::config::Config;
+use super::crypto::Keyring;
+use super::db::Db;
+use super::kernel::Clock;
+
+/// The foundation as one value: cheap to clone, and the only thing that pages, actions and jobs
+/// take. Nothing global stands beside it.
+#[derive(Clone)]
+pub struct Services {
+    pub config: Arc<Config>,
+    pub clock: Clock,
+    pub db: Db,
+    pub audit: Audit,
+    pub keyring: Keyring,
+}

@@ -1,0 +1,80 @@
+//! Counters and histograms in Prometheus's text format.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use metrics::{counter, gauge, histogram};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+
+use crate::foundation::db::Db;
+
+/// Upper bounds in seconds; the same ones that probe results are kept in.
+pub const LATENCY_BUCKETS: [f64; 15] = [
+    0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0,
+];
+
+static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
+
+/// Starts collecting. A second call finds the first one's collector.
+pub fn start() -> &'static PrometheusHandle {
+    HANDLE.get_or_init(|| {
+        let builder = PrometheusBuilder::new()
+            .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &LATENCY_BUCKETS)
+            .expect("the list of buckets is not empty"); // start-up
+        let recorder = builder.build_recorder();
+        let handle = recorder.handle();
+        let _ = metrics::set_global_recorder(recorder);
+        describe();
+        handle
+    })
+}
+
+/// The text that a scraper reads.
+#[must_use]
+pub fn render(db: &Db) -> String {
+    for pool in db.states() {
+        let kind = pool.kind.as_str();
+        gauge!("db_pool_connections", "pool" => kind).set(pool.connections);
+        gauge!("db_pool_idle", "pool" => kind).set(pool.idle);
+        gauge!("db_pool_limit", "pool" => kind).set(pool.limit);
+    }
+    let handle = start();
+    handle.run_upkeep();
+    handle.render()
+}
+
+pub fn observe_request(method: &str, route: &str, status: u16, took: Duration) {
+    let method = closed_method(method);
+    counter!(
+        "http_requests_total",
+        "method" => method, "route" => route.to_owned(), "status" => status.to_string(),
+    )
+    .increment(1);
+    histogram!("http_request_duration_seconds", "route" => route.to_owned())
+        .record(took.as_secs_f64());
+}
+
+/// A method that a client made up must not become a series of its own.
+fn closed_method(method: &str) -> &'static str {
+    match method {
+        "GET" => "GET",
+        "HEAD" => "HEAD",
+        "POST" => "POST",
+        "PUT" => "PUT",
+        "PATCH" => "PATCH",
+        "DELETE" => "DELETE",
+        _ => "other",
+    }
+}
+
+fn describe() {
+    use metrics::{describe_counter, describe_gauge, describe_histogram};
+    describe_counter!("http_requests_total", "Requests answered.");
+    describe_histogram!(
+        "http_request_duration_seconds",
+        "Time from the request's head to its answer's head."
+    );
+    describe_gauge!("db_pool_connections", "Open connections of a pool.");
+    describe_gauge!("db_pool_idle", "Connections of a pool that wait for work.");
+    describe_gauge!("db_pool_limit", "Most connections that a pool may open.");
+}

@@ -1,0 +1,142 @@
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, ResponseError};
+
+use crate::foundation::db;
+
+/// Every way in which a request can end without what it asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("not found")]
+    NotFound,
+    #[error("sign in first")]
+    SignInRequired,
+    #[error("not permitted")]
+    Forbidden,
+    /// The request was forged, or its page is older than the session.
+    #[error("the form does not belong to this session")]
+    ForgedForm,
+    #[error("prove that it is you")]
+    StepUp,
+    /// The rules of the thing itself say no: 409.
+    #[error("{0}")]
+    Refused(Refusal),
+    /// The request cannot be read: 400.
+    #[error("{0}")]
+    Malformed(String),
+    #[error("too large: at most {limit_bytes} bytes")]
+    TooLarge { limit_bytes: usize },
+    #[error("too many requests, try again in {retry_after_secs} s")]
+    TooMany { retry_after_secs: u64 },
+    #[error("unavailable: {0}")]
+    Unavailable(String),
+    /// Not a failure: the answer is elsewhere, as after a double submit.
+    #[error("see {0}")]
+    SeeOther(String),
+    /// Our fault. The source is for the log.
+    #[error("internal error: {0}")]
+    Internal(Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// Why the product refuses, in words for the person: what happened, and what to do.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    /// Stable, for programs.
+    pub code: &'static str,
+    pub title: String,
+    pub advice: String,
+}
+
+impl Refusal {
+    #[must_use]
+    pub fn new(code: &'static str, title: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self {
+            code,
+            title: title.into(),
+            advice: advice.into(),
+        }
+    }
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.title, self.advice)
+    }
+}
+
+impl Error {
+    /// Seconds after which a request that could not be served is worth repeating.
+    const RETRY_SECS: u64 = 2;
+
+    pub fn internal(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Internal(source.into())
+    }
+
+    /// Stable name of the kind of error, for programs.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NotFound => "not_found",
+            Self::SignInRequired => "sign_in_required",
+            Self::Forbidden => "forbidden",
+            Self::ForgedForm => "forged_form",
+            Self::StepUp => "step_up_required",
+            Self::Refused(refusal) => refusal.code,
+            Self::Malformed(_) => "malformed",
+            Self::TooLarge { .. } => "too_large",
+            Self::TooMany { .. } => "too_many_requests",
+            Self::Unavailable(_) => "unavailable",
+            Self::SeeOther(_) => "see_other",
+            Self::Internal(_) => "internal",
+        }
+    }
+
+    #[must_use]
+    pub fn retry_after_secs(&self) -> Option<u64> {
+        match self {
+            Self::TooMany { retry_after_secs } => Some(*retry_after_secs),
+            Self::Unavailable(_) => Some(Self::RETRY_SECS),
+            _ => None,
+        }
+    }
+}
+
+impl From<db::Error> for Error {
+    fn from(error: db::Error) -> Self {
+        match error {
+            db::Error::NotFound => Self::NotFound,
+            db::Error::Unavailable(why) => Self::Unavailable(why),
+            db::Error::Replayed { location } => Self::SeeOther(location),
+            other => Self::Internal(Box::new(other)),
+        }
+    }
+}
+
+impl ResponseError for Error {
+    fn status_code(&self) -> StatusCode {
+        match self {
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::SignInRequired => StatusCode::UNAUTHORIZED,
+            Self::Forbidden | Self::ForgedForm | Self::StepUp => StatusCode::FORBIDDEN,
+            Self::Refused(_) => StatusCode::CONFLICT,
+            Self::Malformed(_) => StatusCode::BAD_REQUEST,
+            Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::SeeOther(_) => StatusCode::SEE_OTHER,
+            Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// The bare answer; the outermost middleware gives it its page, because only there the
+    /// request is known.
+    fn error_response(&self) -> HttpResponse {
+        let mut answer = HttpResponse::build(self.status_code());
+        if let Some(seconds) = self.retry_after_secs() {
+            answer.insert_header(("Retry-After", seconds.to_string()));
+        }
+        if let Self::SeeOther(location) = self {
+            answer.insert_header(("Location", location.as_str()));
+        }
+        answer.finish()
+    }
+}

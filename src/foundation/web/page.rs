@@ -1,0 +1,25 @@
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use askama::Template;
+
+use super::Error;
+
+/// A page, 200.
+pub fn page(template: &impl Template) -> super::Result {
+    page_with(StatusCode::OK, template)
+}
+
+/// A page with another status: 422 for a form that has to be corrected, 409 for a stale one.
+pub fn page_with(status: StatusCode, template: &impl Template) -> super::Result {
+    let body = template.render().map_err(Error::internal)?;
+    Ok(HttpResponse::build(status)
+        .content_type("text/html; charset=utf-8")
+        .body(body))
+}
+
+/// After a change: look at the result with a GET.
+pub fn see_other(location: impl AsRef<str>) -> super::Result {
+    Ok(HttpResponse::SeeOther()
+        .insert_header(("Location", location.as_ref()))
+        .finish())
+}

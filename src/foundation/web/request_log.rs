@@ -1,0 +1,98 @@
+//! The outermost middleware: gives the request its id, logs it once, counts it, and gives an
+//! error its page.
+
+use std::time::Instant;
+
+use actix_web::body::{BoxBody, EitherBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::{HttpMessage, HttpRequest};
+
+use super::Error;
+use super::error_page;
+use crate::foundation::telemetry::metrics;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// What ties a log line, an audit event and the page that somebody complains about together.
+#[derive(Clone, Debug)]
+pub struct RequestId(pub String);
+
+impl RequestId {
+    /// The id of a request that went through [`log_requests`].
+    #[must_use]
+    pub fn of(request: &HttpRequest) -> String {
+        request
+            .extensions()
+            .get::<Self>()
+            .map(|id| id.0.clone())
+            .unwrap_or_default()
+    }
+}
+
+pub async fn log_requests<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B, BoxBody>>, actix_web::Error> {
+    let started = Instant::now();
+    let id = uuid::Uuid::now_v7().simple().to_string();
+    request.extensions_mut().insert(RequestId(id.clone()));
+    let head = request.request().clone();
+    let outcome = next.call(request).await;
+    let mut response = match outcome {
+        Ok(response) => match response.response().error().and_then(own) {
+            Some(error) => {
+                note_cause(error, &id);
+                let page = error_page::render(&head, error, &id);
+                response.into_response(page).map_into_right_body()
+            }
+            None => response.map_into_left_body(),
+        },
+        Err(error) => {
+            let page = match own(&error) {
+                Some(error) => {
+                    note_cause(error, &id);
+                    error_page::render(&head, error, &id)
+                }
+                None => error_page::render_foreign(&head, &error, &id),
+            };
+            ServiceResponse::new(head.clone(), page).map_into_right_body()
+        }
+    };
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    observe(&head, response.status().as_u16(), started, &id);
+    Ok(response)
+}
+
+fn own(error: &actix_web::Error) -> Option<&Error> {
+    error.as_error::<Error>()
+}
+
+fn note_cause(error: &Error, id: &str) {
+    match error {
+        Error::Internal(source) => {
+            tracing::error!(request = id, cause = %source, "a request failed");
+        }
+        Error::Unavailable(why) => {
+            tracing::warn!(request = id, cause = %why, "a request could not be served");
+        }
+        _ => {}
+    }
+}
+
+fn observe(head: &HttpRequest, status: u16, started: Instant, id: &str) {
+    let template = head.match_pattern().unwrap_or_else(|| "none".to_owned());
+    let took = started.elapsed();
+    metrics::observe_request(head.method().as_str(), &template, status, took);
+    tracing::info!(
+        request = id,
+        method = head.method().as_str(),
+        route = template,
+        status,
+        latency_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+        "request"
+    );
+}

@@ -1,0 +1,137 @@
+use std::sync::Arc;
+
+use actix_web::dev::{HttpServiceFactory, ServiceRequest};
+use actix_web::http::Method;
+use actix_web::middleware::{Next, from_fn};
+use actix_web::{FromRequest, Handler, Responder, body::BoxBody, web};
+
+use crate::foundation::auth::{Permission, guard};
+
+/// Who may use a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Access {
+    /// Everybody, signed in or not.
+    Public,
+    /// Somebody whose second factor is still to come.
+    HalfSigned,
+    /// Anybody who is signed in.
+    Signed,
+    /// Holders of a permission.
+    Needs(Permission),
+}
+
+/// One line of the route table.
+#[derive(Clone)]
+pub struct Route {
+    pub method: Method,
+    pub path: &'static str,
+    pub access: Access,
+    /// Whether the person has to have proved within ten minutes that it is them.
+    pub step_up: bool,
+    mount: Arc<dyn Fn() -> actix_web::Route + Send + Sync>,
+}
+
+/// The route table as data: what the application serves is what the tests walk.
+#[derive(Clone, Default)]
+pub struct Routes(Vec<Route>);
+
+impl Routes {
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    #[must_use]
+    pub fn get<F, Args>(self, path: &'static str, access: Access, handler: F) -> Self
+    where
+        F: Handler<Args> + Send + Sync,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.route(Method::GET, path, access, handler)
+    }
+
+    #[must_use]
+    pub fn post<F, Args>(self, path: &'static str, access: Access, handler: F) -> Self
+    where
+        F: Handler<Args> + Send + Sync,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.route(Method::POST, path, access, handler)
+    }
+
+    /// Asks for a fresh proof of identity on the route added last.
+    #[must_use]
+    pub fn with_step_up(mut self) -> Self {
+        if let Some(route) = self.0.last_mut() {
+            route.step_up = true;
+        }
+        self
+    }
+
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.0.extend(other.0);
+        self
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Route> {
+        self.0.iter()
+    }
+
+    /// Puts every route behind its guard. Routes that share a path become one resource, so that
+    /// a wrong method is answered as such.
+    pub fn configure(&self, config: &mut web::ServiceConfig) {
+        let mut paths: Vec<&'static str> = Vec::new();
+        for route in &self.0 {
+            if !paths.contains(&route.path) {
+                paths.push(route.path);
+            }
+        }
+        for path in paths {
+            config.service(self.resource(path));
+        }
+    }
+
+    fn resource(&self, path: &'static str) -> impl HttpServiceFactory + use<> {
+        self.0
+            .iter()
+            .filter(|route| route.path == path)
+            .fold(web::resource(path), |resource, route| {
+                resource.route(route.guarded())
+            })
+    }
+
+    fn route<F, Args>(
+        mut self,
+        method: Method,
+        path: &'static str,
+        access: Access,
+        handler: F,
+    ) -> Self
+    where
+        F: Handler<Args> + Send + Sync,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        let verb = method.clone();
+        self.0.push(Route {
+            method,
+            path,
+            access,
+            step_up: false,
+            mount: Arc::new(move || web::method(verb.clone()).to(handler.clone())),
+        });
+        self
+    }
+}
+
+impl Route {
+    fn guarded(&self) -> actix_web::Route {
+        let access = self.access;
+        (self.mount)().wrap(from_fn(
+            move |request: ServiceRequest, next: Next<BoxBody>| guard::check(access, request, next),
+        ))
+    }
+}
