@@ -1,1 +1,3 @@
+mod migrations;
+mod privileges;
 mod support;

@@ -1,1 +1,3 @@
 //! What every integration test stands on.
+
+pub mod db;

@@ -1,0 +1,372 @@
+//! The server process: made, started, watched, stopped.
+
+use std::env;
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::binaries::Binaries;
+use super::folder::DataFolder;
+use super::{ClusterError, io};
+use crate::foundation::db::roles::{Passwords, Role};
+
+const START_LIMIT: Duration = Duration::from_secs(60);
+const FAST_LIMIT: Duration = Duration::from_secs(15);
+const IMMEDIATE_LIMIT: Duration = Duration::from_secs(5);
+const TICK: Duration = Duration::from_millis(5);
+
+/// A taken port, or the shared memory of a server that was killed a moment ago, goes away by itself.
+const ATTEMPTS: u32 = 10;
+const ATTEMPT_PAUSE: Duration = Duration::from_millis(300);
+
+const LOG_TAIL_LINES: usize = 12;
+
+/// PostgreSQL as our child. Dropping it stops it.
+#[derive(Debug)]
+pub(super) struct Server {
+    child: Child,
+    port: u16,
+}
+
+/// Fills the data folder, out of sight, then puts it in place.
+pub(super) fn initdb(
+    binaries: &Binaries,
+    folder: &DataFolder,
+    passwords: &Passwords,
+    durable: bool,
+) -> Result<(), ClusterError> {
+    let fresh = folder.new_database()?;
+    let password_file = fresh.with_extension("pw");
+    folder.write_for_server(&password_file, passwords.of(Role::Superuser).as_bytes())?;
+    let mut command = as_server_user(folder, &binaries.program("initdb"))?;
+    command
+        .arg("--pgdata")
+        .arg(&fresh)
+        .arg("--pwfile")
+        .arg(&password_file)
+        .args([
+            "--username=postgres",
+            "--auth=scram-sha-256",
+            "--data-checksums",
+            "--encoding=UTF8",
+            "--locale=C.UTF-8",
+            "--no-instructions",
+        ]);
+    if !durable {
+        command.arg("--no-sync");
+    }
+    let output = command.output().map_err(io("could not run initdb"));
+    // The password has served its purpose whatever came of it.
+    let removed = fs::remove_file(&password_file);
+    let output = output?;
+    removed.map_err(io(format!("could not remove {}", password_file.display())))?;
+    if !output.status.success() {
+        let output = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        return Err(ClusterError::Initdb {
+            folder: fresh,
+            output,
+        });
+    }
+    folder.keep(&fresh)
+}
+
+impl Server {
+    /// Starts on a free port and waits until it accepts connections.
+    pub fn start(
+        binaries: &Binaries,
+        folder: &DataFolder,
+        durable: bool,
+    ) -> Result<Self, ClusterError> {
+        let mut attempt = 1;
+        loop {
+            match Self::try_start(binaries, folder, durable) {
+                Err(ClusterError::Start { tail, .. }) if attempt < ATTEMPTS && passes(&tail) => {
+                    attempt += 1;
+                    sleep(ATTEMPT_PAUSE);
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    fn try_start(
+        binaries: &Binaries,
+        folder: &DataFolder,
+        durable: bool,
+    ) -> Result<Self, ClusterError> {
+        let port = free_port().map_err(io("could not find a free port on 127.0.0.1"))?;
+        let log = folder.log()?;
+        let already_said = log.metadata().map_or(0, |meta| meta.len());
+        let mut command = as_server_user(folder, &binaries.program("postgres"))?;
+        command.arg("-D").arg(folder.database());
+        for setting in settings(port, durable) {
+            command.arg("-c").arg(setting);
+        }
+        let errors = log
+            .try_clone()
+            .map_err(io("could not share PostgreSQL's log"))?;
+        command.stdin(Stdio::null()).stdout(log).stderr(errors);
+        let child = command.spawn().map_err(io("could not start PostgreSQL"))?;
+        let mut server = Self { child, port };
+        if server.wait_until_ready(folder) {
+            return Ok(server);
+        }
+        server.stop()?;
+        let log = folder.log_path();
+        Err(ClusterError::Start {
+            tail: tail(&log, already_said),
+            log,
+        })
+    }
+
+    fn wait_until_ready(&mut self, folder: &DataFolder) -> bool {
+        let pid = self.pid();
+        wait(START_LIMIT, || {
+            let ended = !matches!(self.child.try_wait(), Ok(None));
+            let ready =
+                Postmaster::read(folder).is_some_and(|found| found.ready && found.pid == pid);
+            (ended || ready).then_some(ready)
+        })
+        .unwrap_or(false)
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Fast shutdown; when that takes too long immediate, which the next start recovers from; then the end.
+    pub fn stop(&mut self) -> Result<(), ClusterError> {
+        for (signal, limit) in [(Signal::INT, FAST_LIMIT), (Signal::QUIT, IMMEDIATE_LIMIT)] {
+            if self.ended()? {
+                return Ok(());
+            }
+            send(self.pid(), signal);
+            wait(limit, || self.child.try_wait().ok().flatten());
+        }
+        if !self.ended()? {
+            self.child
+                .kill()
+                .and_then(|()| self.child.wait())
+                .map_err(io("could not end PostgreSQL"))?;
+        }
+        Ok(())
+    }
+
+    fn ended(&mut self) -> Result<bool, ClusterError> {
+        Ok(self
+            .child
+            .try_wait()
+            .map_err(io("could not look after PostgreSQL"))?
+            .is_some())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Nobody is left to tell; the next start deals with what remains.
+        let _ = self.stop();
+    }
+}
+
+/// Ends a server that outlived the instance it belonged to, and clears away what a dead one left. The
+/// caller holds the folder's lock, so that nobody else can be its owner.
+pub(super) fn stop_orphan(folder: &DataFolder) -> Result<(), ClusterError> {
+    let Some(postmaster) = Postmaster::read(folder) else {
+        return Ok(());
+    };
+    for (signal, limit) in [(Signal::INT, FAST_LIMIT), (Signal::QUIT, IMMEDIATE_LIMIT)] {
+        if !postmaster.runs_in(folder) {
+            break;
+        }
+        send(postmaster.pid, signal);
+        wait(limit, || (!postmaster.runs_in(folder)).then_some(()));
+    }
+    if postmaster.runs_in(folder) {
+        return Err(ClusterError::Orphan {
+            folder: folder.database().to_path_buf(),
+            pid: postmaster.pid,
+        });
+    }
+    // PostgreSQL would refuse if some other process had been given that pid meanwhile.
+    match fs::remove_file(Postmaster::file(folder)) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(io("could not clear away a stale postmaster.pid")(error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The port of the server that a live instance runs, once it is ready.
+pub(super) fn wait_for_running(folder: &DataFolder, limit: Duration) -> Result<u16, ClusterError> {
+    let running = || Postmaster::read(folder).filter(|found| found.ready && found.runs_in(folder));
+    let found = wait(limit, running).ok_or_else(|| ClusterError::NotReady {
+        folder: folder.root().to_path_buf(),
+    })?;
+    Ok(found.port)
+}
+
+/// What `postmaster.pid` says: pid, folder, start, port, socket, address, shared memory, state.
+struct Postmaster {
+    pid: u32,
+    port: u16,
+    ready: bool,
+}
+
+impl Postmaster {
+    fn file(folder: &DataFolder) -> PathBuf {
+        folder.database().join("postmaster.pid")
+    }
+
+    fn read(folder: &DataFolder) -> Option<Self> {
+        Self::parse(&fs::read_to_string(Self::file(folder)).ok()?)
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let lines: Vec<&str> = text.lines().map(str::trim).collect();
+        let pid = lines.first()?.parse().ok()?;
+        let port = lines.get(3).and_then(|line| line.parse().ok()).unwrap_or(0);
+        Some(Self {
+            pid,
+            port,
+            ready: lines.get(7) == Some(&"ready"),
+        })
+    }
+
+    /// PostgreSQL makes its data folder its working folder: no other process with that pid would.
+    fn runs_in(&self, folder: &DataFolder) -> bool {
+        let cwd = fs::read_link(format!("/proc/{}/cwd", self.pid));
+        cwd.is_ok_and(|cwd| cwd == folder.database())
+    }
+}
+
+/// `setpriv` takes the privileges away and, after that, asks the kernel to end the server with us: a
+/// change of user would clear such a wish made earlier.
+fn as_server_user(folder: &DataFolder, program: &Path) -> Result<Command, ClusterError> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let setpriv = env::split_paths(&path)
+        .map(|dir| dir.join("setpriv"))
+        .find(|file| file.is_file());
+    let mut command = Command::new(setpriv.ok_or(ClusterError::NoSetpriv)?);
+    if let Some(account) = folder.account() {
+        command
+            .arg(format!("--reuid={}", account.uid))
+            .arg(format!("--regid={}", account.gid));
+        command.arg("--clear-groups");
+    }
+    command.args(["--pdeathsig", "INT", "--"]).arg(program);
+    // PGDATA, PGPORT and their like, set for someone else's database, must not reach ours.
+    command
+        .env_clear()
+        .env("PATH", path)
+        .env("TZ", "UTC")
+        .env("LC_ALL", "C.UTF-8");
+    if let Some(libraries) = env::var_os("LD_LIBRARY_PATH") {
+        command.env("LD_LIBRARY_PATH", libraries);
+    }
+    command
+        .current_dir("/")
+        .process_group(0)
+        .stdin(Stdio::null());
+    Ok(command)
+}
+
+fn settings(port: u16, durable: bool) -> Vec<String> {
+    let switch = if durable { "on" } else { "off" };
+    vec![
+        "listen_addresses=127.0.0.1".to_owned(),
+        format!("port={port}"),
+        "unix_socket_directories=".to_owned(),
+        "cluster_name=signalbox".to_owned(),
+        "max_connections=200".to_owned(),
+        "shared_buffers=256MB".to_owned(),
+        "max_wal_size=2GB".to_owned(),
+        "wal_compression=on".to_owned(),
+        "password_encryption=scram-sha-256".to_owned(),
+        "idle_in_transaction_session_timeout=60s".to_owned(),
+        "timezone=UTC".to_owned(),
+        "log_timezone=UTC".to_owned(),
+        "log_line_prefix=%m [%p] %q%u@%d ".to_owned(),
+        "log_checkpoints=off".to_owned(),
+        format!("fsync={switch}"),
+        format!("full_page_writes={switch}"),
+        format!("synchronous_commit={switch}"),
+    ]
+}
+
+fn free_port() -> std::io::Result<u16> {
+    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+}
+
+fn passes(tail: &str) -> bool {
+    tail.contains("could not bind") || tail.contains("pre-existing shared memory block")
+}
+
+/// A process that is gone already needs no signal.
+fn send(pid: u32, signal: Signal) {
+    if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
+        let _ = kill_process(pid, signal);
+    }
+}
+
+/// Asks again and again until there is an answer or time is up.
+fn wait<T>(limit: Duration, mut ask: impl FnMut() -> Option<T>) -> Option<T> {
+    let deadline = Instant::now() + limit;
+    loop {
+        if let Some(answer) = ask() {
+            return Some(answer);
+        }
+        if Instant::now() >= deadline {
+            return None;
+        }
+        sleep(TICK);
+    }
+}
+
+/// The last lines that were written after `from` bytes.
+fn tail(log: &Path, from: u64) -> String {
+    let bytes = fs::read(log).unwrap_or_default();
+    let fresh = bytes
+        .get(usize::try_from(from).unwrap_or(0)..)
+        .unwrap_or_default();
+    let text = String::from_utf8_lossy(fresh);
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(LOG_TAIL_LINES)..].join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_a_postmaster_file() {
+        let text = "4711\n/data\n1763600000\n40123\n\n127.0.0.1\n  1234  5678\nready   \n";
+        let found = Postmaster::parse(text).unwrap();
+        assert_eq!((found.pid, found.port, found.ready), (4711, 40123, true));
+    }
+
+    #[test]
+    fn a_server_that_is_starting_is_not_ready() {
+        let found = Postmaster::parse("4711\n/data\n1763600000\n40123\n").unwrap();
+        assert!(!found.ready);
+    }
+
+    #[test]
+    fn only_the_end_of_the_log_is_shown() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let old = "an earlier run\n";
+        let lines: Vec<String> = (0..20).map(|number| format!("line {number}")).collect();
+        fs::write(file.path(), format!("{old}{}\n", lines.join("\n"))).unwrap();
+        let shown = tail(file.path(), old.len() as u64);
+        assert!(shown.starts_with("line 8\n") && shown.ends_with("line 19"));
+    }
+}

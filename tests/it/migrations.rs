@@ -1,0 +1,166 @@
+//! The migrations go up, down and up again, and `schema.rs` is what the database then says.
+
+use std::collections::BTreeSet;
+
+use diesel::sql_types::{Bool, Text};
+use diesel::{QueryableByName, RunQueryDsl, sql_query};
+use signalbox::foundation::db::migrate;
+use signalbox::foundation::db::roles::Role;
+
+use crate::support::db::TestDb;
+
+#[test]
+fn up_down_up() {
+    let db = TestDb::empty();
+    let first = migrate::up(&db.migrator_url).unwrap();
+    assert!(!first.is_empty());
+    let schema = describe(&db);
+
+    let mut undone = migrate::down(&db.migrator_url, usize::MAX).unwrap();
+    undone.reverse();
+    assert_eq!(undone, first);
+    let left: BTreeSet<String> = describe(&db)
+        .into_iter()
+        .filter(|line| !line.starts_with("__diesel_schema_migrations"))
+        .collect();
+    assert_eq!(left, BTreeSet::new(), "a down.sql leaves something behind");
+
+    assert_eq!(migrate::up(&db.migrator_url).unwrap(), first);
+    assert_eq!(describe(&db), schema);
+}
+
+#[test]
+fn a_second_run_does_nothing() {
+    let db = TestDb::create();
+    assert_eq!(migrate::up(&db.migrator_url).unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn the_application_sees_what_is_missing_without_being_able_to_add_it() {
+    let db = TestDb::empty();
+    assert!(
+        !migrate::pending(&mut db.connect(Role::App))
+            .unwrap()
+            .is_empty()
+    );
+    migrate::up(&db.migrator_url).unwrap();
+    assert!(
+        migrate::pending(&mut db.connect(Role::App))
+            .unwrap()
+            .is_empty()
+    );
+    let refusal = migrate::up(&db.app_url).unwrap_err();
+    assert!(matches!(refusal, migrate::Error::NotOwner), "{refusal}");
+}
+
+#[test]
+fn two_runners_at_once_share_the_work() {
+    let db = TestDb::empty();
+    let run = || migrate::up(&db.migrator_url).unwrap().len();
+    let (one, two) = std::thread::scope(|scope| {
+        let (one, two) = (scope.spawn(run), scope.spawn(run));
+        (one.join().unwrap(), two.join().unwrap())
+    });
+    assert!(one == 0 || two == 0, "{one} and {two}");
+    assert!(one + two > 0);
+}
+
+#[test]
+fn schema_rs_is_what_the_database_says() {
+    let db = TestDb::create();
+    let columns = columns(&db, "public");
+    let generated = generated_columns(include_str!("../../src/foundation/db/schema.rs"));
+    let only = |these: &BTreeSet<_>, those: &BTreeSet<_>| -> Vec<String> {
+        these.difference(those).cloned().collect()
+    };
+    assert_eq!(
+        only(&columns, &generated),
+        Vec::<String>::new(),
+        "missing in schema.rs"
+    );
+    assert_eq!(
+        only(&generated, &columns),
+        Vec::<String>::new(),
+        "only in schema.rs"
+    );
+}
+
+/// `table.column` or `table.column?` for one that may be null.
+fn columns(db: &TestDb, schema: &str) -> BTreeSet<String> {
+    #[derive(QueryableByName)]
+    struct Column {
+        #[diesel(sql_type = Text)]
+        name: String,
+        #[diesel(sql_type = Bool)]
+        nullable: bool,
+    }
+    let query = "SELECT c.table_name || '.' || c.column_name AS name, c.is_nullable = 'YES' AS nullable \
+                 FROM information_schema.columns c \
+                 JOIN information_schema.tables t USING (table_schema, table_name) \
+                 WHERE c.table_schema = $1 AND t.table_type = 'BASE TABLE' \
+                 AND c.table_name <> '__diesel_schema_migrations'";
+    let rows: Vec<Column> = sql_query(query)
+        .bind::<Text, _>(schema)
+        .load(&mut db.connect(Role::Superuser))
+        .unwrap();
+    let name = |row: Column| row.name + if row.nullable { "?" } else { "" };
+    rows.into_iter().map(name).collect()
+}
+
+/// The same out of what `diesel print-schema` wrote.
+fn generated_columns(source: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let mut table = String::new();
+    for line in source.lines().map(str::trim) {
+        if let Some((name, _)) = line.split_once(" (").filter(|_| line.ends_with('{')) {
+            name.clone_into(&mut table);
+        } else if let Some((column, kind)) = line.split_once(" -> ") {
+            let mark = if kind.starts_with("Nullable") {
+                "?"
+            } else {
+                ""
+            };
+            // A column named as a keyword of Rust stands under another name, with a note of its own.
+            found.insert(format!("{table}.{}{mark}", column.trim_start_matches("r#")));
+        } else if let Some(real) = line.strip_prefix("#[sql_name = \"") {
+            let real = real.trim_end_matches("\"]");
+            found.insert(format!("renamed to {real}"));
+        }
+    }
+    found
+}
+
+/// Everything that a migration can make: tables with their columns, indexes, constraints, functions.
+fn describe(db: &TestDb) -> BTreeSet<String> {
+    #[derive(QueryableByName)]
+    struct Line {
+        #[diesel(sql_type = Text)]
+        line: String,
+    }
+    let query = "
+        WITH ours AS (
+            SELECT oid FROM pg_namespace
+            WHERE nspname NOT LIKE 'pg\\_%' AND nspname <> 'information_schema'
+        )
+        SELECT c.relname || ' ' || c.relkind::text || ' ' || coalesce(c.relacl::text, '') AS line
+          FROM pg_class c WHERE c.relnamespace IN (SELECT oid FROM ours)
+        UNION ALL
+        SELECT c.relname || '.' || a.attname || ' ' || format_type(a.atttypid, a.atttypmod) || a.attnotnull::text
+          FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+         WHERE c.relnamespace IN (SELECT oid FROM ours) AND a.attnum > 0 AND NOT a.attisdropped
+        UNION ALL
+        SELECT coalesce(r.relname, '') || ' ' || k.conname || ' ' || pg_get_constraintdef(k.oid)
+          FROM pg_constraint k LEFT JOIN pg_class r ON r.oid = k.conrelid
+         WHERE k.connamespace IN (SELECT oid FROM ours)
+        UNION ALL
+        SELECT p.proname || ' ' || md5(p.prosrc) FROM pg_proc p WHERE p.pronamespace IN (SELECT oid FROM ours)
+        UNION ALL
+        SELECT t.tgname || ' trigger' FROM pg_trigger t WHERE NOT t.tgisinternal
+        UNION ALL
+        SELECT n.nspname || ' schema' FROM pg_namespace n
+         WHERE n.oid IN (SELECT oid FROM ours) AND n.nspname <> 'public'";
+    let rows: Vec<Line> = sql_query(query)
+        .load(&mut db.connect(Role::Superuser))
+        .unwrap();
+    rows.into_iter().map(|row| row.line).collect()
+}
