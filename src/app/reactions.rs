@@ -3,8 +3,6 @@
 use crate::foundation::audit::{Event, NewJob};
 
 #[must_use]
-pub fn reactions(event: &Event) -> Vec<NewJob> {
-    match event.kind() {
-        _ => Vec::new(),
-    }
+pub fn reactions(_event: &Event) -> Vec<NewJob> {
+    Vec::new()
 }

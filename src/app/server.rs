@@ -1,11 +1,13 @@
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
+use actix_web::body::BoxBody;
 use actix_web::dev::{ServerHandle, ServiceRequest, ServiceResponse};
+use actix_web::error::InternalError;
 use actix_web::http::StatusCode;
 use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{self, Data};
-use actix_web::{App, HttpResponse, HttpServer, body::MessageBody};
+use actix_web::{App, HttpResponse, HttpServer};
 
 use super::{health_routes, routes};
 use crate::foundation::Services;
@@ -96,21 +98,20 @@ async fn not_found() -> Result<HttpResponse, Error> {
 
 /// A request for another host than ours gets 421: links and cookies made for it would be wrong.
 /// Probes may leave the header out, or use an address.
-async fn refuse_foreign_hosts<B: MessageBody>(
+async fn refuse_foreign_hosts(
     request: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse<B>, actix_web::Error> {
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let ours = request
         .app_data::<Data<Services>>()
         .is_none_or(|services| is_our_host(&request, services));
     if ours {
         next.call(request).await
     } else {
-        Err(actix_web::error::InternalError::new(
+        Ok(request.error_response(InternalError::new(
             "this host is not served here",
             StatusCode::MISDIRECTED_REQUEST,
-        )
-        .into())
+        )))
     }
 }
 

@@ -1,3 +1,5 @@
+mod audited_writes;
+mod front_door;
 mod migrations;
 mod privileges;
 mod support;

@@ -14,6 +14,8 @@ pub async fn check(
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     match access {
         Access::Public => next.call(request).await,
-        Access::HalfSigned | Access::Signed | Access::Needs(_) => Err(Error::SignInRequired.into()),
+        Access::HalfSigned | Access::Signed | Access::Needs(_) => {
+            Ok(request.error_response(Error::SignInRequired))
+        }
     }
 }

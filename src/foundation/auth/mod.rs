@@ -4,5 +4,5 @@ pub mod guard;
 mod permissions;
 mod signed;
 
-pub use permissions::{Permission, Role};
+pub use permissions::{Permission, Role, permissions_of};
 pub use signed::Signed;

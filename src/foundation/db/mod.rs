@@ -8,8 +8,11 @@
 //! - a connection is taken for a transaction and given back: none is held while hashing, calling
 //!   out or streaming to a browser.
 
+pub mod cluster;
 mod error;
+pub mod migrate;
 mod pool;
+pub mod roles;
 pub mod schema;
 
 pub use diesel::PgConnection as Conn;

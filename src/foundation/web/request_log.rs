@@ -38,37 +38,31 @@ pub async fn log_requests<B: MessageBody + 'static>(
     let started = Instant::now();
     let id = uuid::Uuid::now_v7().simple().to_string();
     request.extensions_mut().insert(RequestId(id.clone()));
-    let head = request.request().clone();
-    let outcome = next.call(request).await;
-    let mut response = match outcome {
-        Ok(response) => match response.response().error().and_then(own) {
-            Some(error) => {
-                note_cause(error, &id);
-                let page = error_page::render(&head, error, &id);
-                response.into_response(page).map_into_right_body()
-            }
-            None => response.map_into_left_body(),
-        },
-        Err(error) => {
-            let page = match own(&error) {
-                Some(error) => {
-                    note_cause(error, &id);
-                    error_page::render(&head, error, &id)
-                }
-                None => error_page::render_foreign(&head, &error, &id),
-            };
-            ServiceResponse::new(head.clone(), page).map_into_right_body()
-        }
-    };
+    let mut response = give_page(next.call(request).await?, &id);
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
-    observe(&head, response.status().as_u16(), started, &id);
+    observe(response.request(), response.status().as_u16(), started, &id);
     Ok(response)
 }
 
-fn own(error: &actix_web::Error) -> Option<&Error> {
-    error.as_error::<Error>()
+/// An answer that carries an error gets a body that its reader can use.
+fn give_page<B: MessageBody>(
+    response: ServiceResponse<B>,
+    id: &str,
+) -> ServiceResponse<EitherBody<B, BoxBody>> {
+    let Some(error) = response.response().error() else {
+        return response.map_into_left_body();
+    };
+    let page = match error.as_error::<Error>() {
+        Some(error) => {
+            note_cause(error, id);
+            error_page::render(response.request(), error, id)
+        }
+        None => error_page::render_foreign(response.request(), error, id),
+    };
+    let (request, _) = response.into_parts();
+    ServiceResponse::new(request, page).map_into_right_body()
 }
 
 fn note_cause(error: &Error, id: &str) {

@@ -74,6 +74,11 @@ impl TestDb {
         }
     }
 
+    /// A connection that no grant holds back.
+    pub fn connect_superuser(&self) -> PgConnection {
+        connect(&self.superuser_url)
+    }
+
     /// A connection as this role.
     pub fn connect(&self, role: Role) -> PgConnection {
         connect(&url(role, &self.name))

@@ -1,3 +1,6 @@
 //! What every integration test stands on.
 
+#![allow(dead_code, reason = "not every test binary uses every helper")]
+
+pub mod app;
 pub mod db;

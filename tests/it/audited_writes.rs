@@ -1,0 +1,138 @@
+//! A change and its event commit together or not at all.
+
+use diesel::prelude::*;
+use serde_json::{Value, json};
+use signalbox::foundation::audit::{Actor, Event, Subject};
+use signalbox::foundation::config::Mode;
+use signalbox::foundation::crypto::subject_keys;
+use signalbox::foundation::db::schema::{audit_detail, audit_inbox, platform};
+use signalbox::foundation::db::{self, Conn, Error};
+use signalbox::foundation::kernel::{PlatformId, SubjectId};
+
+use crate::support::app::services;
+use crate::support::db::TestDb;
+
+fn add_platform(conn: &mut Conn, slug: &str, at: chrono::DateTime<chrono::Utc>) -> db::Result<()> {
+    diesel::insert_into(platform::table)
+        .values((
+            platform::id.eq(PlatformId::new().uuid()),
+            platform::slug.eq(slug),
+            platform::name.eq(slug),
+            platform::created_at.eq(at),
+        ))
+        .execute(conn)?;
+    Ok(())
+}
+
+fn event() -> Event {
+    Event::new("platform.added", Subject::new("platform", "p")).detail("count", 1)
+}
+
+fn counts(conn: &mut Conn) -> db::Result<(i64, i64)> {
+    Ok((
+        platform::table.count().get_result(conn)?,
+        audit_inbox::table.count().get_result(conn)?,
+    ))
+}
+
+#[test]
+fn a_write_without_an_event_is_undone() {
+    let db = TestDb::create();
+    let services = services(Mode::Demo, 1, &db);
+    let actor = Actor::command_line("tester");
+    let outcome = services.audit.write(&actor, |tx| {
+        let now = tx.now();
+        add_platform(tx, "a", now)
+    });
+    assert!(matches!(outcome, Err(Error::NoEvent)));
+    assert_eq!(counts(&mut db.connect_superuser()).unwrap(), (0, 0));
+}
+
+#[test]
+fn a_failing_action_leaves_neither_row_nor_event() {
+    let db = TestDb::create();
+    let services = services(Mode::Demo, 1, &db);
+    let actor = Actor::command_line("tester");
+    let outcome: db::Result<()> = services.audit.write(&actor, |tx| {
+        let now = tx.now();
+        add_platform(tx, "a", now)?;
+        tx.record(event())?;
+        add_platform(tx, "a", now)
+    });
+    assert!(matches!(outcome, Err(Error::Unique { .. })), "{outcome:?}");
+    assert_eq!(counts(&mut db.connect_superuser()).unwrap(), (0, 0));
+}
+
+#[test]
+fn the_database_itself_refuses_a_write_while_reading() {
+    let db = TestDb::create();
+    let services = services(Mode::Demo, 1, &db);
+    let now = services.clock.now();
+    let outcome = services.db.read(|conn| add_platform(conn, "a", now));
+    assert!(matches!(outcome, Err(Error::Query(_))), "{outcome:?}");
+}
+
+#[test]
+fn a_form_posted_twice_is_one_act() {
+    let db = TestDb::create();
+    let services = services(Mode::Demo, 1, &db);
+    let actor = Actor::command_line("tester");
+    let key = uuid::Uuid::now_v7();
+    let post = |slug: &str| {
+        services.audit.write(&actor, |tx| {
+            tx.once(key, "/platforms/a")?;
+            let now = tx.now();
+            add_platform(tx, slug, now)?;
+            tx.record(event())
+        })
+    };
+    post("a").unwrap();
+    let Err(Error::Replayed { location }) = post("b") else {
+        panic!("the second post must be recognised");
+    };
+    assert_eq!(location, "/platforms/a");
+    assert_eq!(counts(&mut db.connect_superuser()).unwrap(), (1, 1));
+}
+
+#[test]
+fn personal_details_stand_outside_the_event() {
+    let db = TestDb::create();
+    let services = services(Mode::Demo, 1, &db);
+    let actor = Actor::command_line("tester");
+    let subject = SubjectId::new();
+    let secret = "Grüner Weg 7";
+    services
+        .audit
+        .write(&actor, |tx| {
+            let keyring = tx.keyring();
+            subject_keys::create(tx, keyring, &[subject])?;
+            tx.record(event().personal(subject, json!({ "street": secret })))
+        })
+        .unwrap();
+    let mut conn = db.connect_superuser();
+    let body: Vec<u8> = audit_inbox::table
+        .select(audit_inbox::body)
+        .first(&mut conn)
+        .unwrap();
+    let sealed: Vec<u8> = audit_detail::table
+        .select(audit_detail::ciphertext)
+        .first(&mut conn)
+        .unwrap();
+    let shown = String::from_utf8_lossy(&body).into_owned();
+    assert!(!shown.contains("Weg"), "{shown}");
+    assert!(!String::from_utf8_lossy(&sealed).contains("Weg"));
+    let value: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(value["commitments"][0]["subject"], subject.to_string());
+    assert_eq!(value["actor"]["kind"], "command_line");
+}
+
+#[test]
+fn an_event_with_a_float_is_refused_with_its_write() {
+    let db = TestDb::create();
+    let services = services(Mode::Demo, 1, &db);
+    let actor = Actor::command_line("tester");
+    let outcome: db::Result<uuid::Uuid> = services
+        .audit
+        .write(&actor, |tx| tx.record(event().detail("share", 0.5)));
+    assert!(matches!(outcome, Err(Error::Event(_))), "{outcome:?}");
+}
