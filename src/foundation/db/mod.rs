@@ -1,4 +1,5 @@
-//! The database: pools, read-only transactions, the generated schema.
+//! The database: pools, read-only transactions, the generated schema; the private cluster, the roles
+//! and the migrations.
 //!
 //! Invariants:
 //! - [`Db::read`] opens a READ ONLY transaction, so PostgreSQL itself refuses a stray write;
@@ -8,8 +9,11 @@
 //! - a connection is taken for a transaction and given back: none is held while hashing, calling
 //!   out or streaming to a browser.
 
+pub mod cluster;
 mod error;
+pub mod migrate;
 mod pool;
+pub mod roles;
 pub mod schema;
 
 pub use diesel::PgConnection as Conn;
