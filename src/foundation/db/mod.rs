@@ -1,4 +1,5 @@
-//! The database: pools, read-only transactions, the generated schema.
+//! The database: pools, read-only transactions, the generated schema; the private cluster, the roles
+//! and the migrations.
 //!
 //! Invariants:
 //! - [`Db::read`] opens a READ ONLY transaction, so PostgreSQL itself refuses a stray write;
