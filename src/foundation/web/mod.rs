@@ -6,22 +6,34 @@
 //! - a handler does one thing in one [`block`]: nothing blocks the event loop;
 //! - an internal cause is logged under the request's id and never shown.
 
+pub mod assets;
 mod block;
+pub mod chart;
+pub mod chrome;
 mod error;
 mod error_page;
 mod form;
+pub mod format;
 pub mod headers;
+mod lamp;
 mod page;
 pub mod paging;
+mod problems;
 mod request_log;
 mod routes;
+mod tile;
 
 pub use block::block;
+pub use chrome::{Chrome, Door, Nav};
 pub use error::{Error, Refusal};
 pub use form::Form;
+pub use format::filters;
+pub use lamp::Lamp;
 pub use page::{page, page_with, see_other};
+pub use problems::{Problem, Problems};
 pub use request_log::{RequestId, log_requests};
 pub use routes::{Access, Route, Routes};
+pub use tile::Tile;
 
 /// What a handler gives back.
 pub type Result = std::result::Result<actix_web::HttpResponse, Error>;

@@ -1,0 +1,326 @@
+//! What stands around a page: navigation, the person, the time, the tokens of its forms.
+//!
+//! `Chrome` is plain data. The layout reads it and decides nothing; which items a person sees is decided here, from
+//! permissions, and an item appears only while its page exists.
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use uuid::Uuid;
+
+use super::format::When;
+use super::{Lamp, assets};
+use crate::foundation::Services;
+use crate::foundation::auth::{Permission, Signed};
+use crate::foundation::config::Mode;
+
+/// A page of the navigation, and so the place at which a reader is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Nav {
+    Overview,
+    Services,
+    Alerts,
+    Queue,
+    Approvals,
+    Subjects,
+    Intake,
+    ScreeningLists,
+    AuditLog,
+    Exports,
+    Verify,
+    Packs,
+    /// Reached from the person menu; no item of the navigation is lit.
+    Account,
+}
+
+/// The five groups, in the order of a working day.
+const GROUPS: [(&str, &[Nav]); 5] = [
+    ("Operate", &[Nav::Overview, Nav::Services, Nav::Alerts]),
+    (
+        "Review",
+        &[Nav::Queue, Nav::Approvals, Nav::Subjects, Nav::Intake],
+    ),
+    ("Comply", &[Nav::ScreeningLists]),
+    ("Evidence", &[Nav::AuditLog, Nav::Exports, Nav::Verify]),
+    ("Manage", &[Nav::Packs]),
+];
+
+impl Nav {
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Overview => "Overview",
+            Self::Services => "Services",
+            Self::Alerts => "Alerts",
+            Self::Queue => "Queue",
+            Self::Approvals => "Awaiting my approval",
+            Self::Subjects => "Subjects",
+            Self::Intake => "Intake",
+            Self::ScreeningLists => "Screening lists",
+            Self::AuditLog => "Audit log",
+            Self::Exports => "Exports",
+            Self::Verify => "Verify",
+            Self::Packs => "Packs",
+            Self::Account => "Your account",
+        }
+    }
+
+    pub fn href(self) -> &'static str {
+        match self {
+            Self::Overview => "/",
+            Self::Services => "/services",
+            Self::Alerts => "/alerts",
+            Self::Queue => "/reviews",
+            Self::Approvals => "/reviews/approvals",
+            Self::Subjects => "/subjects",
+            Self::Intake => "/intake",
+            Self::ScreeningLists => "/screening/lists",
+            Self::AuditLog => "/audit",
+            Self::Exports => "/audit/exports",
+            Self::Verify => "/audit/verify",
+            Self::Packs => "/packs",
+            Self::Account => "/account",
+        }
+    }
+
+    /// The letter after `g` that leads here.
+    pub fn key(self) -> Option<char> {
+        match self {
+            Self::Overview => Some('o'),
+            Self::Services => Some('s'),
+            Self::Alerts => Some('a'),
+            Self::Queue => Some('q'),
+            Self::Approvals => Some('w'),
+            Self::Subjects => Some('p'),
+            Self::Intake => Some('i'),
+            Self::ScreeningLists => Some('l'),
+            Self::AuditLog => Some('e'),
+            Self::Exports | Self::Account => None,
+            Self::Verify => Some('v'),
+            Self::Packs => Some('m'),
+        }
+    }
+
+    /// What a person must be allowed, to be shown the way here.
+    fn permission(self) -> Option<Permission> {
+        match self {
+            Self::Overview | Self::Services => Some(Permission::HealthRead),
+            Self::Alerts => Some(Permission::AlertsRead),
+            Self::Queue => Some(Permission::ReviewsRead),
+            Self::Approvals => Some(Permission::ReviewsApprove),
+            Self::Subjects => Some(Permission::SubjectsRead),
+            Self::Intake => Some(Permission::IntakeWrite),
+            Self::ScreeningLists => Some(Permission::ScreeningRead),
+            Self::AuditLog => Some(Permission::AuditRead),
+            Self::Exports => Some(Permission::AuditExport),
+            Self::Verify => Some(Permission::AuditVerify),
+            Self::Packs => Some(Permission::PacksRead),
+            Self::Account => None,
+        }
+    }
+}
+
+/// Everything that the signed-in layout shows.
+#[derive(Clone, Debug)]
+pub struct Chrome {
+    pub title: String,
+    pub nav: Vec<NavGroup>,
+    pub person: Badge,
+    pub search: Option<Search>,
+    pub csrf: String,
+    pub notice: Option<Notice>,
+    pub demo: bool,
+    pub now: DateTime<Utc>,
+    pub zone: Tz,
+}
+
+#[derive(Clone, Debug)]
+pub struct NavGroup {
+    pub name: &'static str,
+    pub items: Vec<NavItem>,
+}
+
+#[derive(Clone, Debug)]
+pub struct NavItem {
+    pub label: &'static str,
+    pub href: &'static str,
+    pub key: Option<char>,
+    pub current: bool,
+}
+
+/// The person, as the menu names them.
+#[derive(Clone, Debug)]
+pub struct Badge {
+    pub name: String,
+    pub email: String,
+    pub roles: String,
+    pub initials: String,
+}
+
+/// The search of the top bar, for those who may look people up.
+#[derive(Clone, Debug)]
+pub struct Search {
+    pub action: &'static str,
+    pub label: &'static str,
+}
+
+/// One line on top of the page after a change.
+#[derive(Clone, Debug)]
+pub struct Notice {
+    pub lamp: Lamp,
+    pub text: String,
+}
+
+impl Chrome {
+    pub fn new(signed: &Signed, services: &Services, title: impl Into<String>, at: Nav) -> Self {
+        let demo = services.config.mode == Mode::Demo;
+        Self::dressed(signed, services.clock.now(), demo, title.into(), Some(at))
+    }
+
+    /// For pages that stand nowhere in the navigation, such as errors.
+    pub fn nowhere(signed: &Signed, services: &Services, title: impl Into<String>) -> Self {
+        let demo = services.config.mode == Mode::Demo;
+        Self::dressed(signed, services.clock.now(), demo, title.into(), None)
+    }
+
+    fn dressed(
+        signed: &Signed,
+        now: DateTime<Utc>,
+        demo: bool,
+        title: String,
+        at: Option<Nav>,
+    ) -> Self {
+        Self {
+            title,
+            nav: navigation(signed, at),
+            person: Badge::of(signed),
+            search: signed.may(Permission::SubjectsRead).then_some(Search {
+                action: Nav::Subjects.href(),
+                label: "Search subjects",
+            }),
+            csrf: signed.csrf.clone(),
+            notice: None,
+            demo,
+            now,
+            zone: signed.zone,
+        }
+    }
+
+    /// Says on top of the page what has just been done.
+    #[must_use]
+    pub fn notice(mut self, lamp: Lamp, text: impl Into<String>) -> Self {
+        self.notice = Some(Notice {
+            lamp,
+            text: text.into(),
+        });
+        self
+    }
+
+    pub fn asset(&self, name: &str) -> String {
+        assets::asset(name)
+    }
+
+    /// A fresh idempotency key: one per form and rendering.
+    pub fn fresh_key(&self) -> Uuid {
+        Uuid::now_v7()
+    }
+
+    /// "3 minutes ago".
+    pub fn ago(&self, at: &DateTime<Utc>) -> When {
+        When::ago(*at, self.now, self.zone)
+    }
+
+    /// "20 Nov, 10:03".
+    pub fn at(&self, at: &DateTime<Utc>) -> When {
+        When::at(*at, self.now, self.zone)
+    }
+
+    /// "10:03" for moments of today.
+    pub fn clock(&self, at: &DateTime<Utc>) -> When {
+        When::clock(*at, self.now, self.zone)
+    }
+
+    /// With milliseconds, for the register.
+    pub fn exact(&self, at: &DateTime<Utc>) -> When {
+        When::exact(*at, self.zone)
+    }
+
+    /// "Fri 20 Nov, 10:03 CET": when this page was made, in the reader's zone.
+    pub fn made(&self) -> When {
+        When::made(self.now, self.zone)
+    }
+}
+
+fn navigation(signed: &Signed, at: Option<Nav>) -> Vec<NavGroup> {
+    GROUPS
+        .iter()
+        .map(|(name, pages)| NavGroup {
+            name,
+            items: pages
+                .iter()
+                .filter(|page| page.permission().is_none_or(|needed| signed.may(needed)))
+                .map(|&page| NavItem {
+                    label: page.label(),
+                    href: page.href(),
+                    key: page.key(),
+                    current: at == Some(page),
+                })
+                .collect(),
+        })
+        .filter(|group| !group.items.is_empty())
+        .collect()
+}
+
+impl Badge {
+    fn of(signed: &Signed) -> Self {
+        let roles: Vec<_> = signed.roles.iter().map(|role| role.label()).collect();
+        Self {
+            name: signed.name.clone(),
+            email: signed.email.clone(),
+            roles: roles.join(", "),
+            initials: initials(&signed.name),
+        }
+    }
+}
+
+/// First letters of the first and the last word.
+fn initials(name: &str) -> String {
+    let mut words = name.split_whitespace();
+    let first = words.next().and_then(|word| word.chars().next());
+    let last = words.next_back().and_then(|word| word.chars().next());
+    first.into_iter().chain(last).collect()
+}
+
+/// What stands around a page before there is a session. Such a form carries an idempotency key; its token comes
+/// from the page that needs one.
+#[derive(Clone, Debug)]
+pub struct Door {
+    pub title: String,
+    pub csrf: String,
+    pub demo: bool,
+    pub now: DateTime<Utc>,
+}
+
+impl Door {
+    pub fn new(services: &Services, title: impl Into<String>) -> Self {
+        Self {
+            title: title.into(),
+            csrf: String::new(),
+            demo: services.config.mode == Mode::Demo,
+            now: services.clock.now(),
+        }
+    }
+
+    /// For a half-signed session, whose forms are bound to it already.
+    #[must_use]
+    pub fn csrf(mut self, token: impl Into<String>) -> Self {
+        self.csrf = token.into();
+        self
+    }
+
+    pub fn asset(&self, name: &str) -> String {
+        assets::asset(name)
+    }
+
+    pub fn fresh_key(&self) -> Uuid {
+        Uuid::now_v7()
+    }
+}
