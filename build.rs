@@ -119,7 +119,9 @@ fn compress(bytes: &[u8]) -> Option<Vec<u8>> {
     if bytes.len() < WORTH_COMPRESSING {
         return None;
     }
-    let mut encoder = GzBuilder::new().mtime(0).write(Vec::new(), Compression::best());
+    let mut encoder = GzBuilder::new()
+        .mtime(0)
+        .write(Vec::new(), Compression::best());
     encoder.write_all(bytes).expect("writing to memory");
     let packed = encoder.finish().expect("writing to memory");
     (packed.len() < bytes.len()).then_some(packed)

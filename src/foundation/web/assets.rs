@@ -43,11 +43,7 @@ pub async fn serve(request: HttpRequest, path: web::Path<(String, String)>) -> H
         Some(packed) if takes_gzip(&request) => {
             (ContentEncoding::Gzip, packed, format!("{DIGEST}-gzip"))
         }
-        _ => (
-            ContentEncoding::Identity,
-            asset.bytes,
-            String::from(DIGEST),
-        ),
+        _ => (ContentEncoding::Identity, asset.bytes, String::from(DIGEST)),
     };
     let tag = EntityTag::new_strong(tag);
     let held = holds(&request, &tag);
@@ -177,7 +173,11 @@ mod tests {
 
     #[actix_web::test]
     async fn nothing_outside_the_tree_is_served() {
-        for path in ["/assets/x/css/tokens.css", "/assets/x/../Cargo.toml", "/assets/x/"] {
+        for path in [
+            "/assets/x/css/tokens.css",
+            "/assets/x/../Cargo.toml",
+            "/assets/x/",
+        ] {
             assert_eq!(get(path, &[]).await.status(), StatusCode::NOT_FOUND);
         }
     }

@@ -133,7 +133,12 @@ impl Chart {
 
     /// Draws with times told in the reader's zone.
     pub fn draw(&self, zone: Tz) -> Drawing {
-        let buckets = self.series.iter().map(|s| s.values.len()).max().unwrap_or(0);
+        let buckets = self
+            .series
+            .iter()
+            .map(|s| s.values.len())
+            .max()
+            .unwrap_or(0);
         let scale = Scale::over(self.extent());
         let marks = self
             .series
@@ -146,7 +151,9 @@ impl Chart {
             title: self.title.clone(),
             unit: self.unit.clone(),
             summary: self.summary(),
-            grid: (0..=TICKS).map(|tick| at(HEIGHT * share(tick, TICKS))).collect(),
+            grid: (0..=TICKS)
+                .map(|tick| at(HEIGHT * share(tick, TICKS)))
+                .collect(),
             y_labels: scale.labels(),
             x_labels: self.time_labels(buckets, zone),
             gaps: self.gaps(buckets),
@@ -157,7 +164,12 @@ impl Chart {
                 .map(|threshold| Limit {
                     lamp: threshold.lamp,
                     y: at(scale.y(threshold.value)),
-                    label: format!("{} {} {}", threshold.label, decimal(threshold.value, 2), self.unit),
+                    label: format!(
+                        "{} {} {}",
+                        threshold.label,
+                        decimal(threshold.value, 2),
+                        self.unit
+                    ),
                 })
                 .collect(),
             rows: self.rows(buckets, zone),
@@ -173,7 +185,10 @@ impl Chart {
             ..Mark::default()
         };
         for run in &runs {
-            let points: Vec<_> = run.iter().map(|&(bucket, value)| point(bucket, value)).collect();
+            let points: Vec<_> = run
+                .iter()
+                .map(|&(bucket, value)| point(bucket, value))
+                .collect();
             match self.shape {
                 Shape::Bars => bars(&mut mark.bars, &points, buckets),
                 _ => line(&mut mark.line, &points),
@@ -186,14 +201,18 @@ impl Chart {
     }
 
     fn known(&self) -> impl Iterator<Item = f64> {
-        self.series.iter().flat_map(|series| series.values.iter().flatten().copied())
+        self.series
+            .iter()
+            .flat_map(|series| series.values.iter().flatten().copied())
     }
 
     /// Lowest and highest of what is drawn; always with zero, because a cut axis exaggerates.
     fn extent(&self) -> (f64, f64) {
         self.known()
             .chain(self.thresholds.iter().map(|threshold| threshold.value))
-            .fold((0.0, 0.0), |(low, high), value| (low.min(value), high.max(value)))
+            .fold((0.0, 0.0), |(low, high), value| {
+                (low.min(value), high.max(value))
+            })
     }
 
     /// What a reader who does not see the picture is told.
@@ -220,7 +239,11 @@ impl Chart {
                 decimal(last, 2),
             );
             if unknown > 0 {
-                let _ = write!(text, ", unknown in {unknown} of {} intervals", series.values.len());
+                let _ = write!(
+                    text,
+                    ", unknown in {unknown} of {} intervals",
+                    series.values.len()
+                );
             }
             text.push_str(". ");
         }
@@ -258,11 +281,19 @@ impl Chart {
 
     fn time_labels(&self, buckets: usize, zone: Tz) -> Vec<String> {
         let span = self.end - self.start_of(0, buckets);
-        let pattern = if span <= TimeDelta::hours(36) { "%H:%M" } else { "%-d %b" };
+        let pattern = if span <= TimeDelta::hours(36) {
+            "%H:%M"
+        } else {
+            "%-d %b"
+        };
         (0..=TICKS)
             .map(|tick| {
-                let back = span - span * i32::try_from(tick).unwrap_or(0) / i32::try_from(TICKS).unwrap_or(1);
-                (self.end - back).with_timezone(&zone).format(pattern).to_string()
+                let back = span
+                    - span * i32::try_from(tick).unwrap_or(0) / i32::try_from(TICKS).unwrap_or(1);
+                (self.end - back)
+                    .with_timezone(&zone)
+                    .format(pattern)
+                    .to_string()
             })
             .collect()
     }
@@ -270,7 +301,11 @@ impl Chart {
     fn rows(&self, buckets: usize, zone: Tz) -> Vec<Row> {
         (0..buckets)
             .map(|bucket| Row {
-                when: self.start_of(bucket, buckets).with_timezone(&zone).format("%-d %b %Y, %H:%M:%S").to_string(),
+                when: self
+                    .start_of(bucket, buckets)
+                    .with_timezone(&zone)
+                    .format("%-d %b %Y, %H:%M:%S")
+                    .to_string(),
                 values: self
                     .series
                     .iter()
@@ -360,7 +395,12 @@ impl Scale {
     fn labels(self) -> Vec<String> {
         (0..=TICKS)
             .rev()
-            .map(|tick| decimal(self.low + self.step * f64::from(u32::try_from(tick).unwrap_or(0)), 2))
+            .map(|tick| {
+                decimal(
+                    self.low + self.step * f64::from(u32::try_from(tick).unwrap_or(0)),
+                    2,
+                )
+            })
             .collect()
     }
 }
@@ -387,7 +427,13 @@ fn runs(values: &[Option<f64>]) -> Vec<Vec<(usize, f64)>> {
 /// A run of one point is a stroke of no length, which round caps make a dot.
 fn line(path: &mut String, points: &[(f64, f64)]) {
     for (index, (x, y)) in points.iter().enumerate() {
-        let _ = write!(path, "{}{} {}", if index == 0 { "M" } else { "L" }, at(*x), at(*y));
+        let _ = write!(
+            path,
+            "{}{} {}",
+            if index == 0 { "M" } else { "L" },
+            at(*x),
+            at(*y)
+        );
     }
     if let [(x, y)] = points {
         let _ = write!(path, "L{} {}", at(*x), at(*y));
@@ -405,7 +451,13 @@ fn area(path: &mut String, points: &[(f64, f64)]) {
 fn bars(path: &mut String, points: &[(f64, f64)], buckets: usize) {
     let width = WIDTH / buckets.max(1) as f64 * 0.8;
     for (x, y) in points {
-        let _ = write!(path, "M{} {HEIGHT}V{}h{}V{HEIGHT}Z", at(x - width / 2.0), at(*y), at(width));
+        let _ = write!(
+            path,
+            "M{} {HEIGHT}V{}h{}V{HEIGHT}Z",
+            at(x - width / 2.0),
+            at(*y),
+            at(width)
+        );
     }
 }
 
@@ -444,7 +496,11 @@ impl Spark {
         let known = || series.values.iter().flatten().copied();
         let high = known().fold(0.0, f64::max);
         let label = match known().last() {
-            Some(last) => format!("{what}: last {}, highest {}", decimal(last, 1), decimal(high, 1)),
+            Some(last) => format!(
+                "{what}: last {}, highest {}",
+                decimal(last, 1),
+                decimal(high, 1)
+            ),
             None => format!("{what}: unknown"),
         };
         let mut spark = Self {
@@ -457,7 +513,10 @@ impl Spark {
             let points: Vec<_> = run
                 .iter()
                 .map(|&(bucket, value)| {
-                    (x(bucket, series.values.len()), HEIGHT * (0.95 - 0.9 * (value / ceiling).max(0.0)))
+                    (
+                        x(bucket, series.values.len()),
+                        HEIGHT * (0.95 - 0.9 * (value / ceiling).max(0.0)),
+                    )
                 })
                 .collect();
             line(&mut spark.line, &points);
@@ -496,7 +555,13 @@ impl Days {
                 Lamp::Blue | Lamp::Clear => 18,
                 Lamp::Unknown => 6,
             };
-            Cell { lamp, x: index * 10, y: 32 - height, height, title }
+            Cell {
+                lamp,
+                x: index * 10,
+                y: 32 - height,
+                height,
+                title,
+            }
         });
         Self {
             label: label.into(),

@@ -19,7 +19,11 @@ fn an_unknown_reading_breaks_the_line() {
     assert_eq!(line, "M125 150L375 100M875 0L875 0");
     assert_eq!(drawing.gaps, [("500".to_owned(), "250".to_owned())]);
     assert_eq!(drawing.rows[2].values, ["unknown"]);
-    assert!(drawing.summary.contains("unknown in 1 of 4 intervals"), "{}", drawing.summary);
+    assert!(
+        drawing.summary.contains("unknown in 1 of 4 intervals"),
+        "{}",
+        drawing.summary
+    );
 }
 
 #[test]
@@ -27,7 +31,11 @@ fn nothing_known_is_not_zero() {
     let drawing = chart(vec![None, None]).draw(Tz::UTC);
     assert!(drawing.marks[0].line.is_empty());
     assert_eq!(drawing.summary, "p95: nothing known.");
-    assert!(Spark::new("p95", vec![None]).to_string().contains("p95: unknown"));
+    assert!(
+        Spark::new("p95", vec![None])
+            .to_string()
+            .contains("p95: unknown")
+    );
 }
 
 #[test]
@@ -36,7 +44,9 @@ fn ticks_are_round_and_cover_the_threshold() {
     assert_eq!(labels(97.0), "100 75 50 25 0");
     assert_eq!(labels(4.0), "4 3 2 1 0");
     assert_eq!(labels(0.0), "1 0.75 0.5 0.25 0");
-    let drawing = chart(vec![Some(10.0)]).threshold(Lamp::Red, "Limit", 200.0).draw(Tz::UTC);
+    let drawing = chart(vec![Some(10.0)])
+        .threshold(Lamp::Red, "Limit", 200.0)
+        .draw(Tz::UTC);
     assert_eq!(drawing.limits[0].y, "0");
     assert_eq!(drawing.limits[0].label, "Limit 200 ms");
 }
@@ -44,7 +54,10 @@ fn ticks_are_round_and_cover_the_threshold() {
 #[test]
 fn buckets_end_when_told_and_are_labelled_in_the_readers_zone() {
     let drawing = chart(vec![Some(1.0); 60]).draw(chrono_tz::Europe::Madrid);
-    assert_eq!(drawing.x_labels, ["10:00", "10:15", "10:30", "10:45", "11:00"]);
+    assert_eq!(
+        drawing.x_labels,
+        ["10:00", "10:15", "10:30", "10:45", "11:00"]
+    );
     assert_eq!(drawing.rows[59].when, "20 Nov 2026, 10:59:00");
 }
 
@@ -62,7 +75,10 @@ fn words_are_escaped_and_nothing_is_inline() {
         .series(Series::new("\"a\" & b", vec![Some(1.0)]))
         .draw(Tz::UTC)
         .to_string();
-    assert!(!drawing.contains("<script>") && !drawing.contains(" style="), "{drawing}");
+    assert!(
+        !drawing.contains("<script>") && !drawing.contains(" style="),
+        "{drawing}"
+    );
 }
 
 proptest! {

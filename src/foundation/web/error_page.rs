@@ -2,18 +2,41 @@
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
-use actix_web::{HttpRequest, HttpResponse, ResponseError};
+use actix_web::web::Data;
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, ResponseError};
 use askama::Template;
 use serde_json::json;
 
-use super::Error;
+use super::{Chrome, Door, Error};
+use crate::foundation::Services;
+use crate::foundation::auth::Signed;
+
+/// What the page says, and where one can go from it.
+struct Sorry<'a> {
+    title: &'a str,
+    advice: &'a str,
+    ways: Vec<Way>,
+    status: u16,
+    request_id: &'a str,
+}
+
+struct Way {
+    href: &'static str,
+    label: &'static str,
+}
 
 #[derive(Template)]
 #[template(path = "errors/error.html")]
-struct ErrorPage<'a> {
-    title: &'a str,
-    advice: &'a str,
-    request_id: &'a str,
+struct SignedOutPage<'a> {
+    door: Door,
+    sorry: Sorry<'a>,
+}
+
+#[derive(Template)]
+#[template(path = "errors/signed_in.html")]
+struct SignedInPage<'a> {
+    chrome: Chrome,
+    sorry: Sorry<'a>,
 }
 
 pub(super) fn render(request: &HttpRequest, error: &Error, id: &str) -> HttpResponse {
@@ -72,19 +95,50 @@ fn fill(
         });
         ("application/problem+json", problem.to_string())
     } else {
-        let page = ErrorPage {
+        let sorry = Sorry {
             title,
             advice,
+            ways: ways(status),
+            status: status.as_u16(),
             request_id: id,
         };
-        let body = page.render().unwrap_or_else(|_| title.to_owned());
-        ("text/html; charset=utf-8", body)
+        ("text/html; charset=utf-8", render_page(request, sorry))
     };
     let mut answer = answer.set_body(body);
     answer
         .headers_mut()
         .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     answer.map_into_boxed_body()
+}
+
+/// A signed-in reader keeps their navigation. A page that cannot be rendered is still a sentence.
+fn render_page(request: &HttpRequest, sorry: Sorry<'_>) -> String {
+    let fallback = format!("{}. {}", sorry.title, sorry.advice);
+    let Some(services) = request.app_data::<Data<Services>>() else {
+        return fallback;
+    };
+    let signed = request.extensions().get::<Signed>().cloned();
+    let page = match signed {
+        Some(signed) => SignedInPage {
+            chrome: Chrome::nowhere(&signed, services, sorry.title),
+            sorry,
+        }
+        .render(),
+        None => SignedOutPage {
+            door: Door::new(services, sorry.title),
+            sorry,
+        }
+        .render(),
+    };
+    page.unwrap_or(fallback)
+}
+
+fn ways(status: StatusCode) -> Vec<Way> {
+    let (href, label) = match status {
+        StatusCode::UNAUTHORIZED => ("/", "Sign in"),
+        _ => ("/", "Go to the start"),
+    };
+    vec![Way { href, label }]
 }
 
 fn wants_json(request: &HttpRequest) -> bool {

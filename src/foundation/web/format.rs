@@ -45,8 +45,13 @@ impl When {
     /// "20 Nov, 10:03", with the year when it is not this one.
     pub fn at(at: DateTime<Utc>, now: DateTime<Utc>, zone: Tz) -> Self {
         let local = at.with_timezone(&zone);
-        let this_year = local.format("%Y").to_string() == now.with_timezone(&zone).format("%Y").to_string();
-        let pattern = if this_year { "%-d %b, %H:%M" } else { "%-d %b %Y, %H:%M" };
+        let this_year =
+            local.format("%Y").to_string() == now.with_timezone(&zone).format("%Y").to_string();
+        let pattern = if this_year {
+            "%-d %b, %H:%M"
+        } else {
+            "%-d %b %Y, %H:%M"
+        };
         Self::with_text(at, zone, local.format(pattern).to_string())
     }
 
@@ -62,13 +67,19 @@ impl When {
 
     /// "Fri 20 Nov, 10:03 CET": when a page was made.
     pub fn made(at: DateTime<Utc>, zone: Tz) -> Self {
-        let text = at.with_timezone(&zone).format("%a %-d %b, %H:%M %Z").to_string();
+        let text = at
+            .with_timezone(&zone)
+            .format("%a %-d %b, %H:%M %Z")
+            .to_string();
         Self::with_text(at, zone, text)
     }
 
     /// "20 Nov 2026, 10:03:22.123".
     pub fn exact(at: DateTime<Utc>, zone: Tz) -> Self {
-        let text = at.with_timezone(&zone).format("%-d %b %Y, %H:%M:%S%.3f").to_string();
+        let text = at
+            .with_timezone(&zone)
+            .format("%-d %b %Y, %H:%M:%S%.3f")
+            .to_string();
         Self::with_text(at, zone, text)
     }
 
@@ -84,7 +95,9 @@ impl When {
 
 /// "Friday 20 November 2026, 10:03:22 CET".
 pub fn absolute(at: DateTime<Utc>, zone: Tz) -> String {
-    at.with_timezone(&zone).format("%A %-d %B %Y, %H:%M:%S %Z").to_string()
+    at.with_timezone(&zone)
+        .format("%A %-d %B %Y, %H:%M:%S %Z")
+        .to_string()
 }
 
 /// "just now", "40 seconds ago", "in 5 minutes"; beyond two weeks the date. `static/js/enhance/relative-time.js`
@@ -149,7 +162,9 @@ pub fn decimal(value: f64, digits: usize) -> String {
     }
     let fixed = format!("{:.digits$}", value.abs());
     let (whole, fraction) = fixed.split_once('.').unwrap_or((&fixed, ""));
-    let mut text = whole.parse::<i128>().map_or_else(|_| whole.to_owned(), number);
+    let mut text = whole
+        .parse::<i128>()
+        .map_or_else(|_| whole.to_owned(), number);
     let fraction = fraction.trim_end_matches('0');
     if !fraction.is_empty() {
         let _ = write!(text, ".{fraction}");
@@ -231,7 +246,10 @@ pub mod filters {
     }
 
     #[askama::filter_fn]
-    pub fn number<T: Copy + Into<i128>>(value: &T, _: &dyn askama::Values) -> askama::Result<String> {
+    pub fn number<T: Copy + Into<i128>>(
+        value: &T,
+        _: &dyn askama::Values,
+    ) -> askama::Result<String> {
         Ok(super::number(*value))
     }
 
@@ -263,7 +281,10 @@ mod tests {
     #[test]
     fn ages() {
         let check = |seconds: i64, expected: &str| {
-            assert_eq!(relative(now() - TimeDelta::seconds(seconds), now(), Madrid), expected);
+            assert_eq!(
+                relative(now() - TimeDelta::seconds(seconds), now(), Madrid),
+                expected
+            );
         };
         check(0, "just now");
         check(4, "just now");
@@ -282,15 +303,36 @@ mod tests {
     #[test]
     fn moments_are_told_in_the_readers_zone() {
         let moment = now() - TimeDelta::minutes(3);
-        assert_eq!(absolute(moment, Madrid), "Friday 20 November 2026, 10:00:22 CET");
+        assert_eq!(
+            absolute(moment, Madrid),
+            "Friday 20 November 2026, 10:00:22 CET"
+        );
         let html = When::ago(moment, now(), Madrid).to_string();
-        assert!(html.contains(r#"datetime="2026-11-20T09:00:22Z""#), "{html}");
-        assert!(html.contains(r#"title="Friday 20 November 2026, 10:00:22 CET""#), "{html}");
+        assert!(
+            html.contains(r#"datetime="2026-11-20T09:00:22Z""#),
+            "{html}"
+        );
+        assert!(
+            html.contains(r#"title="Friday 20 November 2026, 10:00:22 CET""#),
+            "{html}"
+        );
         assert!(html.contains(">3 minutes ago</time>"), "{html}");
-        assert!(When::at(moment, now(), Madrid).to_string().contains(">20 Nov, 10:00<"));
-        assert!(When::clock(moment, now(), Madrid).to_string().contains(">10:00<"));
+        assert!(
+            When::at(moment, now(), Madrid)
+                .to_string()
+                .contains(">20 Nov, 10:00<")
+        );
+        assert!(
+            When::clock(moment, now(), Madrid)
+                .to_string()
+                .contains(">10:00<")
+        );
         let old = moment - TimeDelta::days(400);
-        assert!(When::clock(old, now(), Madrid).to_string().contains(">16 Oct 2025, 11:00<"));
+        assert!(
+            When::clock(old, now(), Madrid)
+                .to_string()
+                .contains(">16 Oct 2025, 11:00<")
+        );
     }
 
     #[test]
@@ -305,7 +347,9 @@ mod tests {
 
     #[test]
     fn decimals() {
-        let check = |value: f64, digits, expected: &str| assert_eq!(plain(&decimal(value, digits)), expected);
+        let check = |value: f64, digits, expected: &str| {
+            assert_eq!(plain(&decimal(value, digits)), expected)
+        };
         check(97.4, 2, "97.4");
         check(1_200.0, 1, "1 200");
         check(-0.004, 2, "0");
@@ -326,7 +370,9 @@ mod tests {
 
     #[test]
     fn spans() {
-        let check = |millis, expected: &str| assert_eq!(plain(&duration(Duration::from_millis(millis))), expected);
+        let check = |millis, expected: &str| {
+            assert_eq!(plain(&duration(Duration::from_millis(millis))), expected)
+        };
         check(12, "12 ms");
         check(3_200, "3.2 s");
         check(250_000, "4 min 10 s");

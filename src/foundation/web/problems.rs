@@ -52,6 +52,10 @@ impl Problems {
 
     /// `Ok` where there is nothing to say, so that a parse ends with `problems.or(value)`.
     pub fn or<T>(self, value: T) -> Result<T, Self> {
-        if self.is_empty() { Ok(value) } else { Err(self) }
+        if self.is_empty() {
+            Ok(value)
+        } else {
+            Err(self)
+        }
     }
 }

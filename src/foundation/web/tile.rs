@@ -101,8 +101,15 @@ mod tests {
     fn a_stale_reading_is_never_green() {
         let now = Utc::now();
         let tile = |age| {
-            Tile::new("Disk", Lamp::Clear, "41", "%", "host probe", now - TimeDelta::seconds(age))
-                .stale_after(TimeDelta::seconds(60), now)
+            Tile::new(
+                "Disk",
+                Lamp::Clear,
+                "41",
+                "%",
+                "host probe",
+                now - TimeDelta::seconds(age),
+            )
+            .stale_after(TimeDelta::seconds(60), now)
         };
         assert_eq!(tile(60).lamp, Lamp::Clear);
         assert_eq!(tile(61).lamp, Lamp::Unknown);
