@@ -179,9 +179,11 @@ impl Config {
 }
 
 fn read_web(reader: &mut Reader<'_>) -> WebConfig {
+    let bind: SocketAddr = reader.parsed("SIGNALBOX_BIND", "127.0.0.1:8080", "an address and port");
+    let base_url = format!("http://localhost:{}", bind.port());
     WebConfig {
-        bind: reader.parsed("SIGNALBOX_BIND", "127.0.0.1:8080", "an address and port"),
-        base_url: reader.parsed("SIGNALBOX_BASE_URL", "http://localhost:8080", "a URL"),
+        bind,
+        base_url: reader.parsed("SIGNALBOX_BASE_URL", &base_url, "a URL"),
         metrics_bind: reader.parsed_optional("SIGNALBOX_METRICS_BIND", "an address and port"),
         workers: reader.parsed("SIGNALBOX_WORKERS", "4", "a number of threads"),
     }
