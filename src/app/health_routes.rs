@@ -3,11 +3,10 @@
 
 use actix_web::HttpResponse;
 use actix_web::web::Data;
-use diesel::RunQueryDsl;
 use serde_json::json;
 
 use crate::foundation::Services;
-use crate::foundation::db::{self, PoolKind};
+use crate::foundation::db::PoolKind;
 use crate::foundation::telemetry::metrics;
 use crate::foundation::web::{self, Access, Error, Routes, block};
 
@@ -52,9 +51,4 @@ pub async fn scrape(services: Data<Services>) -> web::Result {
     Ok(HttpResponse::Ok()
         .content_type("text/plain; version=0.0.4; charset=utf-8")
         .body(metrics::render(&services.db)))
-}
-
-fn ping(conn: &mut db::Conn) -> db::Result<()> {
-    diesel::sql_query("SELECT 1").execute(conn)?;
-    Ok(())
 }

@@ -6,7 +6,6 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
-use diesel::prelude::*;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::connect;
@@ -110,8 +109,7 @@ async fn wait_for_the_end() -> std::io::Result<()> {
 
 /// A database that others run is migrated by `signalbox migrate`, by somebody who means to.
 fn refuse_pending_migrations(url: &Secret<String>) -> Result<(), Failure> {
-    let mut conn = PgConnection::establish(url.expose())?;
-    let pending = migrate::pending(&mut conn)?;
+    let pending = migrate::pending_at(url)?;
     if pending.is_empty() {
         return Ok(());
     }

@@ -1,3 +1,4 @@
+mod architecture;
 mod audited_writes;
 mod front_door;
 mod migrations;
