@@ -31,13 +31,7 @@ async fn ready(services: Data<Services>) -> web::Result {
 
 async fn database(services: Data<Services>) -> web::Result {
     let services = services.into_inner();
-    block(move || {
-        services
-            .db
-            .read_on(PoolKind::SignIn, ping)
-            .map_err(Error::from)
-    })
-    .await?;
+    block(move || services.db.ping(PoolKind::SignIn).map_err(Error::from)).await?;
     Ok(HttpResponse::Ok().json(json!({ "status": "ok" })))
 }
 
