@@ -1,4 +1,5 @@
 mod audited_writes;
+mod doctor;
 mod front_door;
 mod migrations;
 mod privileges;
