@@ -5,7 +5,10 @@
 
 mod connect;
 mod demo;
+mod doctor;
+mod healthcheck;
 mod instance;
+mod migrate;
 mod serve;
 
 use std::process::ExitCode;
@@ -26,6 +29,9 @@ pub struct Cli {
 enum Command {
     /// Start everything with demo people and demo data, on http://localhost:8080
     Demo(demo::Args),
+    Doctor(doctor::Args),
+    Healthcheck(healthcheck::Args),
+    Migrate(migrate::Args),
     /// Start in production, on `DATABASE_URL` or the private cluster
     Serve,
 }
@@ -35,6 +41,9 @@ enum Command {
 pub fn run(cli: Cli) -> ExitCode {
     match cli.command {
         Command::Demo(args) => demo::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
+        Command::Healthcheck(args) => healthcheck::run(&args),
+        Command::Migrate(args) => migrate::run(&args),
         Command::Serve => serve::run(),
     }
 }

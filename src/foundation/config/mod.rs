@@ -138,6 +138,21 @@ impl Config {
         }
     }
 
+    /// The data folder and the database's addresses, for commands that need nothing else and should
+    /// work while the rest is still missing or wrong.
+    pub fn database_from_env() -> Result<(PathBuf, DatabaseConfig), ConfigError> {
+        let lookup = |name: &str| std::env::var(name).ok();
+        let mut reader = Reader::new(&lookup);
+        let data_dir = PathBuf::from(reader.text("SIGNALBOX_DATA_DIR", "var"));
+        let database = read_database(&mut reader);
+        let problems = reader.problems();
+        if problems.is_empty() {
+            Ok((data_dir, database))
+        } else {
+            Err(ConfigError(problems))
+        }
+    }
+
     #[must_use]
     pub fn is_demo(&self) -> bool {
         self.mode == Mode::Demo
