@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use super::country::Country;
-use crate::foundation::kernel::Money;
+use crate::foundation::kernel::{Currency, Money};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -77,8 +77,11 @@ pub struct Personal {
     pub id_expires: Option<NaiveDate>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub product: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// What the account is expected to move in a month.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "amount")]
     pub expected_monthly: Option<Money>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub currency: Option<Currency>,
     /// What the platform says; `None` when it does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pep: Option<bool>,
@@ -117,9 +120,56 @@ impl fmt::Debug for Personal {
     }
 }
 
+/// Money as it is shown, "1250.00 USD": exact, and readable in an export.
+mod amount {
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::Money;
+
+    pub fn serialize<S: Serializer>(money: &Option<Money>, to: S) -> Result<S::Ok, S::Error> {
+        match money {
+            Some(money) => to.collect_str(money),
+            None => to.serialize_none(),
+        }
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Money>, D::Error> {
+        let Some(text) = Option::<String>::deserialize(from)? else {
+            return Ok(None);
+        };
+        let (digits, currency) = text
+            .split_once(' ')
+            .ok_or_else(|| D::Error::custom("an amount without a currency"))?;
+        let currency = currency.parse().map_err(D::Error::custom)?;
+        Money::parse(digits, currency)
+            .map(Some)
+            .map_err(D::Error::custom)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_document_reads_back() {
+        let eth = "ETH".parse().unwrap();
+        let personal = Personal {
+            name: "Ada Example".into(),
+            date_of_birth: NaiveDate::from_ymd_opt(1970, 1, 31),
+            country: Some("GB".parse().unwrap()),
+            expected_monthly: Some(Money::parse("1.000000000000000001", eth).unwrap()),
+            currency: Some(eth),
+            pep: Some(false),
+            ..Personal::default()
+        };
+        let document = serde_json::to_string(&personal).unwrap();
+        assert_eq!(
+            serde_json::from_str::<Personal>(&document).unwrap(),
+            personal
+        );
+    }
 
     #[test]
     fn names_are_listed_once() {
