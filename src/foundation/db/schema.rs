@@ -19,11 +19,66 @@ diesel::table! {
 }
 
 diesel::table! {
+    file (id) {
+        id -> Uuid,
+        purpose -> Text,
+        name -> Bytea,
+        content_type -> Nullable<Text>,
+        wrapped -> Bytea,
+        byte_count -> Nullable<Int8>,
+        sha256 -> Nullable<Bytea>,
+        state -> Text,
+        created_by -> Text,
+        created_at -> Timestamptz,
+        expires_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    file_chunk (file_id, position) {
+        file_id -> Uuid,
+        position -> Int4,
+        ciphertext -> Bytea,
+    }
+}
+
+diesel::table! {
     idempotency (key) {
         key -> Uuid,
         actor -> Text,
         location -> Text,
         made_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    job (id) {
+        id -> Uuid,
+        kind -> Text,
+        payload -> Jsonb,
+        key -> Nullable<Text>,
+        run_at -> Timestamptz,
+        enqueued_at -> Timestamptz,
+        state -> Text,
+        attempt -> Int2,
+        fence -> Int8,
+        lease_until -> Nullable<Timestamptz>,
+        cancel_requested -> Bool,
+        progress_done -> Int8,
+        progress_total -> Nullable<Int8>,
+        started_at -> Nullable<Timestamptz>,
+        finished_at -> Nullable<Timestamptz>,
+        last_error -> Nullable<Text>,
+        result -> Nullable<Text>,
+        schedule -> Nullable<Text>,
+        slot -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    job_schedule (name) {
+        name -> Text,
+        last_slot -> Timestamptz,
     }
 }
 
@@ -34,6 +89,19 @@ diesel::table! {
         name -> Text,
         zone -> Text,
         created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    policy (key, version) {
+        key -> Text,
+        version -> Int4,
+        effective_from -> Timestamptz,
+        value -> Jsonb,
+        proposed_by -> Text,
+        proposed_at -> Timestamptz,
+        approved_by -> Nullable<Text>,
+        approved_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -52,11 +120,19 @@ diesel::table! {
     }
 }
 
+diesel::joinable!(file_chunk -> file (file_id));
+diesel::joinable!(job -> job_schedule (schedule));
+
 diesel::allow_tables_to_appear_in_same_query!(
     audit_detail,
     audit_inbox,
+    file,
+    file_chunk,
     idempotency,
+    job,
+    job_schedule,
     platform,
+    policy,
     sar_audit_inbox,
     subject_key,
 );
