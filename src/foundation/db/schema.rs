@@ -19,11 +19,114 @@ diesel::table! {
 }
 
 diesel::table! {
+    file (id) {
+        id -> Uuid,
+        purpose -> Text,
+        name -> Bytea,
+        content_type -> Nullable<Text>,
+        wrapped -> Bytea,
+        byte_count -> Nullable<Int8>,
+        sha256 -> Nullable<Bytea>,
+        state -> Text,
+        created_by -> Text,
+        created_at -> Timestamptz,
+        expires_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    file_chunk (file_id, position) {
+        file_id -> Uuid,
+        position -> Int4,
+        ciphertext -> Bytea,
+    }
+}
+
+diesel::table! {
     idempotency (key) {
         key -> Uuid,
         actor -> Text,
         location -> Text,
         made_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    intake_batch (id) {
+        id -> Uuid,
+        platform_id -> Uuid,
+        source -> Text,
+        created_by -> Text,
+        created_at -> Timestamptz,
+        name -> Bytea,
+        sha256 -> Nullable<Bytea>,
+        file_id -> Nullable<Uuid>,
+        ignore_unknown -> Bool,
+        state -> Text,
+        refusal -> Nullable<Text>,
+        reader -> Int4,
+        header -> Nullable<Bytea>,
+        chunks -> Int4,
+        rows_read -> Int8,
+        lines_read -> Int8,
+        lines_total -> Nullable<Int8>,
+        added -> Int8,
+        changed -> Int8,
+        unchanged -> Int8,
+        rejected -> Int8,
+        started_at -> Nullable<Timestamptz>,
+        finished_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    intake_record (batch_id, external_id) {
+        batch_id -> Uuid,
+        external_id -> Text,
+        row_number -> Int8,
+        subject_id -> Uuid,
+        outcome -> Text,
+    }
+}
+
+diesel::table! {
+    intake_rejection (batch_id, row_number) {
+        batch_id -> Uuid,
+        row_number -> Int8,
+        line_number -> Int8,
+        problems -> Jsonb,
+        ciphertext -> Bytea,
+    }
+}
+
+diesel::table! {
+    job (id) {
+        id -> Uuid,
+        kind -> Text,
+        payload -> Jsonb,
+        key -> Nullable<Text>,
+        run_at -> Timestamptz,
+        enqueued_at -> Timestamptz,
+        state -> Text,
+        attempt -> Int2,
+        fence -> Int8,
+        lease_until -> Nullable<Timestamptz>,
+        cancel_requested -> Bool,
+        progress_done -> Int8,
+        progress_total -> Nullable<Int8>,
+        started_at -> Nullable<Timestamptz>,
+        finished_at -> Nullable<Timestamptz>,
+        last_error -> Nullable<Text>,
+        result -> Nullable<Text>,
+        schedule -> Nullable<Text>,
+        slot -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    job_schedule (name) {
+        name -> Text,
+        last_slot -> Timestamptz,
     }
 }
 
@@ -38,10 +141,38 @@ diesel::table! {
 }
 
 diesel::table! {
+    policy (key, version) {
+        key -> Text,
+        version -> Int4,
+        effective_from -> Timestamptz,
+        value -> Jsonb,
+        proposed_by -> Text,
+        proposed_at -> Timestamptz,
+        approved_by -> Nullable<Text>,
+        approved_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     sar_audit_inbox (id) {
         id -> Uuid,
         recorded_at -> Timestamptz,
         body -> Bytea,
+    }
+}
+
+diesel::table! {
+    subject (id) {
+        id -> Uuid,
+        platform_id -> Uuid,
+        external_id -> Text,
+        kind -> Text,
+        status -> Text,
+        risk -> Nullable<Text>,
+        version -> Int4,
+        content_hash -> Bytea,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
     }
 }
 
@@ -52,11 +183,56 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    subject_personal (subject_id) {
+        subject_id -> Uuid,
+        ciphertext -> Bytea,
+    }
+}
+
+diesel::table! {
+    subject_reading (person_id, what) {
+        person_id -> Uuid,
+        what -> Bytea,
+        read_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    subject_token (token, subject_id) {
+        token -> Bytea,
+        subject_id -> Uuid,
+    }
+}
+
+diesel::joinable!(file_chunk -> file (file_id));
+diesel::joinable!(intake_batch -> file (file_id));
+diesel::joinable!(intake_batch -> platform (platform_id));
+diesel::joinable!(intake_record -> intake_batch (batch_id));
+diesel::joinable!(intake_record -> subject (subject_id));
+diesel::joinable!(intake_rejection -> intake_batch (batch_id));
+diesel::joinable!(job -> job_schedule (schedule));
+diesel::joinable!(subject -> platform (platform_id));
+diesel::joinable!(subject_personal -> subject (subject_id));
+diesel::joinable!(subject_token -> subject (subject_id));
+
 diesel::allow_tables_to_appear_in_same_query!(
     audit_detail,
     audit_inbox,
+    file,
+    file_chunk,
     idempotency,
+    intake_batch,
+    intake_record,
+    intake_rejection,
+    job,
+    job_schedule,
     platform,
+    policy,
     sar_audit_inbox,
+    subject,
     subject_key,
+    subject_personal,
+    subject_reading,
+    subject_token,
 );
