@@ -13,6 +13,9 @@ mod actor;
 mod event;
 pub mod jcs;
 mod job;
+pub mod note;
+pub mod tiles;
+pub mod tree;
 mod tx;
 
 pub use actor::{Actor, ActorKind};
