@@ -44,8 +44,14 @@ pub fn hashes_at(size: u64, level: u32) -> u64 {
     size >> (8 * level)
 }
 
+/// How many hashes of a tile belong to the tree of `size` leaves; the tile may hold more by now.
+pub fn width_of(size: u64, level: u32, index: u64) -> usize {
+    width_at(hashes_at(size, level), index)
+}
+
 fn width_at(hashes: u64, index: u64) -> usize {
-    usize::try_from(hashes - index * WIDTH as u64).map_or(WIDTH, |left| left.min(WIDTH))
+    let left = hashes.saturating_sub(index * WIDTH as u64);
+    usize::try_from(left).map_or(WIDTH, |left| left.min(WIDTH))
 }
 
 /// `0/x001/234` when full, `0/x001/234.p/17` when not.
@@ -99,6 +105,35 @@ impl FromStr for TileId {
     }
 }
 
+/// Where a complete subtree's hash is found: in which tile, and which subtree of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Location {
+    pub level: u32,
+    pub index: u64,
+    inner_level: u32,
+    inner_index: usize,
+}
+
+impl Location {
+    /// Of the subtree over leaves `index << level ..`.
+    pub fn of(level: u32, index: u64) -> Self {
+        let inner_level = level % 8;
+        let first = index << inner_level;
+        let within = (first % WIDTH as u64) >> inner_level;
+        Self {
+            level: level / 8,
+            index: first / WIDTH as u64,
+            inner_level,
+            inner_index: usize::try_from(within).unwrap_or(WIDTH),
+        }
+    }
+
+    /// The hash, out of the tile that this location names.
+    pub fn read(&self, tile: &Tile) -> Option<Hash> {
+        tile.subtree(self.inner_level, self.inner_index)
+    }
+}
+
 /// Up to 256 hashes of one level.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tile {
@@ -123,9 +158,14 @@ impl Tile {
         &self.hashes
     }
 
+    /// The hash over all 256, which stands in the tile above; `None` for an unfinished tile.
+    pub fn summary(&self) -> Option<Hash> {
+        self.subtree(8, 0)
+    }
+
     /// The hash of the complete subtree of 2^`level` hashes that begins at `index << level`;
     /// `None` where this tile does not reach.
-    pub fn subtree(&self, level: u32, index: usize) -> Option<Hash> {
+    fn subtree(&self, level: u32, index: usize) -> Option<Hash> {
         let count = 1_usize.checked_shl(level)?;
         let start = index.checked_mul(count)?;
         self.hashes
@@ -253,11 +293,9 @@ mod tests {
     impl Nodes for Stored {
         type Error = ();
         fn node(&self, level: u32, index: u64) -> Result<Hash, ()> {
-            let inner = level % 8;
-            let first = index << inner;
-            let tile = self.0.get(&(level / 8, first / WIDTH as u64)).ok_or(())?;
-            let within = usize::try_from(first % WIDTH as u64).map_err(|_| ())? >> inner;
-            tile.subtree(inner, within).ok_or(())
+            let location = Location::of(level, index);
+            let tile = self.0.get(&(location.level, location.index)).ok_or(())?;
+            location.read(tile).ok_or(())
         }
     }
 
