@@ -14,9 +14,12 @@ mod event;
 pub mod jcs;
 mod job;
 pub mod note;
+pub mod package;
+pub mod projection;
 pub mod tiles;
 pub mod tree;
 mod tx;
+pub mod verify;
 
 pub use actor::{Actor, ActorKind};
 pub use event::{Event, Log, Outcome, Subject};
