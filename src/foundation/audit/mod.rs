@@ -10,12 +10,17 @@
 //! - writes without an event are the closed list [`Unaudited`].
 
 mod actor;
+pub mod anchors;
 mod event;
+pub mod export;
 pub mod jcs;
 mod job;
 pub mod note;
 pub mod package;
 pub mod projection;
+pub mod seal;
+pub mod sealer;
+pub mod store;
 pub mod tiles;
 pub mod tree;
 mod tx;

@@ -11,14 +11,18 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
 
 use super::tree::Hash;
 
 /// The signature type byte of Ed25519 in C2SP signed-note.
 const ED25519: u8 = 0x01;
 
+/// What a line with a private key begins with.
+const SECRET_KEY: &str = "PRIVATE+KEY+";
+
 /// What every signature line begins with.
-const SIGNATURE_MARK: &str = "— ";
+pub(super) const SIGNATURE_MARK: &str = "— ";
 
 /// More signatures than any witness arrangement needs.
 const MAX_SIGNATURES: usize = 16;
@@ -203,6 +207,42 @@ impl CheckpointSigner {
         })
     }
 
+    /// Reads the line that [`Self::to_secret_line`] wrote.
+    pub fn from_secret_line(line: &str) -> Result<Self, Error> {
+        let rest = line
+            .strip_prefix(SECRET_KEY)
+            .ok_or(Error::BadKey("it does not begin with PRIVATE+KEY"))?;
+        let mut parts = rest.splitn(3, '+');
+        let (Some(name), Some(hash), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
+            return Err(Error::BadKey("it is not PRIVATE+KEY+name+hash+key"));
+        };
+        let bytes = Zeroizing::new(
+            STANDARD
+                .decode(key)
+                .map_err(|_| Error::BadKey("its last part is not base64"))?,
+        );
+        let seed = match bytes.split_first() {
+            Some((&ED25519, seed)) => <&[u8; 32]>::try_from(seed).ok(),
+            _ => None,
+        };
+        let signer = seed
+            .and_then(|seed| Self::new(name, seed))
+            .ok_or(Error::BadKey("it is not an Ed25519 key"))?;
+        if hex::encode(signer.verification_key().key_hash()) == hash {
+            Ok(signer)
+        } else {
+            Err(Error::BadKey("its hash does not fit its name and key"))
+        }
+    }
+
+    /// The private key as other programs for signed notes keep it.
+    pub fn to_secret_line(&self) -> Zeroizing<String> {
+        let hash = hex::encode(self.verification_key().key_hash());
+        let bytes = Zeroizing::new([&[ED25519], self.key.as_bytes().as_slice()].concat());
+        let encoded = Zeroizing::new(STANDARD.encode(&*bytes));
+        Zeroizing::new(format!("{SECRET_KEY}{}+{hash}+{}", self.name, *encoded))
+    }
+
     pub fn verification_key(&self) -> VerificationKey {
         VerificationKey {
             name: self.name.clone(),
@@ -381,6 +421,24 @@ mod tests {
                 .is_err()
         );
         assert!("a+b".parse::<VerificationKey>().is_err());
+    }
+
+    #[test]
+    fn a_private_key_round_trips() {
+        let line = signer().to_secret_line();
+        let again = CheckpointSigner::from_secret_line(&line).unwrap();
+        assert_eq!(again.verification_key(), signer().verification_key());
+        assert!(CheckpointSigner::from_secret_line(&line.replace("test", "tess")).is_err());
+        // Made by the Go `note` package, as is its public half below.
+        let foreign =
+            "PRIVATE+KEY+PeterNeumann+c74f20a3+AYEKFALVFGyNhPJEMzD1QIDr+Y7hfZx09iUvxdXHKDFz";
+        let key = CheckpointSigner::from_secret_line(foreign)
+            .unwrap()
+            .verification_key();
+        assert_eq!(
+            key.to_string(),
+            "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"
+        );
     }
 
     /// The example key of the Go `note` package, which the C2SP specification was written from.
