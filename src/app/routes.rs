@@ -1,12 +1,15 @@
 use super::health_routes;
-use crate::foundation::web::{Access, Routes, assets};
+use crate::foundation::web::{Access, Routes, assets, live};
 
 /// Everything that the application answers, in one tree.
 #[must_use]
 pub fn routes() -> Routes {
-    Routes::new().and(health_routes::routes()).get(
-        "/assets/{digest}/{path:.*}",
-        Access::Public,
-        assets::serve,
-    )
+    Routes::new().and(health_routes::routes()).and(mechanisms())
+}
+
+/// What pages are made of and how they stay fresh.
+fn mechanisms() -> Routes {
+    Routes::new()
+        .get("/assets/{digest}/{path:.*}", Access::Public, assets::serve)
+        .get("/live", Access::Signed, live::stream_changes)
 }

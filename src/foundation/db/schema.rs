@@ -1,6 +1,25 @@
 // @generated automatically by Diesel CLI.
 
 diesel::table! {
+    audit_anchor (size, place) {
+        size -> Int8,
+        root -> Bytea,
+        note -> Text,
+        place -> Text,
+        anchored_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    audit_checkpoint (size) {
+        size -> Int8,
+        root -> Bytea,
+        note -> Text,
+        signed_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     audit_detail (event_id, position) {
         event_id -> Uuid,
         position -> Int2,
@@ -11,10 +30,66 @@ diesel::table! {
 }
 
 diesel::table! {
+    audit_epoch (log, epoch) {
+        log -> Text,
+        epoch -> Int4,
+        origin -> Text,
+        first_idx -> Int8,
+        began_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    audit_head (singleton) {
+        singleton -> Bool,
+        size -> Int8,
+        root -> Bytea,
+        pruned_to -> Int8,
+        sealed_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     audit_inbox (id) {
         id -> Uuid,
         recorded_at -> Timestamptz,
         body -> Bytea,
+    }
+}
+
+diesel::table! {
+    audit_log (idx) {
+        idx -> Int8,
+        id -> Uuid,
+        recorded_at -> Timestamptz,
+        kind -> Text,
+        actor_kind -> Text,
+        actor_id -> Text,
+        subject_kind -> Text,
+        subject_id -> Text,
+        platform_id -> Nullable<Uuid>,
+        outcome -> Text,
+        body -> Bytea,
+        leaf_hash -> Bytea,
+    }
+}
+
+diesel::table! {
+    audit_refused (id) {
+        id -> Uuid,
+        recorded_at -> Timestamptz,
+        body -> Bytea,
+        reason -> Text,
+        refused_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    audit_tile (level, idx) {
+        level -> Int2,
+        idx -> Int8,
+        width -> Int2,
+        hashes -> Bytea,
     }
 }
 
@@ -48,54 +123,6 @@ diesel::table! {
         actor -> Text,
         location -> Text,
         made_at -> Timestamptz,
-    }
-}
-
-diesel::table! {
-    intake_batch (id) {
-        id -> Uuid,
-        platform_id -> Uuid,
-        source -> Text,
-        created_by -> Text,
-        created_at -> Timestamptz,
-        name -> Bytea,
-        sha256 -> Nullable<Bytea>,
-        file_id -> Nullable<Uuid>,
-        ignore_unknown -> Bool,
-        state -> Text,
-        refusal -> Nullable<Text>,
-        reader -> Int4,
-        header -> Nullable<Bytea>,
-        chunks -> Int4,
-        rows_read -> Int8,
-        lines_read -> Int8,
-        lines_total -> Nullable<Int8>,
-        added -> Int8,
-        changed -> Int8,
-        unchanged -> Int8,
-        rejected -> Int8,
-        started_at -> Nullable<Timestamptz>,
-        finished_at -> Nullable<Timestamptz>,
-    }
-}
-
-diesel::table! {
-    intake_record (batch_id, external_id) {
-        batch_id -> Uuid,
-        external_id -> Text,
-        row_number -> Int8,
-        subject_id -> Uuid,
-        outcome -> Text,
-    }
-}
-
-diesel::table! {
-    intake_rejection (batch_id, row_number) {
-        batch_id -> Uuid,
-        row_number -> Int8,
-        line_number -> Int8,
-        problems -> Jsonb,
-        ciphertext -> Bytea,
     }
 }
 
@@ -154,6 +181,35 @@ diesel::table! {
 }
 
 diesel::table! {
+    sar_audit_anchor (size, place) {
+        size -> Int8,
+        root -> Bytea,
+        note -> Text,
+        place -> Text,
+        anchored_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    sar_audit_checkpoint (size) {
+        size -> Int8,
+        root -> Bytea,
+        note -> Text,
+        signed_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    sar_audit_head (singleton) {
+        singleton -> Bool,
+        size -> Int8,
+        root -> Bytea,
+        pruned_to -> Int8,
+        sealed_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     sar_audit_inbox (id) {
         id -> Uuid,
         recorded_at -> Timestamptz,
@@ -162,17 +218,38 @@ diesel::table! {
 }
 
 diesel::table! {
-    subject (id) {
+    sar_audit_log (idx) {
+        idx -> Int8,
         id -> Uuid,
-        platform_id -> Uuid,
-        external_id -> Text,
+        recorded_at -> Timestamptz,
         kind -> Text,
-        status -> Text,
-        risk -> Nullable<Text>,
-        version -> Int4,
-        content_hash -> Bytea,
-        created_at -> Timestamptz,
-        updated_at -> Timestamptz,
+        actor_kind -> Text,
+        actor_id -> Text,
+        subject_kind -> Text,
+        subject_id -> Text,
+        platform_id -> Nullable<Uuid>,
+        outcome -> Text,
+        body -> Bytea,
+        leaf_hash -> Bytea,
+    }
+}
+
+diesel::table! {
+    sar_audit_refused (id) {
+        id -> Uuid,
+        recorded_at -> Timestamptz,
+        body -> Bytea,
+        reason -> Text,
+        refused_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    sar_audit_tile (level, idx) {
+        level -> Int2,
+        idx -> Int8,
+        width -> Int2,
+        hashes -> Bytea,
     }
 }
 
@@ -183,56 +260,32 @@ diesel::table! {
     }
 }
 
-diesel::table! {
-    subject_personal (subject_id) {
-        subject_id -> Uuid,
-        ciphertext -> Bytea,
-    }
-}
-
-diesel::table! {
-    subject_reading (person_id, what) {
-        person_id -> Uuid,
-        what -> Bytea,
-        read_at -> Timestamptz,
-    }
-}
-
-diesel::table! {
-    subject_token (token, subject_id) {
-        token -> Bytea,
-        subject_id -> Uuid,
-    }
-}
-
 diesel::joinable!(file_chunk -> file (file_id));
-diesel::joinable!(intake_batch -> file (file_id));
-diesel::joinable!(intake_batch -> platform (platform_id));
-diesel::joinable!(intake_record -> intake_batch (batch_id));
-diesel::joinable!(intake_record -> subject (subject_id));
-diesel::joinable!(intake_rejection -> intake_batch (batch_id));
 diesel::joinable!(job -> job_schedule (schedule));
-diesel::joinable!(subject -> platform (platform_id));
-diesel::joinable!(subject_personal -> subject (subject_id));
-diesel::joinable!(subject_token -> subject (subject_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
+    audit_anchor,
+    audit_checkpoint,
     audit_detail,
+    audit_epoch,
+    audit_head,
     audit_inbox,
+    audit_log,
+    audit_refused,
+    audit_tile,
     file,
     file_chunk,
     idempotency,
-    intake_batch,
-    intake_record,
-    intake_rejection,
     job,
     job_schedule,
     platform,
     policy,
+    sar_audit_anchor,
+    sar_audit_checkpoint,
+    sar_audit_head,
     sar_audit_inbox,
-    subject,
+    sar_audit_log,
+    sar_audit_refused,
+    sar_audit_tile,
     subject_key,
-    subject_personal,
-    subject_reading,
-    subject_token,
 );

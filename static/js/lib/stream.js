@@ -5,7 +5,8 @@ const channel = new BroadcastChannel("signalbox-live");
 const listeners = new Set();
 let release = null;
 
-const tell = (topic) => listeners.forEach((listener) => listener(topic));
+// A star means: too much has changed to say what.
+const tell = (topic) => listeners.forEach((listener) => listener(topic === "*" ? null : topic));
 channel.addEventListener("message", ({ data }) => tell(data));
 
 function lead() {
