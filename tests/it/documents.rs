@@ -39,7 +39,10 @@ fn the_example_of_an_environment_names_every_variable() {
     for file in sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src")) {
         for name in quoted_variables(&fs::read_to_string(&file).unwrap()) {
             let plain = name.trim_end_matches("_FILE");
-            assert!(named.contains(plain), "{name} of {file:?} is not in .env.example");
+            assert!(
+                named.contains(plain),
+                "{name} of {file:?} is not in .env.example"
+            );
         }
     }
 }
@@ -47,19 +50,31 @@ fn the_example_of_an_environment_names_every_variable() {
 /// Names at the start of a line, also those that are commented out.
 fn variables(example: &str) -> Vec<String> {
     let lines = example.lines().map(|line| line.trim_start_matches("# "));
-    let names = lines.filter_map(|line| line.split_once('=')).map(|(name, _)| name);
-    names.filter(|name| is_variable(name)).map(str::to_owned).collect()
+    let names = lines
+        .filter_map(|line| line.split_once('='))
+        .map(|(name, _)| name);
+    names
+        .filter(|name| is_variable(name))
+        .map(str::to_owned)
+        .collect()
 }
 
 fn quoted_variables(source: &str) -> Vec<String> {
     let ours = |name: &&str| name.starts_with("SIGNALBOX_") || *name == "DATABASE_URL";
-    source.split('"').filter(ours).filter(|name| is_variable(name)).map(str::to_owned).collect()
+    source
+        .split('"')
+        .filter(ours)
+        .filter(|name| is_variable(name))
+        .map(str::to_owned)
+        .collect()
 }
 
 fn is_variable(name: &str) -> bool {
     // What the build hands to the program is not the operator's.
     name != "SIGNALBOX_ASSET_DIGEST"
-        && name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
+        && name
+            .chars()
+            .all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
 }
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
