@@ -83,10 +83,10 @@ pub async fn stream_changes(hub: Data<Hub>, _signed: Signed) -> super::Result {
                 return None;
             }
             let message = match timeout(HEARTBEAT, listener.changes.recv()).await {
-                Ok(Ok(topic)) => Bytes::from(format!("event: topic\ndata: {topic}\n\n")),
+                Ok(Ok(topic)) => Bytes::from(format!("event: change\ndata: {topic}\n\n")),
                 // Too far behind to say what changed: everything may have.
                 Ok(Err(broadcast::error::RecvError::Lagged(_))) => {
-                    Bytes::from_static(b"event: topic\ndata: *\n\n")
+                    Bytes::from_static(b"event: change\ndata: *\n\n")
                 }
                 Ok(Err(broadcast::error::RecvError::Closed)) => return None,
                 Err(_) => Bytes::from_static(b": still here\n\n"),
