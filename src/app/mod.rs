@@ -1,12 +1,14 @@
 //! Wires the floors together: the route table, the order of middleware, what follows from what.
 
 mod health_routes;
+mod jobs;
 mod reactions;
 mod routes;
 mod server;
 mod start;
 mod topics;
 
+pub use jobs::registry;
 pub use reactions::reactions;
 pub use routes::routes;
 pub use server::{Running, serve, serve_metrics};

@@ -1,12 +1,19 @@
 use std::net::TcpListener;
+use std::time::Duration;
 
+use super::jobs::registry;
 use super::server::{Running, serve, serve_metrics};
 use crate::foundation::Services;
+use crate::foundation::jobs::Runner;
+
+/// How long running jobs may take to come to a stop; what does not is rescued after its lease.
+const JOBS_GRACE: Duration = Duration::from_secs(10);
 
 /// The application at work: its pages, its metrics, its workers.
 pub struct Application {
     pages: Running,
     metrics: Option<Running>,
+    jobs: Runner,
 }
 
 /// Starts everything that runs inside this process.
@@ -18,17 +25,23 @@ pub fn start(services: Services, listener: TcpListener) -> std::io::Result<Appli
         .map(|bind| serve_metrics(services.clone(), TcpListener::bind(bind)?))
         .transpose()?;
     Ok(Application {
-        pages: serve(services, listener)?,
+        pages: serve(services.clone(), listener)?,
         metrics,
+        jobs: Runner::start(services, registry())?,
     })
 }
 
 impl Application {
-    /// Finishes what is being done, then stops.
+    /// Finishes what is being done, then stops: no new requests first, the work behind them last.
     pub async fn stop(self) {
         self.pages.stop().await;
         if let Some(metrics) = self.metrics {
             metrics.stop().await;
+        }
+        let jobs = self.jobs;
+        let remaining = tokio::task::spawn_blocking(move || jobs.stop(JOBS_GRACE)).await;
+        if let Ok(1..) = remaining {
+            tracing::warn!("some jobs did not stop in time; they are rescued after their lease");
         }
     }
 }
