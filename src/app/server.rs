@@ -11,6 +11,7 @@ use actix_web::{App, HttpResponse, HttpServer};
 
 use super::{health_routes, routes};
 use crate::foundation::Services;
+use crate::foundation::auth::session_store;
 use crate::foundation::web::{Error, headers, log_requests};
 
 /// How long requests in flight may take to finish after we were asked to stop.
@@ -41,6 +42,7 @@ pub fn serve(services: Services, listener: TcpListener) -> std::io::Result<Runni
     let server = HttpServer::new(move || {
         App::new()
             .app_data(services.clone())
+            .wrap(session_store::middleware(&services))
             .wrap(from_fn(refuse_foreign_hosts))
             .wrap(from_fn(log_requests))
             .wrap(from_fn(headers::secure))

@@ -7,7 +7,7 @@ use chrono_tz::Tz;
 use diesel::prelude::*;
 use uuid::Uuid;
 
-use super::permissions::{self, Role, RoleConflict};
+use super::permissions::{Role, RoleConflict, check_roles};
 use super::throttle::canonical_account;
 use crate::foundation::audit::{Event, Subject, Tx};
 use crate::foundation::db::schema::{person, person_role};
@@ -108,7 +108,7 @@ impl From<Row> for Person {
 
 /// Adds a person with roles, and records both.
 pub fn add(tx: &mut Tx<'_>, new: &NewPerson) -> Result<PersonId, Refusal> {
-    permissions::check_roles(&new.roles)?;
+    check_roles(&new.roles)?;
     let email = parse_email(&new.email)?;
     let name = new.name.trim();
     if name.is_empty() || name.chars().count() > LONGEST_NAME {

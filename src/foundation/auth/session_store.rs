@@ -1,9 +1,9 @@
 //! Where actix-session meets our table.
 //!
-//! The rows themselves are written by audited transactions ([`sessions::begin`]), together with the
-//! event that says why. This store only leads from a cookie to its row: it loads the row for the
-//! guard, hands out a token that a transaction has made, and sees to it that a replaced or ended
-//! session is gone.
+//! The rows are written by audited transactions ([`sessions::begin`]), together with the event that
+//! says why, and read by the guard, which knows whether a route wants a session at all and can
+//! answer 503 when the database is away. What is left for this store is the cookie: it hands out a
+//! token that a transaction has made, and sees to it that a replaced or ended session is gone.
 
 use std::collections::HashMap;
 
@@ -12,26 +12,16 @@ use actix_session::storage::{LoadError, SaveError, SessionKey, SessionStore, Upd
 use actix_session::{Session, SessionMiddleware};
 use actix_web::cookie::time::Duration;
 use actix_web::cookie::{Key, SameSite};
-use serde::{Deserialize, Serialize};
 
-use super::sessions::{self, Facts, Token};
-use super::csrf;
+use super::sessions::{self, Token};
 use crate::foundation::Services;
 use crate::foundation::audit::Unaudited;
 use crate::foundation::web::{self, block};
 
-const FOUND: &str = "found";
+/// The one thing in a request's session state: the token from its cookie.
 const TOKEN: &str = "token";
 
 type State = HashMap<String, String>;
-
-/// What the store tells the guard about a request's cookie.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) enum Found {
-    Session { facts: Facts, csrf: String },
-    /// The database did not answer: not the same as being signed out.
-    Unavailable(String),
-}
 
 #[derive(Debug, thiserror::Error)]
 #[error("a session was saved without a token")]
@@ -45,10 +35,9 @@ pub struct PgSessions(Services);
 /// and to TLS; plain http is served on loopback only.
 #[must_use]
 pub fn middleware(services: &Services) -> SessionMiddleware<PgSessions> {
-    let https = services.config.web.is_https();
     SessionMiddleware::builder(PgSessions(services.clone()), cookie_key(services))
         .cookie_name(cookie_name(services).to_owned())
-        .cookie_secure(https)
+        .cookie_secure(services.config.web.is_https())
         .cookie_http_only(true)
         .cookie_same_site(SameSite::Lax)
         .cookie_path("/".to_owned())
@@ -73,48 +62,26 @@ pub fn cookie_key(services: &Services) -> Key {
     Key::from(&[half("first"), half("second")].concat())
 }
 
+/// The token that came with the request.
+#[must_use]
+pub fn token(session: &Session) -> Option<Token> {
+    let text: Option<String> = session.get(TOKEN).ok().flatten();
+    text.as_deref().map(Token::from_text)
+}
+
 /// Makes the answer to this request carry `token` instead of whatever came with it.
 pub fn carry(session: &Session, token: &Token) -> Result<(), web::Error> {
-    session.clear();
     session.renew();
     session
         .insert(TOKEN, token.expose())
         .map_err(web::Error::internal)
 }
 
-pub(super) fn found(session: &Session) -> Option<Found> {
-    session.get(FOUND).ok().flatten()
-}
-
-impl PgSessions {
-    async fn look_up(&self, token: Token) -> Result<Option<Found>, web::Error> {
-        let (services, hash) = (self.0.clone(), token.hash());
-        let facts = block(move || {
-            services
-                .db
-                .read(|conn| sessions::find(conn, &hash).map_err(web::Error::from))
-        })
-        .await?;
-        Ok(facts.map(|facts| Found::Session {
-            facts,
-            csrf: csrf::token(token.expose()),
-        }))
-    }
-}
-
 impl SessionStore for PgSessions {
     async fn load(&self, key: &SessionKey) -> Result<Option<State>, LoadError> {
-        let found = match self.look_up(Token::from_text(key.as_ref())).await {
-            Ok(found) => found,
-            Err(error) => Some(Found::Unavailable(error.to_string())),
-        };
-        found
-            .map(|found| {
-                let found = serde_json::to_string(&found)
-                    .map_err(|error| LoadError::Deserialization(error.into()))?;
-                Ok(State::from([(FOUND.to_owned(), found)]))
-            })
-            .transpose()
+        let token = serde_json::to_string(key.as_ref())
+            .map_err(|error| LoadError::Deserialization(error.into()))?;
+        Ok(Some(State::from([(TOKEN.to_owned(), token)])))
     }
 
     async fn save(&self, state: State, _: &Duration) -> Result<SessionKey, SaveError> {
