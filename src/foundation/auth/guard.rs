@@ -270,7 +270,8 @@ async fn park(
         .headers()
         .get(CONTENT_TYPE)
         .is_some_and(|kind| kind.as_bytes().starts_with(b"application/x-www-form-urlencoded"));
-    if !is_form {
+    let path = local_target(request.request());
+    if !is_form || path.len() > parked::LONGEST_PATH {
         return Ok(None);
     }
     let Ok(body) = request.extract::<Bytes>().await else {
@@ -280,7 +281,6 @@ async fn park(
         return Ok(None);
     }
     let (services, person) = (services.clone(), known.facts.person);
-    let path = local_target(request.request());
     let id = block(move || {
         let now = services.clock.now();
         services
@@ -357,7 +357,7 @@ pub fn local_path(given: Option<&str>) -> &str {
         Some(path)
             if path.starts_with('/')
                 && !path.starts_with("//")
-                && !path.contains(['\\', '\r', '\n', '\t']) =>
+                && path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\') =>
         {
             path
         }

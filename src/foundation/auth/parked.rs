@@ -12,6 +12,8 @@ use crate::foundation::db::{self, Conn};
 use crate::foundation::kernel::PersonId;
 
 const KEPT: Duration = Duration::minutes(30);
+/// What the table takes; a longer address is not one of our forms.
+pub const LONGEST_PATH: usize = 2_000;
 /// The field that belongs to the session that is over; the form gets a new one.
 const CSRF_FIELD: &str = "csrf";
 

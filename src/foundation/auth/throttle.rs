@@ -151,10 +151,11 @@ pub fn counted_address(address: IpAddr) -> String {
     }
 }
 
-/// One spelling for each account, so that letter case does not buy more tries.
+/// One spelling for each account, so that letter case does not buy more tries. PostgreSQL knows no
+/// text with NUL, so no account has one.
 #[must_use]
 pub fn canonical_account(email: &str) -> String {
-    email.trim().to_lowercase()
+    email.replace('\0', "").trim().to_lowercase()
 }
 
 #[cfg(test)]
