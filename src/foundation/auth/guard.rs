@@ -277,7 +277,8 @@ async fn park(
     let Ok(body) = request.extract::<Bytes>().await else {
         return Ok(None);
     };
-    if !csrf::token_matches(&known.csrf, &parked::csrf_field(&body)) {
+    let is_theirs = csrf::token_matches(&known.csrf, &parked::csrf_field(&body));
+    if !is_theirs || parked::holds_secret(&body) {
         return Ok(None);
     }
     let (services, person) = (services.clone(), known.facts.person);

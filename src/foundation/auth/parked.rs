@@ -17,6 +17,9 @@ pub const LONGEST_PATH: usize = 2_000;
 /// The field that belongs to the session that is over; the form gets a new one.
 const CSRF_FIELD: &str = "csrf";
 
+/// Fields that are never kept: whoever typed them types them again.
+const SECRET_FIELDS: [&str; 4] = ["password", "current", "again", "code"];
+
 /// A form that waits for its author.
 #[derive(Debug)]
 pub struct Parked {
@@ -32,6 +35,12 @@ pub fn csrf_field(body: &[u8]) -> String {
         .find(|(name, _)| name == CSRF_FIELD)
         .map(|(_, value)| value.into_owned())
         .unwrap_or_default()
+}
+
+/// Whether a posted form holds a secret, and is therefore not to be kept.
+#[must_use]
+pub fn holds_secret(body: &[u8]) -> bool {
+    form_urlencoded::parse(body).any(|(name, _)| SECRET_FIELDS.contains(&name.as_ref()))
 }
 
 /// Puts a form aside.

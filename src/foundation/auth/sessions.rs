@@ -188,6 +188,15 @@ pub fn begin(
     Ok((id, token))
 }
 
+/// Gives a session a new token; the old one is dead when the transaction commits. Its age stays.
+pub fn rotate(conn: &mut Conn, id: Uuid) -> db::Result<Token> {
+    let token = Token::generate();
+    diesel::update(session::table.find(id))
+        .set(session::token_hash.eq(token.hash().to_vec()))
+        .execute(conn)?;
+    Ok(token)
+}
+
 pub fn end(conn: &mut Conn, id: Uuid) -> db::Result<()> {
     diesel::delete(session::table.find(id)).execute(conn)?;
     Ok(())

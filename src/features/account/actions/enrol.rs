@@ -129,3 +129,15 @@ pub fn confirm(
             Ok(None)
         })
 }
+
+/// Adds a person and makes the link by which they enrol. For the command line: no page does this.
+pub fn invite(
+    services: &Services,
+    actor: &Actor,
+    new: &people::NewPerson,
+) -> Result<Token, people::Refusal> {
+    services.audit.write(actor, |tx| {
+        let id = people::add(tx, new)?;
+        Ok(factors::make_link(tx, id)?)
+    })
+}

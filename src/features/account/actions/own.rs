@@ -6,7 +6,7 @@ use crate::foundation::Services;
 use crate::foundation::audit::{Event, Outcome, Subject};
 use crate::foundation::auth::attempts::{self, Counted};
 use crate::foundation::auth::password::{self, Weak};
-use crate::foundation::auth::sessions::{self, Client, Method, Stage, Token};
+use crate::foundation::auth::sessions::{self, Token};
 use crate::foundation::auth::{Signed, factors, recovery};
 use crate::foundation::db::{self, PoolKind};
 use crate::foundation::kernel::Secret;
@@ -53,14 +53,13 @@ pub async fn change_password(
     }
     let hash = services.passwords.hash(chosen).await.map_err(hashing)?;
     let services = services.clone();
-    block(move || set_password(&services, &visitor.client(), &signed, &counted, &hash))
+    block(move || set_password(&services, &signed, &counted, &hash))
         .await
         .map(Ok)
 }
 
 fn set_password(
     services: &Services,
-    client: &Client,
     signed: &Signed,
     counted: &Counted,
     hash: &str,
@@ -70,17 +69,9 @@ fn set_password(
         attempts::take_back(tx, counted, now)?;
         factors::set_password(tx, signed.person, hash)?;
         let ended = sessions::end_others(tx, signed.person, Some(signed.session))?;
-        let (id, token) = sessions::begin(
-            tx,
-            signed.person,
-            Stage::Full,
-            Some(Method::Totp),
-            client,
-            Some(signed.session),
-            now,
-        )?;
+        let token = sessions::rotate(tx, signed.session)?;
         tx.record(
-            Event::new("session.rotated", Subject::new("session", id))
+            Event::new("session.rotated", Subject::new("session", signed.session))
                 .detail("others_ended", i64::try_from(ended).unwrap_or(i64::MAX)),
         )?;
         Ok(token)
