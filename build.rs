@@ -25,6 +25,8 @@ fn main() {
     let out = PathBuf::from(var("OUT_DIR"));
     let folder = root.join("static");
     println!("cargo:rerun-if-changed=static");
+    // The program embeds them, and the macro that does cannot see a new folder by itself.
+    println!("cargo:rerun-if-changed=migrations");
     println!("cargo:rerun-if-changed=build.rs");
 
     let mut files = Vec::new();

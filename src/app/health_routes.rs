@@ -3,11 +3,10 @@
 
 use actix_web::HttpResponse;
 use actix_web::web::Data;
-use diesel::RunQueryDsl;
 use serde_json::json;
 
 use crate::foundation::Services;
-use crate::foundation::db::{self, PoolKind};
+use crate::foundation::db::PoolKind;
 use crate::foundation::telemetry::metrics;
 use crate::foundation::web::{self, Access, Error, Routes, block};
 
@@ -32,13 +31,7 @@ async fn ready(services: Data<Services>) -> web::Result {
 
 async fn database(services: Data<Services>) -> web::Result {
     let services = services.into_inner();
-    block(move || {
-        services
-            .db
-            .read_on(PoolKind::SignIn, ping)
-            .map_err(Error::from)
-    })
-    .await?;
+    block(move || services.db.ping(PoolKind::SignIn).map_err(Error::from)).await?;
     Ok(HttpResponse::Ok().json(json!({ "status": "ok" })))
 }
 
@@ -52,9 +45,4 @@ pub async fn scrape(services: Data<Services>) -> web::Result {
     Ok(HttpResponse::Ok()
         .content_type("text/plain; version=0.0.4; charset=utf-8")
         .body(metrics::render(&services.db)))
-}
-
-fn ping(conn: &mut db::Conn) -> db::Result<()> {
-    diesel::sql_query("SELECT 1").execute(conn)?;
-    Ok(())
 }

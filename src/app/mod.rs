@@ -4,7 +4,9 @@ mod health_routes;
 mod reactions;
 mod routes;
 mod server;
+mod start;
 
 pub use reactions::reactions;
 pub use routes::routes;
 pub use server::{Running, serve, serve_metrics};
+pub use start::{Application, start};

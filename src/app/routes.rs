@@ -1,8 +1,12 @@
 use super::health_routes;
-use crate::foundation::web::Routes;
+use crate::foundation::web::{Access, Routes, assets};
 
 /// Everything that the application answers, in one tree.
 #[must_use]
 pub fn routes() -> Routes {
-    Routes::new().and(health_routes::routes())
+    Routes::new().and(health_routes::routes()).get(
+        "/assets/{digest}/{path:.*}",
+        Access::Public,
+        assets::serve,
+    )
 }

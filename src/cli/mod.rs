@@ -1,1 +1,55 @@
+//! The command line: a file for each command.
 //!
+//! Commands work while the server runs: they join the private cluster of a live instance, or use
+//! `DATABASE_URL`. Each ends with 0, 1 (it failed, and says what to do) or 2 (it was called wrongly).
+
+mod connect;
+mod demo;
+mod doctor;
+mod healthcheck;
+mod instance;
+mod migrate;
+mod serve;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub use connect::{Connected, os_user};
+
+/// The control room of a regulated financial platform.
+#[derive(Debug, Parser)]
+#[command(name = "signalbox", version, about, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start everything with demo people and demo data, on http://localhost:8080
+    Demo(demo::Args),
+    Doctor(doctor::Args),
+    Healthcheck(healthcheck::Args),
+    Migrate(migrate::Args),
+    /// Start in production, on `DATABASE_URL` or the private cluster
+    Serve,
+}
+
+/// Runs what the arguments ask for. Call it from the main thread, before any runtime: the private
+/// cluster lives as long as the thread that started it.
+pub fn run(cli: Cli) -> ExitCode {
+    match cli.command {
+        Command::Demo(args) => demo::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
+        Command::Healthcheck(args) => healthcheck::run(&args),
+        Command::Migrate(args) => migrate::run(&args),
+        Command::Serve => serve::run(),
+    }
+}
+
+/// Ends a command with what went wrong, on standard error.
+fn failed(error: impl std::fmt::Display) -> ExitCode {
+    eprintln!("signalbox: {error}");
+    ExitCode::FAILURE
+}

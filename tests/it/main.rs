@@ -1,4 +1,6 @@
+mod architecture;
 mod audited_writes;
+mod doctor;
 mod front_door;
 mod migrations;
 mod privileges;

@@ -115,7 +115,7 @@ fn write_object(out: &mut String, members: &Map<String, Value>, depth: usize) ->
 
 /// RFC 8785 section 3.2.2.2: short escapes where JSON has them, `\u00xx` for the other
 /// controls, everything else as it is.
-fn write_string(out: &mut String, text: &str) {
+pub(super) fn write_string(out: &mut String, text: &str) {
     out.push('"');
     for c in text.chars() {
         match c {

@@ -10,10 +10,21 @@
 //! - writes without an event are the closed list [`Unaudited`].
 
 mod actor;
+pub mod anchors;
 mod event;
+pub mod export;
 pub mod jcs;
 mod job;
+pub mod note;
+pub mod package;
+pub mod projection;
+pub mod seal;
+pub mod sealer;
+pub mod store;
+pub mod tiles;
+pub mod tree;
 mod tx;
+pub mod verify;
 
 pub use actor::{Actor, ActorKind};
 pub use event::{Event, Log, Outcome, Subject};

@@ -138,6 +138,21 @@ impl Config {
         }
     }
 
+    /// The data folder and the database's addresses, for commands that need nothing else and should
+    /// work while the rest is still missing or wrong.
+    pub fn database_from_env() -> Result<(PathBuf, DatabaseConfig), ConfigError> {
+        let lookup = |name: &str| std::env::var(name).ok();
+        let mut reader = Reader::new(&lookup);
+        let data_dir = PathBuf::from(reader.text("SIGNALBOX_DATA_DIR", "var"));
+        let database = read_database(&mut reader);
+        let problems = reader.problems();
+        if problems.is_empty() {
+            Ok((data_dir, database))
+        } else {
+            Err(ConfigError(problems))
+        }
+    }
+
     #[must_use]
     pub fn is_demo(&self) -> bool {
         self.mode == Mode::Demo
@@ -179,9 +194,11 @@ impl Config {
 }
 
 fn read_web(reader: &mut Reader<'_>) -> WebConfig {
+    let bind: SocketAddr = reader.parsed("SIGNALBOX_BIND", "127.0.0.1:8080", "an address and port");
+    let base_url = format!("http://localhost:{}", bind.port());
     WebConfig {
-        bind: reader.parsed("SIGNALBOX_BIND", "127.0.0.1:8080", "an address and port"),
-        base_url: reader.parsed("SIGNALBOX_BASE_URL", "http://localhost:8080", "a URL"),
+        bind,
+        base_url: reader.parsed("SIGNALBOX_BASE_URL", &base_url, "a URL"),
         metrics_bind: reader.parsed_optional("SIGNALBOX_METRICS_BIND", "an address and port"),
         workers: reader.parsed("SIGNALBOX_WORKERS", "4", "a number of threads"),
     }

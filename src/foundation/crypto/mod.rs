@@ -7,7 +7,9 @@
 //!   person everywhere, in the audit log too;
 //! - search goes over keyed hashes, never over plain text.
 
+mod data_key;
 mod keyring;
 pub mod subject_keys;
 
+pub use data_key::DataKey;
 pub use keyring::{CryptoError, Keyring, random};

@@ -27,6 +27,9 @@ pub enum Error {
     /// An event that breaks the rules of the log: too long, a float, a number too large.
     #[error("the audit event cannot be written: {0}")]
     Event(String),
+    /// What is stored cannot be what was written.
+    #[error("damaged: {0}")]
+    Damaged(&'static str),
     #[error(transparent)]
     Crypto(#[from] CryptoError),
     #[error(transparent)]

@@ -50,6 +50,11 @@ pub enum Error {
     Query(#[from] diesel::result::Error),
 }
 
+/// [`pending`] over a connection of its own.
+pub fn pending_at(url: &Secret<String>) -> Result<Vec<String>, Error> {
+    pending(&mut PgConnection::establish(url.expose())?)
+}
+
 /// Applies what is missing and returns the names, oldest first. Nothing to do is fine.
 pub fn up(url: &Secret<String>) -> Result<Vec<String>, Error> {
     as_owner(url, |conn| {
@@ -104,6 +109,11 @@ pub fn pending(conn: &mut PgConnection) -> Result<Vec<String>, Error> {
         .iter()
         .map(|migration| migration.name().to_string())
         .collect())
+}
+
+/// The same, for whoever has only an address.
+pub fn pending_at(url: &Secret<String>) -> Result<Vec<String>, Error> {
+    pending(&mut PgConnection::establish(url.expose())?)
 }
 
 /// Migrations that the database has and this program does not know: it belongs to a newer one.

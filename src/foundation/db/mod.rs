@@ -11,6 +11,7 @@
 
 pub mod cluster;
 mod error;
+pub mod inspect;
 pub mod migrate;
 mod pool;
 pub mod roles;

@@ -117,6 +117,11 @@ impl Db {
         self.transaction(kind, "BEGIN", work)
     }
 
+    /// Whether the database answers.
+    pub fn ping(&self, kind: PoolKind) -> Result<()> {
+        self.read_on(kind, |conn| Ok(conn.batch_execute("SELECT 1")?))
+    }
+
     #[must_use]
     pub fn states(&self) -> [PoolState; 4] {
         PoolKind::ALL.map(|kind| {

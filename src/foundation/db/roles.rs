@@ -5,9 +5,13 @@
 
 use std::fmt;
 
-use diesel::sql_types::{Array, Text};
-use diesel::{PgConnection, QueryResult, QueryableByName, RunQueryDsl, sql_query};
+use diesel::sql_types::{Array, Bool, Text};
+use diesel::{
+    Connection, ConnectionError, PgConnection, QueryResult, QueryableByName, RunQueryDsl, sql_query,
+};
 use zeroize::Zeroize;
+
+use crate::foundation::kernel::Secret;
 
 /// Owns every object and cannot log in: migrations become this role.
 pub const OWNER: &str = "signalbox_owner";
@@ -117,25 +121,62 @@ impl fmt::Debug for Passwords {
     }
 }
 
-/// Makes the roles that are missing, with the passwords given. Roles that exist keep theirs.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    #[error("the database cannot be reached: {0}")]
+    Connect(#[from] ConnectionError),
+    #[error("the database's roles could not be made: {0}")]
+    Query(#[from] diesel::result::Error),
+}
+
+/// Prepares the database that `url` leads to, and its cluster's roles, if this connection may do such
+/// things; returns the roles that it made. The migrator's own connection may not and changes nothing.
+pub fn set_up(
+    url: &Secret<String>,
+    passwords: &Passwords,
+) -> Result<Vec<&'static str>, SetupError> {
+    #[derive(QueryableByName)]
+    struct Standing {
+        #[diesel(sql_type = Bool)]
+        makes_roles: bool,
+        #[diesel(sql_type = Text)]
+        database: String,
+    }
+    let mut conn = PgConnection::establish(url.expose())?;
+    let query = "SELECT rolsuper OR rolcreaterole AS makes_roles, \
+                 current_database()::text AS database FROM pg_roles WHERE rolname = current_user";
+    let standing: Standing = sql_query(query).get_result(&mut conn)?;
+    if !standing.makes_roles {
+        return Ok(Vec::new());
+    }
+    let made = ensure(&mut conn, passwords)?;
+    ensure_database(&mut conn, &standing.database)?;
+    Ok(made)
+}
+
+/// Makes the roles that are missing, with the passwords given, and names them. Roles that exist keep
+/// their passwords.
 ///
 /// Needs a superuser, or a role with CREATEROLE.
-pub fn ensure(conn: &mut PgConnection, passwords: &Passwords) -> QueryResult<()> {
+pub fn ensure(conn: &mut PgConnection, passwords: &Passwords) -> QueryResult<Vec<&'static str>> {
     let existing = existing(conn)?;
-    let missing = |name: &str| !existing.iter().any(|each| each == name);
-    if missing(OWNER) {
+    let mut missing: Vec<Role> = Role::ALL.into_iter().collect();
+    missing.retain(|role| {
+        *role != Role::Superuser && !existing.iter().any(|name| name == role.name())
+    });
+    let mut made = Vec::new();
+    if !existing.iter().any(|name| name == OWNER) {
         sql_query(format!("CREATE ROLE {OWNER} NOLOGIN")).execute(conn)?;
+        made.push(OWNER);
     }
-    for role in Role::ALL
-        .into_iter()
-        .filter(|role| *role != Role::Superuser && missing(role.name()))
-    {
+    for role in missing {
         create(conn, role, passwords.of(role))?;
+        made.push(role.name());
     }
-    if missing(Role::Migrator.name()) {
+    if made.contains(&OWNER) || made.contains(&Role::Migrator.name()) {
         sql_query(format!("GRANT {OWNER} TO {}", Role::Migrator.name())).execute(conn)?;
     }
-    Ok(())
+    Ok(made)
 }
 
 /// Makes the database if it is missing, and sees that it is the owner's and closed to strangers.

@@ -1,6 +1,25 @@
 // @generated automatically by Diesel CLI.
 
 diesel::table! {
+    audit_anchor (size, place) {
+        size -> Int8,
+        root -> Bytea,
+        note -> Text,
+        place -> Text,
+        anchored_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    audit_checkpoint (size) {
+        size -> Int8,
+        root -> Bytea,
+        note -> Text,
+        signed_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     audit_detail (event_id, position) {
         event_id -> Uuid,
         position -> Int2,
@@ -11,10 +30,66 @@ diesel::table! {
 }
 
 diesel::table! {
+    audit_epoch (log, epoch) {
+        log -> Text,
+        epoch -> Int4,
+        origin -> Text,
+        first_idx -> Int8,
+        began_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    audit_head (singleton) {
+        singleton -> Bool,
+        size -> Int8,
+        root -> Bytea,
+        pruned_to -> Int8,
+        sealed_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     audit_inbox (id) {
         id -> Uuid,
         recorded_at -> Timestamptz,
         body -> Bytea,
+    }
+}
+
+diesel::table! {
+    audit_log (idx) {
+        idx -> Int8,
+        id -> Uuid,
+        recorded_at -> Timestamptz,
+        kind -> Text,
+        actor_kind -> Text,
+        actor_id -> Text,
+        subject_kind -> Text,
+        subject_id -> Text,
+        platform_id -> Nullable<Uuid>,
+        outcome -> Text,
+        body -> Bytea,
+        leaf_hash -> Bytea,
+    }
+}
+
+diesel::table! {
+    audit_refused (id) {
+        id -> Uuid,
+        recorded_at -> Timestamptz,
+        body -> Bytea,
+        reason -> Text,
+        refused_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    audit_tile (level, idx) {
+        level -> Int2,
+        idx -> Int8,
+        width -> Int2,
+        hashes -> Bytea,
     }
 }
 
@@ -30,11 +105,66 @@ diesel::table! {
 }
 
 diesel::table! {
+    file (id) {
+        id -> Uuid,
+        purpose -> Text,
+        name -> Bytea,
+        content_type -> Nullable<Text>,
+        wrapped -> Bytea,
+        byte_count -> Nullable<Int8>,
+        sha256 -> Nullable<Bytea>,
+        state -> Text,
+        created_by -> Text,
+        created_at -> Timestamptz,
+        expires_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    file_chunk (file_id, position) {
+        file_id -> Uuid,
+        position -> Int4,
+        ciphertext -> Bytea,
+    }
+}
+
+diesel::table! {
     idempotency (key) {
         key -> Uuid,
         actor -> Text,
         location -> Text,
         made_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    job (id) {
+        id -> Uuid,
+        kind -> Text,
+        payload -> Jsonb,
+        key -> Nullable<Text>,
+        run_at -> Timestamptz,
+        enqueued_at -> Timestamptz,
+        state -> Text,
+        attempt -> Int2,
+        fence -> Int8,
+        lease_until -> Nullable<Timestamptz>,
+        cancel_requested -> Bool,
+        progress_done -> Int8,
+        progress_total -> Nullable<Int8>,
+        started_at -> Nullable<Timestamptz>,
+        finished_at -> Nullable<Timestamptz>,
+        last_error -> Nullable<Text>,
+        result -> Nullable<Text>,
+        schedule -> Nullable<Text>,
+        slot -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    job_schedule (name) {
+        name -> Text,
+        last_slot -> Timestamptz,
     }
 }
 
@@ -100,6 +230,19 @@ diesel::table! {
 }
 
 diesel::table! {
+    policy (key, version) {
+        key -> Text,
+        version -> Int4,
+        effective_from -> Timestamptz,
+        value -> Jsonb,
+        proposed_by -> Text,
+        proposed_at -> Timestamptz,
+        approved_by -> Nullable<Text>,
+        approved_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     recovery_code (digest) {
         digest -> Bytea,
         person_id -> Uuid,
@@ -109,10 +252,75 @@ diesel::table! {
 }
 
 diesel::table! {
+    sar_audit_anchor (size, place) {
+        size -> Int8,
+        root -> Bytea,
+        note -> Text,
+        place -> Text,
+        anchored_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    sar_audit_checkpoint (size) {
+        size -> Int8,
+        root -> Bytea,
+        note -> Text,
+        signed_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    sar_audit_head (singleton) {
+        singleton -> Bool,
+        size -> Int8,
+        root -> Bytea,
+        pruned_to -> Int8,
+        sealed_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     sar_audit_inbox (id) {
         id -> Uuid,
         recorded_at -> Timestamptz,
         body -> Bytea,
+    }
+}
+
+diesel::table! {
+    sar_audit_log (idx) {
+        idx -> Int8,
+        id -> Uuid,
+        recorded_at -> Timestamptz,
+        kind -> Text,
+        actor_kind -> Text,
+        actor_id -> Text,
+        subject_kind -> Text,
+        subject_id -> Text,
+        platform_id -> Nullable<Uuid>,
+        outcome -> Text,
+        body -> Bytea,
+        leaf_hash -> Bytea,
+    }
+}
+
+diesel::table! {
+    sar_audit_refused (id) {
+        id -> Uuid,
+        recorded_at -> Timestamptz,
+        body -> Bytea,
+        reason -> Text,
+        refused_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    sar_audit_tile (level, idx) {
+        level -> Int2,
+        idx -> Int8,
+        width -> Int2,
+        hashes -> Bytea,
     }
 }
 
@@ -160,6 +368,8 @@ diesel::table! {
 }
 
 diesel::joinable!(enrolment_link -> person (person_id));
+diesel::joinable!(file_chunk -> file (file_id));
+diesel::joinable!(job -> job_schedule (schedule));
 diesel::joinable!(known_device -> person (person_id));
 diesel::joinable!(parked_form -> person (person_id));
 diesel::joinable!(password -> person (person_id));
@@ -168,18 +378,36 @@ diesel::joinable!(session -> person (person_id));
 diesel::joinable!(totp -> person (person_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
+    audit_anchor,
+    audit_checkpoint,
     audit_detail,
+    audit_epoch,
+    audit_head,
     audit_inbox,
+    audit_log,
+    audit_refused,
+    audit_tile,
     enrolment_link,
+    file,
+    file_chunk,
     idempotency,
+    job,
+    job_schedule,
     known_device,
     parked_form,
     password,
     person,
     person_role,
     platform,
+    policy,
     recovery_code,
+    sar_audit_anchor,
+    sar_audit_checkpoint,
+    sar_audit_head,
     sar_audit_inbox,
+    sar_audit_log,
+    sar_audit_refused,
+    sar_audit_tile,
     session,
     sign_in_throttle,
     subject_key,

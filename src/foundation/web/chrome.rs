@@ -181,6 +181,18 @@ impl Chrome {
         Self::dressed(signed, services.clock.now(), demo, title.into(), None)
     }
 
+    /// Without services: what the layout's own tests need.
+    #[cfg(test)]
+    pub(super) fn for_test(signed: &Signed, now: DateTime<Utc>) -> Self {
+        Self::dressed(
+            signed,
+            now,
+            true,
+            "Overview".to_owned(),
+            Some(Nav::Overview),
+        )
+    }
+
     fn dressed(
         signed: &Signed,
         now: DateTime<Utc>,

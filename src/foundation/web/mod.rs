@@ -14,6 +14,8 @@ mod error;
 mod error_page;
 mod form;
 pub mod format;
+#[cfg(test)]
+mod gallery;
 pub mod headers;
 mod lamp;
 mod page;

@@ -1,0 +1,2 @@
+DROP FUNCTION install_policy;
+DROP TABLE policy;

@@ -1,0 +1,100 @@
+//! What a short command stands on: services over the database of this installation.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::app;
+use crate::foundation::Services;
+use crate::foundation::audit::{Actor, Audit};
+use crate::foundation::config::{Config, ConfigError, Mode};
+use crate::foundation::crypto::{CryptoError, Keyring};
+use crate::foundation::db::Db;
+use crate::foundation::db::cluster::{Cluster, ClusterConfig, ClusterError};
+use crate::foundation::db::roles::Role;
+use crate::foundation::kernel::{Clock, Secret};
+
+/// Where the private cluster's encryption key lies, in the data folder.
+pub(super) const ENCRYPTION_KEY_FILE: &str = "encryption.key";
+
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+    #[error(transparent)]
+    Crypto(#[from] CryptoError),
+}
+
+/// Services for the time of one command. A cluster that was started for it stops with it.
+pub struct Connected {
+    pub services: Services,
+    cluster: Option<Cluster>,
+}
+
+impl Connected {
+    /// Joins this installation's database, starting the private cluster where no instance runs.
+    ///
+    /// Call it from the main thread, before any runtime.
+    pub fn open() -> Result<Self, ConnectError> {
+        let config = Config::from_env(Mode::Serve)?;
+        let (url, cluster) = match &config.database.app_url {
+            Some(url) => (url.clone(), None),
+            None => {
+                let cluster = Cluster::start_or_join(&ClusterConfig::new(&config.data_dir))?;
+                (cluster.url(Role::App), Some(cluster))
+            }
+        };
+        Ok(Self {
+            services: services(config, &url)?,
+            cluster,
+        })
+    }
+
+    /// The database's address for another role, where the private cluster knows it.
+    #[must_use]
+    pub fn url(&self, role: Role) -> Option<Secret<String>> {
+        self.cluster.as_ref().map(|cluster| cluster.url(role))
+    }
+
+    /// Who runs the command, as the audit log names them.
+    #[must_use]
+    pub fn actor(&self) -> Actor {
+        Actor::command_line(&os_user())
+    }
+}
+
+/// Everything below the features, over this database.
+pub(super) fn services(config: Config, url: &Secret<String>) -> Result<Services, CryptoError> {
+    let keyring = keyring(&config)?;
+    let clock = Clock::system();
+    let db = Db::new(url, config.database.pools);
+    Ok(Services {
+        config: Arc::new(config),
+        audit: Audit::new(db.clone(), clock.clone(), keyring.clone(), app::reactions),
+        clock,
+        db,
+        keyring,
+    })
+}
+
+fn keyring(config: &Config) -> Result<Keyring, CryptoError> {
+    match &config.keys.encryption {
+        Some(key) => Keyring::parse(key.expose()),
+        None => Keyring::load_or_create(&config.data_dir.join(ENCRYPTION_KEY_FILE)),
+    }
+}
+
+/// The operating-system user behind the command, through sudo too.
+#[must_use]
+pub fn os_user() -> String {
+    let named = ["SUDO_USER", "USER", "LOGNAME"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
+    named.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()))
+}
+
+/// Whether the demo made this data folder: its people have known passwords.
+pub(super) fn is_demo_folder(data_dir: &Path) -> bool {
+    data_dir.join(super::demo::MARK).exists()
+}

@@ -1,0 +1,171 @@
+//! A running instance: cluster, sealer, services, server, and the order in which they end.
+
+use std::fs::File;
+use std::net::TcpListener;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::connect;
+use crate::app;
+use crate::foundation::Services;
+use crate::foundation::config::Config;
+use crate::foundation::db::cluster::{Cluster, ClusterConfig};
+use crate::foundation::db::migrate;
+use crate::foundation::db::roles::Role;
+use crate::foundation::kernel::Secret;
+use crate::foundation::telemetry::{logs, metrics};
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// Everything that has been started, in the order in which it is to be dropped.
+pub(super) struct Instance {
+    pub services: Services,
+    sealer: Option<Sealer>,
+    cluster: Option<Cluster>,
+}
+
+impl Instance {
+    /// Starts the database and the sealer. Main thread only; see [`Cluster::start`].
+    pub(super) fn start(config: Config) -> Result<Self, Failure> {
+        logs::start(&config.log_level);
+        metrics::start();
+        let cluster = match &config.database.app_url {
+            Some(_) => None,
+            None => Some(Cluster::start(&ClusterConfig::new(&config.data_dir))?),
+        };
+        let app_url = match (&cluster, &config.database.app_url) {
+            (Some(cluster), _) => {
+                migrate::up(&cluster.url(Role::Migrator))?;
+                cluster.url(Role::App)
+            }
+            (None, Some(url)) => {
+                refuse_pending_migrations(url)?;
+                url.clone()
+            }
+            (None, None) => unreachable!("a cluster was started where no URL was given"),
+        };
+        let sealer_url = match &cluster {
+            Some(cluster) => Some(cluster.url(Role::Sealer)),
+            None => config.database.sealer_url.clone(),
+        };
+        let sealer = sealer_url
+            .map(|url| Sealer::start(&config, &url, cluster.is_some()))
+            .transpose()?;
+        Ok(Self {
+            services: connect::services(config, &app_url)?,
+            sealer,
+            cluster,
+        })
+    }
+
+    /// Serves until Ctrl-C or SIGTERM, then ends everything in order: requests, workers, sealer,
+    /// cluster.
+    pub(super) fn run(mut self, on_ready: impl FnOnce(&Services)) -> ExitCode {
+        let listener = match TcpListener::bind(self.services.config.web.bind) {
+            Ok(listener) => listener,
+            Err(error) => {
+                let bind = self.services.config.web.bind;
+                return super::failed(format!(
+                    "cannot listen on {bind}: {error}. Stop what uses the port, or set SIGNALBOX_BIND"
+                ));
+            }
+        };
+        let services = self.services.clone();
+        let outcome = actix_web::rt::System::new().block_on(async move {
+            let running = app::start(services.clone(), listener)?;
+            on_ready(&services);
+            wait_for_the_end().await?;
+            tracing::info!("stopping");
+            running.stop().await;
+            Ok::<_, std::io::Error>(())
+        });
+        if let Some(sealer) = self.sealer.take() {
+            sealer.stop();
+        }
+        if let Some(cluster) = self.cluster.take()
+            && let Err(error) = cluster.stop()
+        {
+            return super::failed(error);
+        }
+        match outcome {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => super::failed(error),
+        }
+    }
+}
+
+async fn wait_for_the_end() -> std::io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+/// A database that others run is migrated by `signalbox migrate`, by somebody who means to.
+fn refuse_pending_migrations(url: &Secret<String>) -> Result<(), Failure> {
+    let pending = migrate::pending_at(url)?;
+    if pending.is_empty() {
+        return Ok(());
+    }
+    Err(format!(
+        "the database lacks {} migration(s), the first is {}. Run `signalbox migrate` with \
+         SIGNALBOX_MIGRATE_DATABASE_URL set",
+        pending.len(),
+        pending[0],
+    )
+    .into())
+}
+
+/// The sealer's process. It alone reads the signing key.
+struct Sealer(Child);
+
+impl Sealer {
+    const PATIENCE: Duration = Duration::from_secs(5);
+
+    fn start(config: &Config, url: &Secret<String>, create_key: bool) -> Result<Self, Failure> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command
+            .arg("sealer")
+            .env("SIGNALBOX_SEALER_DATABASE_URL", url.expose())
+            .env("SIGNALBOX_SEALER_KEY_FILE", &config.keys.sealer_file)
+            .env("SIGNALBOX_DATA_DIR", &config.data_dir)
+            .env_remove("DATABASE_URL")
+            .env_remove("SIGNALBOX_ENCRYPTION_KEY")
+            .stdin(Stdio::null())
+            // Ctrl-C is for us: the sealer ends when we have written our last event.
+            .process_group(0);
+        if create_key {
+            command.arg("--create-key");
+        }
+        if config.is_demo() {
+            let log = File::create(config.data_dir.join("sealer.log"))?;
+            command.stdout(log.try_clone()?).stderr(log);
+        }
+        Ok(Self(command.spawn()?))
+    }
+
+    /// Asks it to finish its batch, and insists after a while.
+    fn stop(mut self) {
+        let pid = i32::try_from(self.0.id())
+            .ok()
+            .and_then(rustix::process::Pid::from_raw);
+        if let Some(pid) = pid {
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        }
+        let asked = Instant::now();
+        while asked.elapsed() < Self::PATIENCE {
+            if matches!(self.0.try_wait(), Ok(Some(_)) | Err(_)) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}

@@ -1,0 +1,434 @@
+//! One batch: rows leave the inbox, get their index, and grow the tree.
+//!
+//! Everything of a batch happens in one transaction, so a sealer that is killed at any step leaves
+//! either nothing or everything.
+
+use std::collections::HashSet;
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel::sql_query;
+use diesel::sql_types::{
+    Array, BigInt, Bytea, Integer, Nullable, SmallInt, Text, Timestamptz, Uuid as SqlUuid,
+};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::note::{Checkpoint, CheckpointSigner};
+use super::package::EventRow;
+use super::projection::Body;
+use super::tiles::{Edge, Tile, TileId, WIDTH, hashes_at};
+use super::tree::leaf_hash;
+use super::{Actor, Event, Log, Subject, jcs, store};
+use crate::foundation::crypto::random;
+use crate::foundation::db::{self, Conn, Error};
+
+/// Partitions are made at least two ahead, so looking this often is plenty.
+const PARTITION_CHECK_EVENTS: u64 = 100_000;
+
+/// Seals one log over one connection. It keeps the right edge of the tree in memory; after any
+/// error it must be thrown away and [resumed](LogSealer::resume).
+pub struct LogSealer {
+    log: Log,
+    origin: String,
+    edge: Edge,
+    partitions_checked_at: u64,
+}
+
+/// What a batch did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sealed {
+    pub events: usize,
+    pub checkpoint: Checkpoint,
+}
+
+#[derive(QueryableByName)]
+struct Waiting {
+    #[diesel(sql_type = SqlUuid)]
+    id: Uuid,
+    #[diesel(sql_type = Timestamptz)]
+    recorded_at: DateTime<Utc>,
+    #[diesel(sql_type = Bytea)]
+    body: Vec<u8>,
+}
+
+/// What becomes an event.
+struct Entry {
+    bytes: Vec<u8>,
+    body: Body,
+}
+
+struct Refused {
+    row: Waiting,
+    reason: String,
+}
+
+impl LogSealer {
+    /// Takes up the log where the database says it stands. Opens the first epoch under `instance`
+    /// and signs the empty tree where the log has never been sealed.
+    pub fn resume(
+        conn: &mut Conn,
+        log: Log,
+        signer: &CheckpointSigner,
+        now: DateTime<Utc>,
+    ) -> db::Result<Self> {
+        conn.transaction(|conn| {
+            let head = store::head_for_update(conn, log)?;
+            let edge = read_edge(conn, log, head.size)?;
+            if edge.root() != head.root {
+                return Err(store::damaged());
+            }
+            let origin = match store::origin(conn, log)? {
+                Some(origin) => origin,
+                None => open_epoch(conn, log, signer, now)?,
+            };
+            let mut sealer = Self {
+                log,
+                origin,
+                edge,
+                partitions_checked_at: 0,
+            };
+            sealer.make_partitions(conn)?;
+            if store::newest_checkpoint(conn, log)?.is_none_or(|held| held.size != head.size) {
+                sealer.sign(conn, signer, now)?;
+            }
+            Ok(sealer)
+        })
+    }
+
+    pub fn log(&self) -> Log {
+        self.log
+    }
+
+    pub fn size(&self) -> u64 {
+        self.edge.size()
+    }
+
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// Seals up to `limit` waiting events; `None` when there were none.
+    pub fn seal(
+        &mut self,
+        conn: &mut Conn,
+        signer: &CheckpointSigner,
+        now: DateTime<Utc>,
+        limit: i64,
+    ) -> db::Result<Option<Sealed>> {
+        conn.transaction(|conn| {
+            let waiting = self.take(conn, limit)?;
+            if waiting.is_empty() {
+                return Ok(None);
+            }
+            if store::head_for_update(conn, self.log)?.size != self.edge.size() {
+                return Err(Error::Unavailable("another sealer was here".to_owned()));
+            }
+            self.make_partitions(conn)?;
+            let ids: Vec<Uuid> = waiting.iter().map(|row| row.id).collect();
+            let (entries, refused) = self.sort_out(conn, waiting, now)?;
+            let events = entries.len();
+            self.append(conn, entries)?;
+            self.keep_refused(conn, &refused, now)?;
+            let checkpoint = self.sign(conn, signer, now)?;
+            self.clear_inbox(conn, &ids)?;
+            Ok(Some(Sealed { events, checkpoint }))
+        })
+    }
+
+    fn take(&self, conn: &mut Conn, limit: i64) -> db::Result<Vec<Waiting>> {
+        let prefix = self.log.prefix();
+        Ok(sql_query(format!(
+            "SELECT id, recorded_at, body FROM {prefix}_inbox ORDER BY recorded_at, id LIMIT $1"
+        ))
+        .bind::<BigInt, _>(limit)
+        .load(conn)?)
+    }
+
+    /// Bodies that become events, in order. What is no event of ours must neither stop the log
+    /// nor vanish: it is kept aside, and an event of the sealer's own names it by its hash.
+    fn sort_out(
+        &self,
+        conn: &mut Conn,
+        waiting: Vec<Waiting>,
+        now: DateTime<Utc>,
+    ) -> db::Result<(Vec<Entry>, Vec<Refused>)> {
+        let sealed_before = self.known_ids(conn, &waiting)?;
+        let mut entries = Vec::with_capacity(waiting.len());
+        let mut refused = Vec::new();
+        for row in waiting {
+            let reason = match Body::parse(&row.body) {
+                Err(error) => error.to_string(),
+                Ok(body) if body.projection.id != row.id => "its id is not the row's".to_owned(),
+                Ok(_) if sealed_before.contains(&row.id) => "its id is sealed already".to_owned(),
+                Ok(body) => {
+                    entries.push(Entry {
+                        bytes: row.body,
+                        body,
+                    });
+                    continue;
+                }
+            };
+            entries.push(self.refusal(&row, &reason, now)?);
+            refused.push(Refused { row, reason });
+        }
+        Ok((entries, refused))
+    }
+
+    fn known_ids(&self, conn: &mut Conn, waiting: &[Waiting]) -> db::Result<HashSet<Uuid>> {
+        #[derive(QueryableByName)]
+        struct Known {
+            #[diesel(sql_type = SqlUuid)]
+            id: Uuid,
+        }
+        let ids: Vec<Uuid> = waiting.iter().map(|row| row.id).collect();
+        let prefix = self.log.prefix();
+        let known: Vec<Known> =
+            sql_query(format!("SELECT id FROM {prefix}_log WHERE id = ANY($1)"))
+                .bind::<Array<SqlUuid>, _>(ids)
+                .load(conn)?;
+        Ok(known.into_iter().map(|row| row.id).collect())
+    }
+
+    fn refusal(&self, row: &Waiting, reason: &str, now: DateTime<Utc>) -> db::Result<Entry> {
+        let event = Event::new("audit.entry_refused", Subject::new("audit_entry", row.id))
+            .log(self.log)
+            .outcome(super::Outcome::Failure)
+            .detail("bytes", row.body.len())
+            .detail("sha256", hex::encode(Sha256::digest(&row.body)))
+            .detail("reason", reason);
+        let value = event.to_json(
+            Uuid::from_bytes(random()),
+            now,
+            &Actor::job("audit.sealer"),
+            &[],
+        );
+        let bytes = jcs::to_vec(&value).map_err(|e| Error::Event(e.to_string()))?;
+        let body = Body::parse(&bytes).map_err(|e| Error::Event(e.to_string()))?;
+        Ok(Entry { bytes, body })
+    }
+
+    /// Gives each body its index and hash, and stores rows and tiles.
+    fn append(&mut self, conn: &mut Conn, entries: Vec<Entry>) -> db::Result<()> {
+        let mut tiles: Vec<(TileId, Tile)> = Vec::new();
+        let mut rows = Vec::with_capacity(entries.len());
+        for Entry { bytes, body } in entries {
+            let leaf_hash = leaf_hash(&bytes);
+            rows.push(EventRow {
+                idx: self.edge.size(),
+                body: bytes,
+                leaf_hash,
+                projection: body.projection,
+            });
+            self.edge.push(leaf_hash, |id, tile| tiles.push((id, tile)));
+        }
+        tiles.extend(self.edge.unfinished());
+        insert_events(conn, self.log, &rows)?;
+        upsert_tiles(conn, self.log, &tiles)
+    }
+
+    fn keep_refused(
+        &self,
+        conn: &mut Conn,
+        refused: &[Refused],
+        now: DateTime<Utc>,
+    ) -> db::Result<()> {
+        let prefix = self.log.prefix();
+        for Refused { row, reason } in refused {
+            // The same row refused twice is the same row.
+            sql_query(format!(
+                "INSERT INTO {prefix}_refused (id, recorded_at, body, reason, refused_at) \
+                 VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING"
+            ))
+            .bind::<SqlUuid, _>(row.id)
+            .bind::<Timestamptz, _>(row.recorded_at)
+            .bind::<Bytea, _>(&row.body)
+            .bind::<Text, _>(reason)
+            .bind::<Timestamptz, _>(now)
+            .execute(conn)?;
+        }
+        Ok(())
+    }
+
+    /// Moves the head to the edge and signs it.
+    fn sign(
+        &mut self,
+        conn: &mut Conn,
+        signer: &CheckpointSigner,
+        now: DateTime<Utc>,
+    ) -> db::Result<Checkpoint> {
+        let checkpoint = Checkpoint {
+            origin: self.origin.clone(),
+            size: self.edge.size(),
+            root: self.edge.root(),
+        };
+        let prefix = self.log.prefix();
+        sql_query(format!(
+            "UPDATE {prefix}_head SET size = $1, root = $2, sealed_at = $3"
+        ))
+        .bind::<BigInt, _>(checkpoint.size.cast_signed())
+        .bind::<Bytea, _>(checkpoint.root.as_slice())
+        .bind::<Timestamptz, _>(now)
+        .execute(conn)?;
+        sql_query(format!(
+            "INSERT INTO {prefix}_checkpoint (size, root, note, signed_at) VALUES ($1, $2, $3, $4)"
+        ))
+        .bind::<BigInt, _>(checkpoint.size.cast_signed())
+        .bind::<Bytea, _>(checkpoint.root.as_slice())
+        .bind::<Text, _>(signer.sign(&checkpoint))
+        .bind::<Timestamptz, _>(now)
+        .execute(conn)?;
+        Ok(checkpoint)
+    }
+
+    fn clear_inbox(&self, conn: &mut Conn, ids: &[Uuid]) -> db::Result<()> {
+        let prefix = self.log.prefix();
+        let cleared = sql_query(format!("DELETE FROM {prefix}_inbox WHERE id = ANY($1)"))
+            .bind::<Array<SqlUuid>, _>(ids)
+            .execute(conn)?;
+        if cleared == ids.len() {
+            Ok(())
+        } else {
+            Err(Error::Unavailable(
+                "the inbox changed under the sealer".to_owned(),
+            ))
+        }
+    }
+
+    fn make_partitions(&mut self, conn: &mut Conn) -> db::Result<()> {
+        #[derive(QueryableByName)]
+        struct Made {
+            #[diesel(sql_type = Integer)]
+            made: i32,
+        }
+        let size = self.edge.size();
+        if size > 0 && size < self.partitions_checked_at + PARTITION_CHECK_EVENTS {
+            return Ok(());
+        }
+        let made: Made = sql_query("SELECT audit_make_partitions($1, $2) AS made")
+            .bind::<Text, _>(format!("{}_log", self.log.prefix()))
+            .bind::<BigInt, _>(size.cast_signed())
+            .get_result(conn)?;
+        if made.made > 0 {
+            tracing::info!(
+                log = self.log.as_str(),
+                made = made.made,
+                "made partitions ahead"
+            );
+        }
+        self.partitions_checked_at = size;
+        Ok(())
+    }
+}
+
+/// Names the log for the first time.
+fn open_epoch(
+    conn: &mut Conn,
+    log: Log,
+    signer: &CheckpointSigner,
+    now: DateTime<Utc>,
+) -> db::Result<String> {
+    let origin = format!("{}/{}/1", signer.verification_key().name(), log.as_str());
+    sql_query("INSERT INTO audit_epoch (log, epoch, origin, first_idx, began_at) VALUES ($1, 1, $2, 0, $3)")
+        .bind::<Text, _>(log.as_str())
+        .bind::<Text, _>(&origin)
+        .bind::<Timestamptz, _>(now)
+        .execute(conn)?;
+    Ok(origin)
+}
+
+fn read_edge(conn: &mut Conn, log: Log, size: u64) -> db::Result<Edge> {
+    let mut levels = Vec::new();
+    for level in (0..8).take_while(|level| hashes_at(size, *level) > 0) {
+        let hashes = hashes_at(size, level);
+        let unfinished = if hashes.is_multiple_of(WIDTH as u64) {
+            Vec::new()
+        } else {
+            store::tile(conn, log, size, level, hashes / WIDTH as u64)?
+                .hashes()
+                .to_vec()
+        };
+        levels.push(unfinished);
+    }
+    Edge::resume(size, levels).ok_or_else(store::damaged)
+}
+
+fn insert_events(conn: &mut Conn, log: Log, rows: &[EventRow]) -> db::Result<()> {
+    let prefix = log.prefix();
+    let column = |of: fn(&EventRow) -> &str| rows.iter().map(of).collect::<Vec<_>>();
+    sql_query(format!(
+        "INSERT INTO {prefix}_log (idx, id, recorded_at, kind, actor_kind, actor_id, subject_kind, \
+         subject_id, platform_id, outcome, body, leaf_hash) \
+         SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+    ))
+    .bind::<Array<BigInt>, _>(
+        rows.iter()
+            .map(|row| row.idx.cast_signed())
+            .collect::<Vec<_>>(),
+    )
+    .bind::<Array<SqlUuid>, _>(rows.iter().map(|row| row.projection.id).collect::<Vec<_>>())
+    .bind::<Array<Timestamptz>, _>(
+        rows.iter()
+            .map(|row| row.projection.recorded_at)
+            .collect::<Vec<_>>(),
+    )
+    .bind::<Array<Text>, _>(column(|row| &row.projection.kind))
+    .bind::<Array<Text>, _>(column(|row| &row.projection.actor_kind))
+    .bind::<Array<Text>, _>(column(|row| &row.projection.actor_id))
+    .bind::<Array<Text>, _>(column(|row| &row.projection.subject_kind))
+    .bind::<Array<Text>, _>(column(|row| &row.projection.subject_id))
+    .bind::<Array<Nullable<SqlUuid>>, _>(
+        rows.iter()
+            .map(|row| row.projection.platform_id)
+            .collect::<Vec<_>>(),
+    )
+    .bind::<Array<Text>, _>(column(|row| &row.projection.outcome))
+    .bind::<Array<Bytea>, _>(
+        rows.iter()
+            .map(|row| row.body.as_slice())
+            .collect::<Vec<_>>(),
+    )
+    .bind::<Array<Bytea>, _>(
+        rows.iter()
+            .map(|row| row.leaf_hash.as_slice())
+            .collect::<Vec<_>>(),
+    )
+    .execute(conn)?;
+    Ok(())
+}
+
+fn upsert_tiles(conn: &mut Conn, log: Log, tiles: &[(TileId, Tile)]) -> db::Result<()> {
+    let prefix = log.prefix();
+    let small = |number: usize| i16::try_from(number).unwrap_or(i16::MAX);
+    sql_query(format!(
+        "INSERT INTO {prefix}_tile (level, idx, width, hashes) \
+         SELECT * FROM unnest($1, $2, $3, $4) \
+         ON CONFLICT (level, idx) DO UPDATE SET width = EXCLUDED.width, hashes = EXCLUDED.hashes"
+    ))
+    .bind::<Array<SmallInt>, _>(
+        tiles
+            .iter()
+            .map(|(id, _)| i16::try_from(id.level).unwrap_or(i16::MAX))
+            .collect::<Vec<_>>(),
+    )
+    .bind::<Array<BigInt>, _>(
+        tiles
+            .iter()
+            .map(|(id, _)| id.index.cast_signed())
+            .collect::<Vec<_>>(),
+    )
+    .bind::<Array<SmallInt>, _>(
+        tiles
+            .iter()
+            .map(|(id, _)| small(id.width))
+            .collect::<Vec<_>>(),
+    )
+    .bind::<Array<Bytea>, _>(
+        tiles
+            .iter()
+            .map(|(_, tile)| tile.to_bytes())
+            .collect::<Vec<_>>(),
+    )
+    .execute(conn)?;
+    Ok(())
+}

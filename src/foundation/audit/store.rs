@@ -1,0 +1,370 @@
+//! Reading the sealed log. Both logs have tables of one shape, so the statements are written once
+//! and given the log's prefix.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel::sql_query;
+use diesel::sql_types::{BigInt, Bytea, Nullable, SmallInt, Text, Timestamptz, Uuid as SqlUuid};
+use uuid::Uuid;
+
+use super::Log;
+use super::package::EventRow;
+use super::projection::Projection;
+use super::tiles::{Location, Tile, TileId, width_of};
+use super::tree::{Hash, Nodes};
+use crate::foundation::db::{self, Conn, Error};
+
+/// How far a log is sealed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    pub size: u64,
+    pub root: Hash,
+    /// Bodies below this index no longer exist.
+    pub pruned_to: u64,
+    pub sealed_at: Option<DateTime<Utc>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredCheckpoint {
+    pub size: u64,
+    pub root: Hash,
+    pub note: String,
+    pub signed_at: DateTime<Utc>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredAnchor {
+    pub size: u64,
+    pub note: String,
+    pub place: String,
+    pub anchored_at: DateTime<Utc>,
+}
+
+impl Log {
+    pub const ALL: [Self; 2] = [Self::Main, Self::Sar];
+
+    /// What the names of the log's tables begin with.
+    pub(super) const fn prefix(self) -> &'static str {
+        match self {
+            Self::Main => "audit",
+            Self::Sar => "sar_audit",
+        }
+    }
+}
+
+impl std::str::FromStr for Log {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let found = Self::ALL.into_iter().find(|log| log.as_str() == text);
+        found.ok_or_else(|| format!("\"{text}\" is not a log; there are main and sar"))
+    }
+}
+
+/// Opens the second log to the application for the rest of the transaction. The caller has made
+/// sure that whoever asks holds the grant.
+pub fn reveal(conn: &mut Conn, log: Log) -> db::Result<()> {
+    if log == Log::Sar {
+        sql_query("SELECT set_config('app.sar', 'granted', true)").execute(conn)?;
+    }
+    Ok(())
+}
+
+pub fn head(conn: &mut Conn, log: Log) -> db::Result<Head> {
+    read_head(conn, log, "")
+}
+
+/// Reads the head and keeps others from moving it until the transaction ends.
+pub(super) fn head_for_update(conn: &mut Conn, log: Log) -> db::Result<Head> {
+    read_head(conn, log, "FOR UPDATE")
+}
+
+fn read_head(conn: &mut Conn, log: Log, lock: &str) -> db::Result<Head> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = BigInt)]
+        size: i64,
+        #[diesel(sql_type = Bytea)]
+        root: Vec<u8>,
+        #[diesel(sql_type = BigInt)]
+        pruned_to: i64,
+        #[diesel(sql_type = Nullable<Timestamptz>)]
+        sealed_at: Option<DateTime<Utc>>,
+    }
+    let prefix = log.prefix();
+    let row: Row = sql_query(format!(
+        "SELECT size, root, pruned_to, sealed_at FROM {prefix}_head {lock}"
+    ))
+    .get_result(conn)?;
+    Ok(Head {
+        size: row.size.cast_unsigned(),
+        root: hash(&row.root)?,
+        pruned_to: row.pruned_to.cast_unsigned(),
+        sealed_at: row.sealed_at,
+    })
+}
+
+/// The log's name in its current epoch; `None` before the sealer first ran.
+pub fn origin(conn: &mut Conn, log: Log) -> db::Result<Option<String>> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = Text)]
+        origin: String,
+    }
+    let row: Option<Row> =
+        sql_query("SELECT origin FROM audit_epoch WHERE log = $1 ORDER BY epoch DESC LIMIT 1")
+            .bind::<Text, _>(log.as_str())
+            .get_result(conn)
+            .optional()?;
+    Ok(row.map(|row| row.origin))
+}
+
+#[derive(QueryableByName)]
+struct CheckpointRow {
+    #[diesel(sql_type = BigInt)]
+    size: i64,
+    #[diesel(sql_type = Bytea)]
+    root: Vec<u8>,
+    #[diesel(sql_type = Text)]
+    note: String,
+    #[diesel(sql_type = Timestamptz)]
+    signed_at: DateTime<Utc>,
+}
+
+pub fn newest_checkpoint(conn: &mut Conn, log: Log) -> db::Result<Option<StoredCheckpoint>> {
+    let prefix = log.prefix();
+    let row: Option<CheckpointRow> = sql_query(format!(
+        "SELECT size, root, note, signed_at FROM {prefix}_checkpoint ORDER BY size DESC LIMIT 1"
+    ))
+    .get_result(conn)
+    .optional()?;
+    row.map(|row| {
+        Ok(StoredCheckpoint {
+            size: row.size.cast_unsigned(),
+            root: hash(&row.root)?,
+            note: row.note,
+            signed_at: row.signed_at,
+        })
+    })
+    .transpose()
+}
+
+/// All anchors, oldest first. There is one for each interval in which something happened.
+pub fn anchors(conn: &mut Conn, log: Log) -> db::Result<Vec<StoredAnchor>> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = BigInt)]
+        size: i64,
+        #[diesel(sql_type = Text)]
+        note: String,
+        #[diesel(sql_type = Text)]
+        place: String,
+        #[diesel(sql_type = Timestamptz)]
+        anchored_at: DateTime<Utc>,
+    }
+    let prefix = log.prefix();
+    let rows: Vec<Row> = sql_query(format!(
+        "SELECT size, note, place, anchored_at FROM {prefix}_anchor ORDER BY size, place"
+    ))
+    .load(conn)?;
+    let anchor = |row: Row| StoredAnchor {
+        size: row.size.cast_unsigned(),
+        note: row.note,
+        place: row.place,
+        anchored_at: row.anchored_at,
+    };
+    Ok(rows.into_iter().map(anchor).collect())
+}
+
+/// How many events wait for the seal, counted no further than `most`.
+pub fn waiting(conn: &mut Conn, log: Log, most: i64) -> db::Result<i64> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = BigInt)]
+        count: i64,
+    }
+    let prefix = log.prefix();
+    let row: Row = sql_query(format!(
+        "SELECT count(*) AS count FROM (SELECT FROM {prefix}_inbox LIMIT $1) AS some"
+    ))
+    .bind::<BigInt, _>(most)
+    .get_result(conn)?;
+    Ok(row.count)
+}
+
+/// A tile cut to what belongs to the tree of `size` leaves.
+pub fn tile(conn: &mut Conn, log: Log, size: u64, level: u32, index: u64) -> db::Result<Tile> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = Bytea)]
+        hashes: Vec<u8>,
+    }
+    let prefix = log.prefix();
+    let row: Row = sql_query(format!(
+        "SELECT hashes FROM {prefix}_tile WHERE level = $1 AND idx = $2"
+    ))
+    .bind::<SmallInt, _>(i16::try_from(level).unwrap_or(i16::MAX))
+    .bind::<BigInt, _>(index.cast_signed())
+    .get_result(conn)?;
+    let bytes = row.hashes.get(..32 * width_of(size, level, index));
+    bytes.and_then(Tile::from_bytes).ok_or_else(damaged)
+}
+
+/// Tiles of one level, full or cut as the tree of `size` leaves has them, in the order of `ids`.
+pub fn tiles(conn: &mut Conn, log: Log, ids: &[TileId]) -> db::Result<Vec<Tile>> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = Bytea)]
+        hashes: Vec<u8>,
+    }
+    let (Some(first), Some(last)) = (ids.first(), ids.last()) else {
+        return Ok(Vec::new());
+    };
+    let prefix = log.prefix();
+    let rows: Vec<Row> = sql_query(format!(
+        "SELECT hashes FROM {prefix}_tile WHERE level = $1 AND idx BETWEEN $2 AND $3 ORDER BY idx"
+    ))
+    .bind::<SmallInt, _>(i16::try_from(first.level).unwrap_or(i16::MAX))
+    .bind::<BigInt, _>(first.index.cast_signed())
+    .bind::<BigInt, _>(last.index.cast_signed())
+    .load(conn)?;
+    if rows.len() != ids.len() {
+        return Err(damaged());
+    }
+    let cut = |(row, id): (Row, &TileId)| {
+        let bytes = row.hashes.get(..32 * id.width);
+        bytes.and_then(Tile::from_bytes).ok_or_else(damaged)
+    };
+    rows.into_iter().zip(ids).map(cut).collect()
+}
+
+#[derive(QueryableByName)]
+struct LogRow {
+    #[diesel(sql_type = BigInt)]
+    idx: i64,
+    #[diesel(sql_type = SqlUuid)]
+    id: Uuid,
+    #[diesel(sql_type = Timestamptz)]
+    recorded_at: DateTime<Utc>,
+    #[diesel(sql_type = Text)]
+    kind: String,
+    #[diesel(sql_type = Text)]
+    actor_kind: String,
+    #[diesel(sql_type = Text)]
+    actor_id: String,
+    #[diesel(sql_type = Text)]
+    subject_kind: String,
+    #[diesel(sql_type = Text)]
+    subject_id: String,
+    #[diesel(sql_type = Nullable<SqlUuid>)]
+    platform_id: Option<Uuid>,
+    #[diesel(sql_type = Text)]
+    outcome: String,
+    #[diesel(sql_type = Bytea)]
+    body: Vec<u8>,
+    #[diesel(sql_type = Bytea)]
+    leaf_hash: Vec<u8>,
+}
+
+impl LogRow {
+    fn into_event(self) -> db::Result<EventRow> {
+        Ok(EventRow {
+            idx: self.idx.cast_unsigned(),
+            body: self.body,
+            leaf_hash: hash(&self.leaf_hash)?,
+            projection: Projection {
+                id: self.id,
+                recorded_at: self.recorded_at,
+                kind: self.kind,
+                actor_kind: self.actor_kind,
+                actor_id: self.actor_id,
+                subject_kind: self.subject_kind,
+                subject_id: self.subject_id,
+                platform_id: self.platform_id,
+                outcome: self.outcome,
+            },
+        })
+    }
+}
+
+const LOG_COLUMNS: &str = "idx, id, recorded_at, kind, actor_kind, actor_id, subject_kind, \
+    subject_id, platform_id, outcome, body, leaf_hash";
+
+/// Events `from .. to`, as they stand in the table: gaps are not hidden.
+pub fn events(conn: &mut Conn, log: Log, from: u64, to: u64) -> db::Result<Vec<EventRow>> {
+    let prefix = log.prefix();
+    let rows: Vec<LogRow> = sql_query(format!(
+        "SELECT {LOG_COLUMNS} FROM {prefix}_log WHERE idx >= $1 AND idx < $2 ORDER BY idx"
+    ))
+    .bind::<BigInt, _>(from.cast_signed())
+    .bind::<BigInt, _>(to.cast_signed())
+    .load(conn)?;
+    rows.into_iter().map(LogRow::into_event).collect()
+}
+
+/// The event at this index.
+pub fn event(conn: &mut Conn, log: Log, idx: u64) -> db::Result<EventRow> {
+    events(conn, log, idx, idx + 1)?
+        .pop()
+        .ok_or(Error::NotFound)
+}
+
+/// The index that the event was given; `None` while it waits for the seal.
+pub fn index_of(conn: &mut Conn, log: Log, event: Uuid) -> db::Result<Option<u64>> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = BigInt)]
+        idx: i64,
+    }
+    let prefix = log.prefix();
+    let row: Option<Row> = sql_query(format!(
+        "SELECT idx FROM {prefix}_log WHERE id = $1 ORDER BY idx LIMIT 1"
+    ))
+    .bind::<SqlUuid, _>(event)
+    .get_result(conn)
+    .optional()?;
+    Ok(row.map(|row| row.idx.cast_unsigned()))
+}
+
+/// The stored tree as of `size` leaves, for roots and proofs.
+pub struct StoredTree<'a> {
+    conn: std::cell::RefCell<&'a mut Conn>,
+    log: Log,
+    size: u64,
+}
+
+impl<'a> StoredTree<'a> {
+    pub fn new(conn: &'a mut Conn, log: Log, size: u64) -> Self {
+        Self {
+            conn: conn.into(),
+            log,
+            size,
+        }
+    }
+}
+
+impl Nodes for StoredTree<'_> {
+    type Error = Error;
+
+    fn node(&self, level: u32, index: u64) -> db::Result<Hash> {
+        let location = Location::of(level, index);
+        let mut conn = self.conn.borrow_mut();
+        let tile = tile(
+            &mut conn,
+            self.log,
+            self.size,
+            location.level,
+            location.index,
+        )?;
+        location.read(&tile).ok_or_else(damaged)
+    }
+}
+
+fn hash(bytes: &[u8]) -> db::Result<Hash> {
+    bytes.try_into().map_err(|_| damaged())
+}
+
+/// The tables do not hold what only the sealer writes.
+pub(super) fn damaged() -> Error {
+    Error::Damaged("the stored log; export and verify it")
+}

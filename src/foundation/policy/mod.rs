@@ -1,0 +1,73 @@
+//! Policy: thresholds, clocks and weights as rows with a date.
+//!
+//! Invariants:
+//! - a version is never changed; a new one takes effect at its own time;
+//! - only an approved version is ever in force, and the database refuses one that its proposer
+//!   approved;
+//! - whoever decides under a policy keeps the version that it was decided under.
+//!
+//! The features own the shapes: a value is read into the type of the feature that asks.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use serde::de::DeserializeOwned;
+
+use super::db::schema::policy;
+use super::db::{self, Conn};
+
+/// A policy as it stood at some time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InForce<T> {
+    pub version: i32,
+    pub effective_from: DateTime<Utc>,
+    pub value: T,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum PolicyError {
+    #[error("no policy \"{key}\" is in force at {at}")]
+    Missing { key: String, at: DateTime<Utc> },
+    #[error("version {version} of policy \"{key}\" cannot be read: {source}")]
+    Malformed {
+        key: String,
+        version: i32,
+        source: serde_json::Error,
+    },
+    #[error(transparent)]
+    Database(#[from] db::Error),
+}
+
+/// The version of `key` that was in force at `at`.
+pub fn at<T: DeserializeOwned>(
+    conn: &mut Conn,
+    key: &str,
+    at: DateTime<Utc>,
+) -> Result<InForce<T>, PolicyError> {
+    let row: Option<(i32, DateTime<Utc>, serde_json::Value)> = policy::table
+        .filter(policy::key.eq(key))
+        .filter(policy::effective_from.le(at))
+        .filter(policy::approved_by.is_not_null())
+        .order((policy::effective_from.desc(), policy::version.desc()))
+        .select((policy::version, policy::effective_from, policy::value))
+        .first(conn)
+        .optional()
+        .map_err(db::Error::from)?;
+    let Some((version, effective_from, value)) = row else {
+        return Err(PolicyError::Missing {
+            key: key.to_owned(),
+            at,
+        });
+    };
+    match serde_json::from_value(value) {
+        Ok(value) => Ok(InForce {
+            version,
+            effective_from,
+            value,
+        }),
+        Err(source) => Err(PolicyError::Malformed {
+            key: key.to_owned(),
+            version,
+            source,
+        }),
+    }
+}

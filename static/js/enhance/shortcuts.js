@@ -1,0 +1,50 @@
+// The help dialog, the switch that turns shortcuts off, and the button in the person menu that leads to both.
+
+import { make } from "../lib/make.js";
+import { recall, remember } from "../lib/storage.js";
+
+const GENERAL = [
+  ["?", "This help"],
+  ["/", "Search"],
+  ["j", "Next row"],
+  ["k", "Previous row"],
+  ["Enter", "Open the row"],
+  ["n", "Claim the next case"],
+];
+
+let dialog = null;
+
+function line(keys, what) {
+  const cells = keys.map((key) => make("kbd", {}, key)).flatMap((kbd, index) => (index ? [" then ", kbd] : [kbd]));
+  return [make("dt", {}, ...cells), make("dd", {}, what)];
+}
+
+function build() {
+  const pages = [...document.querySelectorAll("[data-go]")].flatMap((link) => line(["g", link.dataset.go], link.textContent.trim()));
+  const close = make("button", { class: "button small", type: "button" }, "Close");
+  const box = make("input", { type: "checkbox" });
+  box.checked = recall("shortcuts") !== "off";
+  box.addEventListener("change", () => remember("shortcuts", box.checked ? null : "off"));
+  const built = make(
+    "dialog",
+    { "aria-labelledby": "shortcuts-title" },
+    make("header", {}, make("h2", { id: "shortcuts-title" }, "Keyboard shortcuts"), close),
+    make("dl", { class: "shortcuts" }, ...GENERAL.flatMap(([key, what]) => line([key], what)), ...pages),
+    make("div", { class: "choices" }, make("label", {}, box, make("span", {}, "Use shortcuts in this browser"))),
+  );
+  close.addEventListener("click", () => built.close());
+  document.body.append(built);
+  return built;
+}
+
+export function openHelp() {
+  dialog ??= build();
+  dialog.showModal();
+}
+
+export default function shortcuts(place) {
+  const button = make("button", { class: "button small", type: "button" }, "Keyboard shortcuts");
+  button.addEventListener("click", openHelp);
+  place.append(button);
+  place.hidden = false;
+}
