@@ -13,6 +13,8 @@ pub mod demo;
 pub mod pages;
 mod views;
 
+pub use actions::enrol::invite;
+
 use crate::foundation::web::{Access, Routes};
 
 #[must_use]

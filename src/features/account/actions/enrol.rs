@@ -1,5 +1,7 @@
 //! The first time: a password by one-time link, then an authenticator.
 
+use url::Url;
+
 use super::{Begun, Visitor, hashing, second_factor, tries};
 use crate::foundation::Services;
 use crate::foundation::audit::{Actor, Event, Outcome, Subject};
@@ -130,14 +132,18 @@ pub fn confirm(
         })
 }
 
-/// Adds a person and makes the link by which they enrol. For the command line: no page does this.
+/// Adds a person, and gives the address by which they enrol. For the command line: no page does
+/// this.
 pub fn invite(
     services: &Services,
     actor: &Actor,
     new: &people::NewPerson,
-) -> Result<Token, people::Refusal> {
-    services.audit.write(actor, |tx| {
+) -> Result<Url, people::Refusal> {
+    let token = services.audit.write(actor, |tx| {
         let id = people::add(tx, new)?;
-        Ok(factors::make_link(tx, id)?)
-    })
+        factors::make_link(tx, id).map_err(people::Refusal::from)
+    })?;
+    let mut address = services.config.web.base_url.clone();
+    address.set_path(&format!("/enrol/link/{}", token.expose()));
+    Ok(address)
 }
