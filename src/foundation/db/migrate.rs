@@ -111,11 +111,6 @@ pub fn pending(conn: &mut PgConnection) -> Result<Vec<String>, Error> {
         .collect())
 }
 
-/// The same, for whoever has only an address.
-pub fn pending_at(url: &Secret<String>) -> Result<Vec<String>, Error> {
-    pending(&mut PgConnection::establish(url.expose())?)
-}
-
 /// Migrations that the database has and this program does not know: it belongs to a newer one.
 pub fn unknown(conn: &mut PgConnection) -> Result<Vec<String>, Error> {
     let known: Vec<String> = known()?.iter().map(|each| version(&**each)).collect();
