@@ -6,6 +6,7 @@ mod reactions;
 mod routes;
 mod server;
 mod start;
+mod topics;
 
 pub use reactions::reactions;
 pub use routes::routes;

@@ -1,13 +1,20 @@
 use super::{health_routes, home};
 use crate::features::account;
-use crate::foundation::web::{Access, Routes, assets};
+use crate::foundation::web::{Access, Routes, assets, live};
 
 /// Everything that the application answers, in one tree.
 #[must_use]
 pub fn routes() -> Routes {
     Routes::new()
         .and(health_routes::routes())
-        .get("/assets/{digest}/{path:.*}", Access::Public, assets::serve)
+        .and(mechanisms())
         .get("/", Access::PublicOrSigned, home::show)
         .and(account::routes())
+}
+
+/// What pages are made of and how they stay fresh.
+fn mechanisms() -> Routes {
+    Routes::new()
+        .get("/assets/{digest}/{path:.*}", Access::Public, assets::serve)
+        .get("/live", Access::Signed, live::stream_changes)
 }

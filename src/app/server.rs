@@ -9,9 +9,11 @@ use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{self, Data};
 use actix_web::{App, HttpResponse, HttpServer};
 
+use super::topics::topic_of;
 use super::{health_routes, routes};
 use crate::foundation::Services;
 use crate::foundation::auth::session_store;
+use crate::foundation::web::live::Hub;
 use crate::foundation::web::{Error, headers, log_requests};
 
 /// How long requests in flight may take to finish after we were asked to stop.
@@ -38,10 +40,12 @@ pub fn serve(services: Services, listener: TcpListener) -> std::io::Result<Runni
     let workers = services.config.web.workers.max(1);
     let threads = threads_per_worker(&services, workers);
     let table = routes();
+    let live = Data::new(Hub::start(&services, topic_of));
     let services = Data::new(services);
     let server = HttpServer::new(move || {
         App::new()
             .app_data(services.clone())
+            .app_data(live.clone())
             .wrap(session_store::middleware(&services))
             .wrap(from_fn(refuse_foreign_hosts))
             .wrap(from_fn(log_requests))

@@ -91,10 +91,15 @@ fn folder_rights(folder: &Path, meta: &fs::Metadata) -> Finding {
         );
         return Finding::fail("data folder", found, "run as its owner, or chown it");
     }
-    // Others may pass through, as PostgreSQL's user has to, but not look around.
-    if mode & 0o066 != 0 {
-        let found = format!("{shown} can be listed or written by others (mode {mode:o})");
+    if mode & 0o022 != 0 {
+        let found = format!("{shown} can be written by others (mode {mode:o})");
         return Finding::fail("data folder", found, format!("chmod 711 {shown}"));
+    }
+    // Others may pass through, as PostgreSQL's user has to, but need not look around. What is secret in
+    // there is closed by itself.
+    if mode & 0o044 != 0 {
+        let found = format!("{shown} can be listed by others (mode {mode:o})");
+        return Finding::warn("data folder", found, format!("chmod 711 {shown}"));
     }
     Finding::ok("data folder", format!("{shown}, mode {mode:o}"))
 }
@@ -136,12 +141,14 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_others_can_list_is_to_be_mended() {
+    fn a_folder_that_others_can_write_is_to_be_mended() {
         let folder = tempfile::tempdir().unwrap();
         let verdict =
             || folder_rights(folder.path(), &fs::metadata(folder.path()).unwrap()).verdict;
-        set_mode(folder.path(), 0o755);
+        set_mode(folder.path(), 0o777);
         assert_eq!(verdict(), Verdict::Fail);
+        set_mode(folder.path(), 0o755);
+        assert_eq!(verdict(), Verdict::Warn);
         set_mode(folder.path(), 0o711);
         assert_eq!(verdict(), Verdict::Ok);
     }

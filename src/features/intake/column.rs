@@ -232,7 +232,10 @@ mod tests {
         let text = "external_id,kind,name,shoe_size,mood";
         assert_eq!(
             header(text, false),
-            Err(HeaderError::Unknown(vec!["shoe_size".into(), "mood".into()]))
+            Err(HeaderError::Unknown(vec![
+                "shoe_size".into(),
+                "mood".into()
+            ]))
         );
         assert_eq!(header(text, true).unwrap().len(), 5);
     }

@@ -40,7 +40,9 @@ impl FromStr for Country {
         let index = COUNTRIES
             .binary_search_by(|(code, _)| (*code).cmp(upper.as_str()))
             .map_err(|_| UnknownCountry)?;
-        u16::try_from(index).map(Country).map_err(|_| UnknownCountry)
+        u16::try_from(index)
+            .map(Country)
+            .map_err(|_| UnknownCountry)
     }
 }
 

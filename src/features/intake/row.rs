@@ -336,7 +336,8 @@ fn looks_like_email(text: &str) -> bool {
     let Some((local, domain)) = text.rsplit_once('@') else {
         return false;
     };
-    let plain = |part: &str| !part.contains(|c: char| c.is_whitespace() || "<>()[],;\"".contains(c));
+    let plain =
+        |part: &str| !part.contains(|c: char| c.is_whitespace() || "<>()[],;\"".contains(c));
     let labels = domain.split('.');
     !local.is_empty()
         && local.len() <= 64

@@ -83,8 +83,20 @@ fn every_problem_of_a_row_is_found() {
 
 #[test]
 fn dates_are_real_and_written_one_way() {
-    assert!(good(&[(Column::DateOfBirth, "2000-02-29")]).personal.date_of_birth.is_some());
-    for wrong in ["1900-02-29", "29.02.2000", "2000-2-29", "+200-02-29", "2026-11-21", "0070-01-01"] {
+    assert!(
+        good(&[(Column::DateOfBirth, "2000-02-29")])
+            .personal
+            .date_of_birth
+            .is_some()
+    );
+    for wrong in [
+        "1900-02-29",
+        "29.02.2000",
+        "2000-2-29",
+        "+200-02-29",
+        "2026-11-21",
+        "0070-01-01",
+    ] {
         assert_eq!(
             refused(&[(Column::DateOfBirth, wrong)]),
             [Column::DateOfBirth],
@@ -92,25 +104,41 @@ fn dates_are_real_and_written_one_way() {
         );
     }
     let expired = good(&[(Column::IdExpires, "2031-01-01")]);
-    assert!(expired.personal.id_expires.is_some(), "an expiry may lie ahead");
+    assert!(
+        expired.personal.id_expires.is_some(),
+        "an expiry may lie ahead"
+    );
 }
 
 #[test]
 fn an_amount_needs_its_currency_and_not_the_reverse() {
     let amount = Column::ExpectedMonthlyAmount;
     assert_eq!(refused(&[(amount, "10")]), [Column::Currency]);
-    assert_eq!(good(&[(Column::Currency, "NGN")]).personal.expected_monthly, None);
+    assert_eq!(
+        good(&[(Column::Currency, "NGN")]).personal.expected_monthly,
+        None
+    );
     for wrong in ["-1", "1,000", "1.005", "ten", "1e3"] {
-        assert_eq!(refused(&[(amount, wrong), (Column::Currency, "USD")]), [amount], "{wrong}");
+        assert_eq!(
+            refused(&[(amount, wrong), (Column::Currency, "USD")]),
+            [amount],
+            "{wrong}"
+        );
     }
-    assert_eq!(refused(&[(amount, "1"), (Column::Currency, "ZZZ")]), [Column::Currency]);
+    assert_eq!(
+        refused(&[(amount, "1"), (Column::Currency, "ZZZ")]),
+        [Column::Currency]
+    );
 }
 
 #[test]
 fn control_characters_are_refused_and_line_ends_smoothed() {
     assert_eq!(refused(&[(Column::Name, "Ada\0Example")]), [Column::Name]);
     assert_eq!(
-        good(&[(Column::Street, "1 Sample Way \r\n  Flat 2")]).personal.street.unwrap(),
+        good(&[(Column::Street, "1 Sample Way \r\n  Flat 2")])
+            .personal
+            .street
+            .unwrap(),
         "1 Sample Way Flat 2"
     );
 }
@@ -126,24 +154,48 @@ fn messages_never_repeat_the_value() {
     let marker = "S3CRET-VALUE";
     for column in Column::ALL {
         if let Err(problems) = parse(&values(&[(column, &format!("{marker}\u{1}"))]), today()) {
-            assert!(problems.iter().all(|problem| !problem.message.contains(marker)));
+            assert!(
+                problems
+                    .iter()
+                    .all(|problem| !problem.message.contains(marker))
+            );
         }
     }
 }
 
 #[test]
 fn addresses_and_numbers_have_a_shape() {
-    for wrong in ["ada", "ada@", "@example.com", "a da@example.com", "ada@example", "a@b@example.com", "ada@-example.com", "ada@example..com"] {
-        assert_eq!(refused(&[(Column::Email, wrong)]), [Column::Email], "{wrong}");
+    for wrong in [
+        "ada",
+        "ada@",
+        "@example.com",
+        "a da@example.com",
+        "ada@example",
+        "a@b@example.com",
+        "ada@-example.com",
+        "ada@example..com",
+    ] {
+        assert_eq!(
+            refused(&[(Column::Email, wrong)]),
+            [Column::Email],
+            "{wrong}"
+        );
     }
     for wrong in ["1234", "12+345", "call me", "1234567890123456"] {
-        assert_eq!(refused(&[(Column::Phone, wrong)]), [Column::Phone], "{wrong}");
+        assert_eq!(
+            refused(&[(Column::Phone, wrong)]),
+            [Column::Phone],
+            "{wrong}"
+        );
     }
 }
 
 #[test]
 fn the_apostrophe_of_our_own_downloads_is_taken_away() {
-    let row = good(&[(Column::Phone, "'+44 20 7946 0000"), (Column::Name, "'t Voorbeeld")]);
+    let row = good(&[
+        (Column::Phone, "'+44 20 7946 0000"),
+        (Column::Name, "'t Voorbeeld"),
+    ]);
     assert_eq!(row.personal.phone.unwrap(), "+44 20 7946 0000");
     assert_eq!(row.personal.name, "'t Voorbeeld");
 }

@@ -274,7 +274,8 @@ mod tests {
         assert_eq!(first.name(), "signalbox.bank");
         create_key(&path, None).unwrap();
         assert_eq!(read_key(&path).unwrap().verification_key(), first);
-        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o640)).unwrap();
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o640))
+            .unwrap();
         assert!(matches!(read_key(&path), Err(KeyError::Open(_))));
     }
 }

@@ -50,11 +50,6 @@ pub enum Error {
     Query(#[from] diesel::result::Error),
 }
 
-/// [`pending`] over a connection of its own.
-pub fn pending_at(url: &Secret<String>) -> Result<Vec<String>, Error> {
-    pending(&mut PgConnection::establish(url.expose())?)
-}
-
 /// Applies what is missing and returns the names, oldest first. Nothing to do is fine.
 pub fn up(url: &Secret<String>) -> Result<Vec<String>, Error> {
     as_owner(url, |conn| {

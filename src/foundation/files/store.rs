@@ -143,9 +143,9 @@ pub fn expire(conn: &mut Conn, now: DateTime<Utc>) -> db::Result<usize> {
     let abandoned = now - Duration::hours(ABANDONED_AFTER_HOURS);
     Ok(diesel::delete(
         file::table.filter(
-            file::expires_at
-                .le(now)
-                .or(file::state.eq("writing").and(file::created_at.le(abandoned))),
+            file::expires_at.le(now).or(file::state
+                .eq("writing")
+                .and(file::created_at.le(abandoned))),
         ),
     )
     .execute(conn)?)

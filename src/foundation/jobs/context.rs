@@ -94,7 +94,9 @@ mod beat {
         }
 
         fn lock(&self) -> std::sync::MutexGuard<'_, Instant> {
-            self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+            self.0
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner)
         }
     }
 }
@@ -144,7 +146,10 @@ impl JobContext {
     /// Tells how far the job is, and whether to go on. It writes at most twice a second.
     pub fn progress(&self, done: u64, total: Option<u64>) -> Result<(), JobError> {
         self.check()?;
-        let recent = self.told.get().is_some_and(|at| at.elapsed() < PROGRESS_EVERY);
+        let recent = self
+            .told
+            .get()
+            .is_some_and(|at| at.elapsed() < PROGRESS_EVERY);
         if recent && total != Some(done) {
             return Ok(());
         }

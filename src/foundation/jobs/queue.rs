@@ -216,7 +216,10 @@ pub(super) enum Ending {
     Cancelled,
     /// Tried often enough, or of no use.
     Discarded(String),
-    Retry { at: DateTime<Utc>, error: String },
+    Retry {
+        at: DateTime<Utc>,
+        error: String,
+    },
     /// Put back unharmed: the worker is stopping.
     PutBack,
 }
@@ -383,15 +386,17 @@ pub fn find(conn: &mut Conn, id: JobId) -> db::Result<Option<JobView>> {
 
 /// A waiting job is cancelled at once; a running one is asked to stop. `false`: it has ended.
 pub fn request_cancel(conn: &mut Conn, id: JobId, now: DateTime<Utc>) -> db::Result<bool> {
-    let waiting = diesel::update(job::table.filter(job::id.eq(id.uuid()).and(job::state.eq("waiting"))))
-        .set((
-            job::state.eq("cancelled"),
-            job::finished_at.eq(now),
-            job::cancel_requested.eq(true),
-        ))
-        .execute(conn)?;
-    let running = diesel::update(job::table.filter(job::id.eq(id.uuid()).and(job::state.eq("running"))))
-        .set(job::cancel_requested.eq(true))
-        .execute(conn)?;
+    let waiting =
+        diesel::update(job::table.filter(job::id.eq(id.uuid()).and(job::state.eq("waiting"))))
+            .set((
+                job::state.eq("cancelled"),
+                job::finished_at.eq(now),
+                job::cancel_requested.eq(true),
+            ))
+            .execute(conn)?;
+    let running =
+        diesel::update(job::table.filter(job::id.eq(id.uuid()).and(job::state.eq("running"))))
+            .set(job::cancel_requested.eq(true))
+            .execute(conn)?;
     Ok(waiting + running > 0)
 }

@@ -71,10 +71,7 @@ impl Registry {
             lane: Lane::QUICK,
             attempts: ATTEMPTS,
         };
-        self.handlers
-            .entry(kind)
-            .insert_entry(handler)
-            .into_mut()
+        self.handlers.entry(kind).insert_entry(handler).into_mut()
     }
 
     pub fn schedule(&mut self, schedule: Schedule) {

@@ -51,7 +51,9 @@ impl Runner {
         for _ in 0..WORKERS {
             let (engine, held) = (engine.clone(), held.clone());
             let (take, ready) = (Arc::clone(&take), ready.clone());
-            threads.push(spawn("job-worker", move || work(&engine, &held, &take, &ready))?);
+            threads.push(spawn("job-worker", move || {
+                work(&engine, &held, &take, &ready)
+            })?);
         }
         let (dispatcher, dispatched) = (engine.clone(), held.clone());
         threads.push(spawn("job-dispatcher", move || {
@@ -92,12 +94,7 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> std::io::Result<Jo
     thread::Builder::new().name(name.to_owned()).spawn(work)
 }
 
-fn work(
-    engine: &Engine,
-    held: &Held,
-    take: &Mutex<Receiver<Work>>,
-    ready: &SyncSender<()>,
-) {
+fn work(engine: &Engine, held: &Held, take: &Mutex<Receiver<Work>>, ready: &SyncSender<()>) {
     // The dispatcher's end of either channel closes when it stops.
     while ready.send(()).is_ok() {
         let next = take.lock().unwrap_or_else(PoisonError::into_inner).recv();
@@ -161,7 +158,8 @@ fn tick(engine: &Engine) {
             for state in ["waiting", "running"] {
                 let found = counts.iter().find(|(name, _)| name == state);
                 #[allow(clippy::cast_precision_loss, reason = "a gauge")]
-                metrics::gauge!("jobs", "state" => state).set(found.map_or(0.0, |(_, n)| *n as f64));
+                metrics::gauge!("jobs", "state" => state)
+                    .set(found.map_or(0.0, |(_, n)| *n as f64));
             }
         }
         Err(error) => tracing::warn!(%error, "schedules and leases could not be looked at"),

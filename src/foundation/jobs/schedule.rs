@@ -104,7 +104,12 @@ mod tests {
     #[test]
     fn a_daily_slot_follows_its_zone() {
         assert_eq!(
-            slots("30 2 * * *", "Africa/Lagos", "2026-06-01T00:00:00Z", "2026-06-03T00:00:00Z"),
+            slots(
+                "30 2 * * *",
+                "Africa/Lagos",
+                "2026-06-01T00:00:00Z",
+                "2026-06-03T00:00:00Z"
+            ),
             ["06-01T01:30Z", "06-02T01:30Z"]
         );
     }
@@ -112,7 +117,12 @@ mod tests {
     #[test]
     fn a_time_that_does_not_exist_moves_forward_and_comes_once() {
         assert_eq!(
-            slots("30 2 * * *", "America/New_York", "2026-03-07T12:00:00Z", "2026-03-10T00:00:00Z"),
+            slots(
+                "30 2 * * *",
+                "America/New_York",
+                "2026-03-07T12:00:00Z",
+                "2026-03-10T00:00:00Z"
+            ),
             ["03-08T07:00Z", "03-09T06:30Z"]
         );
     }
@@ -120,7 +130,12 @@ mod tests {
     #[test]
     fn a_time_that_comes_twice_is_taken_once() {
         assert_eq!(
-            slots("30 1 * * *", "America/New_York", "2026-10-31T12:00:00Z", "2026-11-03T00:00:00Z"),
+            slots(
+                "30 1 * * *",
+                "America/New_York",
+                "2026-10-31T12:00:00Z",
+                "2026-11-03T00:00:00Z"
+            ),
             ["11-01T05:30Z", "11-02T06:30Z"]
         );
     }
@@ -128,7 +143,12 @@ mod tests {
     #[test]
     fn asking_between_the_two_halves_gives_no_second_slot() {
         assert_eq!(
-            slots("30 1 * * *", "America/New_York", "2026-11-01T05:30:00Z", "2026-11-02T00:00:00Z"),
+            slots(
+                "30 1 * * *",
+                "America/New_York",
+                "2026-11-01T05:30:00Z",
+                "2026-11-02T00:00:00Z"
+            ),
             [""; 0]
         );
     }
@@ -136,15 +156,30 @@ mod tests {
     #[test]
     fn an_hourly_slot_runs_through_the_doubled_hour() {
         assert_eq!(
-            slots("0 * * * *", "America/New_York", "2026-11-01T04:30:00Z", "2026-11-01T08:00:00Z"),
-            ["11-01T05:00Z", "11-01T06:00Z", "11-01T07:00Z", "11-01T08:00Z"]
+            slots(
+                "0 * * * *",
+                "America/New_York",
+                "2026-11-01T04:30:00Z",
+                "2026-11-01T08:00:00Z"
+            ),
+            [
+                "11-01T05:00Z",
+                "11-01T06:00Z",
+                "11-01T07:00Z",
+                "11-01T08:00Z"
+            ]
         );
     }
 
     #[test]
     fn the_first_saturday_can_be_named() {
         assert_eq!(
-            slots("0 2 * * 6#1", "UTC", "2026-11-01T00:00:00Z", "2026-12-31T00:00:00Z"),
+            slots(
+                "0 2 * * 6#1",
+                "UTC",
+                "2026-11-01T00:00:00Z",
+                "2026-12-31T00:00:00Z"
+            ),
             ["11-07T02:00Z", "12-05T02:00Z"]
         );
     }

@@ -4,8 +4,8 @@ use chrono::{DateTime, Duration, Utc};
 use diesel::prelude::*;
 
 use super::engine::Engine;
-use super::schedule::{Late, Schedule};
 use super::queue;
+use super::schedule::{Late, Schedule};
 use crate::foundation::audit::{Actor, Event, Outcome, Subject};
 use crate::foundation::db::schema::job_schedule;
 use crate::foundation::db::{self, Conn, PoolKind};
@@ -128,12 +128,15 @@ fn missed_event(schedule: &Schedule, sorted: &Sorted) -> Event {
     let first = missed.next();
     let last = missed.last().or(first);
     let when = |slot: Option<&DateTime<Utc>>| slot.map(DateTime::to_rfc3339);
-    Event::new("schedule.slot_missed", Subject::new("schedule", schedule.name))
-        .outcome(Outcome::Failure)
-        .detail("first", when(first))
-        .detail("last", when(last))
-        .detail("run_late", sorted.run_late.len())
-        .detail("skipped", sorted.skipped.len())
+    Event::new(
+        "schedule.slot_missed",
+        Subject::new("schedule", schedule.name),
+    )
+    .outcome(Outcome::Failure)
+    .detail("first", when(first))
+    .detail("last", when(last))
+    .detail("run_late", sorted.run_late.len())
+    .detail("skipped", sorted.skipped.len())
 }
 
 #[cfg(test)]

@@ -15,9 +15,10 @@ mod error_page;
 mod form;
 pub mod format;
 #[cfg(test)]
-mod gallery;
+mod gallery_tests;
 pub mod headers;
 mod lamp;
+pub mod live;
 mod page;
 pub mod paging;
 mod problems;

@@ -34,7 +34,7 @@ export default function live(block) {
   };
 
   listen((topic) => {
-    if (topic === null || topics.includes(topic)) timer ??= setTimeout(refresh, GATHER_MS);
+    if (topic === "*" || topics.includes(topic)) timer ??= setTimeout(refresh, GATHER_MS);
   });
 }
 

@@ -5,13 +5,21 @@ const channel = new BroadcastChannel("signalbox-live");
 const listeners = new Set();
 let release = null;
 
+// "*": anything may have changed.
 const tell = (topic) => listeners.forEach((listener) => listener(topic));
 channel.addEventListener("message", ({ data }) => tell(data));
 
 function lead() {
   return new Promise((resolve) => {
     const source = new EventSource("/live");
-    source.addEventListener("topic", ({ data }) => {
+    let interrupted = false;
+    source.addEventListener("error", () => (interrupted = true));
+    source.addEventListener("open", () => {
+      // What changed while nobody listened was not said.
+      if (interrupted) tell("*");
+      interrupted = false;
+    });
+    source.addEventListener("change", ({ data }) => {
       channel.postMessage(data);
       tell(data);
     });
@@ -33,7 +41,7 @@ function follow() {
   };
 }
 
-// Calls back with each topic that changed; with null after the page was hidden, when anything may have.
+// Calls back with each topic that changed; with "*" where anything may have, as after the page was hidden.
 export function listen(listener) {
   listeners.add(listener);
   if (listeners.size > 1) return;
@@ -44,7 +52,7 @@ export function listen(listener) {
       leave = null;
     } else if (!leave) {
       leave = follow();
-      tell(null);
+      tell("*");
     }
   });
 }

@@ -67,6 +67,10 @@ impl DataFolder {
 
     /// Where the database of this data folder is or would be.
     pub fn locate(data_dir: &Path, account: Option<&Account>) -> Result<PathBuf, ClusterError> {
+        let absolute = data_dir
+            .canonicalize()
+            .or_else(|_| std::path::absolute(data_dir));
+        let data_dir = &absolute.map_err(io(format!("no such place: {}", data_dir.display())))?;
         let note = data_dir.join(LOCATION);
         if note.exists() {
             let text = fs::read_to_string(&note)

@@ -238,6 +238,9 @@ fn a_closed_parent_moves_the_database_to_the_state_folder() {
     let data_dir = outer.path().join("var");
     let elsewhere = DataFolder::locate(&data_dir, Some(&stranger)).unwrap();
     assert!(elsewhere.starts_with("/var/lib/signalbox"), "{elsewhere:?}");
+    std::fs::create_dir(&data_dir).unwrap();
+    let once_made = DataFolder::locate(&data_dir, Some(&stranger)).unwrap();
+    assert_eq!(once_made, elsewhere);
     let here = DataFolder::locate(&data_dir, None).unwrap();
     assert_eq!(here, data_dir.join("postgres"));
 }

@@ -1,0 +1,282 @@
+//! A browser for one test, and a way of looking at a page with it.
+
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use fantoccini::wd::Capabilities;
+use fantoccini::{Client, ClientBuilder};
+use serde_json::{Value, json};
+
+/// Where `script/setup` puts axe-core, below the crate's root.
+const AXE: &str = "target/tools/node_modules/axe-core/axe.min.js";
+
+/// A screen to look at a page on.
+#[derive(Clone, Copy, Debug)]
+pub enum Screen {
+    Desk,
+    /// The narrowest that WCAG's reflow asks for.
+    Phone,
+}
+
+impl Screen {
+    fn size(self) -> (u32, u32) {
+        match self {
+            Self::Desk => (1440, 900),
+            Self::Phone => (320, 640),
+        }
+    }
+}
+
+/// chromedriver and everything that it started. A panicking test runs this too, or Chromium would stay behind.
+struct Driver {
+    process: Child,
+    port: u16,
+    profile: tempfile::TempDir,
+}
+
+impl Driver {
+    fn start() -> Option<Self> {
+        let port = TcpListener::bind("127.0.0.1:0")
+            .ok()?
+            .local_addr()
+            .ok()?
+            .port();
+        // Its output goes nowhere: an inherited pipe would keep a panicking test from ending.
+        let process = Command::new("chromedriver")
+            .arg(format!("--port={port}"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .ok()?;
+        Some(Self {
+            process,
+            port,
+            profile: tempfile::tempdir().ok()?,
+        })
+    }
+
+    /// Asks for the end of the session over a plain connection: a runtime that unwinds can do no more.
+    fn shut_down(&self) {
+        use std::io::{Read, Write};
+        let Ok(mut stream) = std::net::TcpStream::connect(("127.0.0.1", self.port)) else {
+            return;
+        };
+        let _ = stream.set_read_timeout(Some(Duration::from_secs(2)));
+        let _ = write!(
+            stream,
+            "GET /shutdown HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nConnection: close\r\n\r\n",
+            self.port
+        );
+        let _ = stream.read_to_end(&mut Vec::new());
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.shut_down();
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// A window. Dropping it ends Chromium.
+pub struct Browser {
+    pub page: Client,
+    axe: String,
+    screen: Screen,
+    _driver: Driver,
+}
+
+impl Browser {
+    /// `None` where this machine has no browser or no axe-core; the reason is printed by name.
+    pub async fn open(screen: Screen) -> Option<Self> {
+        let missing = |what: &str| {
+            println!("skipped: {what} is not installed (script/setup installs it)");
+            None
+        };
+        let axe = std::env::var_os("SIGNALBOX_AXE").map_or_else(
+            || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(AXE),
+            PathBuf::from,
+        );
+        let Ok(axe) = std::fs::read_to_string(axe) else {
+            return missing("axe-core");
+        };
+        let Some(driver) = Driver::start() else {
+            return missing("chromedriver");
+        };
+        let capabilities = capabilities(screen, &driver);
+        let address = format!("http://127.0.0.1:{}", driver.port);
+        for _ in 0..100 {
+            if let Ok(page) = ClientBuilder::native()
+                .capabilities(capabilities.clone())
+                .connect(&address)
+                .await
+            {
+                return Some(Self {
+                    page,
+                    axe,
+                    screen,
+                    _driver: driver,
+                });
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        missing("chromium")
+    }
+
+    /// Opens a page and holds it to what every page promises, in both themes: axe finds nothing, nothing sticks out
+    /// sideways, the browser has nothing to complain about. `SIGNALBOX_SHOTS=folder` also keeps pictures.
+    pub async fn look(&self, url: &str) {
+        for theme in ["light", "dark"] {
+            self.prefer(theme).await;
+            self.page.goto(url).await.unwrap();
+            self.picture(url, theme).await;
+            self.hold(&format!("{url} ({theme}, {:?})", self.screen))
+                .await;
+        }
+        let complaints = self.complaints().await;
+        assert!(complaints.is_empty(), "{url}: {complaints:#?}");
+    }
+
+    /// The same for the page as it stands, as after a script or a press of a button.
+    pub async fn hold(&self, what: &str) {
+        self.page.execute(&self.axe, vec![]).await.unwrap();
+        let found = self
+            .page
+            .execute_async(
+                "const done = arguments[0]; axe.run().then(({ violations }) => done(violations.map(
+                    ({ id, help, nodes }) => ({ id, help, nodes: nodes.map(({ html }) => html.slice(0, 200)) }))))",
+                vec![],
+            )
+            .await
+            .unwrap();
+        assert_eq!(found, json!([]), "axe on {what}: {found:#}");
+        let wide = self
+            .page
+            .execute(
+                "return document.documentElement.scrollWidth - document.documentElement.clientWidth",
+                vec![],
+            )
+            .await
+            .unwrap();
+        assert_eq!(wide, json!(0), "{what} is wider than its window");
+    }
+
+    async fn prefer(&self, theme: &str) {
+        let features = json!([{ "name": "prefers-color-scheme", "value": theme }]);
+        self.chrome(
+            "Emulation.setEmulatedMedia",
+            json!({ "features": features }),
+        )
+        .await;
+    }
+
+    /// What the console says: refused by the content policy, missing files, script errors. A 404 page is meant.
+    async fn complaints(&self) -> Vec<String> {
+        let log = self.command("/se/log", json!({ "type": "browser" })).await;
+        log.as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|entry| entry["message"].as_str())
+            .filter(|message| !message.contains("the server responded with a status of 4"))
+            .map(str::to_owned)
+            .collect()
+    }
+
+    async fn picture(&self, url: &str, theme: &str) {
+        let Ok(folder) = std::env::var("SIGNALBOX_SHOTS") else {
+            return;
+        };
+        let path = url.splitn(4, '/').nth(3).unwrap_or_default();
+        let name: String = path
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+            .take(60)
+            .collect();
+        let (width, _) = self.screen.size();
+        let shot = self
+            .chrome(
+                "Page.captureScreenshot",
+                json!({ "captureBeyondViewport": true }),
+            )
+            .await;
+        let bytes = base64::Engine::decode(
+            &base64::engine::general_purpose::STANDARD,
+            shot["data"].as_str().unwrap(),
+        );
+        let file = format!("{folder}/{name}-{width}-{theme}.png");
+        std::fs::write(file, bytes.unwrap()).unwrap();
+    }
+
+    async fn chrome(&self, command: &str, parameters: Value) -> Value {
+        self.command(
+            "/goog/cdp/execute",
+            json!({ "cmd": command, "params": parameters }),
+        )
+        .await
+    }
+
+    async fn command(&self, path: &'static str, body: Value) -> Value {
+        self.page.issue_cmd(Own { path, body }).await.unwrap()
+    }
+}
+
+/// A command of chromedriver's own, beside the standard.
+#[derive(Debug)]
+struct Own {
+    path: &'static str,
+    body: Value,
+}
+
+impl fantoccini::wd::WebDriverCompatibleCommand for Own {
+    fn endpoint(
+        &self,
+        base: &url::Url,
+        session: Option<&str>,
+    ) -> Result<url::Url, url::ParseError> {
+        base.join(&format!(
+            "session/{}{}",
+            session.unwrap_or_default(),
+            self.path
+        ))
+    }
+
+    fn method_and_body(&self, _: &url::Url) -> (reqwest::Method, Option<String>) {
+        (reqwest::Method::POST, Some(self.body.to_string()))
+    }
+}
+
+fn capabilities(screen: Screen, driver: &Driver) -> Capabilities {
+    let (width, height) = screen.size();
+    let arguments = [
+        "--headless=new".to_owned(),
+        "--no-sandbox".to_owned(),
+        "--disable-dev-shm-usage".to_owned(),
+        "--disable-gpu".to_owned(),
+        "--disable-quic".to_owned(),
+        "--no-first-run".to_owned(),
+        "--disable-background-networking".to_owned(),
+        "--disable-component-update".to_owned(),
+        "--disable-sync".to_owned(),
+        "--hide-scrollbars".to_owned(),
+        format!("--window-size={width},{height}"),
+        format!("--user-data-dir={}", driver.profile.path().display()),
+    ];
+    let mut options = json!({ "args": arguments });
+    if matches!(screen, Screen::Phone) {
+        // A headless window is never narrower than 500 pixels; an emulated device is.
+        options["mobileEmulation"] =
+            json!({ "deviceMetrics": { "width": width, "height": height, "pixelRatio": 2.0 } });
+    }
+    let mut capabilities = Capabilities::new();
+    capabilities.insert("browserName".to_owned(), json!("chrome"));
+    capabilities.insert("goog:chromeOptions".to_owned(), options);
+    capabilities.insert(
+        "goog:loggingPrefs".to_owned(),
+        json!({ "browser": "WARNING" }),
+    );
+    capabilities
+}

@@ -1,0 +1,9 @@
+//! The pages in a real Chromium: what it shows, what axe-core finds, what the scripts do.
+//!
+//! Needs `chromium`, `chromedriver` and axe-core, which `script/setup` installs (`SIGNALBOX_AXE` names axe's file).
+//! Where one is missing, a test says so and passes.
+
+mod chromium;
+mod look;
+#[path = "../it/support/mod.rs"]
+mod support;
