@@ -44,7 +44,7 @@ fn main() {
             .replace('\\', "/");
         let bytes = match name.as_str() {
             MAIN_SHEET => bundle(file).into_bytes(),
-            part if part.ends_with(".css") => continue,
+            part if part.starts_with("css/") => continue,
             _ => fs::read(file).expect("an asset can be read"),
         };
         for part in [name.as_bytes(), &bytes] {
@@ -70,13 +70,18 @@ fn row(out: &Path, name: &str, bytes: &[u8]) -> String {
         |packed| {
             let path = out.join(format!("asset-{flat}.gz"));
             fs::write(&path, packed).expect("the build folder can be written");
-            format!("Some(include_bytes!({path:?}))")
+            format!("Some(include_bytes!({}))", literal(&path))
         },
     );
     format!(
-        "Asset {{ name: {name:?}, content_type: {:?}, bytes: include_bytes!({plain:?}), gzip: {gzip} }}",
+        "Asset {{ name: {name:?}, content_type: {:?}, bytes: include_bytes!({}), gzip: {gzip} }}",
         content_type(name),
+        literal(&plain),
     )
+}
+
+fn literal(path: &Path) -> String {
+    format!("{:?}", path.to_str().expect("the build folder is UTF-8"))
 }
 
 fn var(name: &str) -> String {

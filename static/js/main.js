@@ -4,6 +4,7 @@
 const modules = {
   chart: () => import("./enhance/chart.js"),
   copy: () => import("./enhance/copy.js"),
+  countdown: () => import("./enhance/countdown.js"),
   focus: () => import("./enhance/focus.js"),
   keyboard: () => import("./enhance/keyboard.js"),
   live: () => import("./enhance/live.js"),

@@ -10,7 +10,7 @@ use fantoccini::{Client, ClientBuilder};
 use serde_json::{Value, json};
 
 /// Where `script/setup` puts axe-core, below the crate's root.
-const AXE: &str = "target/tools/node_modules/axe-core/axe.min.js";
+const AXE: &str = "tools/browser/node_modules/axe-core/axe.min.js";
 
 /// A screen to look at a page on.
 #[derive(Clone, Copy, Debug)]

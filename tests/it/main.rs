@@ -3,6 +3,7 @@ mod audited_writes;
 mod doctor;
 mod documents;
 mod front_door;
+mod look;
 mod migrations;
 mod privileges;
 mod support;
