@@ -12,6 +12,7 @@ use actix_web::{App, HttpResponse, HttpServer};
 use super::topics::topic_of;
 use super::{health_routes, routes};
 use crate::foundation::Services;
+use crate::foundation::auth::session_store;
 use crate::foundation::web::live::Hub;
 use crate::foundation::web::{Error, headers, log_requests};
 
@@ -45,6 +46,7 @@ pub fn serve(services: Services, listener: TcpListener) -> std::io::Result<Runni
         App::new()
             .app_data(services.clone())
             .app_data(live.clone())
+            .wrap(session_store::middleware(&services))
             .wrap(from_fn(refuse_foreign_hosts))
             .wrap(from_fn(log_requests))
             .wrap(from_fn(headers::secure))

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::app;
 use crate::foundation::Services;
 use crate::foundation::audit::{Actor, Audit};
+use crate::foundation::auth::password::{self, Hasher};
 use crate::foundation::config::{Config, ConfigError, Mode};
 use crate::foundation::crypto::{CryptoError, Keyring};
 use crate::foundation::db::Db;
@@ -24,6 +25,8 @@ pub enum ConnectError {
     Cluster(#[from] ClusterError),
     #[error(transparent)]
     Crypto(#[from] CryptoError),
+    #[error(transparent)]
+    Passwords(#[from] password::Error),
 }
 
 /// Services for the time of one command. A cluster that was started for it stops with it.
@@ -37,7 +40,12 @@ impl Connected {
     ///
     /// Call it from the main thread, before any runtime.
     pub fn open() -> Result<Self, ConnectError> {
-        let config = Config::from_env(Mode::Serve)?;
+        Self::open_as(Mode::Serve)
+    }
+
+    /// [`Connected::open`], for the demo's own commands.
+    pub(super) fn open_as(mode: Mode) -> Result<Self, ConnectError> {
+        let config = Config::from_env(mode)?;
         let (url, cluster) = match &config.database.app_url {
             Some(url) => (url.clone(), None),
             None => {
@@ -65,8 +73,9 @@ impl Connected {
 }
 
 /// Everything below the features, over this database.
-pub(super) fn services(config: Config, url: &Secret<String>) -> Result<Services, CryptoError> {
+pub(super) fn services(config: Config, url: &Secret<String>) -> Result<Services, ConnectError> {
     let keyring = keyring(&config)?;
+    let passwords = Hasher::new(config.password)?;
     let clock = Clock::system();
     let db = Db::new(url, config.database.pools);
     Ok(Services {
@@ -75,6 +84,7 @@ pub(super) fn services(config: Config, url: &Secret<String>) -> Result<Services,
         clock,
         db,
         keyring,
+        passwords,
     })
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::audit::Audit;
+use super::auth::password::Hasher;
 use super::config::Config;
 use super::crypto::Keyring;
 use super::db::Db;
@@ -17,4 +18,5 @@ pub struct Services {
     pub db: Db,
     pub audit: Audit,
     pub keyring: Keyring,
+    pub passwords: Hasher,
 }

@@ -1,8 +1,30 @@
-//! Who somebody is and what they may do.
+//! Who somebody is, how they prove it, and what they may do.
+//!
+//! Invariants:
+//! - nobody is signed in without a password and a second factor; half way there, a session opens
+//!   the pages that lead on and no others;
+//! - every secret that is checked has been counted before, for unknown names too;
+//! - whatever can be used once (a code, a recovery code, a link) is used up by a conditional update;
+//! - the database holds no secret that signs anybody in: tokens and codes are stored as hashes,
+//!   authenticator seeds encrypted;
+//! - a request's person, roles and limits are read from the database at that request.
+//!
+//! Deliberately absent: pages. They are in `features/account`.
 
+pub mod attempts;
+pub mod csrf;
+pub mod factors;
 pub mod guard;
+pub mod parked;
+pub mod password;
+pub mod people;
 mod permissions;
+pub mod recovery;
+pub mod session_store;
+pub mod sessions;
 mod signed;
+pub mod throttle;
+pub mod totp;
 
-pub use permissions::{Permission, Role, permissions_of};
-pub use signed::Signed;
+pub use permissions::{Permission, Role, RoleConflict, check_roles, permissions_of};
+pub use signed::{FormToken, HalfSigned, Signed};

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 /// One thing that somebody may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Permission {
@@ -30,7 +32,8 @@ pub enum Permission {
     PeopleManage,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Role {
     Operator,
     Reviewer,
@@ -145,6 +148,26 @@ impl FromStr for Role {
     }
 }
 
+/// Roles that one person cannot hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RoleConflict {
+    #[error("somebody needs at least one role")]
+    None,
+    #[error("an auditor holds no other role: who watches does not act")]
+    AuditorActs,
+}
+
+/// Whether one person may hold all of these. The database holds to the same rule.
+pub fn check_roles(roles: &[Role]) -> Result<(), RoleConflict> {
+    let audits = roles.contains(&Role::Auditor);
+    let acts = roles.iter().any(|role| *role != Role::Auditor);
+    match (audits, acts) {
+        (false, false) => Err(RoleConflict::None),
+        (true, true) => Err(RoleConflict::AuditorActs),
+        _ => Ok(()),
+    }
+}
+
 /// What the holder of these roles may do.
 #[must_use]
 pub fn permissions_of(roles: &[Role]) -> BTreeSet<Permission> {
@@ -152,4 +175,57 @@ pub fn permissions_of(roles: &[Role]) -> BTreeSet<Permission> {
         .iter()
         .flat_map(|role| role.permissions().iter().copied())
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What an auditor must never be able to do, and an operator or administrator neither when it
+    /// is about cases.
+    const ACTING: [Permission; 6] = [
+        Permission::AlertsAct,
+        Permission::PacksApply,
+        Permission::IntakeWrite,
+        Permission::ReviewsAct,
+        Permission::ReviewsApprove,
+        Permission::PeopleManage,
+    ];
+
+    #[test]
+    fn an_auditor_changes_nothing() {
+        let held = permissions_of(&[Role::Auditor]);
+        assert!(ACTING.iter().all(|permission| !held.contains(permission)));
+    }
+
+    #[test]
+    fn an_auditor_holds_no_other_role() {
+        for role in Role::ALL {
+            let expected = if role == Role::Auditor {
+                Ok(())
+            } else {
+                Err(RoleConflict::AuditorActs)
+            };
+            assert_eq!(check_roles(&[Role::Auditor, role]), expected);
+        }
+        assert_eq!(check_roles(&[Role::Reviewer, Role::Compliance]), Ok(()));
+        assert_eq!(check_roles(&[]), Err(RoleConflict::None));
+    }
+
+    #[test]
+    fn who_runs_the_platform_decides_no_cases() {
+        for role in [Role::Operator, Role::Administrator] {
+            for permission in [Permission::ReviewsAct, Permission::ReviewsApprove] {
+                assert!(!role.permissions().contains(&permission), "{role}");
+            }
+        }
+    }
+
+    #[test]
+    fn names_lead_back_to_roles() {
+        for role in Role::ALL {
+            assert_eq!(role.as_str().parse(), Ok(role));
+        }
+        assert!("root".parse::<Role>().is_err());
+    }
 }

@@ -1,18 +1,22 @@
 use std::collections::BTreeSet;
 use std::future::{Ready, ready};
+use std::str::FromStr;
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
+use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
+use uuid::Uuid;
 
-use super::{Permission, Role};
+use super::sessions::{Facts, Stage};
+use super::{Permission, Role, permissions_of};
 use crate::foundation::audit::Actor;
 use crate::foundation::kernel::PersonId;
 use crate::foundation::web;
 
 /// The signed-in person of a request, as the route guard found them a moment ago.
 ///
-/// Only the guard makes one: a handler that takes `Signed` on a route without a guard answers 500,
+/// Only the guard makes one: a handler that takes `Signed` on a route without a guard answers 401,
 /// and the route tests would show it.
 #[derive(Clone, Debug)]
 pub struct Signed {
@@ -21,16 +25,72 @@ pub struct Signed {
     pub email: String,
     pub roles: Vec<Role>,
     pub permissions: BTreeSet<Permission>,
+    pub session: Uuid,
+    pub since: DateTime<Utc>,
+    /// When the session ends if nothing more is done in it; the page warns before.
+    pub session_ends_at: DateTime<Utc>,
     /// Binds forms to this session.
     pub csrf: String,
     pub zone: Tz,
     pub request: String,
 }
 
+/// Somebody whose password was right and whose second factor is still to come.
+#[derive(Clone, Debug)]
+pub struct HalfSigned {
+    pub person: PersonId,
+    pub name: String,
+    pub email: String,
+    pub session: Uuid,
+    pub stage: Stage,
+    pub csrf: String,
+    pub request: String,
+}
+
+/// The token that forms of this request must carry. Present for whoever has a session, half way
+/// or whole.
+#[derive(Clone, Debug)]
+pub struct FormToken(pub String);
+
 impl Signed {
+    pub(super) fn new(facts: Facts, csrf: String, request: String) -> Self {
+        Self {
+            person: facts.person,
+            permissions: permissions_of(&facts.roles),
+            session: facts.session,
+            since: facts.created_at,
+            session_ends_at: facts.ends_at(),
+            zone: Tz::from_str(&facts.zone).unwrap_or(Tz::UTC),
+            name: facts.name,
+            email: facts.email,
+            roles: facts.roles,
+            csrf,
+            request,
+        }
+    }
+
     #[must_use]
     pub fn may(&self, permission: Permission) -> bool {
         self.permissions.contains(&permission)
+    }
+
+    #[must_use]
+    pub fn actor(&self) -> Actor {
+        Actor::person(self.person).with_request(&self.request)
+    }
+}
+
+impl HalfSigned {
+    pub(super) fn new(facts: Facts, csrf: String, request: String) -> Self {
+        Self {
+            person: facts.person,
+            name: facts.name,
+            email: facts.email,
+            session: facts.session,
+            stage: facts.stage,
+            csrf,
+            request,
+        }
     }
 
     #[must_use]
@@ -44,12 +104,23 @@ impl FromRequest for Signed {
     type Future = Ready<Result<Self, web::Error>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(
-            request
-                .extensions()
-                .get::<Self>()
-                .cloned()
-                .ok_or(web::Error::SignInRequired),
-        )
+        ready(left_by_guard(request))
     }
+}
+
+impl FromRequest for HalfSigned {
+    type Error = web::Error;
+    type Future = Ready<Result<Self, web::Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(left_by_guard(request))
+    }
+}
+
+fn left_by_guard<T: Clone + 'static>(request: &HttpRequest) -> Result<T, web::Error> {
+    request
+        .extensions()
+        .get::<T>()
+        .cloned()
+        .ok_or(web::Error::SignInRequired)
 }

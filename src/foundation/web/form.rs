@@ -10,7 +10,7 @@ use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
 use super::Error;
-use crate::foundation::auth::Signed;
+use crate::foundation::auth::FormToken;
 
 /// Longest body of a form; files go through multipart, which has its own limits.
 const LIMIT_BYTES: usize = 256 * 1024;
@@ -37,8 +37,8 @@ impl<T: DeserializeOwned + 'static> FromRequest for Form<T> {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let expected = request
             .extensions()
-            .get::<Signed>()
-            .map(|signed| signed.csrf.clone());
+            .get::<FormToken>()
+            .map(|token| token.0.clone());
         let mut payload = payload.take();
         Box::pin(async move {
             let mut body = Vec::new();

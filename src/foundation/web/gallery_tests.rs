@@ -4,6 +4,7 @@
 use askama::Template;
 use chrono::{DateTime, TimeDelta, TimeZone as _, Utc};
 use chrono_tz::Europe::Madrid;
+use uuid::Uuid;
 
 use super::chart::{Chart, Days, Drawing, Series, Spark};
 use super::{Chrome, Lamp, Problems, Tile};
@@ -33,6 +34,9 @@ fn signed(roles: &[Role]) -> Signed {
             .iter()
             .flat_map(|role| role.permissions().iter().copied())
             .collect(),
+        session: Uuid::nil(),
+        since: DateTime::UNIX_EPOCH,
+        session_ends_at: DateTime::UNIX_EPOCH,
         csrf: "token".to_owned(),
         zone: Madrid,
         request: String::new(),

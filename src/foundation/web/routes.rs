@@ -12,6 +12,8 @@ use crate::foundation::auth::{Permission, guard};
 pub enum Access {
     /// Everybody, signed in or not.
     Public,
+    /// Everybody; a session, where there is one, is known.
+    PublicOrSigned,
     /// Somebody whose second factor is still to come.
     HalfSigned,
     /// Anybody who is signed in.

@@ -7,6 +7,7 @@ use chrono::{DateTime, Duration, Utc};
 use signalbox::app::{self, Running};
 use signalbox::foundation::Services;
 use signalbox::foundation::audit::Audit;
+use signalbox::foundation::auth::password::Hasher;
 use signalbox::foundation::config::{Config, Mode, PasswordConfig};
 use signalbox::foundation::crypto::Keyring;
 use signalbox::foundation::db::Db;
@@ -78,6 +79,7 @@ pub fn services(mode: Mode, port: u16, db: &TestDb) -> Services {
         memory_kib: 64,
         passes: 1,
     };
+    let passwords = Hasher::new(config.password).unwrap();
     let clock = Clock::fake("2026-03-02T09:00:00Z".parse().unwrap());
     let keyring = Keyring::parse(TEST_KEY).unwrap();
     let pools = Db::new(&db.app_url, config.database.pools);
@@ -92,5 +94,6 @@ pub fn services(mode: Mode, port: u16, db: &TestDb) -> Services {
         clock,
         db: pools,
         keyring,
+        passwords,
     }
 }

@@ -1,0 +1,184 @@
+//! The throttle's counters in PostgreSQL.
+
+use std::net::IpAddr;
+
+use chrono::{DateTime, Duration, Utc};
+use diesel::prelude::*;
+use diesel::sql_types::Timestamptz;
+
+use super::sessions::TokenHash;
+use super::throttle::{self, Counter, Scope, Verdict};
+use crate::foundation::crypto::Keyring;
+use crate::foundation::db::schema::sign_in_throttle as counters;
+use crate::foundation::db::{self, Conn};
+
+/// How long a counter that nobody touches is kept: longer than any block.
+const KEPT: Duration = Duration::days(1);
+
+pub type Key = (Scope, [u8; 32]);
+
+/// A try that was counted, to be taken back when its secret turns out right.
+#[derive(Clone, Debug)]
+pub struct Counted {
+    keys: Vec<Key>,
+    at: DateTime<Utc>,
+}
+
+/// What a try at a secret is counted under. `secret` names the kind of secret, so that wrong codes
+/// do not use up tries at the password. A known device has counters of its own.
+#[must_use]
+pub fn keys(
+    keyring: &Keyring,
+    secret: &str,
+    account: &str,
+    from: IpAddr,
+    known_device: Option<&TokenHash>,
+) -> Vec<Key> {
+    let token = |value: &str| keyring.token("sign_in_throttle", &format!("{secret} {value}"));
+    if let Some(device) = known_device {
+        let device = hex::encode(device);
+        return vec![(Scope::Device, token(&format!("{account} {device}")))];
+    }
+    let network = throttle::network(from);
+    vec![
+        (Scope::Pair, token(&format!("{account} {network}"))),
+        (Scope::Address, token(&throttle::counted_address(from))),
+        (Scope::Account, token(account)),
+    ]
+}
+
+/// Counts one try under every key, and says whether it may go on to the secret.
+///
+/// Rows are locked one by one in the order of their keys, so that parallel tries wait for each
+/// other and never deadlock.
+pub fn count(
+    conn: &mut Conn,
+    mut keys: Vec<Key>,
+    now: DateTime<Utc>,
+) -> db::Result<(Verdict, Counted)> {
+    forget_old(conn, now)?;
+    keys.sort_unstable();
+    let mut verdict = Verdict::Allowed;
+    for key in &keys {
+        let mut counter = lock(conn, key, now)?;
+        let one = counter.count(key.0.limit(), now);
+        save(conn, key, &counter, now)?;
+        verdict = strictest(verdict, one);
+    }
+    Ok((verdict, Counted { keys, at: now }))
+}
+
+/// The secret was right: the try is no failure.
+pub fn take_back(conn: &mut Conn, counted: &Counted, now: DateTime<Utc>) -> db::Result<()> {
+    for key in &counted.keys {
+        let mut counter = lock(conn, key, now)?;
+        counter.take_back(key.0.limit(), counted.at);
+        save(conn, key, &counter, now)?;
+    }
+    Ok(())
+}
+
+/// Of two refusals the later end holds; a note that one of them wants is made.
+fn strictest(one: Verdict, two: Verdict) -> Verdict {
+    match (one, two) {
+        (Verdict::Allowed, other) | (other, Verdict::Allowed) => other,
+        (
+            Verdict::Refused { until, note },
+            Verdict::Refused {
+                until: other_until,
+                note: other_note,
+            },
+        ) => Verdict::Refused {
+            until: until.max(other_until),
+            note: note || other_note,
+        },
+    }
+}
+
+type Row = (
+    Vec<Option<DateTime<Utc>>>,
+    i32,
+    Option<DateTime<Utc>>,
+    Option<DateTime<Utc>>,
+);
+
+fn lock(conn: &mut Conn, (scope, key): &Key, now: DateTime<Utc>) -> db::Result<Counter> {
+    diesel::insert_into(counters::table)
+        .values((
+            counters::scope.eq(scope.name()),
+            counters::key.eq(key.as_slice()),
+            counters::touched_at.eq(now),
+        ))
+        .on_conflict_do_nothing()
+        .execute(conn)?;
+    let (recent, tries, blocked_until, noted_minute): Row = counters::table
+        .find((scope.name(), key.as_slice()))
+        .select((
+            counters::recent,
+            counters::tries,
+            counters::blocked_until,
+            counters::noted_minute,
+        ))
+        .for_update()
+        .first(conn)?;
+    Ok(Counter {
+        recent: recent.into_iter().flatten().collect(),
+        tries,
+        blocked_until,
+        noted_minute,
+    })
+}
+
+fn save(
+    conn: &mut Conn,
+    (scope, key): &Key,
+    counter: &Counter,
+    now: DateTime<Utc>,
+) -> db::Result<()> {
+    diesel::update(counters::table.find((scope.name(), key.as_slice())))
+        .set((
+            counters::recent.eq(&counter.recent),
+            counters::tries.eq(counter.tries),
+            counters::blocked_until.eq(counter.blocked_until),
+            counters::noted_minute.eq(counter.noted_minute),
+            counters::touched_at.eq(now),
+        ))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// Each try sweeps away a few counters of the day before, so the table stays as large as a day's
+/// visitors and needs no job.
+fn forget_old(conn: &mut Conn, now: DateTime<Utc>) -> db::Result<()> {
+    diesel::sql_query(
+        "DELETE FROM sign_in_throttle WHERE ctid = ANY (ARRAY( \
+         SELECT ctid FROM sign_in_throttle WHERE touched_at < $1 \
+         ORDER BY touched_at LIMIT 20 FOR UPDATE SKIP LOCKED))",
+    )
+    .bind::<Timestamptz, _>(now - KEPT)
+    .execute(conn)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_known_device_is_counted_by_itself() {
+        let keyring = Keyring::parse("q83vASNFZ4mrze8BI0VniavN7wEjRWeJq83vASNFZ4k=").unwrap();
+        let from = "192.0.2.7".parse().unwrap();
+        let scopes = |device: Option<&TokenHash>| -> Vec<Scope> {
+            keys(&keyring, "password", "a@b.c", from, device)
+                .into_iter()
+                .map(|(scope, _)| scope)
+                .collect()
+        };
+        assert_eq!(scopes(None), [Scope::Pair, Scope::Address, Scope::Account]);
+        assert_eq!(scopes(Some(&[7; 32])), [Scope::Device]);
+        assert_ne!(
+            keys(&keyring, "password", "a@b.c", from, None),
+            keys(&keyring, "code", "a@b.c", from, None)
+        );
+    }
+}

@@ -1,0 +1,278 @@
+//! The rows behind the ways to prove who one is: password, authenticator, recovery codes, and the
+//! one-time link that begins it all. Everything that is used up is used up by a conditional update,
+//! so that of any number of parallel uses one counts.
+
+use chrono::{DateTime, Duration, Utc};
+use diesel::prelude::*;
+use diesel::upsert::excluded;
+use uuid::Uuid;
+
+use super::sessions::{Token, TokenHash};
+use super::totp::Seed;
+use super::{people, recovery};
+use crate::foundation::audit::{Event, Subject, Tx};
+use crate::foundation::crypto::Keyring;
+use crate::foundation::db::schema::{enrolment_link, password, recovery_code, totp};
+use crate::foundation::db::{self, Conn};
+use crate::foundation::kernel::{PersonId, Secret};
+
+pub const LINK_LIVES: Duration = Duration::hours(72);
+
+/// What somebody has set up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Methods {
+    pub password_changed_at: Option<DateTime<Utc>>,
+    pub authenticator_since: Option<DateTime<Utc>>,
+    pub recovery_codes_left: i64,
+}
+
+pub fn methods(conn: &mut Conn, id: PersonId) -> db::Result<Methods> {
+    Ok(Methods {
+        password_changed_at: password::table
+            .find(id.uuid())
+            .select(password::changed_at)
+            .first(conn)
+            .optional()?,
+        authenticator_since: totp::table
+            .find(id.uuid())
+            .select(totp::confirmed_at)
+            .first(conn)
+            .optional()?
+            .flatten(),
+        recovery_codes_left: recovery_codes_left(conn, id)?,
+    })
+}
+
+pub fn password_hash(conn: &mut Conn, id: PersonId) -> db::Result<Option<String>> {
+    Ok(password::table
+        .find(id.uuid())
+        .select(password::hash)
+        .first(conn)
+        .optional()?)
+}
+
+pub fn set_password(tx: &mut Tx<'_>, id: PersonId, hash: &str) -> db::Result<()> {
+    let now = tx.now();
+    diesel::insert_into(password::table)
+        .values((
+            password::person_id.eq(id.uuid()),
+            password::hash.eq(hash),
+            password::changed_at.eq(now),
+        ))
+        .on_conflict(password::person_id)
+        .do_update()
+        .set((
+            password::hash.eq(excluded(password::hash)),
+            password::changed_at.eq(excluded(password::changed_at)),
+        ))
+        .execute(&mut **tx)?;
+    tx.record(Event::new("password.set", Subject::new("person", id)))?;
+    Ok(())
+}
+
+/// Whether somebody has an authenticator that they have confirmed with a code.
+pub fn has_authenticator(conn: &mut Conn, id: PersonId) -> db::Result<bool> {
+    Ok(diesel::select(diesel::dsl::exists(
+        totp::table
+            .find(id.uuid())
+            .filter(totp::confirmed_at.is_not_null()),
+    ))
+    .get_result(conn)?)
+}
+
+/// The seed of somebody's authenticator, confirmed or waiting to be.
+pub fn seed(conn: &mut Conn, keyring: &Keyring, id: PersonId) -> db::Result<Option<Seed>> {
+    let sealed: Option<Vec<u8>> = totp::table
+        .find(id.uuid())
+        .select(totp::seed)
+        .first(conn)
+        .optional()?;
+    let Some(sealed) = sealed else {
+        return Ok(None);
+    };
+    let email = people::find(conn, id)?.email;
+    let bytes = Secret::new(keyring.open(&seed_place(id), &sealed)?);
+    Ok(Some(Seed::from_bytes(bytes.expose(), &email)?))
+}
+
+/// Gives somebody a seed to set up an app with. One that is already waiting stays, so that a page
+/// opened twice shows the same; one that is confirmed is not touched.
+pub fn propose_seed(tx: &mut Tx<'_>, id: PersonId, email: &str) -> db::Result<()> {
+    let fresh = Seed::generate(email);
+    let sealed = tx.keyring().seal(&seed_place(id), fresh.bytes());
+    let now = tx.now();
+    diesel::insert_into(totp::table)
+        .values((
+            totp::person_id.eq(id.uuid()),
+            totp::seed.eq(sealed),
+            totp::made_at.eq(now),
+        ))
+        .on_conflict_do_nothing()
+        .execute(&mut **tx)?;
+    tx.record(Event::new(
+        "authenticator.proposed",
+        Subject::new("person", id),
+    ))?;
+    Ok(())
+}
+
+/// Burns a step: true for the one caller that gets to use it.
+pub fn accept_step(conn: &mut Conn, id: PersonId, step: i64) -> db::Result<bool> {
+    let burnt = diesel::update(
+        totp::table
+            .find(id.uuid())
+            .filter(totp::confirmed_at.is_not_null())
+            .filter(totp::last_step.lt(step)),
+    )
+    .set(totp::last_step.eq(step))
+    .execute(conn)?;
+    Ok(burnt == 1)
+}
+
+/// Confirms a waiting authenticator with its first code, which is burnt by that.
+pub fn confirm_authenticator(tx: &mut Tx<'_>, id: PersonId, step: i64) -> db::Result<bool> {
+    let now = tx.now();
+    let confirmed = diesel::update(
+        totp::table
+            .find(id.uuid())
+            .filter(totp::confirmed_at.is_null())
+            .filter(totp::last_step.lt(step)),
+    )
+    .set((totp::last_step.eq(step), totp::confirmed_at.eq(now)))
+    .execute(&mut **tx)?;
+    if confirmed == 1 {
+        tx.record(Event::new(
+            "authenticator.confirmed",
+            Subject::new("person", id),
+        ))?;
+    }
+    Ok(confirmed == 1)
+}
+
+/// Makes ten new recovery codes; the old ones are worth nothing from then on. The caller shows
+/// them, once.
+pub fn replace_recovery_codes(tx: &mut Tx<'_>, id: PersonId) -> db::Result<Vec<Secret<String>>> {
+    let (codes, now) = (recovery::generate(), tx.now());
+    diesel::delete(recovery_code::table.filter(recovery_code::person_id.eq(id.uuid())))
+        .execute(&mut **tx)?;
+    let rows: Vec<_> = codes
+        .iter()
+        .filter_map(|code| recovery::digest(code.expose()))
+        .map(|digest| {
+            (
+                recovery_code::digest.eq(digest.to_vec()),
+                recovery_code::person_id.eq(id.uuid()),
+                recovery_code::made_at.eq(now),
+            )
+        })
+        .collect();
+    diesel::insert_into(recovery_code::table)
+        .values(rows)
+        .execute(&mut **tx)?;
+    tx.record(Event::new(
+        "recovery_codes.replaced",
+        Subject::new("person", id),
+    ))?;
+    Ok(codes)
+}
+
+/// Uses a recovery code up: true for the one caller that gets to.
+pub fn use_recovery_code(
+    conn: &mut Conn,
+    id: PersonId,
+    digest: [u8; 32],
+    now: DateTime<Utc>,
+) -> db::Result<bool> {
+    let used = diesel::update(
+        recovery_code::table
+            .find(digest.as_slice())
+            .filter(recovery_code::person_id.eq(id.uuid()))
+            .filter(recovery_code::used_at.is_null()),
+    )
+    .set(recovery_code::used_at.eq(now))
+    .execute(conn)?;
+    Ok(used == 1)
+}
+
+/// Whether all of these are unused codes of this person.
+pub fn are_recovery_codes(conn: &mut Conn, id: PersonId, digests: &[[u8; 32]]) -> db::Result<bool> {
+    let digests: Vec<&[u8]> = digests.iter().map(<[u8; 32]>::as_slice).collect();
+    let found: i64 = recovery_code::table
+        .filter(recovery_code::person_id.eq(id.uuid()))
+        .filter(recovery_code::used_at.is_null())
+        .filter(recovery_code::digest.eq_any(&digests))
+        .count()
+        .get_result(conn)?;
+    Ok(usize::try_from(found).is_ok_and(|found| found == digests.len()))
+}
+
+pub fn recovery_codes_left(conn: &mut Conn, id: PersonId) -> db::Result<i64> {
+    Ok(recovery_code::table
+        .filter(recovery_code::person_id.eq(id.uuid()))
+        .filter(recovery_code::used_at.is_null())
+        .count()
+        .get_result(conn)?)
+}
+
+/// Makes a one-time link for setting a first password. Older links of the person stop working.
+pub fn make_link(tx: &mut Tx<'_>, id: PersonId) -> db::Result<Token> {
+    let (token, now, by) = (Token::generate(), tx.now(), tx.actor().to_string());
+    diesel::delete(enrolment_link::table.filter(enrolment_link::person_id.eq(id.uuid())))
+        .execute(&mut **tx)?;
+    diesel::insert_into(enrolment_link::table)
+        .values((
+            enrolment_link::token_hash.eq(token.hash().to_vec()),
+            enrolment_link::person_id.eq(id.uuid()),
+            enrolment_link::made_by.eq(by),
+            enrolment_link::made_at.eq(now),
+            enrolment_link::expires_at.eq(now + LINK_LIVES),
+        ))
+        .execute(&mut **tx)?;
+    tx.record(Event::new(
+        "enrolment_link.made",
+        Subject::new("person", id),
+    ))?;
+    Ok(token)
+}
+
+/// Whose link this is, while it works.
+pub fn link_owner(
+    conn: &mut Conn,
+    hash: &TokenHash,
+    now: DateTime<Utc>,
+) -> db::Result<Option<PersonId>> {
+    let owner: Option<Uuid> = enrolment_link::table
+        .find(hash.as_slice())
+        .filter(enrolment_link::used_at.is_null())
+        .filter(enrolment_link::expires_at.gt(now))
+        .select(enrolment_link::person_id)
+        .first(conn)
+        .optional()?;
+    Ok(owner.map(PersonId::from))
+}
+
+/// Uses a link up: its owner, for the one caller that gets to.
+pub fn use_link(tx: &mut Tx<'_>, hash: &TokenHash) -> db::Result<Option<PersonId>> {
+    let now = tx.now();
+    let owner: Option<Uuid> = diesel::update(
+        enrolment_link::table
+            .find(hash.as_slice())
+            .filter(enrolment_link::used_at.is_null())
+            .filter(enrolment_link::expires_at.gt(now)),
+    )
+    .set(enrolment_link::used_at.eq(now))
+    .returning(enrolment_link::person_id)
+    .get_result(&mut **tx)
+    .optional()?;
+    if let Some(owner) = owner {
+        tx.record(Event::new(
+            "enrolment_link.used",
+            Subject::new("person", owner),
+        ))?;
+    }
+    Ok(owner.map(PersonId::from))
+}
+
+fn seed_place(id: PersonId) -> String {
+    format!("totp:seed:{id}")
+}

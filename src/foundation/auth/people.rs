@@ -1,0 +1,215 @@
+//! The people who sign in, and the roles they hold.
+
+use std::str::FromStr;
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use diesel::prelude::*;
+use uuid::Uuid;
+
+use super::permissions::{Role, RoleConflict, check_roles};
+use super::throttle::canonical_account;
+use crate::foundation::audit::{Event, Subject, Tx};
+use crate::foundation::db::schema::{person, person_role};
+use crate::foundation::db::{self, Conn};
+use crate::foundation::kernel::PersonId;
+
+const LONGEST_EMAIL: usize = 254;
+const LONGEST_NAME: usize = 200;
+
+#[derive(Clone, Debug)]
+pub struct Person {
+    pub id: PersonId,
+    pub email: String,
+    pub name: String,
+    pub zone: Tz,
+    pub demo: bool,
+    pub created_at: DateTime<Utc>,
+    pub disabled_at: Option<DateTime<Utc>>,
+}
+
+#[derive(Clone, Debug)]
+pub struct NewPerson {
+    pub email: String,
+    pub name: String,
+    pub roles: Vec<Role>,
+    /// Made by the demo, which shows this person's password and code to everybody.
+    pub demo: bool,
+}
+
+/// Why nobody was added.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    #[error("\"{0}\" is not an e-mail address")]
+    Email(String),
+    #[error("a name has 1 to {LONGEST_NAME} characters")]
+    Name,
+    #[error("{0} has an account already")]
+    Exists(String),
+    #[error(transparent)]
+    Roles(#[from] RoleConflict),
+    #[error(transparent)]
+    Db(db::Error),
+}
+
+impl From<db::Error> for Refusal {
+    fn from(error: db::Error) -> Self {
+        Self::Db(error)
+    }
+}
+
+impl From<diesel::result::Error> for Refusal {
+    fn from(error: diesel::result::Error) -> Self {
+        Self::Db(error.into())
+    }
+}
+
+type Row = (
+    Uuid,
+    String,
+    String,
+    String,
+    bool,
+    DateTime<Utc>,
+    Option<DateTime<Utc>>,
+);
+
+const COLUMNS: (
+    person::id,
+    person::email,
+    person::name,
+    person::zone,
+    person::demo,
+    person::created_at,
+    person::disabled_at,
+) = (
+    person::id,
+    person::email,
+    person::name,
+    person::zone,
+    person::demo,
+    person::created_at,
+    person::disabled_at,
+);
+
+impl From<Row> for Person {
+    fn from((id, email, name, zone, demo, created_at, disabled_at): Row) -> Self {
+        Self {
+            id: id.into(),
+            email,
+            name,
+            zone: Tz::from_str(&zone).unwrap_or(Tz::UTC),
+            demo,
+            created_at,
+            disabled_at,
+        }
+    }
+}
+
+/// Adds a person with roles, and records both.
+pub fn add(tx: &mut Tx<'_>, new: &NewPerson) -> Result<PersonId, Refusal> {
+    check_roles(&new.roles)?;
+    let email = parse_email(&new.email)?;
+    let name = new.name.trim();
+    if name.is_empty() || name.chars().count() > LONGEST_NAME {
+        return Err(Refusal::Name);
+    }
+    let id = PersonId::new();
+    let now = tx.now();
+    diesel::insert_into(person::table)
+        .values((
+            person::id.eq(id.uuid()),
+            person::email.eq(&email),
+            person::name.eq(name),
+            person::acts.eq(!new.roles.contains(&Role::Auditor)),
+            person::demo.eq(new.demo),
+            person::created_at.eq(now),
+        ))
+        .execute(&mut **tx)
+        .map_err(|error| match db::Error::from(error) {
+            db::Error::Unique { .. } => Refusal::Exists(email.clone()),
+            error => Refusal::Db(error),
+        })?;
+    tx.record(Event::new("person.added", Subject::new("person", id)).detail("demo", new.demo))?;
+    for role in &new.roles {
+        grant(tx, id, *role)?;
+    }
+    Ok(id)
+}
+
+fn grant(tx: &mut Tx<'_>, id: PersonId, role: Role) -> db::Result<()> {
+    let (now, by) = (tx.now(), tx.actor().to_string());
+    diesel::insert_into(person_role::table)
+        .values((
+            person_role::person_id.eq(id.uuid()),
+            person_role::role.eq(role.as_str()),
+            person_role::granted_by.eq(by),
+            person_role::granted_at.eq(now),
+        ))
+        .execute(&mut **tx)?;
+    tx.record(
+        Event::new("role.granted", Subject::new("person", id)).detail("role", role.as_str()),
+    )?;
+    Ok(())
+}
+
+pub fn find(conn: &mut Conn, id: PersonId) -> db::Result<Person> {
+    let row: Row = person::table.find(id.uuid()).select(COLUMNS).first(conn)?;
+    Ok(row.into())
+}
+
+pub fn find_by_email(conn: &mut Conn, email: &str) -> db::Result<Option<Person>> {
+    let row: Option<Row> = person::table
+        .filter(person::email.eq(canonical_account(email)))
+        .select(COLUMNS)
+        .first(conn)
+        .optional()?;
+    Ok(row.map(Person::from))
+}
+
+/// The demo's people, in the order they were made.
+pub fn demo_people(conn: &mut Conn) -> db::Result<Vec<Person>> {
+    let rows: Vec<Row> = person::table
+        .filter(person::demo)
+        .filter(person::disabled_at.is_null())
+        .order(person::id)
+        .select(COLUMNS)
+        .load(conn)?;
+    Ok(rows.into_iter().map(Person::from).collect())
+}
+
+/// A light check: whether an address works is shown by mail that arrives.
+fn parse_email(typed: &str) -> Result<String, Refusal> {
+    let email = canonical_account(typed);
+    let shaped = email
+        .split_once('@')
+        .is_some_and(|(local, domain)| !local.is_empty() && domain.len() > 1);
+    let clean = !email.contains(|c: char| c.is_whitespace() || c.is_control() || c == ':');
+    if shaped && clean && email.len() <= LONGEST_EMAIL {
+        Ok(email)
+    } else {
+        Err(Refusal::Email(typed.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses() {
+        assert_eq!(parse_email(" Ada@Example.ORG ").unwrap(), "ada@example.org");
+        assert!(parse_email("operator@demo.signalbox").is_ok());
+        for refused in [
+            "",
+            "ada",
+            "@example.org",
+            "ada@",
+            "a b@c.d",
+            "a:b@c.d",
+            "a@b\nc.d",
+        ] {
+            assert!(parse_email(refused).is_err(), "{refused:?}");
+        }
+    }
+}

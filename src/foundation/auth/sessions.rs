@@ -1,0 +1,416 @@
+//! Sessions: 256 random bits in a cookie, their SHA-256 in PostgreSQL. What a session may do is
+//! looked up at each request, so disabling somebody or changing their roles acts at once.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, Duration, Utc};
+use diesel::prelude::*;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::permissions::Role;
+use crate::foundation::crypto::random;
+use crate::foundation::db::schema::{known_device, person, person_role, session};
+use crate::foundation::db::{self, Conn};
+use crate::foundation::kernel::{PersonId, Secret};
+
+/// Without a deliberate request for this long, a session is over.
+pub const IDLE: Duration = Duration::minutes(15);
+/// However busy, a session ends after this.
+pub const ABSOLUTE: Duration = Duration::hours(12);
+/// How long somebody may take between password and second factor.
+pub const HALF_WAY: Duration = Duration::minutes(10);
+/// How long a device counts as known after signing in from it.
+pub const DEVICE_KNOWN: Duration = Duration::days(7);
+/// A session's last use is written at most this often. It may therefore end this much early.
+const TOUCH_EVERY: Duration = Duration::minutes(1);
+/// How long a session that is over is kept, so that a form posted from it can be parked.
+const KEPT_AFTER: Duration = Duration::days(1);
+const LONGEST_USER_AGENT: usize = 300;
+
+pub type TokenHash = [u8; 32];
+
+/// A bearer secret: a session's, a device's, an enrolment link's.
+#[derive(Clone, Debug)]
+pub struct Token(Secret<String>);
+
+impl Token {
+    #[must_use]
+    pub fn generate() -> Self {
+        Self(Secret::new(URL_SAFE_NO_PAD.encode(random::<32>())))
+    }
+
+    #[must_use]
+    pub fn from_text(text: &str) -> Self {
+        Self(Secret::from(text))
+    }
+
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        self.0.expose()
+    }
+
+    #[must_use]
+    pub fn hash(&self) -> TokenHash {
+        Sha256::digest(self.0.expose()).into()
+    }
+}
+
+/// How far a session has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// The password was right; the second factor is missing.
+    SecondFactor,
+    /// The password was right; a second factor has to be set up first.
+    Enrolment,
+    Full,
+}
+
+impl Stage {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::SecondFactor => "second_factor",
+            Self::Enrolment => "enrolment",
+            Self::Full => "full",
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        [Self::SecondFactor, Self::Enrolment, Self::Full]
+            .into_iter()
+            .find(|stage| stage.as_str() == text)
+    }
+}
+
+/// What proved the second factor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Method {
+    Totp,
+    RecoveryCode,
+}
+
+impl Method {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Totp => "totp",
+            Self::RecoveryCode => "recovery_code",
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        [Self::Totp, Self::RecoveryCode]
+            .into_iter()
+            .find(|method| method.as_str() == text)
+    }
+}
+
+/// A session and its person, as one request sees them.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Facts {
+    pub session: Uuid,
+    pub person: PersonId,
+    pub email: String,
+    pub name: String,
+    pub zone: String,
+    pub roles: Vec<Role>,
+    pub stage: Stage,
+    pub method: Option<Method>,
+    pub created_at: DateTime<Utc>,
+    pub last_seen_at: DateTime<Utc>,
+    pub disabled: bool,
+}
+
+impl Facts {
+    /// Whether the session still counts. A disabled person's does not.
+    #[must_use]
+    pub fn is_live(&self, now: DateTime<Utc>) -> bool {
+        let (idle, absolute) = match self.stage {
+            Stage::Full => (IDLE, ABSOLUTE),
+            Stage::SecondFactor | Stage::Enrolment => (HALF_WAY, HALF_WAY),
+        };
+        !self.disabled && now - self.last_seen_at < idle && now - self.created_at < absolute
+    }
+
+    /// When the session ends if nothing more is done in it.
+    #[must_use]
+    pub fn ends_at(&self) -> DateTime<Utc> {
+        (self.last_seen_at + IDLE).min(self.created_at + ABSOLUTE)
+    }
+
+    #[must_use]
+    pub fn wants_touch(&self, now: DateTime<Utc>) -> bool {
+        now - self.last_seen_at >= TOUCH_EVERY
+    }
+}
+
+/// Where a session is used from, for its owner to recognise.
+#[derive(Clone, Debug, Default)]
+pub struct Client {
+    pub address: String,
+    pub user_agent: String,
+}
+
+/// Begins a session in place of `replaced`, and returns its token. The old token is dead when the
+/// transaction commits: this is the rotation.
+pub fn begin(
+    conn: &mut Conn,
+    person: PersonId,
+    stage: Stage,
+    method: Option<Method>,
+    client: &Client,
+    replaced: Option<Uuid>,
+    now: DateTime<Utc>,
+) -> db::Result<(Uuid, Token)> {
+    if let Some(replaced) = replaced {
+        end(conn, replaced)?;
+    }
+    forget_old(conn, person, now)?;
+    let (id, token) = (Uuid::now_v7(), Token::generate());
+    let user_agent: String = client.user_agent.chars().take(LONGEST_USER_AGENT).collect();
+    diesel::insert_into(session::table)
+        .values((
+            session::id.eq(id),
+            session::token_hash.eq(token.hash().to_vec()),
+            session::person_id.eq(person.uuid()),
+            session::stage.eq(stage.as_str()),
+            session::method.eq(method.map(Method::as_str)),
+            session::address.eq(&client.address),
+            session::user_agent.eq(user_agent),
+            session::created_at.eq(now),
+            session::last_seen_at.eq(now),
+        ))
+        .execute(conn)?;
+    Ok((id, token))
+}
+
+/// Gives a session a new token; the old one is dead when the transaction commits. Its age stays.
+pub fn rotate(conn: &mut Conn, id: Uuid) -> db::Result<Token> {
+    let token = Token::generate();
+    diesel::update(session::table.find(id))
+        .set(session::token_hash.eq(token.hash().to_vec()))
+        .execute(conn)?;
+    Ok(token)
+}
+
+pub fn end(conn: &mut Conn, id: Uuid) -> db::Result<()> {
+    diesel::delete(session::table.find(id)).execute(conn)?;
+    Ok(())
+}
+
+pub fn end_by_token(conn: &mut Conn, hash: &TokenHash) -> db::Result<()> {
+    diesel::delete(session::table.filter(session::token_hash.eq(hash.as_slice()))).execute(conn)?;
+    Ok(())
+}
+
+/// Ends somebody's sessions, except the one they act from. Devices are strangers again.
+pub fn end_others(conn: &mut Conn, person: PersonId, kept: Option<Uuid>) -> db::Result<usize> {
+    let kept = kept.unwrap_or_else(Uuid::nil);
+    let ended = diesel::delete(
+        session::table
+            .filter(session::person_id.eq(person.uuid()))
+            .filter(session::id.ne(kept)),
+    )
+    .execute(conn)?;
+    diesel::delete(known_device::table.filter(known_device::person_id.eq(person.uuid())))
+        .execute(conn)?;
+    Ok(ended)
+}
+
+/// Notes that a session was used.
+pub fn touch(conn: &mut Conn, id: Uuid, now: DateTime<Utc>) -> db::Result<()> {
+    diesel::update(
+        session::table
+            .find(id)
+            .filter(session::last_seen_at.lt(now)),
+    )
+    .set(session::last_seen_at.eq(now))
+    .execute(conn)?;
+    Ok(())
+}
+
+type Row = (
+    Uuid,
+    Uuid,
+    String,
+    String,
+    String,
+    String,
+    Option<String>,
+    DateTime<Utc>,
+    DateTime<Utc>,
+    Option<DateTime<Utc>>,
+    Vec<String>,
+);
+
+/// The session with this token, live or over, in one query.
+pub fn find(conn: &mut Conn, hash: &TokenHash) -> db::Result<Option<Facts>> {
+    let roles = diesel::dsl::array(
+        person_role::table
+            .filter(person_role::person_id.eq(session::person_id))
+            .select(person_role::role),
+    );
+    let row: Option<Row> = session::table
+        .inner_join(person::table)
+        .filter(session::token_hash.eq(hash.as_slice()))
+        .select((
+            session::id,
+            person::id,
+            person::email,
+            person::name,
+            person::zone,
+            session::stage,
+            session::method,
+            session::created_at,
+            session::last_seen_at,
+            person::disabled_at,
+            roles,
+        ))
+        .first(conn)
+        .optional()?;
+    Ok(row.and_then(facts))
+}
+
+fn facts(row: Row) -> Option<Facts> {
+    let (session, person, email, name, zone, stage, method, created_at, last_seen_at, off, roles) =
+        row;
+    Some(Facts {
+        session,
+        person: person.into(),
+        email,
+        name,
+        zone,
+        roles: roles.iter().filter_map(|role| role.parse().ok()).collect(),
+        stage: Stage::parse(&stage)?,
+        method: method.as_deref().and_then(Method::parse),
+        created_at,
+        last_seen_at,
+        disabled: off.is_some(),
+    })
+}
+
+/// Remembers the device that somebody signed in from.
+pub fn remember_device(
+    conn: &mut Conn,
+    person: PersonId,
+    device: &Token,
+    now: DateTime<Utc>,
+) -> db::Result<()> {
+    let expires = now + DEVICE_KNOWN;
+    diesel::insert_into(known_device::table)
+        .values((
+            known_device::token_hash.eq(device.hash().to_vec()),
+            known_device::person_id.eq(person.uuid()),
+            known_device::made_at.eq(now),
+            known_device::expires_at.eq(expires),
+        ))
+        .on_conflict((known_device::token_hash, known_device::person_id))
+        .do_update()
+        .set(known_device::expires_at.eq(expires))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// Whether `account` has signed in from this device lately.
+pub fn is_known_device(
+    conn: &mut Conn,
+    account: &str,
+    device: &TokenHash,
+    now: DateTime<Utc>,
+) -> db::Result<bool> {
+    Ok(diesel::select(diesel::dsl::exists(
+        known_device::table
+            .inner_join(person::table)
+            .filter(known_device::token_hash.eq(device.as_slice()))
+            .filter(known_device::expires_at.gt(now))
+            .filter(person::email.eq(account)),
+    ))
+    .get_result(conn)?)
+}
+
+/// Somebody's own signing in sweeps up after them: no job is needed to keep the tables small.
+fn forget_old(conn: &mut Conn, person: PersonId, now: DateTime<Utc>) -> db::Result<()> {
+    diesel::delete(
+        session::table
+            .filter(session::person_id.eq(person.uuid()))
+            .filter(
+                session::last_seen_at
+                    .lt(now - KEPT_AFTER)
+                    .or(session::created_at.lt(now - ABSOLUTE - KEPT_AFTER)),
+            ),
+    )
+    .execute(conn)?;
+    diesel::delete(
+        known_device::table
+            .filter(known_device::person_id.eq(person.uuid()))
+            .filter(known_device::expires_at.lt(now)),
+    )
+    .execute(conn)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn live(stage: Stage, since_start: Duration, since_seen: Duration, disabled: bool) -> bool {
+        let now = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
+        Facts {
+            session: Uuid::nil(),
+            person: Uuid::nil().into(),
+            email: String::new(),
+            name: String::new(),
+            zone: "UTC".into(),
+            roles: Vec::new(),
+            stage,
+            method: None,
+            created_at: now - since_start,
+            last_seen_at: now - since_seen,
+            disabled,
+        }
+        .is_live(now)
+    }
+
+    #[test]
+    fn idle_and_absolute_limits() {
+        let secs = Duration::seconds;
+        for (start, seen, expected) in [
+            (secs(899), secs(899), true),
+            (secs(901), secs(901), false),
+            (secs(43_199), secs(10), true),
+            (secs(43_200), secs(10), false),
+        ] {
+            assert_eq!(
+                live(Stage::Full, start, seen, false),
+                expected,
+                "{start} {seen}"
+            );
+        }
+        assert!(
+            !live(Stage::Full, secs(1), secs(1), true),
+            "disabled people are out"
+        );
+    }
+
+    #[test]
+    fn half_way_is_short_and_is_not_extended() {
+        let mins = Duration::minutes;
+        for stage in [Stage::SecondFactor, Stage::Enrolment] {
+            assert!(live(stage, mins(9), mins(9), false));
+            assert!(!live(stage, mins(10), mins(1), false));
+        }
+    }
+
+    #[test]
+    fn tokens_have_256_bits_and_a_hash_that_does_not_show_them() {
+        let token = Token::generate();
+        assert_eq!(token.expose().len(), 43);
+        assert_ne!(token.expose(), Token::generate().expose());
+        assert_eq!(token.hash(), Token::from_text(token.expose()).hash());
+        assert!(!format!("{token:?}").contains(token.expose()));
+    }
+}
