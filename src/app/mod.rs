@@ -1,6 +1,7 @@
 //! Wires the floors together: the route table, the order of middleware, what follows from what.
 
 mod health_routes;
+mod home;
 mod jobs;
 mod reactions;
 mod routes;

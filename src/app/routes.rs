@@ -1,10 +1,15 @@
-use super::health_routes;
+use super::{health_routes, home};
+use crate::features::account;
 use crate::foundation::web::{Access, Routes, assets, live};
 
 /// Everything that the application answers, in one tree.
 #[must_use]
 pub fn routes() -> Routes {
-    Routes::new().and(health_routes::routes()).and(mechanisms())
+    Routes::new()
+        .and(health_routes::routes())
+        .and(mechanisms())
+        .get("/", Access::PublicOrSigned, home::show)
+        .and(account::routes())
 }
 
 /// What pages are made of and how they stay fresh.

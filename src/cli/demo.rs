@@ -1,16 +1,34 @@
 use std::process::ExitCode;
 
+use super::connect::{Connected, is_demo_folder};
 use super::failed;
 use super::instance::Instance;
+use crate::features::account;
 use crate::foundation::config::{Config, Mode};
 
 /// Marks a data folder whose people have passwords that a page shows.
 pub(super) const MARK: &str = "this-is-a-demo";
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {}
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Option<DemoCommand>,
+}
 
-pub(super) fn run(_args: &Args) -> ExitCode {
+#[derive(Debug, clap::Subcommand)]
+enum DemoCommand {
+    /// Print the code that a demo person's authenticator shows now
+    Code { email: String },
+}
+
+pub(super) fn run(args: &Args) -> ExitCode {
+    match &args.command {
+        Some(DemoCommand::Code { email }) => code(email),
+        None => start(),
+    }
+}
+
+fn start() -> ExitCode {
     let config = match Config::from_env(Mode::Demo) {
         Ok(config) => config,
         Err(error) => return failed(error),
@@ -18,13 +36,37 @@ pub(super) fn run(_args: &Args) -> ExitCode {
     if let Err(error) = mark(&config) {
         return failed(error);
     }
-    match Instance::start(config) {
-        Ok(instance) => instance.run(|services| {
-            println!(
-                "Signalbox's demo is at {}  (Ctrl-C ends it)",
-                services.config.web.base_url.as_str().trim_end_matches('/')
-            );
-        }),
+    let instance = match Instance::start(config) {
+        Ok(instance) => instance,
+        Err(error) => return failed(error),
+    };
+    if let Err(error) = account::demo::seed(&instance.services) {
+        return failed(error);
+    }
+    instance.run(|services| {
+        println!(
+            "Signalbox's demo is at {}  (Ctrl-C ends it)",
+            services.config.web.base_url.as_str().trim_end_matches('/')
+        );
+    })
+}
+
+/// Codes are told of a demo's people only; its folder says that it is one.
+fn code(email: &str) -> ExitCode {
+    let connected = match Connected::open_as(Mode::Demo) {
+        Ok(connected) => connected,
+        Err(error) => return failed(error),
+    };
+    let services = &connected.services;
+    if !is_demo_folder(&services.config.data_dir) {
+        return failed("this is not a demo: its codes are told to nobody");
+    }
+    match account::demo::code(services, email) {
+        Ok(Some(code)) => {
+            println!("{}", code.digits);
+            ExitCode::SUCCESS
+        }
+        Ok(None) => failed(format!("{email} is nobody of the demo")),
         Err(error) => failed(error),
     }
 }

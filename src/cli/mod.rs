@@ -10,6 +10,7 @@ mod healthcheck;
 mod instance;
 mod migrate;
 mod serve;
+mod user;
 
 use std::process::ExitCode;
 
@@ -34,6 +35,8 @@ enum Command {
     Migrate(migrate::Args),
     /// Start in production, on `DATABASE_URL` or the private cluster
     Serve,
+    /// Add the people who sign in
+    User(user::Args),
 }
 
 /// Runs what the arguments ask for. Call it from the main thread, before any runtime: the private
@@ -45,6 +48,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Healthcheck(args) => healthcheck::run(&args),
         Command::Migrate(args) => migrate::run(&args),
         Command::Serve => serve::run(),
+        Command::User(args) => user::run(args),
     }
 }
 

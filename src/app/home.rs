@@ -1,0 +1,14 @@
+use actix_web::web::Data;
+
+use crate::features::account;
+use crate::foundation::Services;
+use crate::foundation::auth::Signed;
+use crate::foundation::web::{self, Problems};
+
+/// The front page: the way in for whoever is not signed in, their own start for whoever is.
+pub async fn show(services: Data<Services>, signed: Option<Signed>) -> web::Result {
+    match signed {
+        Some(_) => web::see_other("/account"),
+        None => account::pages::sign_in::sign_in_page(&services, "", "/", Problems::new()).await,
+    }
+}

@@ -1,0 +1,152 @@
+//! The first time: a password by one-time link, then an authenticator.
+
+use url::Url;
+
+use super::{Begun, Visitor, hashing, second_factor, tries};
+use crate::foundation::Services;
+use crate::foundation::audit::{Actor, Event, Outcome, Subject};
+use crate::foundation::auth::password::{self, Weak};
+use crate::foundation::auth::sessions::{self, Method, Stage, Token, TokenHash};
+use crate::foundation::auth::totp::Seed;
+use crate::foundation::auth::{HalfSigned, attempts, factors, people};
+use crate::foundation::db::{self, PoolKind};
+use crate::foundation::kernel::{PersonId, Secret};
+use crate::foundation::web::{Error, block};
+
+/// Why a first password was not set.
+#[derive(Debug)]
+pub enum Refusal {
+    /// The link was never made, has been used, or is too old.
+    Link,
+    Weak(Weak),
+}
+
+/// Whose link this is, while it works.
+pub fn owner(services: &Services, link: &Token) -> Result<Option<people::Person>, Error> {
+    let (now, hash) = (services.clock.now(), link.hash());
+    services.db.read_on(PoolKind::SignIn, |conn| {
+        let owner = factors::link_owner(conn, &hash, now)?;
+        Ok(owner.map(|id| people::find(conn, id)).transpose()?)
+    })
+}
+
+/// Sets the first password by a one-time link, and begins the session that leads on.
+pub async fn set_first_password(
+    services: &Services,
+    visitor: Visitor,
+    link: &Token,
+    chosen: Secret<String>,
+) -> Result<Result<(Stage, Begun), Refusal>, Error> {
+    let person = {
+        let (services, link) = (services.clone(), link.clone());
+        block(move || owner(&services, &link)).await?
+    };
+    let Some(person) = person else {
+        return Ok(Err(Refusal::Link));
+    };
+    let words = [person.email.as_str(), person.name.as_str()];
+    if let Err(weak) = password::check_strength(chosen.expose(), &words) {
+        return Ok(Err(Refusal::Weak(weak)));
+    }
+    let hash = services.passwords.hash(chosen).await.map_err(hashing)?;
+    let (services, link) = (services.clone(), link.hash());
+    block(move || use_link(&services, &visitor, &link, &person, &hash)).await
+}
+
+fn use_link(
+    services: &Services,
+    visitor: &Visitor,
+    link: &TokenHash,
+    person: &people::Person,
+    hash: &str,
+) -> Result<Result<(Stage, Begun), Refusal>, Error> {
+    let actor = Actor::person(person.id).with_request(&visitor.request);
+    let done = services.audit.write_on(PoolKind::SignIn, &actor, |tx| {
+        if factors::use_link(tx, link)? != Some(person.id) {
+            return Err(db::Error::NotFound);
+        }
+        factors::set_password(tx, person.id, hash)?;
+        sessions::end_others(tx, person.id, None)?;
+        let stage = if factors::has_authenticator(tx, person.id)? {
+            Stage::SecondFactor
+        } else {
+            factors::propose_seed(tx, person.id, &person.email)?;
+            Stage::Enrolment
+        };
+        let now = tx.now();
+        let client = visitor.client();
+        let (_, session) = sessions::begin(tx, person.id, stage, None, &client, None, now)?;
+        let begun = Begun {
+            session,
+            device: None,
+        };
+        Ok((stage, begun))
+    });
+    match done {
+        Ok(begun) => Ok(Ok(begun)),
+        Err(db::Error::NotFound) => Ok(Err(Refusal::Link)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The seed that waits to be confirmed.
+pub fn waiting_seed(services: &Services, person: PersonId) -> Result<Seed, Error> {
+    let seed = services.db.read_on(PoolKind::SignIn, |conn| {
+        factors::seed(conn, &services.keyring, person)
+    })?;
+    seed.ok_or(Error::NotFound)
+}
+
+/// Confirms the authenticator by its first code. Gives the session and the recovery codes, or
+/// nothing when the code is wrong.
+pub fn confirm(
+    services: &Services,
+    visitor: &Visitor,
+    half: &HalfSigned,
+    typed: &str,
+) -> Result<Option<(Begun, Vec<Secret<String>>)>, Error> {
+    let now = services.clock.now();
+    let (counted, seed) = tries::count(services, visitor, "code", &half.email, |conn| {
+        Ok(factors::seed(conn, &services.keyring, half.person)?)
+    })?;
+    let step = seed.and_then(|seed| seed.matched_step(typed, now));
+    services
+        .audit
+        .write_on(PoolKind::SignIn, &half.actor(), |tx| {
+            let confirmed = match step {
+                Some(step) => factors::confirm_authenticator(tx, half.person, step)?,
+                None => false,
+            };
+            if confirmed {
+                let now = tx.now();
+                attempts::take_back(tx, &counted, now)?;
+                let codes = factors::replace_recovery_codes(tx, half.person)?;
+                let begun = second_factor::begin_whole(tx, visitor, half, Method::Totp)?;
+                return Ok(Some((begun, codes)));
+            }
+            tx.record(
+                Event::new(
+                    "authenticator.not_confirmed",
+                    Subject::new("person", half.person),
+                )
+                .outcome(Outcome::Failure),
+            )?;
+            Ok(None)
+        })
+}
+
+/// Adds a person, and gives the address by which they enrol. For the command line: no page does
+/// this.
+pub fn invite(
+    services: &Services,
+    actor: &Actor,
+    new: &people::NewPerson,
+) -> Result<Url, people::Refusal> {
+    let token = services.audit.write(actor, |tx| {
+        let id = people::add(tx, new)?;
+        factors::make_link(tx, id).map_err(people::Refusal::from)
+    })?;
+    let mut address = services.config.web.base_url.clone();
+    address.set_path(&format!("/enrol/link/{}", token.expose()));
+    Ok(address)
+}

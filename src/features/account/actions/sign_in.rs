@@ -1,0 +1,164 @@
+//! The first step: e-mail and password.
+
+use uuid::Uuid;
+
+use super::{Begun, Visitor, hashing, tries};
+use crate::foundation::Services;
+use crate::foundation::audit::{Actor, Event, Outcome, Subject, Tx};
+use crate::foundation::auth::attempts::{self, Counted};
+use crate::foundation::auth::sessions::{self, Stage};
+use crate::foundation::auth::throttle::{self, canonical_account};
+use crate::foundation::auth::{Signed, factors, people};
+use crate::foundation::db::{Conn, PoolKind};
+use crate::foundation::kernel::{PersonId, Secret};
+use crate::foundation::web::{Error, block};
+
+/// What is tried here, as the throttle and the log name it.
+const SECRET: &str = "password";
+
+/// Somebody who could be signing in.
+#[derive(Clone)]
+struct Candidate {
+    person: PersonId,
+    email: String,
+    hash: Option<String>,
+    enrolled: bool,
+}
+
+/// Checks e-mail and password. `None` when they do not belong together, whatever the reason.
+///
+/// The try is counted first; then exactly one hash is computed, with no connection held; then one
+/// transaction writes the session, or the failure.
+pub async fn with_password(
+    services: &Services,
+    visitor: Visitor,
+    email: &str,
+    password: Secret<String>,
+    replaced: Option<Uuid>,
+) -> Result<Option<(Stage, Begun)>, Error> {
+    let account = canonical_account(email);
+    let (counted, candidate) = {
+        let (services, visitor, account) = (services.clone(), visitor.clone(), account.clone());
+        block(move || {
+            tries::count(&services, &visitor, SECRET, &account, |conn| {
+                find_candidate(conn, &account)
+            })
+        })
+        .await?
+    };
+    let stored = candidate.as_ref().and_then(|found| found.hash.clone());
+    let right = services
+        .passwords
+        .verify(password, stored)
+        .await
+        .map_err(hashing)?;
+    let services = services.clone();
+    block(move || match candidate {
+        Some(candidate) if right => {
+            accept(&services, &visitor, &candidate, &counted, replaced).map(Some)
+        }
+        candidate => fail(&services, &visitor, &account, candidate.as_ref()).map(|()| None),
+    })
+    .await
+}
+
+/// Ends the session that this is done from.
+pub fn sign_out(services: &Services, signed: &Signed) -> Result<(), Error> {
+    services.audit.write(&signed.actor(), |tx| {
+        sessions::end(tx, signed.session)?;
+        tx.record(Event::new(
+            "session.signed_out",
+            Subject::new("session", signed.session),
+        ))?;
+        Ok(())
+    })
+}
+
+/// Three queries, whoever is looked for: a name that nobody has costs the same as one that
+/// somebody has.
+fn find_candidate(conn: &mut Conn, account: &str) -> Result<Option<Candidate>, Error> {
+    let person =
+        people::find_by_email(conn, account)?.filter(|person| person.disabled_at.is_none());
+    let id = person
+        .as_ref()
+        .map_or_else(|| Uuid::nil().into(), |person| person.id);
+    let hash = factors::password_hash(conn, id)?;
+    let enrolled = factors::has_authenticator(conn, id)?;
+    Ok(person.map(|person| Candidate {
+        person: person.id,
+        email: person.email,
+        hash,
+        enrolled,
+    }))
+}
+
+fn accept(
+    services: &Services,
+    visitor: &Visitor,
+    candidate: &Candidate,
+    counted: &Counted,
+    replaced: Option<Uuid>,
+) -> Result<(Stage, Begun), Error> {
+    let actor = Actor::person(candidate.person).with_request(&visitor.request);
+    services.audit.write_on(PoolKind::SignIn, &actor, |tx| {
+        let now = tx.now();
+        attempts::take_back(tx, counted, now)?;
+        let stage = if candidate.enrolled {
+            Stage::SecondFactor
+        } else {
+            Stage::Enrolment
+        };
+        let begun = begin(tx, visitor, candidate, stage, replaced)?;
+        Ok((stage, begun))
+    })
+}
+
+fn begin(
+    tx: &mut Tx<'_>,
+    visitor: &Visitor,
+    candidate: &Candidate,
+    stage: Stage,
+    replaced: Option<Uuid>,
+) -> Result<Begun, Error> {
+    let now = tx.now();
+    if stage == Stage::Enrolment {
+        factors::propose_seed(tx, candidate.person, &candidate.email)?;
+    }
+    let client = visitor.client();
+    let (id, session) = sessions::begin(tx, candidate.person, stage, None, &client, replaced, now)?;
+    tx.record(
+        Event::new("session.password_accepted", Subject::new("session", id))
+            .detail("next", stage.as_str())
+            .detail("network", throttle::network(visitor.address)),
+    )?;
+    Ok(Begun {
+        session,
+        device: None,
+    })
+}
+
+/// A failure names the person where there is one, so that their own log shows it; the actor stays
+/// unknown.
+fn fail(
+    services: &Services,
+    visitor: &Visitor,
+    account: &str,
+    candidate: Option<&Candidate>,
+) -> Result<(), Error> {
+    let subject = candidate.map_or_else(
+        || tries::account_subject(services, account),
+        |candidate| Subject::new("person", candidate.person),
+    );
+    let event = Event::new("session.sign_in_failed", subject)
+        .outcome(Outcome::Failure)
+        .detail("secret", SECRET)
+        .detail("network", throttle::network(visitor.address));
+    services.audit.write_on(
+        PoolKind::SignIn,
+        &tries::stranger(services, visitor),
+        |tx| {
+            tx.record(event)?;
+            Ok(())
+        },
+    )
+}

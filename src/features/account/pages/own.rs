@@ -1,0 +1,233 @@
+//! One's own account: what is known of me, and what I can change.
+
+use actix_session::Session;
+use actix_web::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use actix_web::web::{Data, Path, Query};
+use actix_web::{HttpRequest, HttpResponse};
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::enrol::recovery_codes_page;
+use super::status_of;
+use crate::features::account::actions::Visitor;
+use crate::features::account::actions::own::{self, Refusal};
+use crate::features::account::views;
+use crate::foundation::Services;
+use crate::foundation::auth::factors::{self, Methods};
+use crate::foundation::auth::{Signed, parked as parked_forms, session_store};
+use crate::foundation::kernel::Secret;
+use crate::foundation::web::{
+    self, Chrome, Error, Form, Lamp, Nav, Problems, Refusal as Refused, block,
+};
+
+/// The field that makes a double submit one act; a parked form keeps its own.
+const KEY_FIELD: &str = "idempotency";
+
+#[derive(Deserialize)]
+pub struct Done {
+    done: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub struct Passwords {
+    current: String,
+    password: String,
+    again: String,
+}
+
+#[derive(Deserialize)]
+pub struct Typed {
+    code: String,
+}
+
+#[derive(Deserialize)]
+pub struct Codes {
+    codes: String,
+}
+
+pub async fn show(services: Data<Services>, signed: Signed, done: Query<Done>) -> web::Result {
+    let methods = methods(&services, &signed).await?;
+    let mut chrome = Chrome::new(&signed, &services, "Your account", Nav::Account);
+    if done.done.as_deref() == Some("password") {
+        chrome = chrome.notice(
+            Lamp::Clear,
+            "Your password is changed, and your other sessions have ended",
+        );
+    }
+    let roles: Vec<_> = signed.roles.iter().map(|role| role.label()).collect();
+    web::page(&views::Own {
+        chrome,
+        roles: roles.join(", "),
+        methods,
+        since: signed.since,
+        ends_at: signed.session_ends_at,
+    })
+}
+
+pub async fn password(services: Data<Services>, signed: Signed) -> web::Result {
+    password_page(&services, &signed, Problems::new())
+}
+
+pub async fn submit_password(
+    services: Data<Services>,
+    request: HttpRequest,
+    session: Session,
+    signed: Signed,
+    form: Form<Passwords>,
+) -> web::Result {
+    let typed = form.data;
+    if typed.password != typed.again {
+        let problems = Problems::one("again", "The two new passwords differ.");
+        return password_page(&services, &signed, problems);
+    }
+    let visitor = Visitor::of(&request, &services);
+    let (current, chosen) = (Secret::new(typed.current), Secret::new(typed.password));
+    match own::change_password(&services, visitor, signed.clone(), current, chosen).await? {
+        Ok(token) => {
+            session_store::carry(&session, &token)?;
+            web::see_other("/account?done=password")
+        }
+        Err(Refusal::Current) => {
+            let problems = Problems::one("current", "This is not your current password.");
+            password_page(&services, &signed, problems)
+        }
+        Err(Refusal::Weak(weak)) => {
+            let problems = Problems::one("password", weak.to_string());
+            password_page(&services, &signed, problems)
+        }
+    }
+}
+
+pub async fn recovery_codes(services: Data<Services>, signed: Signed) -> web::Result {
+    let left = methods(&services, &signed).await?.recovery_codes_left;
+    new_codes_page(&services, &signed, left, Problems::new())
+}
+
+pub async fn submit_recovery_codes(
+    services: Data<Services>,
+    request: HttpRequest,
+    signed: Signed,
+    form: Form<Typed>,
+) -> web::Result {
+    let visitor = Visitor::of(&request, &services);
+    let made = {
+        let (services, signed) = (services.clone(), signed.clone());
+        block(move || own::new_recovery_codes(&services, &visitor, &signed, &form.data.code))
+            .await?
+    };
+    match made {
+        Some(codes) => recovery_codes_page(&services, &signed.csrf, &codes, "/account"),
+        None => {
+            let left = methods(&services, &signed).await?.recovery_codes_left;
+            let problems = Problems::one(
+                "code",
+                "This code is wrong, too old, or has been used. Wait for the next one.",
+            );
+            new_codes_page(&services, &signed, left, problems)
+        }
+    }
+}
+
+/// The codes that a page has just shown, as a file. They come from that page: the database cannot
+/// show them again, only tell that they are this person's.
+pub async fn recovery_file(
+    services: Data<Services>,
+    signed: Signed,
+    form: Form<Codes>,
+) -> web::Result {
+    let codes: Vec<String> = form
+        .data
+        .codes
+        .split_whitespace()
+        .map(str::to_owned)
+        .collect();
+    let mut file = format!("Signalbox recovery codes of {}\n\n", signed.email);
+    for code in &codes {
+        file.push_str(code);
+        file.push('\n');
+    }
+    file.push_str("\nEach code works once, in place of the authenticator.\n");
+    let theirs = block(move || {
+        let codes: Vec<&str> = codes.iter().map(String::as_str).collect();
+        own::are_own_codes(&services, &signed, &codes)
+    })
+    .await?;
+    if !theirs {
+        return Err(Error::Refused(Refused::new(
+            "not_your_codes",
+            "These are not your recovery codes.",
+            "Make new ones on your account page.",
+        )));
+    }
+    Ok(HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, "text/plain; charset=utf-8"))
+        .insert_header((
+            CONTENT_DISPOSITION,
+            "attachment; filename=\"signalbox-recovery-codes.txt\"",
+        ))
+        .body(file))
+}
+
+/// A form that was posted when the session had just run out, to be sent again.
+pub async fn parked(services: Data<Services>, signed: Signed, id: Path<Uuid>) -> web::Result {
+    let form = {
+        let (services, person) = (services.clone(), signed.person);
+        block(move || {
+            let now = services.clock.now();
+            services
+                .db
+                .read(|conn| parked_forms::find(conn, &services.keyring, person, *id, now))
+                .map_err(Error::from)
+        })
+        .await?
+    };
+    let shown = form
+        .fields
+        .iter()
+        .filter(|(name, value)| name != KEY_FIELD && !value.is_empty())
+        .cloned()
+        .collect();
+    web::page(&views::Parked {
+        chrome: Chrome::nowhere(&signed, &services, "What you typed is still here"),
+        has_key: form.fields.iter().any(|(name, _)| name == KEY_FIELD),
+        path: form.path,
+        fields: form.fields,
+        shown,
+        expires_at: form.expires_at,
+    })
+}
+
+async fn methods(services: &Services, signed: &Signed) -> Result<Methods, Error> {
+    let (services, person) = (services.clone(), signed.person);
+    block(move || {
+        services
+            .db
+            .read(|conn| factors::methods(conn, person))
+            .map_err(Error::from)
+    })
+    .await
+}
+
+fn password_page(services: &Services, signed: &Signed, problems: Problems) -> web::Result {
+    let status = status_of(&problems);
+    let page = views::ChangePassword {
+        chrome: Chrome::new(signed, services, "Change your password", Nav::Account),
+        problems,
+    };
+    web::page_with(status, &page)
+}
+
+fn new_codes_page(
+    services: &Services,
+    signed: &Signed,
+    left: i64,
+    problems: Problems,
+) -> web::Result {
+    let status = status_of(&problems);
+    let page = views::NewRecoveryCodes {
+        chrome: Chrome::new(signed, services, "New recovery codes", Nav::Account),
+        left,
+        problems,
+    };
+    web::page_with(status, &page)
+}

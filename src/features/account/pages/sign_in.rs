@@ -1,0 +1,242 @@
+//! Sign in: e-mail and password, then a code, and out again.
+
+use actix_session::Session;
+use actix_web::HttpRequest;
+use actix_web::web::{Data, Query};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Deserialize;
+
+use super::{carrying, status_of};
+use crate::features::account::actions::{Begun, Visitor, second_factor, sign_in};
+use crate::features::account::{demo, views};
+use crate::foundation::Services;
+use crate::foundation::auth::guard::{
+    ENROLMENT_PATH, PARKED_PATH, SECOND_FACTOR_PATH, SIGN_IN_PATH, local_path,
+};
+use crate::foundation::auth::sessions::Stage;
+use crate::foundation::auth::{HalfSigned, Signed};
+use crate::foundation::kernel::Secret;
+use crate::foundation::web::{self, Door, Error, Form, Problems, block};
+
+#[derive(Deserialize)]
+pub struct Asked {
+    next: Option<String>,
+    email: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub struct Credentials {
+    email: String,
+    password: String,
+    next: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub struct Typed {
+    code: String,
+    next: Option<String>,
+}
+
+pub async fn show(
+    services: Data<Services>,
+    signed: Option<Signed>,
+    asked: Query<Asked>,
+) -> web::Result {
+    let next = local_path(asked.next.as_deref());
+    if signed.is_some() {
+        return web::see_other(next);
+    }
+    let email = asked.email.as_deref().unwrap_or_default();
+    sign_in_page(&services, email, next, Problems::new()).await
+}
+
+/// The sign-in page: what `/` is to everybody who is not signed in.
+pub async fn sign_in_page(
+    services: &Services,
+    email: &str,
+    next: &str,
+    problems: Problems,
+) -> web::Result {
+    let demo = {
+        let services = services.clone();
+        block(move || demo::cards(&services).map_err(Error::from)).await?
+    };
+    let status = status_of(&problems);
+    let page = views::SignIn {
+        door: Door::new(services, "Sign in"),
+        email: email.to_owned(),
+        next: next.to_owned(),
+        problems,
+        form_waits: next.starts_with(PARKED_PATH),
+        demo,
+    };
+    web::page_with(status, &page)
+}
+
+pub async fn submit(
+    services: Data<Services>,
+    request: HttpRequest,
+    session: Session,
+    signed: Option<Signed>,
+    half: Option<HalfSigned>,
+    form: Form<Credentials>,
+) -> web::Result {
+    let typed = form.data;
+    let next = local_path(typed.next.as_deref());
+    let visitor = Visitor::of(&request, &services);
+    let replaced = signed
+        .map(|signed| signed.session)
+        .or(half.map(|half| half.session));
+    let password = Secret::new(typed.password);
+    match sign_in::with_password(&services, visitor, &typed.email, password, replaced).await? {
+        Some((stage, begun)) => {
+            let to = match stage {
+                Stage::Enrolment => ENROLMENT_PATH.to_owned(),
+                Stage::SecondFactor | Stage::Full => with_next(SECOND_FACTOR_PATH, next),
+            };
+            carrying(web::see_other(to)?, &services, &session, &begun)
+        }
+        None => {
+            let problems = Problems::one(
+                "password",
+                "Email and password do not belong together. Check both and try again.",
+            );
+            sign_in_page(&services, &typed.email, next, problems).await
+        }
+    }
+}
+
+pub async fn code(services: Data<Services>, half: HalfSigned, asked: Query<Asked>) -> web::Result {
+    if half.stage == Stage::Enrolment {
+        return web::see_other(ENROLMENT_PATH);
+    }
+    let next = local_path(asked.next.as_deref());
+    code_page(&services, &half, next, Problems::new()).await
+}
+
+pub async fn submit_code(
+    services: Data<Services>,
+    request: HttpRequest,
+    session: Session,
+    half: HalfSigned,
+    form: Form<Typed>,
+) -> web::Result {
+    let Typed { code, next } = form.data;
+    let next = local_path(next.as_deref());
+    let visitor = Visitor::of(&request, &services);
+    let begun = {
+        let (services, half) = (services.clone(), half.clone());
+        block(move || second_factor::with_code(&services, &visitor, &half, &code)).await?
+    };
+    match begun {
+        Some(begun) => enter(&services, &session, &begun, next),
+        None => {
+            let problems = Problems::one(
+                "code",
+                "This code is wrong, too old, or has been used. Wait for the next one.",
+            );
+            code_page(&services, &half, next, problems).await
+        }
+    }
+}
+
+pub async fn recovery(
+    services: Data<Services>,
+    half: HalfSigned,
+    asked: Query<Asked>,
+) -> web::Result {
+    if half.stage == Stage::Enrolment {
+        return web::see_other(ENROLMENT_PATH);
+    }
+    let next = local_path(asked.next.as_deref());
+    recovery_page(&services, &half, next, Problems::new())
+}
+
+pub async fn submit_recovery(
+    services: Data<Services>,
+    request: HttpRequest,
+    session: Session,
+    half: HalfSigned,
+    form: Form<Typed>,
+) -> web::Result {
+    let Typed { code, next } = form.data;
+    let next = local_path(next.as_deref());
+    let visitor = Visitor::of(&request, &services);
+    let begun = {
+        let (services, half) = (services.clone(), half.clone());
+        block(move || second_factor::with_recovery_code(&services, &visitor, &half, &code)).await?
+    };
+    match begun {
+        Some(begun) => enter(&services, &session, &begun, next),
+        None => {
+            let problems = Problems::one(
+                "code",
+                "This is not one of your unused recovery codes. Each works once.",
+            );
+            recovery_page(&services, &half, next, problems)
+        }
+    }
+}
+
+pub async fn sign_out(
+    services: Data<Services>,
+    session: Session,
+    signed: Signed,
+    _form: Form<()>,
+) -> web::Result {
+    block(move || sign_in::sign_out(&services, &signed)).await?;
+    session.purge();
+    web::see_other(SIGN_IN_PATH)
+}
+
+fn enter(services: &Services, session: &Session, begun: &Begun, next: &str) -> web::Result {
+    carrying(web::see_other(next)?, services, session, begun)
+}
+
+async fn code_page(
+    services: &Services,
+    half: &HalfSigned,
+    next: &str,
+    problems: Problems,
+) -> web::Result {
+    let demo = if services.config.is_demo() {
+        let (services, email) = (services.clone(), half.email.clone());
+        block(move || demo::code(&services, &email).map_err(Error::from)).await?
+    } else {
+        None
+    };
+    let status = status_of(&problems);
+    let page = views::Code {
+        door: Door::new(services, "Second step").csrf(&half.csrf),
+        email: half.email.clone(),
+        next: next.to_owned(),
+        problems,
+        demo,
+    };
+    web::page_with(status, &page)
+}
+
+fn recovery_page(
+    services: &Services,
+    half: &HalfSigned,
+    next: &str,
+    problems: Problems,
+) -> web::Result {
+    let status = status_of(&problems);
+    let page = views::Recovery {
+        door: Door::new(services, "Use a recovery code").csrf(&half.csrf),
+        next: next.to_owned(),
+        problems,
+    };
+    web::page_with(status, &page)
+}
+
+fn with_next(path: &str, next: &str) -> String {
+    if next == "/" {
+        return path.to_owned();
+    }
+    format!(
+        "{path}?next={}",
+        utf8_percent_encode(next, NON_ALPHANUMERIC)
+    )
+}
