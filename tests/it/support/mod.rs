@@ -4,3 +4,5 @@
 
 pub mod app;
 pub mod db;
+pub mod page;
+pub mod personas;

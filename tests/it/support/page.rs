@@ -1,0 +1,162 @@
+//! An answer, found the way a person finds things: by heading, label and text.
+
+use scraper::{ElementRef, Html, Selector};
+
+/// An answer with its body read.
+pub struct Page {
+    pub status: u16,
+    pub headers: reqwest::header::HeaderMap,
+    pub body: String,
+}
+
+/// A form field.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Field {
+    pub name: String,
+    pub kind: String,
+    pub value: String,
+}
+
+impl Page {
+    pub async fn read(response: reqwest::Response) -> Self {
+        Self {
+            status: response.status().as_u16(),
+            headers: response.headers().clone(),
+            body: response.text().await.unwrap(),
+        }
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// Where a redirect leads.
+    pub fn location(&self) -> &str {
+        self.header("location")
+            .unwrap_or_else(|| panic!("no redirect but {}: {}", self.status, self.text()))
+    }
+
+    /// The main heading.
+    pub fn heading(&self) -> String {
+        self.texts("h1").into_iter().next().unwrap_or_default()
+    }
+
+    /// Everything that is written, without mark-up.
+    pub fn text(&self) -> String {
+        squeeze(self.html().root_element().text())
+    }
+
+    pub fn says(&self, text: &str) -> bool {
+        self.text().contains(text)
+    }
+
+    /// What is written in each element that matches.
+    pub fn texts(&self, selector: &str) -> Vec<String> {
+        let html = self.html();
+        html.select(&parse(selector)).map(text_of).collect()
+    }
+
+    /// The field that a visible label names.
+    pub fn field(&self, label: &str) -> Field {
+        let html = self.html();
+        let labelled = html
+            .select(&parse("label"))
+            .find(|found| text_of(*found) == label)
+            .unwrap_or_else(|| panic!("no label \"{label}\" on {}", self.heading()));
+        let input = match labelled.attr("for") {
+            Some(id) => html
+                .select(&parse("input, select, textarea"))
+                .find(|input| input.attr("id") == Some(id)),
+            None => labelled.select(&parse("input, select, textarea")).next(),
+        };
+        field_of(input.unwrap_or_else(|| panic!("\"{label}\" labels nothing")))
+    }
+
+    pub fn has_field(&self, label: &str) -> bool {
+        self.texts("label").iter().any(|found| found == label)
+    }
+
+    /// The fields of the form that posts to `action`, hidden ones too.
+    pub fn form(&self, action: &str) -> Vec<(String, String)> {
+        let html = self.html();
+        let form = html
+            .select(&parse("form"))
+            .find(|form| form.attr("action") == Some(action))
+            .unwrap_or_else(|| panic!("no form posts to {action} on {}", self.heading()));
+        form.select(&parse("input, textarea"))
+            .map(field_of)
+            .map(|field| (field.name, field.value))
+            .collect()
+    }
+
+    /// Where the link with this text leads.
+    pub fn link(&self, text: &str) -> String {
+        let html = self.html();
+        html.select(&parse("a"))
+            .find(|link| text_of(*link) == text)
+            .and_then(|link| link.attr("href"))
+            .unwrap_or_else(|| panic!("no link \"{text}\" on {}", self.heading()))
+            .to_owned()
+    }
+
+    pub fn has_button(&self, text: &str) -> bool {
+        self.texts("button").iter().any(|found| found == text)
+    }
+
+    /// The rows of the table with this caption, cell by cell.
+    pub fn table(&self, caption: &str) -> Vec<Vec<String>> {
+        let html = self.html();
+        let table = html
+            .select(&parse("table"))
+            .find(|table| {
+                table
+                    .select(&parse("caption"))
+                    .any(|found| text_of(found) == caption)
+            })
+            .unwrap_or_else(|| panic!("no table \"{caption}\" on {}", self.heading()));
+        table
+            .select(&parse("tbody tr"))
+            .map(|row| row.select(&parse("th, td")).map(text_of).collect())
+            .collect()
+    }
+
+    /// The value that stands beside a term of a definition list.
+    pub fn definition(&self, term: &str) -> String {
+        let html = self.html();
+        html.select(&parse("dl > div"))
+            .find(|pair| pair.select(&parse("dt")).any(|dt| text_of(dt) == term))
+            .and_then(|pair| pair.select(&parse("dd")).next())
+            .map(text_of)
+            .unwrap_or_else(|| panic!("no term \"{term}\" on {}", self.heading()))
+    }
+
+    fn html(&self) -> Html {
+        Html::parse_document(&self.body)
+    }
+}
+
+fn parse(selector: &str) -> Selector {
+    Selector::parse(selector).unwrap()
+}
+
+fn text_of(element: ElementRef<'_>) -> String {
+    squeeze(element.text())
+}
+
+fn squeeze<'a>(pieces: impl Iterator<Item = &'a str>) -> String {
+    let joined: String = pieces.collect();
+    joined.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn field_of(element: ElementRef<'_>) -> Field {
+    let value = if element.value().name() == "textarea" {
+        element.text().collect()
+    } else {
+        element.attr("value").unwrap_or_default().to_owned()
+    };
+    Field {
+        name: element.attr("name").unwrap_or_default().to_owned(),
+        kind: element.attr("type").unwrap_or_default().to_owned(),
+        value,
+    }
+}

@@ -1,0 +1,202 @@
+//! People who are signed in already: the person and the session are written directly, so that a
+//! test of a page does not begin with a password.
+
+use actix_web::cookie::{Cookie, CookieJar};
+use signalbox::foundation::Services;
+use signalbox::foundation::audit::{Actor, Event, Subject};
+use signalbox::foundation::auth::people::{self, NewPerson, Refusal};
+use signalbox::foundation::auth::sessions::{self, Method, Stage, Token};
+use signalbox::foundation::auth::{Role, csrf, session_store};
+use signalbox::foundation::kernel::PersonId;
+use uuid::Uuid;
+
+use super::app::TestApp;
+use super::page::Page;
+
+impl TestApp {
+    pub fn as_operator(&self) -> Client {
+        self.sign_in_as("operator@test.example", "Test operator", &[Role::Operator])
+    }
+
+    pub fn as_reviewer(&self) -> Client {
+        self.sign_in_as("reviewer@test.example", "Test reviewer", &[Role::Reviewer])
+    }
+
+    pub fn as_second_reviewer(&self) -> Client {
+        let roles = &[Role::Reviewer];
+        self.sign_in_as(
+            "second-reviewer@test.example",
+            "Test second reviewer",
+            roles,
+        )
+    }
+
+    pub fn as_compliance(&self) -> Client {
+        self.sign_in_as(
+            "compliance@test.example",
+            "Test compliance",
+            &[Role::Compliance],
+        )
+    }
+
+    pub fn as_auditor(&self) -> Client {
+        self.sign_in_as("auditor@test.example", "Test auditor", &[Role::Auditor])
+    }
+
+    pub fn as_admin(&self) -> Client {
+        self.sign_in_as(
+            "admin@test.example",
+            "Test administrator",
+            &[Role::Administrator],
+        )
+    }
+
+    /// The persona of a role, for tests that walk all of them.
+    pub fn as_role(&self, role: Role) -> Client {
+        match role {
+            Role::Operator => self.as_operator(),
+            Role::Reviewer => self.as_reviewer(),
+            Role::Compliance => self.as_compliance(),
+            Role::Auditor => self.as_auditor(),
+            Role::Administrator => self.as_admin(),
+        }
+    }
+
+    /// Somebody who is not signed in, at our own pages.
+    pub fn as_outsider(&self) -> Client {
+        Client::new(self, None, Uuid::nil().into(), "")
+    }
+
+    /// Somebody who has given a password and nothing else.
+    pub fn as_half_signed(&self, stage: Stage) -> Client {
+        let id = self.person("half@test.example", "Test half signed", &[Role::Operator]);
+        self.session(id, "half@test.example", stage)
+    }
+
+    /// A new session of the person with this address, who is added when there is none.
+    pub fn sign_in_as(&self, email: &str, name: &str, roles: &[Role]) -> Client {
+        let id = self.person(email, name, roles);
+        self.session(id, email, Stage::Full)
+    }
+
+    fn person(&self, email: &str, name: &str, roles: &[Role]) -> PersonId {
+        let services = &self.services;
+        let found = services
+            .db
+            .read(|conn| people::find_by_email(conn, email))
+            .unwrap();
+        if let Some(person) = found {
+            return person.id;
+        }
+        let new = NewPerson {
+            email: email.to_owned(),
+            name: name.to_owned(),
+            roles: roles.to_vec(),
+            demo: false,
+        };
+        services
+            .audit
+            .write::<_, Refusal>(&Actor::command_line("test"), |tx| people::add(tx, &new))
+            .unwrap()
+    }
+
+    fn session(&self, person: PersonId, email: &str, stage: Stage) -> Client {
+        let token = begin_session(&self.services, person, stage);
+        Client::new(self, Some(token), person, email)
+    }
+}
+
+fn begin_session(services: &Services, person: PersonId, stage: Stage) -> Token {
+    let method = (stage == Stage::Full).then_some(Method::Totp);
+    let client = sessions::Client {
+        address: "127.0.0.1".to_owned(),
+        user_agent: "test".to_owned(),
+    };
+    services
+        .audit
+        .write(&Actor::person(person), |tx| {
+            let now = tx.now();
+            let (id, token) = sessions::begin(tx, person, stage, method, &client, None, now)?;
+            tx.record(Event::new("session.signed_in", Subject::new("session", id)))?;
+            Ok::<_, signalbox::foundation::db::Error>(token)
+        })
+        .unwrap()
+}
+
+/// A browser of one person, without redirects being followed.
+#[derive(Clone)]
+pub struct Client {
+    pub person: PersonId,
+    pub email: String,
+    pub cookie: Option<String>,
+    pub csrf: String,
+    http: reqwest::Client,
+    url: String,
+}
+
+impl Client {
+    fn new(app: &TestApp, token: Option<Token>, person: PersonId, email: &str) -> Self {
+        Self {
+            person,
+            email: email.to_owned(),
+            cookie: token
+                .as_ref()
+                .map(|token| session_cookie(&app.services, token.expose())),
+            csrf: token.map_or_else(String::new, |token| csrf::token(token.expose())),
+            http: app.http.clone(),
+            url: app.url.clone(),
+        }
+    }
+
+    pub async fn get(&self, path: &str) -> Page {
+        Page::read(
+            self.request(reqwest::Method::GET, path)
+                .send()
+                .await
+                .unwrap(),
+        )
+        .await
+    }
+
+    /// Posts a form as a browser would: with the session's token, a fresh idempotency key, and the
+    /// browser's word that it comes from our own pages. A field that is given wins.
+    pub async fn post_form(&self, path: &str, fields: &[(&str, &str)]) -> Page {
+        let key = Uuid::now_v7().to_string();
+        let given = |name: &str| fields.iter().any(|(field, _)| *field == name);
+        let mut all = fields.to_vec();
+        if !given("csrf") {
+            all.push(("csrf", &self.csrf));
+        }
+        if !given("idempotency") {
+            all.push(("idempotency", &key));
+        }
+        let body = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(all)
+            .finish();
+        let request = self
+            .request(reqwest::Method::POST, path)
+            .header("sec-fetch-site", "same-origin")
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(body);
+        Page::read(request.send().await.unwrap()).await
+    }
+
+    /// A request with this person's cookies and nothing else.
+    pub fn request(&self, method: reqwest::Method, path: &str) -> reqwest::RequestBuilder {
+        let request = self.http.request(method, format!("{}{path}", self.url));
+        match &self.cookie {
+            Some(cookie) => request.header("cookie", cookie),
+            None => request,
+        }
+    }
+}
+
+/// The cookie header of a session's token, signed as the application signs it.
+pub fn session_cookie(services: &Services, token: &str) -> String {
+    let name = session_store::cookie_name(services);
+    let mut jar = CookieJar::new();
+    jar.signed_mut(&session_store::cookie_key(services))
+        .add(Cookie::new(name, token.to_owned()));
+    let signed = jar.get(name).unwrap();
+    signed.encoded().stripped().to_string()
+}
