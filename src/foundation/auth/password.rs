@@ -51,13 +51,8 @@ pub fn check_strength(password: &str, inputs: &[&str]) -> Result<(), Weak> {
     if length > LONGEST_CHARS {
         return Err(Weak::TooLong);
     }
-    let mut words: Vec<&str> = inputs
-        .iter()
-        .flat_map(|input| input.split(['@', '.', ' ', '-', '_', '+']))
-        .chain(inputs.iter().copied())
-        .filter(|word| word.len() > 2)
-        .collect();
-    words.push("signalbox");
+    let words = guesses(inputs);
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let estimate = zxcvbn::zxcvbn(password, &words);
     if estimate.score() >= Score::Three {
         return Ok(());
@@ -70,6 +65,19 @@ pub fn check_strength(password: &str, inputs: &[&str]) -> Result<(), Weak> {
             |warning| warning.to_string(),
         );
     Err(Weak::Guessable(advice))
+}
+
+/// What somebody who knows the person would try: their words alone, as given, and run together.
+fn guesses(inputs: &[&str]) -> Vec<String> {
+    const BETWEEN: [char; 6] = ['@', '.', ' ', '-', '_', '+'];
+    let mut words = vec!["signalbox".to_owned()];
+    for input in inputs {
+        words.push((*input).to_owned());
+        words.push(input.replace(BETWEEN, ""));
+        words.extend(input.split(BETWEEN).map(str::to_owned));
+    }
+    words.retain(|word| word.len() > 2);
+    words
 }
 
 /// Hashes and verifies. Clones share the gate that bounds how many hashes run at once: each takes
