@@ -5,4 +5,6 @@ mod documents;
 mod front_door;
 mod migrations;
 mod privileges;
+mod screening;
+mod screening_sample;
 mod support;
