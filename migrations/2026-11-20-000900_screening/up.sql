@@ -42,7 +42,7 @@ CREATE UNIQUE INDEX screening_entry_current ON screening_entry (source, referenc
 CREATE TABLE screening_hit (
     id uuid PRIMARY KEY,
     platform_id uuid NOT NULL REFERENCES platform (id),
-    subject_id uuid NOT NULL,
+    subject_id uuid NOT NULL REFERENCES subject (id),
     source text NOT NULL,
     reference text NOT NULL,
     entry_id uuid NOT NULL REFERENCES screening_entry (id),
@@ -51,7 +51,7 @@ CREATE TABLE screening_hit (
     -- Exact name and exact date of birth.
     exact boolean NOT NULL,
     explanation bytea NOT NULL,
-    -- Keyed: a plain hash of personal data would be personal data.
+    -- The subject's content as it was compared: keyed, as intake keeps it.
     subject_hash bytea NOT NULL CHECK (octet_length(subject_hash) = 32),
     entry_hash bytea NOT NULL CHECK (octet_length(entry_hash) = 32),
     status text NOT NULL CHECK (status IN

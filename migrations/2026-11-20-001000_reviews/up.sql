@@ -1,9 +1,6 @@
--- Where a subject stands, from the last assessment. Contributions are codes and points.
-CREATE TABLE kyc_profile (
-    subject_id uuid PRIMARY KEY,
-    platform_id uuid NOT NULL REFERENCES platform (id),
-    status text NOT NULL CHECK (status IN
-        ('not_started', 'pending', 'in_review', 'approved', 'rejected', 'expired')),
+-- The last assessment of a subject. Contributions are codes and points.
+CREATE TABLE kyc_assessment (
+    subject_id uuid PRIMARY KEY REFERENCES subject (id),
     score smallint NOT NULL CHECK (score BETWEEN 0 AND 1000),
     band text NOT NULL CHECK (band IN ('low', 'medium', 'high', 'prohibited')),
     contributions jsonb NOT NULL,
@@ -13,14 +10,14 @@ CREATE TABLE kyc_profile (
     assessed_at timestamptz NOT NULL,
     review_at timestamptz NOT NULL
 );
-CREATE INDEX kyc_profile_review ON kyc_profile (review_at, subject_id);
+CREATE INDEX kyc_assessment_review ON kyc_assessment (review_at, subject_id);
 
 CREATE TABLE review_case (
     id uuid PRIMARY KEY,
     number bigint GENERATED ALWAYS AS IDENTITY UNIQUE,
     platform_id uuid NOT NULL REFERENCES platform (id),
     kind text NOT NULL CHECK (kind IN ('kyc')),
-    subject_id uuid NOT NULL,
+    subject_id uuid NOT NULL REFERENCES subject (id),
     status text NOT NULL CHECK (status IN
         ('open', 'proposed', 'needs_information', 'parked', 'approved', 'rejected')),
     band text NOT NULL CHECK (band IN ('low', 'medium', 'high', 'prohibited')),
@@ -151,6 +148,6 @@ SELECT install_policy('kyc.risk', '{
     "review_months": {"low": 12, "medium": 6, "high": 3, "prohibited": 3}
 }');
 
-GRANT SELECT, INSERT, UPDATE ON kyc_profile, review_case, case_decision TO signalbox_app;
+GRANT SELECT, INSERT, UPDATE ON kyc_assessment, review_case, case_decision TO signalbox_app;
 GRANT SELECT, INSERT ON case_step TO signalbox_app;
-GRANT SELECT ON kyc_profile, review_case, case_decision, case_step TO signalbox_auditor;
+GRANT SELECT ON kyc_assessment, review_case, case_decision, case_step TO signalbox_auditor;

@@ -8,11 +8,21 @@
 //! - Vessels and aircraft stand in the list and are never compared with people or companies.
 //! - What matched and what differed is personal data of the subject, and stored under its key.
 
+pub mod actions;
 pub mod birth;
 pub mod country_names;
+pub mod current;
+pub mod hit;
 pub mod index;
 pub mod listed;
+pub mod lists;
 pub mod matching;
 pub mod name;
 pub mod ofac;
+pub mod plain;
+pub mod policy;
+mod store;
 pub mod word;
+
+pub use store::hits;
+pub use store::lists::{ListRow, all_lists, current_lists, entries};
