@@ -6,4 +6,6 @@ mod front_door;
 mod look;
 mod migrations;
 mod privileges;
+mod screening;
+mod screening_sample;
 mod support;

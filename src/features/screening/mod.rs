@@ -1,1 +1,28 @@
+//! Screening: sanctions lists, and the comparison of subjects with them.
 //!
+//! Invariants:
+//! - A score is an integer of thousandths (0 to 1000) and is the same for the same two records and
+//!   the same list, on every machine.
+//! - A list that was loaded once is never altered: a new version closes entries and opens others,
+//!   so that a hit can always name the version and the entry that it was made from.
+//! - Vessels and aircraft stand in the list and are never compared with people or companies.
+//! - What matched and what differed is personal data of the subject, and stored under its key.
+
+pub mod actions;
+pub mod birth;
+pub mod country_names;
+pub mod current;
+pub mod hit;
+pub mod index;
+pub mod listed;
+pub mod lists;
+pub mod matching;
+pub mod name;
+pub mod ofac;
+pub mod plain;
+pub mod policy;
+mod store;
+pub mod word;
+
+pub use store::hits;
+pub use store::lists::{ListRow, all_lists, current_lists, entries};

@@ -1,0 +1,272 @@
+//! What is done with hits: found, found again, judged, seconded.
+
+use std::collections::HashMap;
+
+use super::current::{Current, Likeness};
+use super::hit::{
+    Disposition, DispositionId, Hit, HitId, HitRefusal, HitStatus, Outcome, business_days_after,
+    payload_hash,
+};
+use super::index::Scratch;
+use super::policy::ScreeningPolicy;
+use super::store::hits as hit_store;
+use crate::features::intake::{Personal, SubjectKind};
+use crate::foundation::audit::{Event, Subject, Tx};
+use crate::foundation::crypto::subject_keys::{self, SubjectKey};
+use crate::foundation::db;
+use crate::foundation::kernel::{PersonId, PlatformId, SubjectId};
+
+/// A refusal of the rules, or of the database.
+#[derive(Debug, thiserror::Error)]
+pub enum ActError {
+    #[error(transparent)]
+    Refused(#[from] HitRefusal),
+    #[error(transparent)]
+    Database(#[from] db::Error),
+}
+
+/// A subject as screening needs it.
+pub struct Screened<'a> {
+    pub id: SubjectId,
+    pub platform: PlatformId,
+    pub kind: SubjectKind,
+    pub personal: &'a Personal,
+    pub content_hash: &'a [u8],
+    pub key: &'a SubjectKey,
+}
+
+/// What screening one subject changed.
+#[derive(Clone, Debug, Default)]
+pub struct Screening {
+    pub found: Vec<HitId>,
+    pub reopened: Vec<HitId>,
+    pub withdrawn: Vec<HitId>,
+    /// All hits of the subject as they stand now.
+    pub hits: Vec<(HitStatus, bool)>,
+}
+
+/// Compares a subject with all lists and writes what came of it. `before` are the subject's hits so
+/// far. Doing it again changes nothing.
+pub fn screen(
+    tx: &mut Tx<'_>,
+    current: &Current,
+    policy: &ScreeningPolicy,
+    subject: &Screened<'_>,
+    before: Vec<Hit>,
+    scratch: &mut Scratch,
+) -> db::Result<Screening> {
+    let mut outcome = Screening::default();
+    let mut before: HashMap<(String, String), Hit> = before
+        .into_iter()
+        .map(|hit| ((hit.source.clone(), hit.reference.clone()), hit))
+        .collect();
+    for likeness in current.compare(subject.kind, subject.personal, policy.hit_at, scratch) {
+        let identity = (
+            likeness.entry.source.clone(),
+            likeness.entry.reference.clone(),
+        );
+        let standing = match before.remove(&identity) {
+            None => found(tx, subject, &likeness, &mut outcome)?,
+            Some(hit) => found_again(tx, subject, &likeness, hit, &mut outcome)?,
+        };
+        outcome.hits.push(standing);
+    }
+    for hit in before.into_values() {
+        let standing = no_longer_alike(tx, hit, &mut outcome)?;
+        outcome.hits.push(standing);
+    }
+    Ok(outcome)
+}
+
+fn found(
+    tx: &mut Tx<'_>,
+    subject: &Screened<'_>,
+    likeness: &Likeness<'_>,
+    outcome: &mut Screening,
+) -> db::Result<(HitStatus, bool)> {
+    let hit = Hit {
+        id: HitId::new(),
+        platform: subject.platform,
+        subject: subject.id,
+        source: likeness.entry.source.clone(),
+        reference: likeness.entry.reference.clone(),
+        entry: likeness.entry.id,
+        list_version: likeness.entry.list_version,
+        score: likeness.score,
+        exact: likeness.explanation.is_exact(),
+        subject_hash: subject.content_hash.to_vec(),
+        entry_hash: likeness.entry.hash.clone(),
+        status: HitStatus::Open,
+        found_at: tx.now(),
+        version: 1,
+        report_due: None,
+    };
+    hit_store::insert(tx, &hit, &likeness.explanation, subject.key)?;
+    tx.record(event("screening.hit_found", &hit))?;
+    outcome.found.push(hit.id);
+    Ok((hit.status, hit.exact))
+}
+
+/// What was decided stays for as long as both sides stay as they were; else it is open again.
+fn found_again(
+    tx: &mut Tx<'_>,
+    subject: &Screened<'_>,
+    likeness: &Likeness<'_>,
+    mut hit: Hit,
+    outcome: &mut Screening,
+) -> db::Result<(HitStatus, bool)> {
+    let same = hit.subject_hash == subject.content_hash && hit.entry_hash == likeness.entry.hash;
+    if same && hit.status != HitStatus::Withdrawn {
+        return Ok((hit.status, hit.exact));
+    }
+    hit_store::void_dispositions(tx, hit.id)?;
+    hit.entry = likeness.entry.id;
+    hit.list_version = likeness.entry.list_version;
+    hit.score = likeness.score;
+    hit.exact = likeness.explanation.is_exact();
+    hit.subject_hash = subject.content_hash.to_vec();
+    hit.entry_hash.clone_from(&likeness.entry.hash);
+    hit.status = HitStatus::Open;
+    hit.report_due = None;
+    hit.version += 1;
+    hit_store::refresh(tx, &hit, &likeness.explanation, subject.key)?;
+    tx.record(event("screening.hit_reopened", &hit))?;
+    outcome.reopened.push(hit.id);
+    Ok((hit.status, hit.exact))
+}
+
+/// A decided hit stays on record as decided. An undecided one has nothing left to decide.
+fn no_longer_alike(
+    tx: &mut Tx<'_>,
+    mut hit: Hit,
+    outcome: &mut Screening,
+) -> db::Result<(HitStatus, bool)> {
+    if hit.status.is_undecided() {
+        hit_store::void_dispositions(tx, hit.id)?;
+        hit.status = HitStatus::Withdrawn;
+        hit.version += 1;
+        hit_store::set_status(tx, &hit)?;
+        tx.record(event("screening.hit_withdrawn", &hit))?;
+        outcome.withdrawn.push(hit.id);
+    }
+    Ok((hit.status, hit.exact))
+}
+
+/// What somebody says about a hit.
+pub struct Judgement<'a> {
+    pub by: PersonId,
+    pub outcome: Outcome,
+    pub reason: &'a str,
+    pub note: &'a str,
+    /// The hit's version on their page.
+    pub seen: i32,
+}
+
+/// Judges a hit; where two people are needed it is a proposal first. True when it holds at once.
+pub fn judge(
+    tx: &mut Tx<'_>,
+    policy: &ScreeningPolicy,
+    id: HitId,
+    judgement: &Judgement<'_>,
+) -> Result<bool, ActError> {
+    let mut hit = hit_store::lock(tx, id)?;
+    hit.judge(judgement.seen)?;
+    let key = key_of(tx, hit.subject)?;
+    let two_people = hit.needs_two(judgement.outcome, policy);
+    hit_store::void_dispositions(tx, hit.id)?;
+    let disposition = Disposition {
+        id: DispositionId::new(),
+        hit: hit.id,
+        outcome: judgement.outcome,
+        reason: judgement.reason.to_owned(),
+        two_people,
+        payload_hash: payload_hash(&hit, judgement.outcome, judgement.reason, judgement.note),
+        proposer: judgement.by,
+        proposed_at: tx.now(),
+        approver: None,
+        effective: !two_people,
+    };
+    hit_store::insert_disposition(tx, &hit, &disposition, judgement.note, &key)?;
+    hit.status = if two_people {
+        HitStatus::Proposed
+    } else {
+        judgement.outcome.status()
+    };
+    hit.version += 1;
+    hit_store::set_status(tx, &hit)?;
+    let kind = if two_people {
+        "screening.disposition_proposed"
+    } else {
+        "screening.hit_disposed"
+    };
+    tx.record(disposition_event(kind, &hit, &disposition))?;
+    Ok(!two_people)
+}
+
+/// The second person agrees to exactly what was proposed.
+pub fn second(
+    tx: &mut Tx<'_>,
+    policy: &ScreeningPolicy,
+    id: HitId,
+    by: PersonId,
+) -> Result<(), ActError> {
+    let mut hit = hit_store::lock(tx, id)?;
+    let proposal = hit_store::lock_proposal(tx, id)?.ok_or(HitRefusal::NothingProposed)?;
+    let key = key_of(tx, hit.subject)?;
+    let note = hit_store::note(tx, proposal.id, &key)?;
+    let payload = payload_hash(&hit, proposal.outcome, &proposal.reason, &note);
+    hit.second(&proposal, by, payload)?;
+    hit_store::answer(tx, proposal.id, by, true)?;
+    hit.status = proposal.outcome.status();
+    hit.report_due = (proposal.outcome == Outcome::Confirmed)
+        .then(|| business_days_after(tx.now().date_naive(), policy.report_business_days));
+    hit.version += 1;
+    hit_store::set_status(tx, &hit)?;
+    let mut event = disposition_event("screening.hit_disposed", &hit, &proposal);
+    if let Some(due) = hit.report_due {
+        event = event.detail("report_due", due.to_string());
+    }
+    tx.record(event)?;
+    Ok(())
+}
+
+/// The second person disagrees, or the proposer takes it back: the hit is undecided again.
+pub fn refuse(tx: &mut Tx<'_>, id: HitId, by: PersonId) -> Result<(), ActError> {
+    let mut hit = hit_store::lock(tx, id)?;
+    let proposal = hit_store::lock_proposal(tx, id)?.ok_or(HitRefusal::NothingProposed)?;
+    let kind = if proposal.proposer == by {
+        hit_store::void_dispositions(tx, id)?;
+        "screening.disposition_withdrawn"
+    } else {
+        hit_store::answer(tx, proposal.id, by, false)?;
+        "screening.disposition_refused"
+    };
+    hit.status = HitStatus::Open;
+    hit.version += 1;
+    hit_store::set_status(tx, &hit)?;
+    tx.record(disposition_event(kind, &hit, &proposal))?;
+    Ok(())
+}
+
+fn key_of(tx: &mut Tx<'_>, subject: SubjectId) -> db::Result<SubjectKey> {
+    let keyring = tx.keyring();
+    subject_keys::load_one(tx, keyring, subject)?.ok_or(db::Error::NotFound)
+}
+
+fn event(kind: &'static str, hit: &Hit) -> Event {
+    Event::new(kind, Subject::new("screening_hit", hit.id))
+        .platform(hit.platform)
+        .detail("subject", hit.subject.to_string())
+        .detail("source", hit.source.as_str())
+        .detail("reference", hit.reference.as_str())
+        .detail("list_version", hit.list_version)
+        .detail("score", hit.score)
+}
+
+fn disposition_event(kind: &'static str, hit: &Hit, disposition: &Disposition) -> Event {
+    event(kind, hit)
+        .detail("outcome", disposition.outcome.as_str())
+        .detail("reason", disposition.reason.as_str())
+        .detail("proposer", disposition.proposer.to_string())
+        .detail("payload_sha256", hex::encode(disposition.payload_hash))
+}

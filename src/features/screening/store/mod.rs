@@ -1,0 +1,4 @@
+//! The tables of screening: the only place that names them.
+
+pub mod hits;
+pub mod lists;
