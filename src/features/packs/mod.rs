@@ -8,8 +8,10 @@
 //! - the definitions belong to this feature. What happens to them belongs to others: `health` keeps
 //!   how probes stand, `alerts` keeps which rules are lit.
 
+pub mod actions;
 pub mod file;
 pub mod lint;
 pub mod pack;
 pub mod parameters;
 pub mod quantity;
+pub mod store;

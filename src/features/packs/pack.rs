@@ -10,6 +10,11 @@ use serde::{Deserialize, Serialize};
 use super::quantity::{Lasting, Quantity};
 use crate::foundation::kernel::Level;
 
+crate::typed_id!(
+    /// Something that a pack defines, as it is known to the database.
+    ItemId,
+);
+
 /// One platform's file.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
