@@ -1,1 +1,19 @@
+//! Health: services and how they stand, what probes measured, what was reported.
 //!
+//! Invariants:
+//! - a probe runs in its slot, once, whoever runs it: its own row is claimed with a lease, and a run
+//!   whose lease was lost changes nothing;
+//! - a missed run, or our own network being away, is *unknown*, which is neither up nor down;
+//! - a change of state is an audited event; a run that changes nothing is a sample and is not;
+//! - roll-ups add buckets, never averages;
+//! - no number is shown without its source and its age, and a stale one is shown as unknown.
+//!
+//! Deliberately absent: shell commands as probes, and any opinion on what a state means; that is the
+//! rules' (`alerts`).
+
+pub mod actions;
+pub mod checks;
+pub mod latency;
+pub mod probe;
+pub mod runner;
+pub mod store;

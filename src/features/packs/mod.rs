@@ -1,1 +1,17 @@
+//! Packs: one TOML file per platform, and everything that it names.
 //!
+//! Invariants:
+//! - a file holds no address or credential of an installation: those are parameters, and a secret
+//!   is always the name of a file that is read where it is used;
+//! - a pack is applied whole, in one audited transaction, or not at all;
+//! - what a pack stops naming is retired and keeps its history; nothing is deleted;
+//! - the definitions belong to this feature. What happens to them belongs to others: `health` keeps
+//!   how probes stand, `alerts` keeps which rules are lit.
+
+pub mod actions;
+pub mod file;
+pub mod lint;
+pub mod pack;
+pub mod parameters;
+pub mod quantity;
+pub mod store;

@@ -1,6 +1,43 @@
 // @generated automatically by Diesel CLI.
 
 diesel::table! {
+    alert (id) {
+        id -> Uuid,
+        platform_id -> Uuid,
+        rule_id -> Uuid,
+        service_id -> Nullable<Uuid>,
+        fingerprint -> Text,
+        about -> Text,
+        status -> Text,
+        level -> Text,
+        name -> Text,
+        summary -> Text,
+        active_at -> Timestamptz,
+        fired_at -> Timestamptz,
+        level_at -> Timestamptz,
+        was_red -> Bool,
+        resolved_at -> Nullable<Timestamptz>,
+        acknowledged_at -> Nullable<Timestamptz>,
+        acknowledged_until -> Nullable<Timestamptz>,
+        acknowledged_by -> Nullable<Uuid>,
+        acknowledged_name -> Nullable<Text>,
+        acknowledged_note -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    alert_change (id) {
+        id -> Uuid,
+        alert_id -> Uuid,
+        at -> Timestamptz,
+        kind -> Text,
+        level -> Text,
+        who -> Text,
+        text -> Text,
+    }
+}
+
+diesel::table! {
     audit_anchor (size, place) {
         size -> Int8,
         root -> Bytea,
@@ -94,13 +131,17 @@ diesel::table! {
 }
 
 diesel::table! {
-    enrolment_link (token_hash) {
-        token_hash -> Bytea,
-        person_id -> Uuid,
-        made_by -> Text,
-        made_at -> Timestamptz,
-        expires_at -> Timestamptz,
-        used_at -> Nullable<Timestamptz>,
+    event_report (id) {
+        id -> Uuid,
+        event_type_id -> Uuid,
+        at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    event_tally (event_type_id) {
+        event_type_id -> Uuid,
+        reports -> Int8,
     }
 }
 
@@ -138,6 +179,16 @@ diesel::table! {
 }
 
 diesel::table! {
+    indicator_report (id) {
+        id -> Uuid,
+        indicator_id -> Uuid,
+        at -> Timestamptz,
+        value -> Float8,
+        demo -> Bool,
+    }
+}
+
+diesel::table! {
     job (id) {
         id -> Uuid,
         kind -> Text,
@@ -169,53 +220,29 @@ diesel::table! {
 }
 
 diesel::table! {
-    known_device (token_hash, person_id) {
-        token_hash -> Bytea,
-        person_id -> Uuid,
-        made_at -> Timestamptz,
-        expires_at -> Timestamptz,
+    pack (platform_id) {
+        platform_id -> Uuid,
+        version -> Text,
+        revision -> Int8,
+        digest -> Bytea,
+        applied_at -> Timestamptz,
+        applied_by -> Text,
+        parameters -> Jsonb,
+        accepted -> Jsonb,
     }
 }
 
 diesel::table! {
-    parked_form (id) {
+    pack_item (id) {
         id -> Uuid,
-        person_id -> Uuid,
-        path -> Text,
-        fields -> Bytea,
-        parked_at -> Timestamptz,
-        expires_at -> Timestamptz,
-    }
-}
-
-diesel::table! {
-    password (person_id) {
-        person_id -> Uuid,
-        hash -> Text,
-        changed_at -> Timestamptz,
-    }
-}
-
-diesel::table! {
-    person (id) {
-        id -> Uuid,
-        email -> Text,
+        platform_id -> Uuid,
+        kind -> Text,
+        slug -> Text,
         name -> Text,
-        zone -> Text,
-        acts -> Bool,
-        demo -> Bool,
-        disabled_at -> Nullable<Timestamptz>,
-        created_at -> Timestamptz,
-    }
-}
-
-diesel::table! {
-    person_role (person_id, role) {
-        person_id -> Uuid,
-        role -> Text,
-        acts -> Bool,
-        granted_by -> Text,
-        granted_at -> Timestamptz,
+        position -> Int4,
+        spec -> Jsonb,
+        changed_at -> Timestamptz,
+        retired_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -243,11 +270,78 @@ diesel::table! {
 }
 
 diesel::table! {
-    recovery_code (digest) {
-        digest -> Bytea,
-        person_id -> Uuid,
-        made_at -> Timestamptz,
-        used_at -> Nullable<Timestamptz>,
+    probe_change (probe_id, at) {
+        probe_id -> Uuid,
+        at -> Timestamptz,
+        was -> Text,
+        now -> Text,
+        message -> Text,
+    }
+}
+
+diesel::table! {
+    probe_run (probe_id, at) {
+        probe_id -> Uuid,
+        at -> Timestamptz,
+        outcome -> Text,
+        error -> Nullable<Text>,
+        message -> Text,
+        latency_us -> Nullable<Int8>,
+        attempts -> Int4,
+    }
+}
+
+diesel::table! {
+    probe_state (probe_id) {
+        probe_id -> Uuid,
+        state -> Text,
+        since -> Timestamptz,
+        failures -> Int4,
+        successes -> Int4,
+        due_at -> Timestamptz,
+        lease_until -> Nullable<Timestamptz>,
+        lease -> Nullable<Uuid>,
+        checked_at -> Nullable<Timestamptz>,
+        outcome -> Nullable<Text>,
+        error -> Nullable<Text>,
+        message -> Text,
+        latencies_us -> Array<Nullable<Int8>>,
+        measures -> Jsonb,
+        skipped -> Int8,
+        missed -> Int8,
+    }
+}
+
+diesel::table! {
+    rule_state (rule_id) {
+        rule_id -> Uuid,
+        red_at -> Nullable<Timestamptz>,
+        yellow_at -> Nullable<Timestamptz>,
+        blue_at -> Nullable<Timestamptz>,
+        no_data_since -> Nullable<Timestamptz>,
+        cleared_at -> Nullable<Timestamptz>,
+        events_seen -> Int8,
+        error -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    rule_tick (one) {
+        one -> Bool,
+        at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    sample (probe_id, span, at) {
+        probe_id -> Uuid,
+        span -> Text,
+        at -> Timestamptz,
+        good -> Int8,
+        failed -> Int8,
+        unknown -> Int8,
+        buckets -> Array<Nullable<Int8>>,
+        demo -> Bool,
     }
 }
 
@@ -325,59 +419,30 @@ diesel::table! {
 }
 
 diesel::table! {
-    session (id) {
-        id -> Uuid,
-        token_hash -> Bytea,
-        person_id -> Uuid,
-        stage -> Text,
-        method -> Nullable<Text>,
-        address -> Text,
-        user_agent -> Text,
-        created_at -> Timestamptz,
-        last_seen_at -> Timestamptz,
-    }
-}
-
-diesel::table! {
-    sign_in_throttle (scope, key) {
-        scope -> Text,
-        key -> Bytea,
-        recent -> Array<Nullable<Timestamptz>>,
-        tries -> Int4,
-        blocked_until -> Nullable<Timestamptz>,
-        noted_minute -> Nullable<Timestamptz>,
-        touched_at -> Timestamptz,
-    }
-}
-
-diesel::table! {
     subject_key (subject_id) {
         subject_id -> Uuid,
         wrapped -> Bytea,
     }
 }
 
-diesel::table! {
-    totp (person_id) {
-        person_id -> Uuid,
-        seed -> Bytea,
-        last_step -> Int8,
-        made_at -> Timestamptz,
-        confirmed_at -> Nullable<Timestamptz>,
-    }
-}
-
-diesel::joinable!(enrolment_link -> person (person_id));
+diesel::joinable!(alert -> platform (platform_id));
+diesel::joinable!(alert_change -> alert (alert_id));
+diesel::joinable!(event_report -> pack_item (event_type_id));
+diesel::joinable!(event_tally -> pack_item (event_type_id));
 diesel::joinable!(file_chunk -> file (file_id));
+diesel::joinable!(indicator_report -> pack_item (indicator_id));
 diesel::joinable!(job -> job_schedule (schedule));
-diesel::joinable!(known_device -> person (person_id));
-diesel::joinable!(parked_form -> person (person_id));
-diesel::joinable!(password -> person (person_id));
-diesel::joinable!(recovery_code -> person (person_id));
-diesel::joinable!(session -> person (person_id));
-diesel::joinable!(totp -> person (person_id));
+diesel::joinable!(pack -> platform (platform_id));
+diesel::joinable!(pack_item -> platform (platform_id));
+diesel::joinable!(probe_change -> pack_item (probe_id));
+diesel::joinable!(probe_run -> pack_item (probe_id));
+diesel::joinable!(probe_state -> pack_item (probe_id));
+diesel::joinable!(rule_state -> pack_item (rule_id));
+diesel::joinable!(sample -> pack_item (probe_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
+    alert,
+    alert_change,
     audit_anchor,
     audit_checkpoint,
     audit_detail,
@@ -387,20 +452,24 @@ diesel::allow_tables_to_appear_in_same_query!(
     audit_log,
     audit_refused,
     audit_tile,
-    enrolment_link,
+    event_report,
+    event_tally,
     file,
     file_chunk,
     idempotency,
+    indicator_report,
     job,
     job_schedule,
-    known_device,
-    parked_form,
-    password,
-    person,
-    person_role,
+    pack,
+    pack_item,
     platform,
     policy,
-    recovery_code,
+    probe_change,
+    probe_run,
+    probe_state,
+    rule_state,
+    rule_tick,
+    sample,
     sar_audit_anchor,
     sar_audit_checkpoint,
     sar_audit_head,
@@ -408,8 +477,5 @@ diesel::allow_tables_to_appear_in_same_query!(
     sar_audit_log,
     sar_audit_refused,
     sar_audit_tile,
-    session,
-    sign_in_throttle,
     subject_key,
-    totp,
 );

@@ -1,0 +1,2 @@
+DROP TABLE pack_item;
+DROP TABLE pack;

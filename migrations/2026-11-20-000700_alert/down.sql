@@ -1,0 +1,1 @@
+DROP TABLE alert_change, alert, rule_tick, rule_state;

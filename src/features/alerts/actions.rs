@@ -1,0 +1,90 @@
+//! What people do about alerts.
+
+use super::AlertId;
+use super::alert::ACKNOWLEDGED_AT_MOST;
+use super::store::{self, Acknowledged};
+use crate::foundation::Services;
+use crate::foundation::audit::{Event, Subject, Tx};
+use crate::foundation::auth::Signed;
+use crate::foundation::db;
+use crate::foundation::web::{self, Refusal};
+use uuid::Uuid;
+
+/// Longest note, in characters.
+pub const NOTE_AT_MOST: usize = 1_000;
+
+/// Why an alert cannot be acknowledged.
+#[derive(Debug, thiserror::Error)]
+pub enum AlertError {
+    #[error("this alert is closed")]
+    Closed,
+    #[error(transparent)]
+    Database(#[from] db::Error),
+}
+
+impl From<AlertError> for web::Error {
+    fn from(error: AlertError) -> Self {
+        match error {
+            AlertError::Closed => Self::Refused(Refusal::new(
+                "alert_closed",
+                "This alert has been closed.",
+                "Its condition ended, and no acknowledgement is needed any more. Open Alerts to see what is lit now.",
+            )),
+            AlertError::Database(error) => error.into(),
+        }
+    }
+}
+
+/// Takes alerts in hand, for at most eight hours. One form may name several; those that closed in the
+/// meantime are passed over, unless all of them did.
+pub fn acknowledge(
+    services: &Services,
+    signed: &Signed,
+    alerts: &[AlertId],
+    note: &str,
+    key: Uuid,
+    location: &str,
+) -> Result<usize, AlertError> {
+    let note: String = note.trim().chars().take(NOTE_AT_MOST).collect();
+    services.audit.write(&signed.actor(), |tx| {
+        tx.once(key, location)?;
+        // In one order, so that two forms which name the same alerts cannot wait for each other.
+        let mut wanted = alerts.to_vec();
+        wanted.sort_unstable();
+        wanted.dedup();
+        let mut done = 0;
+        for id in wanted {
+            done += usize::from(acknowledge_one(tx, signed, id, &note)?);
+        }
+        if done == 0 {
+            Err(AlertError::Closed)
+        } else {
+            Ok(done)
+        }
+    })
+}
+
+fn acknowledge_one(tx: &mut Tx<'_>, signed: &Signed, id: AlertId, note: &str) -> db::Result<bool> {
+    let mut alert = store::lock_alert(tx, id)?;
+    if !alert.is_open() {
+        return Ok(false);
+    }
+    let now = tx.now();
+    alert.acknowledged = Some(Acknowledged {
+        at: now,
+        until: now + ACKNOWLEDGED_AT_MOST,
+        by: signed.person,
+        name: signed.name.clone(),
+        note: note.to_owned(),
+    });
+    store::save(tx, &alert)?;
+    store::insert_change(tx, id, "acknowledged", alert.level, &signed.name, note)?;
+    tx.record(
+        Event::new("alert.acknowledged", Subject::new("alert", id))
+            .platform(alert.platform)
+            .detail("level", alert.level.as_str())
+            .detail("fingerprint", alert.fingerprint.as_str())
+            .detail("with_note", !note.is_empty()),
+    )?;
+    Ok(true)
+}

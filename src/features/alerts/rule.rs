@@ -1,0 +1,161 @@
+//! From what was read to which levels of a rule hold.
+
+use chrono::TimeDelta;
+
+use super::alert::{PerLevel, Track, Verdict};
+use crate::features::packs::pack::{Condition, ProbeState, Rule, Source};
+
+/// What a rule's source says now.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reading {
+    State(ProbeState),
+    /// Latencies of the last results in microseconds, newest first.
+    Latencies(Vec<i64>),
+    Number(f64),
+    Age(TimeDelta),
+    /// How many events came since the rule last looked.
+    Events(i64),
+    Nothing,
+}
+
+/// Which levels hold. A level that already holds goes off only at its `clear` value, so that a
+/// figure that hovers at the threshold does not blink.
+#[must_use]
+pub fn verdict(rule: &Rule, reading: &Reading, track: &Track) -> Verdict {
+    if matches!(reading, Reading::Nothing) || is_unknown(rule, reading) {
+        return Verdict::NoData;
+    }
+    let mut holds = PerLevel::default();
+    for (level, condition) in rule.levels() {
+        let on = track.active_at.get(level).is_some();
+        let Some(held) = condition_holds(condition, reading, on) else {
+            return Verdict::Error;
+        };
+        *holds.get_mut(level) = held;
+    }
+    Verdict::Holds(holds)
+}
+
+/// An unknown state is nothing to read, unless the rule is about not knowing.
+fn is_unknown(rule: &Rule, reading: &Reading) -> bool {
+    let asks = |(_, condition): (_, &Condition)| condition.is == Some(ProbeState::Unknown);
+    matches!(rule.on, Source::State(_))
+        && *reading == Reading::State(ProbeState::Unknown)
+        && !rule.levels().any(asks)
+}
+
+/// `None` where the condition does not fit what was read.
+fn condition_holds(condition: &Condition, reading: &Reading, on: bool) -> Option<bool> {
+    match reading {
+        Reading::State(state) => condition.is.map(|is| is == *state),
+        Reading::Events(count) => Some(*count > 0),
+        Reading::Number(number) => passes(condition, *number, on),
+        Reading::Age(age) => passes(condition, millis(age.num_milliseconds()), on),
+        Reading::Latencies(latencies) => {
+            let wanted = usize::try_from(condition.results.unwrap_or(1)).ok()?;
+            if latencies.len() < wanted {
+                return Some(false);
+            }
+            let passed = |latency: &i64| passes(condition, millis(*latency) / 1_000.0, on);
+            latencies
+                .iter()
+                .take(wanted)
+                .map(passed)
+                .try_fold(true, |all, one| Some(all && one?))
+        }
+        Reading::Nothing => None,
+    }
+}
+
+#[allow(
+    clippy::cast_precision_loss,
+    reason = "durations here are far below 2^53"
+)]
+const fn millis(value: i64) -> f64 {
+    value as f64
+}
+
+fn passes(condition: &Condition, value: f64, on: bool) -> Option<bool> {
+    let (threshold, above) = condition.threshold()?;
+    let at = match condition.clear {
+        Some(clear) if on => clear.value(),
+        _ => threshold.value(),
+    };
+    Some(if above { value > at } else { value < at })
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::Utc;
+
+    use super::*;
+    use crate::features::packs::{file, parameters::Given};
+
+    fn rule(text: &str) -> Rule {
+        let source = format!(
+            "[platform]\nid = \"p\"\nname = \"P\"\nversion = \"1\"\n[[rule]]\nid = \"r\"\nname = \"R\"\n{text}"
+        );
+        file::read(&source, &Given::default())
+            .unwrap()
+            .pack
+            .rules
+            .remove(0)
+    }
+
+    fn reds(rule: &Rule, reading: &Reading, on: bool) -> Option<bool> {
+        let mut track = Track::default();
+        track.active_at.red = on.then(Utc::now);
+        match verdict(rule, reading, &track) {
+            Verdict::Holds(holds) => Some(holds.red),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn a_number_has_its_own_way_back() {
+        let rule = rule("on.indicator = \"ncc_qos\"\nred = { below = 98, clear = 98.5 }"); // RH-9
+        assert_eq!(reds(&rule, &Reading::Number(97.4), false), Some(true));
+        assert_eq!(reds(&rule, &Reading::Number(98.0), false), Some(false));
+        assert_eq!(reds(&rule, &Reading::Number(98.2), true), Some(true));
+        assert_eq!(reds(&rule, &Reading::Number(98.5), true), Some(false));
+        assert_eq!(reds(&rule, &Reading::Nothing, true), None);
+    }
+
+    #[test]
+    fn a_disk_that_is_full_is_over_ninety_per_cent() {
+        let rule = rule("on.measure = { probe = \"host\", name = \"disk\" }\nred.above = \"90%\""); // FC-4
+        assert_eq!(reds(&rule, &Reading::Number(1.0), false), Some(true));
+        assert_eq!(reds(&rule, &Reading::Number(0.09), false), Some(false));
+    }
+
+    #[test]
+    fn latencies_count_in_a_row() {
+        let rule = rule("on.latency = \"api\"\nred = { above = \"2s\", results = 3 }");
+        let read = |latencies: &[i64]| reds(&rule, &Reading::Latencies(latencies.to_vec()), false);
+        assert_eq!(
+            read(&[3_000_000, 3_000_000]),
+            Some(false),
+            "two are not three"
+        );
+        assert_eq!(read(&[3_000_000, 3_000_000, 3_000_000]), Some(true));
+        assert_eq!(read(&[3_000_000, 1_000_000, 3_000_000]), Some(false));
+    }
+
+    #[test]
+    fn not_knowing_is_no_data_unless_asked_for() {
+        let down = rule("on.state = \"api\"\nred.is = \"down\"");
+        assert_eq!(
+            reds(&down, &Reading::State(ProbeState::Unknown), false),
+            None
+        );
+        assert_eq!(
+            reds(&down, &Reading::State(ProbeState::Down), false),
+            Some(true)
+        );
+        let unknown = rule("on.state = \"api\"\nred.is = \"unknown\"");
+        assert_eq!(
+            reds(&unknown, &Reading::State(ProbeState::Unknown), false),
+            Some(true)
+        );
+    }
+}

@@ -1,0 +1,258 @@
+//! What happens to probes, indicators and events.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::probe::{self, Outcome, Run, Standing};
+use super::store::samples;
+use super::store::{self, Claim, Finished};
+use crate::features::packs::pack::{EventType, Indicator, ItemId, Probe, ProbeState};
+use crate::features::packs::store::{self as packs, Definition, Item, Watched};
+use crate::foundation::Services;
+use crate::foundation::audit::{Actor, Event, Subject, Tx, Unaudited};
+use crate::foundation::db::{self, Conn};
+
+/// Longer than a run may last, so that a run ends before its lease does.
+const LEASE_SLACK: TimeDelta = TimeDelta::seconds(10);
+
+/// How many runs one process takes on at a time.
+const CLAIMS_AT_MOST: i64 = 64;
+
+/// Takes on the probes that are due. Those that are new get their first slot.
+pub fn claim(services: &Services, probes: &HashMap<ItemId, Item<Probe>>) -> db::Result<Vec<Claim>> {
+    let now = services.clock.now();
+    let lease = |probe: &Probe| probe.deadline().delta() + LEASE_SLACK;
+    let leases = probes
+        .iter()
+        .map(|(id, item)| (*id, lease(&item.spec)))
+        .collect();
+    services.audit.write_unaudited(Unaudited::Sample, |conn| {
+        store::claim(conn, &leases, now, CLAIMS_AT_MOST)
+    })
+}
+
+/// Gives each probe its row.
+pub fn enrol(services: &Services, probes: &HashMap<ItemId, Item<Probe>>) -> db::Result<()> {
+    let now = services.clock.now();
+    let slots: Vec<(ItemId, DateTime<Utc>)> = probes
+        .iter()
+        .map(|(id, item)| (*id, next_slot(*id, &item.spec, now)))
+        .collect();
+    services
+        .audit
+        .write_unaudited(Unaudited::Sample, |conn| store::enrol(conn, &slots, now))
+}
+
+fn next_slot(id: ItemId, probe: &Probe, after: DateTime<Utc>) -> DateTime<Utc> {
+    probe::next_slot(after, probe.interval.millis(), id.uuid().as_bytes())
+}
+
+/// Notes how a run came out. A change of state is an event; a run that changes nothing is a sample.
+pub fn finish(services: &Services, item: &Item<Probe>, claim: Claim, run: Run) -> db::Result<()> {
+    let was = claim.standing.state;
+    let finished = conclude(item, claim, run, services.clock.now());
+    if finished.standing.state == was {
+        services
+            .audit
+            .write_unaudited(Unaudited::Sample, |conn| store::finish(conn, &finished))?;
+        return Ok(());
+    }
+    let actor = Actor::job("health.probe");
+    let changed = services.audit.write_on(db::PoolKind::Jobs, &actor, |tx| {
+        if !store::finish(tx, &finished)? {
+            return Ok(());
+        }
+        store::insert_change(tx, item.id, was, &finished)?;
+        record_change(tx, item, was, &finished)
+    });
+    match changed {
+        // The lease was lost, so there was nothing to record.
+        Err(db::Error::NoEvent) => Ok(()),
+        other => other,
+    }
+}
+
+fn record_change(
+    tx: &mut Tx<'_>,
+    item: &Item<Probe>,
+    was: ProbeState,
+    finished: &Finished,
+) -> db::Result<()> {
+    let kind = match finished.standing.state {
+        ProbeState::Up => "probe.came_up",
+        ProbeState::Down => "probe.went_down",
+        ProbeState::Unknown => "probe.lost_sight",
+    };
+    let mut event = Event::new(kind, Subject::new("probe", item.id))
+        .platform(item.platform)
+        .detail("probe", item.slug.as_str())
+        .detail("service", item.spec.service.as_str())
+        .detail("was", was.as_str());
+    if let Outcome::Failed(failure) = &finished.run.outcome {
+        event = event.detail("error", failure.kind.as_str());
+    }
+    tx.record(event)?;
+    Ok(())
+}
+
+/// What a run means: where the probe stands now, when it runs next, and what fell through.
+fn conclude(item: &Item<Probe>, claim: Claim, run: Run, now: DateTime<Utc>) -> Finished {
+    let probe = &item.spec;
+    let interval = probe.interval.millis();
+    let missed = probe::slots_missed(claim.due_at, claim.claimed_at, interval);
+    let mut standing: Standing = claim.standing;
+    if missed > 0 {
+        let unseen = Outcome::Unknown(format!("{missed} runs were missed"));
+        standing = standing.after(&unseen, claim.due_at, probe);
+    }
+    let slot = next_slot(item.id, probe, claim.claimed_at);
+    let skipped = if now < slot {
+        0
+    } else {
+        1 + probe::slots_missed(slot, now, interval)
+    };
+    Finished {
+        standing: standing.after(&run.outcome, run.at, probe),
+        next_due_at: next_slot(item.id, probe, now),
+        skipped,
+        missed,
+        run,
+        claim,
+    }
+}
+
+/// Adds minutes up to hours and hours to days, and drops what has been kept long enough.
+pub fn tidy(services: &Services) -> db::Result<usize> {
+    let now = services.clock.now();
+    services
+        .audit
+        .write_unaudited(Unaudited::Sample, |conn| samples::roll_up(conn, now))?;
+    services
+        .audit
+        .write_unaudited(Unaudited::Expiry, |conn| samples::prune(conn, now))
+}
+
+/// Why something could not be reported.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    #[error("no pack names {kind} \"{name}\"; there are {}", known.join(", "))]
+    Unknown {
+        kind: &'static str,
+        name: String,
+        known: Vec<String>,
+    },
+    #[error("there is no platform \"{0}\"")]
+    NoPlatform(String),
+    #[error("{} have \"{name}\": say which with --platform", platforms.join(", "))]
+    Ambiguous {
+        name: String,
+        platforms: Vec<String>,
+    },
+    #[error("an indicator's value is a finite number")]
+    NotFinite,
+    #[error(transparent)]
+    Database(#[from] db::Error),
+}
+
+/// Takes down a value that somebody outside has measured.
+pub fn report_indicator(
+    services: &Services,
+    actor: &Actor,
+    name: &str,
+    value: f64,
+    platform: Option<&str>,
+) -> Result<Item<Indicator>, ReportError> {
+    if !value.is_finite() {
+        return Err(ReportError::NotFinite);
+    }
+    let indicator = services
+        .db
+        .read(|conn| find::<Indicator>(conn, name, platform))?;
+    services.audit.write(actor, |tx| {
+        let now = tx.now();
+        store::insert_report(tx, indicator.id, now, value, false)?;
+        tx.record(
+            Event::new(
+                "indicator.reported",
+                Subject::new("indicator", indicator.id),
+            )
+            .platform(indicator.platform)
+            .detail("indicator", indicator.slug.as_str())
+            // The log holds no floats: 97.4 is written as it was reported.
+            .detail("value", value.to_string()),
+        )?;
+        Ok::<_, db::Error>(())
+    })?;
+    Ok(indicator)
+}
+
+/// Takes down that something happened.
+pub fn report_event(
+    services: &Services,
+    actor: &Actor,
+    name: &str,
+    platform: Option<&str>,
+) -> Result<Item<EventType>, ReportError> {
+    let event_type = services
+        .db
+        .read(|conn| find::<EventType>(conn, name, platform))?;
+    services.audit.write(actor, |tx| {
+        store::insert_event(tx, event_type.id)?;
+        tx.record(
+            Event::new("event.reported", Subject::new("event_type", event_type.id))
+                .platform(event_type.platform)
+                .detail("type", event_type.slug.as_str()),
+        )?;
+        Ok::<_, db::Error>(())
+    })?;
+    Ok(event_type)
+}
+
+/// The definition of this name; where several platforms have one, `platform` says whose.
+fn find<T: Definition>(
+    conn: &mut Conn,
+    name: &str,
+    platform: Option<&str>,
+) -> Result<Item<T>, ReportError> {
+    let platforms = packs::platforms(conn)?;
+    if let Some(wanted) = platform
+        && !platforms.iter().any(|it| it.slug == wanted)
+    {
+        return Err(ReportError::NoPlatform(wanted.to_owned()));
+    }
+    let slug_of = |item: &Item<T>| slug(&platforms, item);
+    let all: Vec<Item<T>> = packs::live(conn)?;
+    let mut known: Vec<String> = all.iter().map(|item| item.slug.clone()).collect();
+    let mut found: Vec<Item<T>> = all
+        .into_iter()
+        .filter(|item| item.slug == name && platform.is_none_or(|wanted| slug_of(item) == wanted))
+        .collect();
+    match (found.pop(), found.is_empty()) {
+        (Some(item), true) => Ok(item),
+        (Some(item), false) => {
+            found.push(item);
+            let platforms = found.iter().map(slug_of).collect();
+            Err(ReportError::Ambiguous {
+                name: name.to_owned(),
+                platforms,
+            })
+        }
+        (None, _) => {
+            known.sort_unstable();
+            known.dedup();
+            Err(ReportError::Unknown {
+                kind: T::KIND,
+                name: name.to_owned(),
+                known,
+            })
+        }
+    }
+}
+
+fn slug<T>(platforms: &[Watched], item: &Item<T>) -> String {
+    let of = platforms
+        .iter()
+        .find(|platform| platform.id == item.platform);
+    of.map(|platform| platform.slug.clone()).unwrap_or_default()
+}

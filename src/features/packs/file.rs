@@ -1,0 +1,173 @@
+//! From the text of a pack to its types, its parameters, and where each thing stands.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::Deserialize;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue, Deserializer};
+
+use super::pack::Pack;
+use super::parameters::{Given, Parameter, Resolver};
+
+/// A pack as far as it could be read.
+#[derive(Debug)]
+pub struct File {
+    pub pack: Pack,
+    pub parameters: Vec<Parameter>,
+    pub lines: Lines,
+}
+
+/// Where a file cannot be read at all, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    /// Counted from 1.
+    pub line: usize,
+    pub message: String,
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}: {}", self.line, self.message)
+    }
+}
+
+/// The first line of each thing, by kind and place in the file.
+#[derive(Clone, Debug, Default)]
+pub struct Lines(BTreeMap<(String, usize), usize>);
+
+impl Lines {
+    /// The line of the `index`th `[[kind]]`, counted from 1.
+    #[must_use]
+    pub fn of(&self, kind: &str, index: usize) -> usize {
+        self.0.get(&(kind.to_owned(), index)).copied().unwrap_or(1)
+    }
+}
+
+/// Reads a pack with this installation's parameters in place.
+///
+/// # Errors
+/// Everything that keeps the file from being read, in the order of the file.
+pub fn read(source: &str, given: &Given) -> Result<File, Vec<Unreadable>> {
+    let at = |offset: usize| line_of(source, offset);
+    let from_toml = |error: toml::de::Error| {
+        vec![Unreadable {
+            line: error.span().map_or(1, |span| at(span.start)),
+            message: error.message().to_owned(),
+        }]
+    };
+
+    let mut root = DeTable::parse(source).map_err(from_toml)?;
+    let lines = lines(root.get_ref(), source);
+    let platform = platform_id(root.get_ref());
+    let mut resolver = Resolver::new(given, &platform);
+    resolver.table(root.get_mut());
+    if !resolver.problems.is_empty() {
+        let mut problems: Vec<Unreadable> = resolver
+            .problems
+            .into_iter()
+            .map(|(problem, span)| Unreadable {
+                line: at(span.start),
+                message: problem.to_string(),
+            })
+            .collect();
+        problems.sort_by_key(|problem| problem.line);
+        return Err(problems);
+    }
+    let parameters = resolver.found.into_values().collect();
+    let pack = Pack::deserialize(Deserializer::from(root)).map_err(from_toml)?;
+    Ok(File {
+        pack,
+        parameters,
+        lines,
+    })
+}
+
+/// The platform's id before anything is checked: parameters may carry it in front of their name.
+fn platform_id(root: &DeTable<'_>) -> String {
+    root.get("platform")
+        .and_then(|platform| platform.get_ref().get("id"))
+        .and_then(|id| id.get_ref().as_str())
+        .unwrap_or_default()
+        .to_owned()
+}
+
+fn lines(root: &DeTable<'_>, source: &str) -> Lines {
+    let mut lines = BTreeMap::new();
+    for (kind, value) in root {
+        let entries: &[Spanned<DeValue<'_>>] = match value.get_ref() {
+            DeValue::Array(entries) => entries,
+            _ => continue,
+        };
+        for (index, entry) in entries.iter().enumerate() {
+            lines.insert(
+                (kind.get_ref().to_string(), index),
+                line_of(source, entry.span().start),
+            );
+        }
+    }
+    Lines(lines)
+}
+
+fn line_of(source: &str, offset: usize) -> usize {
+    source
+        .bytes()
+        .take(offset)
+        .fold(1, |line, byte| line + usize::from(byte == b'\n'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::pack::Check;
+    use super::*;
+
+    const SMALL: &str = r#"
+[platform]
+id = "demo"
+name = "Demo"
+version = "1"
+
+[[service]]
+id = "api"
+name = "API"
+
+[[probe]]
+id = "api-health"
+service = "api"
+check.http = { url = "${API_URL:-http://localhost:8000}/health", json = { "/status" = "ok" } }
+"#;
+
+    #[test]
+    fn a_small_pack_is_read_with_its_defaults() {
+        let file = read(SMALL, &Given::default()).unwrap();
+        let probe = &file.pack.probes[0];
+        let Check::Http(http) = &probe.check else {
+            panic!("not http")
+        };
+        assert_eq!(http.url, "http://localhost:8000/health");
+        assert_eq!(http.status, [200]);
+        assert_eq!(probe.timeout().to_string(), "10s");
+        assert_eq!(
+            (probe.retries, probe.failures_to_down, probe.successes_to_up),
+            (1, 3, 2)
+        );
+        assert_eq!(file.parameters[0].name, "API_URL");
+        assert_eq!(file.lines.of("probe", 0), 11);
+    }
+
+    #[test]
+    fn a_mistake_is_named_with_its_line() {
+        let check = |from: &str, to: &str| {
+            read(&SMALL.replace(from, to), &Given::default())
+                .unwrap_err()
+                .remove(0)
+        };
+        let unknown = check("service = \"api\"", "servise = \"api\"");
+        assert_eq!(unknown.line, 13);
+        assert!(unknown.message.contains("servise"), "{unknown}");
+        let parameter = check("${API_URL:-http://localhost:8000}", "${API_URL}");
+        assert_eq!(parameter.line, 14);
+        assert!(check("name = \"API\"", "name = ").line == 9);
+        assert!(check("check.http", "check.smtp").message.contains("smtp"));
+    }
+}

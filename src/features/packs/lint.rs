@@ -1,0 +1,558 @@
+//! The linter: what a pack may not say, and what it had better not say without a reason.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use super::file::File;
+use super::pack::{Acceptance, Check, Condition, Pack, Probe, Rule, Source};
+use super::quantity::{Lasting, Quantity};
+use crate::foundation::kernel::Level;
+
+/// One thing that the linter has to say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    pub severity: Severity,
+    /// Stable name, for `[[accept]]`.
+    pub code: &'static str,
+    /// Id of the thing that it is about.
+    pub on: String,
+    /// Counted from 1.
+    pub line: usize,
+    pub message: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Severity {
+    Error,
+    Warning,
+    /// A warning that the pack accepts, with its reason.
+    Accepted(String),
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            code,
+            on,
+            line,
+            message,
+            ..
+        } = self;
+        match &self.severity {
+            Severity::Error => write!(f, "line {line}: error {code} on {on}: {message}"),
+            Severity::Warning => write!(f, "line {line}: warning {code} on {on}: {message}"),
+            Severity::Accepted(reason) => {
+                write!(
+                    f,
+                    "line {line}: accepted {code} on {on}: {message} (accepted: {reason})"
+                )
+            }
+        }
+    }
+}
+
+/// Longest timeout of one attempt, in milliseconds.
+const TIMEOUT_MAX_MS: i64 = 60_000;
+const INTERVAL_MIN_MS: i64 = 1_000;
+const INTERVAL_MAX_MS: i64 = 86_400_000;
+const RETRIES_MAX: u32 = 5;
+const RUN_MAX: u32 = 20;
+
+/// Looks the whole pack over; findings come in the order of the file.
+#[must_use]
+pub fn lint(file: &File) -> Vec<Finding> {
+    let mut linter = Linter {
+        file,
+        pack: &file.pack,
+        findings: Vec::new(),
+    };
+    linter.platform();
+    linter.names();
+    linter.probes();
+    linter.rules();
+    linter.runbooks();
+    linter.acceptances();
+    linter.findings.sort_by_key(|finding| finding.line);
+    linter.findings
+}
+
+/// Whether the findings keep the pack from being applied.
+#[must_use]
+pub fn has_errors(findings: &[Finding]) -> bool {
+    findings
+        .iter()
+        .any(|finding| finding.severity == Severity::Error)
+}
+
+struct Linter<'f> {
+    file: &'f File,
+    pack: &'f Pack,
+    findings: Vec<Finding>,
+}
+
+/// What a finding is about: kind, place in the file, id.
+type Subject<'s> = (&'static str, usize, &'s str);
+
+impl Linter<'_> {
+    fn say(&mut self, severity: Severity, code: &'static str, about: Subject<'_>, message: String) {
+        let (kind, index, id) = about;
+        let line = self.file.lines.of(kind, index);
+        let on = id.to_owned();
+        self.findings.push(Finding {
+            severity,
+            code,
+            on,
+            line,
+            message,
+        });
+    }
+
+    fn error(&mut self, code: &'static str, about: Subject<'_>, message: impl Into<String>) {
+        self.say(Severity::Error, code, about, message.into());
+    }
+
+    fn warn(&mut self, code: &'static str, about: Subject<'_>, message: impl Into<String>) {
+        self.say(Severity::Warning, code, about, message.into());
+    }
+
+    fn platform(&mut self) {
+        let platform = &self.pack.platform;
+        let about = ("platform", 0, platform.id.as_str());
+        // It stands in addresses and in names of parameters, so it is narrower than other ids.
+        if !is_id(&platform.id) || platform.id.contains(['.', '_']) {
+            self.error("bad-id", about, BAD_ID);
+        }
+        if platform.zone.parse::<chrono_tz::Tz>().is_err() {
+            let message = format!("\"{}\" is not an IANA time zone", platform.zone);
+            self.error("bad-zone", about, message);
+        }
+    }
+
+    fn names(&mut self) {
+        for (kind, ids) in named(self.pack) {
+            let mut seen = BTreeSet::new();
+            for (index, id) in ids.into_iter().enumerate() {
+                let about = (kind, index, id);
+                if !is_id(id) {
+                    self.error("bad-id", about, BAD_ID);
+                }
+                if !seen.insert(id) {
+                    self.error("duplicate", about, format!("a second {kind} has this id"));
+                }
+                if kind == "event_type" && id.split(['.', '-', '_']).any(|part| part == "sar") {
+                    let message = "events about suspicious-activity reports never light a lamp";
+                    self.error("sar-event", about, message);
+                }
+            }
+        }
+    }
+
+    fn probes(&mut self) {
+        for (index, probe) in self.pack.probes.iter().enumerate() {
+            let about = ("probe", index, probe.id.as_str());
+            if !self
+                .pack
+                .services
+                .iter()
+                .any(|service| service.id == probe.service)
+            {
+                self.error(
+                    "unknown-reference",
+                    about,
+                    format!("there is no service \"{}\"", probe.service),
+                );
+            }
+            self.timing(about, probe);
+            for problem in address_problems(&probe.check) {
+                self.error("bad-address", about, problem);
+            }
+        }
+    }
+
+    fn timing(&mut self, about: Subject<'_>, probe: &Probe) {
+        let interval = probe.interval.millis();
+        if !(INTERVAL_MIN_MS..=INTERVAL_MAX_MS).contains(&interval) {
+            self.error("bad-timing", about, "an interval is between 1s and 1d");
+        }
+        let timeout = probe.timeout();
+        if timeout.is_zero() || timeout.millis() > TIMEOUT_MAX_MS {
+            self.error("bad-timing", about, "a timeout is above 0 and at most 60s");
+        }
+        if timeout > probe.deadline() {
+            let message = format!(
+                "the timeout {timeout} is longer than the run may last, {} (0.8 of the interval)",
+                probe.deadline()
+            );
+            self.error("bad-timing", about, message);
+        }
+        let counts = [probe.failures_to_down, probe.successes_to_up];
+        if probe.retries > RETRIES_MAX || counts.iter().any(|count| !(1..=RUN_MAX).contains(count))
+        {
+            let message =
+                format!("retries are at most {RETRIES_MAX}, counts between 1 and {RUN_MAX}");
+            self.error("bad-timing", about, message);
+        }
+    }
+
+    fn rules(&mut self) {
+        for (index, rule) in self.pack.rules.iter().enumerate() {
+            let about = ("rule", index, rule.id.as_str());
+            if let Some(problem) = self.unknown_source(&rule.on) {
+                self.error("unknown-reference", about, problem);
+            }
+            match &rule.runbook {
+                None if rule.red.is_some() => {
+                    self.error(
+                        "red-without-runbook",
+                        about,
+                        "whoever is woken needs to know what to do",
+                    );
+                }
+                Some(runbook) if !self.pack.runbooks.iter().any(|known| known.id == *runbook) => {
+                    self.error(
+                        "unknown-reference",
+                        about,
+                        format!("there is no runbook \"{runbook}\""),
+                    );
+                }
+                _ => {}
+            }
+            if rule.levels().next().is_none() {
+                self.error("no-level", about, "a rule needs red, yellow or blue");
+            }
+            for (level, condition) in rule.levels() {
+                for problem in condition_problems(&rule.on, condition) {
+                    self.error("bad-condition", about, format!("{level}: {problem}"));
+                }
+            }
+            self.order_of_levels(about, rule);
+            self.reach(about, rule);
+            self.holding(about, rule);
+        }
+    }
+
+    fn unknown_source(&self, source: &Source) -> Option<String> {
+        let missing = |kind: &str, id: &str| Some(format!("there is no {kind} \"{id}\""));
+        match source {
+            Source::State(id) | Source::Latency(id) => match self.probe(id) {
+                Some(_) => None,
+                None => missing("probe", id),
+            },
+            Source::Measure(of) => match self.probe(&of.probe) {
+                Some(probe) if probe.check.measures().contains(&of.name) => None,
+                Some(probe) => Some(format!(
+                    "a {} probe does not read {}",
+                    probe.check.kind(),
+                    of.name.as_str()
+                )),
+                None => missing("probe", &of.probe),
+            },
+            Source::Indicator(id) | Source::Age(id) => {
+                let known = self.pack.indicators.iter().any(|it| it.id == *id);
+                (!known).then(|| missing("indicator", id)).flatten()
+            }
+            Source::Event(id) => {
+                let known = self.pack.event_types.iter().any(|it| it.id == *id);
+                (!known).then(|| missing("event_type", id)).flatten()
+            }
+        }
+    }
+
+    fn probe(&self, id: &str) -> Option<&Probe> {
+        self.pack.probes.iter().find(|probe| probe.id == id)
+    }
+
+    /// Red must lie beyond yellow, and yellow beyond blue, or the lesser level is never seen.
+    fn order_of_levels(&mut self, about: Subject<'_>, rule: &Rule) {
+        let thresholds: Vec<(Level, f64, bool)> = rule
+            .levels()
+            .filter_map(|(level, condition)| {
+                let (quantity, above) = condition.threshold()?;
+                Some((level, quantity.value(), above))
+            })
+            .collect();
+        for pair in thresholds.windows(2) {
+            let [(worse, at_worse, above), (better, at_better, also_above)] = pair else {
+                continue;
+            };
+            let beyond = if *above {
+                at_worse > at_better
+            } else {
+                at_worse < at_better
+            };
+            if above != also_above || !beyond {
+                self.error(
+                    "levels-out-of-order",
+                    about,
+                    format!("{worse} must lie beyond {better}"),
+                );
+            }
+        }
+    }
+
+    /// A latency threshold that no attempt can live to see.
+    fn reach(&mut self, about: Subject<'_>, rule: &Rule) {
+        let Source::Latency(id) = &rule.on else {
+            return;
+        };
+        let Some(timeout) = self.probe(id).map(Probe::timeout) else {
+            return;
+        };
+        for (level, condition) in rule.levels() {
+            if let Some(Quantity::Lasting(above)) = condition.above
+                && above >= timeout
+            {
+                let message = format!(
+                    "{level} above {above} is out of reach: the probe {id} gives up after {timeout}"
+                );
+                self.error("timeout-under-threshold", about, message);
+            }
+        }
+    }
+
+    /// A hold shorter than two results says nothing that one result does not.
+    fn holding(&mut self, about: Subject<'_>, rule: &Rule) {
+        let interval = match &rule.on {
+            Source::Event(_) => return,
+            Source::Indicator(id) | Source::Age(id) => self
+                .pack
+                .indicators
+                .iter()
+                .find(|indicator| indicator.id == *id)
+                .and_then(|indicator| indicator.expect_every),
+            other => other
+                .probe()
+                .and_then(|id| self.probe(id))
+                .map(|probe| probe.interval),
+        };
+        let Some(interval) = interval else { return };
+        let least = Lasting::from_millis(interval.millis() * 2);
+        for (level, condition) in rule.levels() {
+            if !condition.lasting.is_zero() && condition.lasting < least {
+                let message = format!(
+                    "{level}: for = {} is under twice the interval of {interval}",
+                    condition.lasting
+                );
+                self.warn("hold-under-twice-interval", about, message);
+            }
+        }
+    }
+
+    fn runbooks(&mut self) {
+        for (index, runbook) in self.pack.runbooks.iter().enumerate() {
+            let about = ("runbook", index, runbook.id.as_str());
+            if runbook.steps.is_empty() || runbook.steps.iter().any(|step| step.trim().is_empty()) {
+                self.error(
+                    "empty-runbook",
+                    about,
+                    "a runbook has steps, and each says something",
+                );
+            }
+            if !self
+                .pack
+                .rules
+                .iter()
+                .any(|rule| rule.runbook.as_ref() == Some(&runbook.id))
+            {
+                self.warn("unused-runbook", about, "no rule leads to this runbook");
+            }
+        }
+    }
+
+    fn acceptances(&mut self) {
+        let mut used = BTreeSet::new();
+        for finding in &mut self.findings {
+            if finding.severity != Severity::Warning {
+                continue;
+            }
+            let matching =
+                |accept: &&Acceptance| accept.warning == finding.code && accept.on == finding.on;
+            if let Some(accept) = self.pack.accepted.iter().find(matching) {
+                used.insert((accept.warning.clone(), accept.on.clone()));
+                finding.severity = Severity::Accepted(accept.reason.clone());
+            }
+        }
+        for (index, accept) in self.pack.accepted.iter().enumerate() {
+            let about = ("accept", index, accept.on.as_str());
+            if accept.reason.trim().is_empty() {
+                self.error(
+                    "accept-without-reason",
+                    about,
+                    "say why this warning is acceptable",
+                );
+            }
+            if !used.contains(&(accept.warning.clone(), accept.on.clone())) {
+                self.warn(
+                    "nothing-to-accept",
+                    about,
+                    format!("there is no warning {} on it", accept.warning),
+                );
+            }
+        }
+    }
+}
+
+const BAD_ID: &str =
+    "an id is 1 to 64 small letters, digits, '.', '-' and '_', and begins with a letter";
+
+/// The ids that people and rules use, by kind.
+fn named(pack: &Pack) -> BTreeMap<&'static str, Vec<&str>> {
+    BTreeMap::from([
+        (
+            "service",
+            pack.services.iter().map(|it| it.id.as_str()).collect(),
+        ),
+        (
+            "probe",
+            pack.probes.iter().map(|it| it.id.as_str()).collect(),
+        ),
+        (
+            "indicator",
+            pack.indicators.iter().map(|it| it.id.as_str()).collect(),
+        ),
+        (
+            "event_type",
+            pack.event_types.iter().map(|it| it.id.as_str()).collect(),
+        ),
+        ("rule", pack.rules.iter().map(|it| it.id.as_str()).collect()),
+        (
+            "runbook",
+            pack.runbooks
+                .iter()
+                .map(|it| it.id.as_str())
+                .collect::<Vec<_>>(),
+        ),
+    ])
+}
+
+fn is_id(id: &str) -> bool {
+    let inner =
+        |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '-' | '_');
+    id.len() <= 64 && id.starts_with(|c: char| c.is_ascii_lowercase()) && id.chars().all(inner)
+}
+
+fn address_problems(check: &Check) -> Vec<String> {
+    let mut problems = Vec::new();
+    match check {
+        Check::Http(http) => {
+            match url::Url::parse(&http.url) {
+                Ok(url) if !matches!(url.scheme(), "http" | "https") || url.host().is_none() => {
+                    problems.push(format!("{} is not an http address", http.url));
+                }
+                Ok(url) if !url.username().is_empty() || url.password().is_some() => {
+                    problems.push("an address carries no user name or password".to_owned());
+                }
+                Ok(_) => {}
+                Err(error) => problems.push(format!("{}: {error}", http.url)),
+            }
+            if let Some(pointer) = http
+                .json
+                .keys()
+                .find(|key| !key.is_empty() && !key.starts_with('/'))
+            {
+                problems.push(format!(
+                    "\"{pointer}\" is not a JSON pointer: it begins with /"
+                ));
+            }
+            if http
+                .status
+                .iter()
+                .any(|status| !(100..600).contains(status))
+                || http.status.is_empty()
+            {
+                problems.push("a status is a number from 100 to 599".to_owned());
+            }
+        }
+        Check::Tcp(tcp) => {
+            let port = tcp
+                .address
+                .rsplit_once(':')
+                .and_then(|(_, port)| port.parse::<u16>().ok());
+            if port.is_none_or(|port| port == 0) {
+                problems.push(format!("\"{}\" is not host:port", tcp.address));
+            }
+        }
+        Check::Postgres(pg) if pg.host.is_empty() || pg.port == 0 => {
+            problems.push("a database needs a host and a port".to_owned());
+        }
+        Check::Host(host) if !host.disk.starts_with('/') => {
+            problems.push(format!("\"{}\" is not a mount point", host.disk));
+        }
+        Check::Postgres(_) | Check::Host(_) => {}
+    }
+    problems
+}
+
+/// What does not fit between a source and a condition on it.
+fn condition_problems(source: &Source, condition: &Condition) -> Vec<&'static str> {
+    let mut problems = Vec::new();
+    let thresholds =
+        usize::from(condition.above.is_some()) + usize::from(condition.below.is_some());
+    let expected = match source {
+        Source::State(_) => {
+            if condition.is.is_none() {
+                problems.push("a rule on a state says which: is = \"down\"");
+            }
+            0
+        }
+        Source::Event(_) => 0,
+        _ => 1,
+    };
+    if thresholds != expected {
+        problems.push(match expected {
+            0 => "this source has no threshold",
+            _ => "give one threshold: above or below",
+        });
+    }
+    if condition.is.is_some() && !matches!(source, Source::State(_)) {
+        problems.push("only a rule on a state has `is`");
+    }
+    if condition.results.is_some() && !matches!(source, Source::Latency(_)) {
+        problems.push("only a rule on latency counts results");
+    }
+    if condition.results == Some(0) {
+        problems.push("results are counted from 1");
+    }
+    if matches!(source, Source::Event(_)) && !condition.lasting.is_zero() {
+        problems.push("an event does not last, so it has no `for`");
+    }
+    problems.extend(unit_problems(source, condition));
+    problems.extend(clear_problem(condition));
+    problems
+}
+
+fn unit_problems(source: &Source, condition: &Condition) -> Option<&'static str> {
+    let quantities = [condition.above, condition.below, condition.clear];
+    let mut given = quantities.into_iter().flatten();
+    let timed = matches!(source, Source::Latency(_) | Source::Age(_));
+    if timed
+        && given
+            .clone()
+            .any(|quantity| matches!(quantity, Quantity::Number(_)))
+    {
+        return Some("compare with a length of time, such as \"2s\"");
+    }
+    if !timed
+        && given
+            .clone()
+            .any(|quantity| matches!(quantity, Quantity::Lasting(_)))
+    {
+        return Some("compare with a number, not a length of time");
+    }
+    let share = matches!(source, Source::Measure(of) if of.name.is_share());
+    let unit = |quantity: Quantity| (0.0..=1.0).contains(&quantity.value());
+    if share && !given.all(unit) {
+        return Some("this is a share of the whole: write \"90%\", which is 0.9");
+    }
+    None
+}
+
+fn clear_problem(condition: &Condition) -> Option<&'static str> {
+    let clear = condition.clear?.value();
+    match condition.threshold() {
+        None => Some("clear goes with a threshold"),
+        Some((at, true)) if clear > at.value() => Some("clear lies at or below the threshold"),
+        Some((at, false)) if clear < at.value() => Some("clear lies at or above the threshold"),
+        Some(_) => None,
+    }
+}

@@ -1,0 +1,502 @@
+//! What a pack says, as types. A file that parses has the right shape; whether it makes sense is
+//! the linter's word.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+
+use super::quantity::{Lasting, Quantity};
+use crate::foundation::kernel::Level;
+
+crate::typed_id!(
+    /// Something that a pack defines, as it is known to the database.
+    ItemId,
+);
+
+/// One platform's file.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pack {
+    pub platform: Platform,
+    #[serde(default, rename = "service")]
+    pub services: Vec<Service>,
+    #[serde(default, rename = "probe")]
+    pub probes: Vec<Probe>,
+    #[serde(default, rename = "indicator")]
+    pub indicators: Vec<Indicator>,
+    #[serde(default, rename = "event_type")]
+    pub event_types: Vec<EventType>,
+    #[serde(default, rename = "rule")]
+    pub rules: Vec<Rule>,
+    #[serde(default, rename = "runbook")]
+    pub runbooks: Vec<Runbook>,
+    #[serde(default, rename = "accept")]
+    pub accepted: Vec<Acceptance>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Platform {
+    /// Short name in addresses and on the command line.
+    pub id: String,
+    pub name: String,
+    /// The version of the file, as its author counts.
+    pub version: String,
+    /// IANA zone of the platform's business day.
+    #[serde(default = "utc")]
+    pub zone: String,
+}
+
+fn utc() -> String {
+    "UTC".to_owned()
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Service {
+    pub id: String,
+    pub name: String,
+    #[serde(default)]
+    pub about: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Probe {
+    pub id: String,
+    pub service: String,
+    pub check: Check,
+    #[serde(default = "thirty_seconds")]
+    pub interval: Lasting,
+    /// Of one attempt; by default the smaller of 10 s and 0.4 of the interval.
+    #[serde(default)]
+    pub timeout: Option<Lasting>,
+    #[serde(default = "one")]
+    pub retries: u32,
+    #[serde(default = "three")]
+    pub failures_to_down: u32,
+    #[serde(default = "two")]
+    pub successes_to_up: u32,
+}
+
+const fn thirty_seconds() -> Lasting {
+    Lasting::from_secs(30)
+}
+const fn one() -> u32 {
+    1
+}
+const fn two() -> u32 {
+    2
+}
+const fn three() -> u32 {
+    3
+}
+
+impl Probe {
+    #[must_use]
+    pub fn timeout(&self) -> Lasting {
+        let default = (self.interval.millis() * 2 / 5).min(10_000);
+        self.timeout.unwrap_or(Lasting::from_millis(default))
+    }
+
+    /// What all attempts of one run share: 0.8 of the interval.
+    #[must_use]
+    pub fn deadline(&self) -> Lasting {
+        Lasting::from_millis(self.interval.millis() * 4 / 5)
+    }
+}
+
+/// What a probe does. Each carries only what it needs, and passwords only as the name of a file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+pub enum Check {
+    Http(Http),
+    Tcp(Tcp),
+    Postgres(Postgres),
+    Host(Host),
+}
+
+impl Check {
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Http(_) => "http",
+            Self::Tcp(_) => "tcp",
+            Self::Postgres(_) => "postgres",
+            Self::Host(_) => "host",
+        }
+    }
+
+    /// Where it looks, for people.
+    #[must_use]
+    pub fn target(&self) -> String {
+        match self {
+            Self::Http(http) => http.url.clone(),
+            Self::Tcp(tcp) => tcp.address.clone(),
+            Self::Postgres(pg) => format!("{}:{}/{}", pg.host, pg.port, pg.database),
+            Self::Host(host) => format!("this host, disk {}", host.disk),
+        }
+    }
+
+    /// The figures that a run brings besides its latency.
+    #[must_use]
+    pub const fn measures(&self) -> &'static [Measure] {
+        match self {
+            Self::Http(_) | Self::Tcp(_) => &[],
+            Self::Postgres(_) => &[Measure::Connections, Measure::Size],
+            Self::Host(_) => &[Measure::Cpu, Measure::Memory, Measure::Disk],
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Http {
+    pub url: String,
+    /// Statuses that count as an answer.
+    #[serde(default = "ok_status")]
+    pub status: Vec<u16>,
+    /// JSON pointer (RFC 6901) and the value that must stand there.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub json: BTreeMap<String, serde_json::Value>,
+    /// Text that the body must hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// Header and the text that it must hold.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub header: BTreeMap<String, String>,
+}
+
+fn ok_status() -> Vec<u16> {
+    vec![200]
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tcp {
+    /// `host:port`
+    pub address: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Postgres {
+    pub host: String,
+    #[serde(default = "postgres_port", deserialize_with = "port")]
+    pub port: u16,
+    pub database: String,
+    pub user: String,
+    /// Read at every run, so that a rotated password needs no new pack. Empty: no password.
+    #[serde(default)]
+    pub password_file: String,
+    #[serde(default)]
+    pub tls: Tls,
+}
+
+const fn postgres_port() -> u16 {
+    5432
+}
+
+/// A port is a number in the file, or text when it comes from a parameter.
+fn port<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Port {
+        Number(u16),
+        Text(String),
+    }
+    match Port::deserialize(deserializer)? {
+        Port::Number(number) => Ok(number),
+        Port::Text(text) => text
+            .parse()
+            .map_err(|_| serde::de::Error::custom(format!("\"{text}\" is not a port"))),
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Tls {
+    Disable,
+    #[default]
+    Prefer,
+    Require,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Host {
+    /// Mount point whose used share is read.
+    #[serde(default = "root")]
+    pub disk: String,
+}
+
+fn root() -> String {
+    "/".to_owned()
+}
+
+/// A figure that a probe reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Measure {
+    /// Share of processor time in use.
+    Cpu,
+    /// Share of memory in use.
+    Memory,
+    /// Share of the disk in use.
+    Disk,
+    /// Share of the allowed connections in use.
+    Connections,
+    /// Bytes of the database.
+    Size,
+}
+
+impl Measure {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Cpu => "cpu",
+            Self::Memory => "memory",
+            Self::Disk => "disk",
+            Self::Connections => "connections",
+            Self::Size => "size",
+        }
+    }
+
+    #[must_use]
+    pub const fn is_share(self) -> bool {
+        !matches!(self, Self::Size)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Indicator {
+    pub id: String,
+    pub name: String,
+    #[serde(default)]
+    pub unit: String,
+    #[serde(default)]
+    pub about: String,
+    /// How often a report is due. A value twice as old is shown as unknown and read as no data.
+    #[serde(default)]
+    pub expect_every: Option<Lasting>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EventType {
+    pub id: String,
+    pub name: String,
+    #[serde(default)]
+    pub about: String,
+}
+
+/// Condition → alert. A rule may have up to three levels; it still makes one alert.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rule {
+    pub id: String,
+    pub name: String,
+    pub on: Source,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub red: Option<Condition>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub yellow: Option<Condition>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blue: Option<Condition>,
+    /// How long the alert stays lit after the condition ends.
+    #[serde(default)]
+    pub keep_firing_for: Option<Lasting>,
+    #[serde(default)]
+    pub no_data: NoData,
+    /// How long there must be no data before `no_data` is acted on.
+    #[serde(default)]
+    pub no_data_for: Lasting,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runbook: Option<String>,
+    /// Who is expected to act.
+    #[serde(default)]
+    pub owner: String,
+}
+
+impl Rule {
+    /// The levels that the rule has, most urgent first.
+    pub fn levels(&self) -> impl Iterator<Item = (Level, &Condition)> {
+        [
+            (Level::Red, &self.red),
+            (Level::Yellow, &self.yellow),
+            (Level::Blue, &self.blue),
+        ]
+        .into_iter()
+        .filter_map(|(level, condition)| Some((level, condition.as_ref()?)))
+    }
+
+    /// An event lasts no time of its own, so its lamp is kept lit for an hour unless told otherwise.
+    #[must_use]
+    pub fn keep_firing_for(&self) -> Lasting {
+        let default = match self.on {
+            Source::Event(_) => Lasting::from_secs(3_600),
+            _ => Lasting::ZERO,
+        };
+        self.keep_firing_for.unwrap_or(default)
+    }
+}
+
+/// What a rule reads.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+pub enum Source {
+    /// The state of a probe.
+    State(String),
+    /// The latency of a probe's own results; consecutive ones are counted.
+    Latency(String),
+    Measure(MeasureOf),
+    /// The last reported value.
+    Indicator(String),
+    /// The time since the last report.
+    Age(String),
+    /// An event of this type was reported.
+    Event(String),
+}
+
+impl Source {
+    /// The probe that it reads, if it reads one.
+    #[must_use]
+    pub fn probe(&self) -> Option<&str> {
+        match self {
+            Self::State(probe) | Self::Latency(probe) => Some(probe),
+            Self::Measure(of) => Some(&of.probe),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::State(probe) => write!(f, "state of {probe}"),
+            Self::Latency(probe) => write!(f, "latency of {probe}"),
+            Self::Measure(of) => write!(f, "{} of {}", of.name.as_str(), of.probe),
+            Self::Indicator(indicator) => write!(f, "{indicator}"),
+            Self::Age(indicator) => write!(f, "age of {indicator}"),
+            Self::Event(event) => write!(f, "event {event}"),
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MeasureOf {
+    pub probe: String,
+    pub name: Measure,
+}
+
+/// When one level of a rule is on. Event rules need no test: `blue = {}`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Condition {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub is: Option<ProbeState>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub above: Option<Quantity>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub below: Option<Quantity>,
+    /// Where a level that is on goes off again; by default the threshold itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clear: Option<Quantity>,
+    /// How many results in a row must pass the threshold (latency only).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub results: Option<u32>,
+    /// How long it must last.
+    #[serde(default, rename = "for")]
+    pub lasting: Lasting,
+}
+
+impl Condition {
+    /// The threshold and whether values above it are the bad ones.
+    #[must_use]
+    pub fn threshold(&self) -> Option<(Quantity, bool)> {
+        self.above
+            .map(|above| (above, true))
+            .or_else(|| self.below.map(|below| (below, false)))
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ProbeState {
+    Up,
+    Down,
+    /// Neither: never run, a run was missed, or our own network was away.
+    #[default]
+    Unknown,
+}
+
+impl ProbeState {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::Down => "down",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl std::str::FromStr for ProbeState {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "up" => Ok(Self::Up),
+            "down" => Ok(Self::Down),
+            "unknown" => Ok(Self::Unknown),
+            other => Err(format!("\"{other}\" is not a state: up, down or unknown")),
+        }
+    }
+}
+
+/// What a rule makes of having nothing to read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NoData {
+    /// Whatever was, stays.
+    #[default]
+    Keep,
+    /// The rule's most urgent level is on.
+    Fire,
+    /// No level is on.
+    Ok,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Runbook {
+    pub id: String,
+    pub title: String,
+    pub steps: Vec<String>,
+    pub owner: String,
+    pub version: String,
+    #[serde(deserialize_with = "date")]
+    pub next_review: NaiveDate,
+}
+
+/// A date is quoted text, so that it reads the same in the file and in the database.
+fn date<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<NaiveDate, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse().map_err(|_| {
+        serde::de::Error::custom(format!("\"{text}\" is not a date: write \"2026-11-20\""))
+    })
+}
+
+/// A warning that the pack's author has seen and lives with, for a reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Acceptance {
+    pub warning: String,
+    /// Id of the thing that the warning is about.
+    pub on: String,
+    pub reason: String,
+}
