@@ -3,12 +3,14 @@
 //! Commands work while the server runs: they join the private cluster of a live instance, or use
 //! `DATABASE_URL`. Each ends with 0, 1 (it failed, and says what to do) or 2 (it was called wrongly).
 
+mod audit;
 mod connect;
 mod demo;
 mod doctor;
 mod healthcheck;
 mod instance;
 mod migrate;
+mod sealer;
 mod serve;
 mod user;
 
@@ -28,11 +30,16 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Export and verify the audit log
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// Start everything with demo people and demo data, on http://localhost:8080
     Demo(demo::Args),
     Doctor(doctor::Args),
     Healthcheck(healthcheck::Args),
     Migrate(migrate::Args),
+    /// Seal the audit log: a process of its own, with the only copy of the signing key
+    Sealer(sealer::Args),
     /// Start in production, on `DATABASE_URL` or the private cluster
     Serve,
     /// Add the people who sign in
@@ -43,10 +50,12 @@ enum Command {
 /// cluster lives as long as the thread that started it.
 pub fn run(cli: Cli) -> ExitCode {
     match cli.command {
+        Command::Audit(command) => audit::run(command),
         Command::Demo(args) => demo::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Healthcheck(args) => healthcheck::run(&args),
         Command::Migrate(args) => migrate::run(&args),
+        Command::Sealer(args) => sealer::run(args),
         Command::Serve => serve::run(),
         Command::User(args) => user::run(args),
     }

@@ -1,4 +1,5 @@
 mod architecture;
+mod audit_log;
 mod audited_writes;
 mod doctor;
 mod documents;

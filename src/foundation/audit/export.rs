@@ -21,7 +21,7 @@ use super::projection::Body;
 use super::store::StoredCheckpoint;
 use super::tiles::tiles_of;
 use super::tx::detail_place;
-use super::{Log, jcs, note, store};
+use super::{Actor, Audit, Event, Log, Subject, jcs, note, store};
 use crate::foundation::crypto::{Keyring, subject_keys};
 use crate::foundation::db::schema::audit_detail;
 use crate::foundation::db::{Conn, Db, Error as DbError, PoolKind};
@@ -80,8 +80,40 @@ impl From<diesel::result::Error> for ExportError {
 /// Called with events done and events in all; `false` stops the export.
 pub type Progress<'a> = &'a mut dyn FnMut(u64, u64) -> bool;
 
-/// Exports into `folder`, which must be missing or empty.
-pub fn export(
+impl Audit {
+    /// Exports into `folder`, which must be missing or empty. Begin and end are events of the log
+    /// that is exported; the first is written before a byte of it leaves.
+    pub fn export(
+        &self,
+        actor: &Actor,
+        request: &ExportRequest,
+        folder: &Path,
+        progress: Progress<'_>,
+    ) -> Result<Exported, ExportError> {
+        let log = request.log;
+        let event = |kind| Event::new(kind, Subject::new("audit_log", log.as_str())).log(log);
+        self.write_on(PoolKind::Exports, actor, |tx| {
+            let begun = event("audit_log.export_begun")
+                .detail("from", request.from)
+                .detail("to", request.to)
+                .detail("disclose", request.disclose);
+            tx.record(begun).map(drop)
+        })?;
+        let exported = export(&self.db, &self.keyring, request, folder, progress)?;
+        let manifest = &exported.manifest;
+        self.write_on(PoolKind::Exports, actor, |tx| {
+            let finished = event("audit_log.exported")
+                .detail("from", manifest.from)
+                .detail("to", manifest.to)
+                .detail("tree_size", manifest.tree_size)
+                .detail("manifest_sha256", exported.sha256.as_str());
+            tx.record(finished).map(drop)
+        })?;
+        Ok(exported)
+    }
+}
+
+fn export(
     db: &Db,
     keyring: &Keyring,
     request: &ExportRequest,

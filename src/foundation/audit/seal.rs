@@ -14,7 +14,7 @@ use diesel::sql_types::{
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::note::{Checkpoint, CheckpointSigner};
+use super::note::{Checkpoint, CheckpointSigner, SignedCheckpoint};
 use super::package::EventRow;
 use super::projection::Body;
 use super::tiles::{Edge, Tile, TileId, WIDTH, hashes_at};
@@ -78,7 +78,9 @@ impl LogSealer {
             if edge.root() != head.root {
                 return Err(store::damaged());
             }
-            let origin = match store::origin(conn, log)? {
+            let known = store::origin(conn, log)?;
+            let is_new = known.is_none();
+            let origin = match known {
                 Some(origin) => origin,
                 None => open_epoch(conn, log, signer, now)?,
             };
@@ -89,11 +91,34 @@ impl LogSealer {
                 partitions_checked_at: 0,
             };
             sealer.make_partitions(conn)?;
-            if store::newest_checkpoint(conn, log)?.is_none_or(|held| held.size != head.size) {
+            if is_new && head.size == 0 {
                 sealer.sign(conn, signer, now)?;
+            } else {
+                sealer.require_our_signature(conn, signer)?;
             }
             Ok(sealer)
         })
+    }
+
+    /// Whoever owns the database can grow a tree of their own, but cannot sign it. To go on from
+    /// it would be to sign it for them.
+    fn require_our_signature(&self, conn: &mut Conn, signer: &CheckpointSigner) -> db::Result<()> {
+        let stored = store::newest_checkpoint(conn, self.log)?.ok_or_else(store::damaged)?;
+        let signed = SignedCheckpoint::parse(&stored.note).map_err(|_| store::damaged())?;
+        let ours = signed.verify(&signer.verification_key()).is_ok();
+        if ours && signed.checkpoint == self.checkpoint() {
+            Ok(())
+        } else {
+            Err(store::damaged())
+        }
+    }
+
+    fn checkpoint(&self) -> Checkpoint {
+        Checkpoint {
+            origin: self.origin.clone(),
+            size: self.edge.size(),
+            root: self.edge.root(),
+        }
     }
 
     pub fn log(&self) -> Log {
@@ -252,16 +277,12 @@ impl LogSealer {
 
     /// Moves the head to the edge and signs it.
     fn sign(
-        &mut self,
+        &self,
         conn: &mut Conn,
         signer: &CheckpointSigner,
         now: DateTime<Utc>,
     ) -> db::Result<Checkpoint> {
-        let checkpoint = Checkpoint {
-            origin: self.origin.clone(),
-            size: self.edge.size(),
-            root: self.edge.root(),
-        };
+        let checkpoint = self.checkpoint();
         let prefix = self.log.prefix();
         sql_query(format!(
             "UPDATE {prefix}_head SET size = $1, root = $2, sealed_at = $3"

@@ -274,8 +274,7 @@ mod tests {
         assert_eq!(first.name(), "signalbox.bank");
         create_key(&path, None).unwrap();
         assert_eq!(read_key(&path).unwrap().verification_key(), first);
-        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o640))
-            .unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
         assert!(matches!(read_key(&path), Err(KeyError::Open(_))));
     }
 }

@@ -1,0 +1,7 @@
+//! The sealed log: its sealer, its exports, both verifiers, and attacks on it.
+
+mod attacks;
+mod export;
+mod fixture;
+mod mutations;
+mod sealer;
