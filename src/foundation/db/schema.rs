@@ -131,6 +131,47 @@ diesel::table! {
 }
 
 diesel::table! {
+    case_decision (id) {
+        id -> Uuid,
+        case_id -> Uuid,
+        decision -> Text,
+        reasons -> Array<Nullable<Text>>,
+        note -> Bytea,
+        case_version -> Int4,
+        payload_hash -> Bytea,
+        two_people -> Bool,
+        state -> Text,
+        proposer_id -> Uuid,
+        proposed_at -> Timestamptz,
+        approver_id -> Nullable<Uuid>,
+        approved_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    case_step (id) {
+        id -> Uuid,
+        case_id -> Uuid,
+        at -> Timestamptz,
+        person_id -> Nullable<Uuid>,
+        case_version -> Int4,
+        what -> Text,
+        note -> Nullable<Bytea>,
+    }
+}
+
+diesel::table! {
+    enrolment_link (token_hash) {
+        token_hash -> Bytea,
+        person_id -> Uuid,
+        made_by -> Text,
+        made_at -> Timestamptz,
+        expires_at -> Timestamptz,
+        used_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     event_report (id) {
         id -> Uuid,
         event_type_id -> Uuid,
@@ -189,6 +230,54 @@ diesel::table! {
 }
 
 diesel::table! {
+    intake_batch (id) {
+        id -> Uuid,
+        platform_id -> Uuid,
+        source -> Text,
+        created_by -> Text,
+        created_at -> Timestamptz,
+        name -> Bytea,
+        sha256 -> Nullable<Bytea>,
+        file_id -> Nullable<Uuid>,
+        ignore_unknown -> Bool,
+        state -> Text,
+        refusal -> Nullable<Text>,
+        reader -> Int4,
+        header -> Nullable<Bytea>,
+        chunks -> Int4,
+        rows_read -> Int8,
+        lines_read -> Int8,
+        lines_total -> Nullable<Int8>,
+        added -> Int8,
+        changed -> Int8,
+        unchanged -> Int8,
+        rejected -> Int8,
+        started_at -> Nullable<Timestamptz>,
+        finished_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    intake_record (batch_id, external_id) {
+        batch_id -> Uuid,
+        external_id -> Text,
+        row_number -> Int8,
+        subject_id -> Uuid,
+        outcome -> Text,
+    }
+}
+
+diesel::table! {
+    intake_rejection (batch_id, row_number) {
+        batch_id -> Uuid,
+        row_number -> Int8,
+        line_number -> Int8,
+        problems -> Jsonb,
+        ciphertext -> Bytea,
+    }
+}
+
+diesel::table! {
     job (id) {
         id -> Uuid,
         kind -> Text,
@@ -220,6 +309,28 @@ diesel::table! {
 }
 
 diesel::table! {
+    known_device (token_hash, person_id) {
+        token_hash -> Bytea,
+        person_id -> Uuid,
+        made_at -> Timestamptz,
+        expires_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    kyc_assessment (subject_id) {
+        subject_id -> Uuid,
+        score -> Int2,
+        band -> Text,
+        contributions -> Jsonb,
+        policy_version -> Int4,
+        basis -> Bytea,
+        assessed_at -> Timestamptz,
+        review_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     pack (platform_id) {
         platform_id -> Uuid,
         version -> Text,
@@ -243,6 +354,48 @@ diesel::table! {
         spec -> Jsonb,
         changed_at -> Timestamptz,
         retired_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    parked_form (id) {
+        id -> Uuid,
+        person_id -> Uuid,
+        path -> Text,
+        fields -> Bytea,
+        parked_at -> Timestamptz,
+        expires_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    password (person_id) {
+        person_id -> Uuid,
+        hash -> Text,
+        changed_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    person (id) {
+        id -> Uuid,
+        email -> Text,
+        name -> Text,
+        zone -> Text,
+        acts -> Bool,
+        demo -> Bool,
+        disabled_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    person_role (person_id, role) {
+        person_id -> Uuid,
+        role -> Text,
+        acts -> Bool,
+        granted_by -> Text,
+        granted_at -> Timestamptz,
     }
 }
 
@@ -309,6 +462,37 @@ diesel::table! {
         measures -> Jsonb,
         skipped -> Int8,
         missed -> Int8,
+    }
+}
+
+diesel::table! {
+    recovery_code (digest) {
+        digest -> Bytea,
+        person_id -> Uuid,
+        made_at -> Timestamptz,
+        used_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    review_case (id) {
+        id -> Uuid,
+        number -> Int8,
+        platform_id -> Uuid,
+        kind -> Text,
+        subject_id -> Uuid,
+        status -> Text,
+        band -> Text,
+        score -> Int2,
+        contributions -> Jsonb,
+        policy_version -> Int4,
+        opened_at -> Timestamptz,
+        due_at -> Timestamptz,
+        closed_at -> Nullable<Timestamptz>,
+        claimed_by -> Nullable<Uuid>,
+        claimed_until -> Nullable<Timestamptz>,
+        parked_until -> Nullable<Timestamptz>,
+        version -> Int4,
     }
 }
 
@@ -419,26 +603,199 @@ diesel::table! {
 }
 
 diesel::table! {
+    screening_disposition (id) {
+        id -> Uuid,
+        hit_id -> Uuid,
+        outcome -> Text,
+        reason -> Text,
+        note -> Bytea,
+        subject_hash -> Bytea,
+        entry_hash -> Bytea,
+        two_people -> Bool,
+        payload_hash -> Bytea,
+        state -> Text,
+        proposer_id -> Uuid,
+        proposed_at -> Timestamptz,
+        approver_id -> Nullable<Uuid>,
+        approved_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    screening_entry (id) {
+        id -> Uuid,
+        source -> Text,
+        reference -> Text,
+        kind -> Text,
+        content -> Jsonb,
+        content_hash -> Bytea,
+        since_version -> Int4,
+        until_version -> Nullable<Int4>,
+    }
+}
+
+diesel::table! {
+    screening_hit (id) {
+        id -> Uuid,
+        platform_id -> Uuid,
+        subject_id -> Uuid,
+        source -> Text,
+        reference -> Text,
+        entry_id -> Uuid,
+        list_version -> Int4,
+        score -> Int2,
+        exact -> Bool,
+        explanation -> Bytea,
+        subject_hash -> Bytea,
+        entry_hash -> Bytea,
+        status -> Text,
+        found_at -> Timestamptz,
+        changed_at -> Timestamptz,
+        version -> Int4,
+        report_due -> Nullable<Date>,
+    }
+}
+
+diesel::table! {
+    screening_list (id) {
+        id -> Uuid,
+        source -> Text,
+        version -> Int4,
+        published -> Date,
+        loaded_at -> Timestamptz,
+        loaded_by -> Text,
+        sha256 -> Bytea,
+        people -> Int4,
+        companies -> Int4,
+        vessels -> Int4,
+        aircraft -> Int4,
+        names -> Int4,
+        added -> Int4,
+        changed -> Int4,
+        removed -> Int4,
+        warnings -> Int4,
+        invented -> Bool,
+    }
+}
+
+diesel::table! {
+    session (id) {
+        id -> Uuid,
+        token_hash -> Bytea,
+        person_id -> Uuid,
+        stage -> Text,
+        method -> Nullable<Text>,
+        address -> Text,
+        user_agent -> Text,
+        created_at -> Timestamptz,
+        last_seen_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    sign_in_throttle (scope, key) {
+        scope -> Text,
+        key -> Bytea,
+        recent -> Array<Nullable<Timestamptz>>,
+        tries -> Int4,
+        blocked_until -> Nullable<Timestamptz>,
+        noted_minute -> Nullable<Timestamptz>,
+        touched_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    subject (id) {
+        id -> Uuid,
+        platform_id -> Uuid,
+        external_id -> Text,
+        kind -> Text,
+        status -> Text,
+        risk -> Nullable<Text>,
+        version -> Int4,
+        content_hash -> Bytea,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     subject_key (subject_id) {
         subject_id -> Uuid,
         wrapped -> Bytea,
     }
 }
 
+diesel::table! {
+    subject_personal (subject_id) {
+        subject_id -> Uuid,
+        ciphertext -> Bytea,
+    }
+}
+
+diesel::table! {
+    subject_reading (person_id, what) {
+        person_id -> Uuid,
+        what -> Bytea,
+        read_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    subject_token (token, subject_id) {
+        token -> Bytea,
+        subject_id -> Uuid,
+    }
+}
+
+diesel::table! {
+    totp (person_id) {
+        person_id -> Uuid,
+        seed -> Bytea,
+        last_step -> Int8,
+        made_at -> Timestamptz,
+        confirmed_at -> Nullable<Timestamptz>,
+    }
+}
+
 diesel::joinable!(alert -> platform (platform_id));
 diesel::joinable!(alert_change -> alert (alert_id));
+diesel::joinable!(case_decision -> review_case (case_id));
+diesel::joinable!(case_step -> review_case (case_id));
+diesel::joinable!(enrolment_link -> person (person_id));
 diesel::joinable!(event_report -> pack_item (event_type_id));
 diesel::joinable!(event_tally -> pack_item (event_type_id));
 diesel::joinable!(file_chunk -> file (file_id));
 diesel::joinable!(indicator_report -> pack_item (indicator_id));
+diesel::joinable!(intake_batch -> file (file_id));
+diesel::joinable!(intake_batch -> platform (platform_id));
+diesel::joinable!(intake_record -> intake_batch (batch_id));
+diesel::joinable!(intake_record -> subject (subject_id));
+diesel::joinable!(intake_rejection -> intake_batch (batch_id));
 diesel::joinable!(job -> job_schedule (schedule));
+diesel::joinable!(known_device -> person (person_id));
+diesel::joinable!(kyc_assessment -> subject (subject_id));
 diesel::joinable!(pack -> platform (platform_id));
 diesel::joinable!(pack_item -> platform (platform_id));
+diesel::joinable!(parked_form -> person (person_id));
+diesel::joinable!(password -> person (person_id));
 diesel::joinable!(probe_change -> pack_item (probe_id));
 diesel::joinable!(probe_run -> pack_item (probe_id));
 diesel::joinable!(probe_state -> pack_item (probe_id));
+diesel::joinable!(recovery_code -> person (person_id));
+diesel::joinable!(review_case -> platform (platform_id));
+diesel::joinable!(review_case -> subject (subject_id));
 diesel::joinable!(rule_state -> pack_item (rule_id));
 diesel::joinable!(sample -> pack_item (probe_id));
+diesel::joinable!(screening_disposition -> screening_hit (hit_id));
+diesel::joinable!(screening_hit -> platform (platform_id));
+diesel::joinable!(screening_hit -> screening_entry (entry_id));
+diesel::joinable!(screening_hit -> subject (subject_id));
+diesel::joinable!(session -> person (person_id));
+diesel::joinable!(subject -> platform (platform_id));
+diesel::joinable!(subject_personal -> subject (subject_id));
+diesel::joinable!(subject_token -> subject (subject_id));
+diesel::joinable!(totp -> person (person_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
     alert,
@@ -452,21 +809,35 @@ diesel::allow_tables_to_appear_in_same_query!(
     audit_log,
     audit_refused,
     audit_tile,
+    case_decision,
+    case_step,
+    enrolment_link,
     event_report,
     event_tally,
     file,
     file_chunk,
     idempotency,
     indicator_report,
+    intake_batch,
+    intake_record,
+    intake_rejection,
     job,
     job_schedule,
+    known_device,
+    kyc_assessment,
     pack,
     pack_item,
+    parked_form,
+    password,
+    person,
+    person_role,
     platform,
     policy,
     probe_change,
     probe_run,
     probe_state,
+    recovery_code,
+    review_case,
     rule_state,
     rule_tick,
     sample,
@@ -477,5 +848,16 @@ diesel::allow_tables_to_appear_in_same_query!(
     sar_audit_log,
     sar_audit_refused,
     sar_audit_tile,
+    screening_disposition,
+    screening_entry,
+    screening_hit,
+    screening_list,
+    session,
+    sign_in_throttle,
+    subject,
     subject_key,
+    subject_personal,
+    subject_reading,
+    subject_token,
+    totp,
 );
