@@ -8,6 +8,7 @@ mod demo;
 mod doctor;
 mod healthcheck;
 mod instance;
+mod intake;
 mod migrate;
 mod serve;
 mod user;
@@ -32,6 +33,8 @@ enum Command {
     Demo(demo::Args),
     Doctor(doctor::Args),
     Healthcheck(healthcheck::Args),
+    /// Take in files of records
+    Intake(intake::Args),
     Migrate(migrate::Args),
     /// Start in production, on `DATABASE_URL` or the private cluster
     Serve,
@@ -46,6 +49,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Healthcheck(args) => healthcheck::run(&args),
+        Command::Intake(args) => intake::run(&args),
         Command::Migrate(args) => migrate::run(&args),
         Command::Serve => serve::run(),
         Command::User(args) => user::run(args),

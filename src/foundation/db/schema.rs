@@ -138,6 +138,54 @@ diesel::table! {
 }
 
 diesel::table! {
+    intake_batch (id) {
+        id -> Uuid,
+        platform_id -> Uuid,
+        source -> Text,
+        created_by -> Text,
+        created_at -> Timestamptz,
+        name -> Bytea,
+        sha256 -> Nullable<Bytea>,
+        file_id -> Nullable<Uuid>,
+        ignore_unknown -> Bool,
+        state -> Text,
+        refusal -> Nullable<Text>,
+        reader -> Int4,
+        header -> Nullable<Bytea>,
+        chunks -> Int4,
+        rows_read -> Int8,
+        lines_read -> Int8,
+        lines_total -> Nullable<Int8>,
+        added -> Int8,
+        changed -> Int8,
+        unchanged -> Int8,
+        rejected -> Int8,
+        started_at -> Nullable<Timestamptz>,
+        finished_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    intake_record (batch_id, external_id) {
+        batch_id -> Uuid,
+        external_id -> Text,
+        row_number -> Int8,
+        subject_id -> Uuid,
+        outcome -> Text,
+    }
+}
+
+diesel::table! {
+    intake_rejection (batch_id, row_number) {
+        batch_id -> Uuid,
+        row_number -> Int8,
+        line_number -> Int8,
+        problems -> Jsonb,
+        ciphertext -> Bytea,
+    }
+}
+
+diesel::table! {
     job (id) {
         id -> Uuid,
         kind -> Text,
@@ -351,9 +399,46 @@ diesel::table! {
 }
 
 diesel::table! {
+    subject (id) {
+        id -> Uuid,
+        platform_id -> Uuid,
+        external_id -> Text,
+        kind -> Text,
+        status -> Text,
+        risk -> Nullable<Text>,
+        version -> Int4,
+        content_hash -> Bytea,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     subject_key (subject_id) {
         subject_id -> Uuid,
         wrapped -> Bytea,
+    }
+}
+
+diesel::table! {
+    subject_personal (subject_id) {
+        subject_id -> Uuid,
+        ciphertext -> Bytea,
+    }
+}
+
+diesel::table! {
+    subject_reading (person_id, what) {
+        person_id -> Uuid,
+        what -> Bytea,
+        read_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    subject_token (token, subject_id) {
+        token -> Bytea,
+        subject_id -> Uuid,
     }
 }
 
@@ -369,12 +454,20 @@ diesel::table! {
 
 diesel::joinable!(enrolment_link -> person (person_id));
 diesel::joinable!(file_chunk -> file (file_id));
+diesel::joinable!(intake_batch -> file (file_id));
+diesel::joinable!(intake_batch -> platform (platform_id));
+diesel::joinable!(intake_record -> intake_batch (batch_id));
+diesel::joinable!(intake_record -> subject (subject_id));
+diesel::joinable!(intake_rejection -> intake_batch (batch_id));
 diesel::joinable!(job -> job_schedule (schedule));
 diesel::joinable!(known_device -> person (person_id));
 diesel::joinable!(parked_form -> person (person_id));
 diesel::joinable!(password -> person (person_id));
 diesel::joinable!(recovery_code -> person (person_id));
 diesel::joinable!(session -> person (person_id));
+diesel::joinable!(subject -> platform (platform_id));
+diesel::joinable!(subject_personal -> subject (subject_id));
+diesel::joinable!(subject_token -> subject (subject_id));
 diesel::joinable!(totp -> person (person_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
@@ -391,6 +484,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     file,
     file_chunk,
     idempotency,
+    intake_batch,
+    intake_record,
+    intake_rejection,
     job,
     job_schedule,
     known_device,
@@ -410,6 +506,10 @@ diesel::allow_tables_to_appear_in_same_query!(
     sar_audit_tile,
     session,
     sign_in_throttle,
+    subject,
     subject_key,
+    subject_personal,
+    subject_reading,
+    subject_token,
     totp,
 );
