@@ -1,8 +1,13 @@
 //! Which handler does which kind of job, and what runs by the clock.
 
+use crate::features::intake;
+use crate::foundation::files;
 use crate::foundation::jobs::Registry;
 
 #[must_use]
 pub fn registry() -> Registry {
-    Registry::new()
+    let mut registry = Registry::new();
+    files::register(&mut registry);
+    intake::jobs::register(&mut registry);
+    registry
 }

@@ -1,8 +1,13 @@
 //! What follows from an event, across features: the jobs that are enqueued in its transaction.
 
+use crate::features::intake;
 use crate::foundation::audit::{Event, NewJob};
 
 #[must_use]
-pub fn reactions(_event: &Event) -> Vec<NewJob> {
-    Vec::new()
+pub fn reactions(event: &Event) -> Vec<NewJob> {
+    let job = match event.kind() {
+        intake::events::CHUNK_RECORDED => intake::events::assess(event),
+        _ => None,
+    };
+    job.into_iter().collect()
 }

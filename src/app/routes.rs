@@ -1,5 +1,5 @@
 use super::{health_routes, home};
-use crate::features::account;
+use crate::features::{account, intake, upkeep};
 use crate::foundation::web::{Access, Routes, assets, live};
 
 /// Everything that the application answers, in one tree.
@@ -10,6 +10,8 @@ pub fn routes() -> Routes {
         .and(mechanisms())
         .get("/", Access::PublicOrSigned, home::show)
         .and(account::routes())
+        .and(intake::routes())
+        .and(upkeep::routes())
 }
 
 /// What pages are made of and how they stay fresh.

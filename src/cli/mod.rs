@@ -9,6 +9,7 @@ mod demo;
 mod doctor;
 mod healthcheck;
 mod instance;
+mod intake;
 mod migrate;
 mod sealer;
 mod serve;
@@ -37,6 +38,8 @@ enum Command {
     Demo(demo::Args),
     Doctor(doctor::Args),
     Healthcheck(healthcheck::Args),
+    /// Take in files of records
+    Intake(intake::Args),
     Migrate(migrate::Args),
     /// Seal the audit log: a process of its own, with the only copy of the signing key
     Sealer(sealer::Args),
@@ -54,6 +57,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Healthcheck(args) => healthcheck::run(&args),
+        Command::Intake(args) => intake::run(&args),
         Command::Migrate(args) => migrate::run(&args),
         Command::Sealer(args) => sealer::run(args),
         Command::Serve => serve::run(),

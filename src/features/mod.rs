@@ -8,3 +8,4 @@ pub mod intake;
 pub mod packs;
 pub mod reviews;
 pub mod screening;
+pub mod upkeep;

@@ -80,6 +80,12 @@ impl Values {
         self.0[column as usize] = Some(text);
     }
 
+    pub fn is_empty(&self) -> bool {
+        Column::ALL
+            .into_iter()
+            .all(|column| self.get(column).is_none())
+    }
+
     pub fn has(&self, column: Column) -> bool {
         self.0[column as usize].is_some()
     }
@@ -87,6 +93,10 @@ impl Values {
 
 /// Columns that our own downloads of rejected rows add, and that are passed over on the way in.
 const OURS: &str = "signalbox_";
+
+pub fn is_ours(name: &str) -> bool {
+    name.starts_with(OURS)
+}
 
 /// What each place in a row of the file means.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,7 +124,9 @@ pub enum HeaderError {
     #[error("missing columns: {}; the first row must name the columns", .0.join(", "))]
     Missing(Vec<String>),
     #[error("the first row is not well-formed CSV: {0}")]
-    Malformed(String),
+    Malformed(&'static str),
+    #[error("this is {0}")]
+    Foreign(&'static str),
 }
 
 /// Names of unknown columns are cut to this many characters in messages.
@@ -130,7 +142,7 @@ impl Header {
             if column.is_some() && header.places.contains(&column) {
                 return Err(HeaderError::Twice(name.clone()));
             }
-            if column.is_none() && !ignore_unknown && !name.starts_with(OURS) {
+            if column.is_none() && !ignore_unknown && !is_ours(name) {
                 unknown.push(shown(name));
             }
             header.places.push(column);
@@ -196,7 +208,8 @@ fn separator(names: &[String]) -> Option<HeaderError> {
         .map(|(_, name)| HeaderError::Separator(name))
 }
 
-fn shown(name: &str) -> String {
+/// A column name of the file, fit for a message.
+pub fn shown(name: &str) -> String {
     let name = if name.is_empty() { "(no name)" } else { name };
     name.chars()
         .take(SHOWN_CHARS)

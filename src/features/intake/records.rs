@@ -69,6 +69,11 @@ impl<R: BufRead> Records<R> {
         }
     }
 
+    /// The line on which the next record begins.
+    pub fn line(&self) -> u64 {
+        self.line
+    }
+
     /// The next record, empty lines included; `None` at the end.
     pub fn read(&mut self) -> io::Result<Option<Record>> {
         loop {

@@ -8,33 +8,66 @@ use serde::{Deserialize, Serialize};
 use super::country::Country;
 use crate::foundation::kernel::{Currency, Money};
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum SubjectKind {
-    Person,
-    Company,
-}
+macro_rules! named_values {
+    ($(#[$meta:meta])* $name:ident { $($variant:ident $text:literal $label:literal),+ $(,)? }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum $name { $($variant),+ }
 
-impl SubjectKind {
-    pub const ALL: [Self; 2] = [Self::Person, Self::Company];
+        impl $name {
+            pub const ALL: [Self; [$($text),+].len()] = [$(Self::$variant),+];
 
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Person => "person",
-            Self::Company => "company",
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text),+ }
+            }
+
+            /// As people read it.
+            pub fn label(self) -> &'static str {
+                match self { $(Self::$variant => $label),+ }
+            }
+
+            pub fn parse(text: &str) -> Option<Self> {
+                Self::ALL.into_iter().find(|value| value.as_str() == text)
+            }
         }
-    }
-
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
-    }
+    };
 }
+
+named_values!(
+    SubjectKind {
+        Person "person" "Person",
+        Company "company" "Company",
+    }
+);
 
 impl fmt::Display for SubjectKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
 }
+
+named_values!(
+    /// Where a subject stands with know-your-customer.
+    Status {
+        NotStarted "not_started" "Not started",
+        Pending "pending" "Pending",
+        InReview "in_review" "In review",
+        Approved "approved" "Approved",
+        Rejected "rejected" "Rejected",
+        Expired "expired" "Expired",
+    }
+);
+
+named_values!(
+    /// The band that a risk score falls into.
+    Risk {
+        Low "low" "Low",
+        Medium "medium" "Medium",
+        High "high" "High",
+        Prohibited "prohibited" "Prohibited",
+    }
+);
 
 /// Everything that a platform told us about a subject, apart from its kind and its outside id.
 ///

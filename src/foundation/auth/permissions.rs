@@ -17,6 +17,8 @@ pub enum Permission {
     PacksRead,
     PacksApply,
     JobsRead,
+    /// Cancel.
+    JobsAct,
     /// Personal data of customers.
     SubjectsRead,
     IntakeWrite,
@@ -77,11 +79,13 @@ impl Role {
     pub const fn permissions(self) -> &'static [Permission] {
         use Permission::{
             AlertsAct, AlertsRead, AuditExport, AuditRead, AuditVerify, HealthRead, IntakeWrite,
-            JobsRead, PacksApply, PacksRead, PeopleManage, ReviewsAct, ReviewsApprove, ReviewsRead,
-            ScreeningRead, SubjectsRead,
+            JobsAct, JobsRead, PacksApply, PacksRead, PeopleManage, ReviewsAct, ReviewsApprove,
+            ReviewsRead, ScreeningRead, SubjectsRead,
         };
         match self {
-            Self::Operator => &[HealthRead, AlertsRead, AlertsAct, PacksRead, JobsRead],
+            Self::Operator => &[
+                HealthRead, AlertsRead, AlertsAct, PacksRead, JobsRead, JobsAct,
+            ],
             Self::Reviewer => &[
                 HealthRead,
                 AlertsRead,
@@ -95,6 +99,7 @@ impl Role {
                 HealthRead,
                 AlertsRead,
                 JobsRead,
+                JobsAct,
                 SubjectsRead,
                 IntakeWrite,
                 ReviewsRead,

@@ -5,7 +5,7 @@
 //!   position and to being the last one, so chunks cannot be moved, swapped or cut off unnoticed;
 //! - memory does not grow with the file, in neither direction;
 //! - a file counts only once [`Stored::keep`] has run in the audited transaction that registers
-//!   what it is for; what is never registered goes with the next [`expire`];
+//!   what it is for; what is never registered goes with the next expiry;
 //! - every file has an end. Ids are random; names are sealed, because people put names of people
 //!   into names of files.
 //!
@@ -19,10 +19,12 @@ mod writer;
 
 pub use download::download;
 pub use reader::FileReader;
-pub use store::{FileInfo, expire};
+pub use store::FileInfo;
 pub use writer::{FileWriter, NewFile, Stored};
 
+use super::audit::Unaudited;
 use super::db;
+use super::jobs::{JobContext, JobError, Registry, Schedule};
 use super::web;
 
 crate::typed_id!(
@@ -84,4 +86,24 @@ fn key_place(file: FileId) -> String {
 
 fn name_place(file: FileId) -> String {
     format!("file:name:{file}")
+}
+
+const EXPIRE: &str = "files.expire";
+
+/// Registers the hourly removal of files whose time is over.
+pub fn register(registry: &mut Registry) {
+    registry.handle(EXPIRE, expire);
+    let hourly = Schedule::new(EXPIRE, "17 * * * *", "UTC", EXPIRE)
+        .expect("a pattern and a zone that the tests have read"); // start-up
+    registry.schedule(hourly.late(super::jobs::Late::Skip));
+}
+
+fn expire(context: &JobContext, _: serde_json::Value) -> Result<(), JobError> {
+    let services = &context.services;
+    let now = services.clock.now();
+    let gone = services
+        .audit
+        .write_unaudited(Unaudited::Expiry, |conn| store::expire(conn, now))?;
+    tracing::info!(files = gone, "removed files whose time is over");
+    Ok(())
 }

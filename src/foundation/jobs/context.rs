@@ -145,6 +145,14 @@ impl JobContext {
 
     /// Tells how far the job is, and whether to go on. It writes at most twice a second.
     pub fn progress(&self, done: u64, total: Option<u64>) -> Result<(), JobError> {
+        self.progress_as(done, total)
+    }
+
+    /// [`JobContext::progress`] with an error type of the caller's.
+    pub fn progress_as<E>(&self, done: u64, total: Option<u64>) -> Result<(), E>
+    where
+        E: From<db::Error> + From<Interrupted>,
+    {
         self.check()?;
         let recent = self
             .told
@@ -182,12 +190,15 @@ impl JobContext {
         self.write_as(&Actor::job(self.kind), work)
     }
 
-    /// [`JobContext::write`] in the name of somebody else, who asked for it.
-    pub fn write_as<T>(
+    /// [`JobContext::write`] with an actor and an error type of the caller's.
+    pub fn write_as<T, E>(
         &self,
         actor: &Actor,
-        work: impl FnOnce(&mut Tx<'_>) -> Result<T, JobError>,
-    ) -> Result<T, JobError> {
+        work: impl FnOnce(&mut Tx<'_>) -> Result<T, E>,
+    ) -> Result<T, E>
+    where
+        E: From<db::Error> + From<Interrupted>,
+    {
         self.check()?;
         self.services.audit.write_on(PoolKind::Jobs, actor, |tx| {
             let standing = queue::hold(tx, self.job, self.fence)?;
@@ -197,6 +208,11 @@ impl JobContext {
             }
             work(tx)
         })
+    }
+
+    /// The job's kind, and so its name as an actor.
+    pub fn kind(&self) -> &'static str {
+        self.kind
     }
 
     /// Reads on the pool of the jobs.

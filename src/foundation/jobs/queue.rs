@@ -314,14 +314,8 @@ impl JobState {
         matches!(self, Self::Waiting | Self::Running)
     }
 
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Waiting => "waiting",
-            Self::Running => "running",
-            Self::Done => "done",
-            Self::Discarded => "discarded",
-            Self::Cancelled => "cancelled",
-        }
+    pub fn is_waiting(self) -> bool {
+        self == Self::Waiting
     }
 }
 

@@ -11,6 +11,7 @@ use signalbox::foundation::auth::password::Hasher;
 use signalbox::foundation::config::{Config, Mode, PasswordConfig};
 use signalbox::foundation::crypto::Keyring;
 use signalbox::foundation::db::Db;
+use signalbox::foundation::jobs::{self, Drained};
 use signalbox::foundation::kernel::Clock;
 
 use super::db::TestDb;
@@ -57,6 +58,11 @@ impl TestApp {
 
     pub fn advance(&self, by: Duration) {
         self.services.clock.advance(by);
+    }
+
+    /// Runs everything that is due by the test's clock, on this thread.
+    pub fn run_jobs(&self) -> Drained {
+        jobs::run_due(&self.services, &Arc::new(app::registry())).unwrap()
     }
 
     /// A plain GET without a cookie.

@@ -1,0 +1,161 @@
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use uuid::Uuid;
+
+use super::super::subject::{Personal, Risk, Status, SubjectKind};
+use super::{document_place, enter};
+use crate::foundation::crypto::{Keyring, subject_keys};
+use crate::foundation::db::schema::{platform, subject, subject_personal};
+use crate::foundation::db::{self, Conn};
+use crate::foundation::kernel::{PlatformId, SubjectId};
+
+/// A platform that subjects may belong to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Platform {
+    pub id: PlatformId,
+    pub slug: String,
+    pub name: String,
+}
+
+/// All platforms by name.
+pub fn platforms(conn: &mut Conn) -> db::Result<Vec<Platform>> {
+    let rows: Vec<(Uuid, String, String)> = platform::table
+        .order(platform::name)
+        .select((platform::id, platform::slug, platform::name))
+        .limit(200)
+        .load(conn)?;
+    Ok(rows
+        .into_iter()
+        .map(|(id, slug, name)| Platform {
+            id: id.into(),
+            slug,
+            name,
+        })
+        .collect())
+}
+
+pub fn platform_by_slug(conn: &mut Conn, slug: &str) -> db::Result<Option<Platform>> {
+    Ok(platforms(conn)?.into_iter().find(|p| p.slug == slug))
+}
+
+/// A subject and what is known about them.
+#[derive(Clone, Debug)]
+pub struct SubjectRecord {
+    pub id: SubjectId,
+    pub platform: PlatformId,
+    pub external_id: String,
+    pub kind: SubjectKind,
+    pub status: Status,
+    pub risk: Option<Risk>,
+    /// Rises with every change of what the platform says.
+    pub version: i32,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+    /// `None` once the subject has been erased.
+    pub personal: Option<Personal>,
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = subject)]
+struct SubjectRow {
+    id: Uuid,
+    platform_id: Uuid,
+    external_id: String,
+    kind: String,
+    status: String,
+    risk: Option<String>,
+    version: i32,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+}
+
+/// The records of many subjects, in three queries however many there are. Unknown ids are left
+/// out; the order is not that of `ids`.
+pub fn records(
+    conn: &mut Conn,
+    keyring: &Keyring,
+    ids: &[SubjectId],
+) -> db::Result<Vec<SubjectRecord>> {
+    let mut documents = documents(conn, keyring, ids)?;
+    let uuids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
+    let rows: Vec<SubjectRow> = subject::table
+        .filter(subject::id.eq_any(uuids))
+        .select(SubjectRow::as_select())
+        .load(conn)?;
+    Ok(rows
+        .into_iter()
+        .map(|row| SubjectRecord {
+            id: row.id.into(),
+            platform: row.platform_id.into(),
+            external_id: row.external_id,
+            kind: SubjectKind::parse(&row.kind).unwrap_or(SubjectKind::Person),
+            status: Status::parse(&row.status).unwrap_or(Status::NotStarted),
+            risk: row.risk.as_deref().and_then(Risk::parse),
+            version: row.version,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+            personal: documents.remove(&row.id.into()),
+        })
+        .collect())
+}
+
+/// All that is known about one subject; `None` when they are unknown or have been erased.
+pub fn personal(conn: &mut Conn, keyring: &Keyring, id: SubjectId) -> db::Result<Option<Personal>> {
+    Ok(documents(conn, keyring, &[id])?.remove(&id))
+}
+
+fn documents(
+    conn: &mut Conn,
+    keyring: &Keyring,
+    ids: &[SubjectId],
+) -> db::Result<HashMap<SubjectId, Personal>> {
+    enter(conn)?;
+    let keys = subject_keys::load(conn, keyring, ids)?;
+    let uuids: Vec<Uuid> = keys.keys().map(|id| id.uuid()).collect();
+    let rows: Vec<(Uuid, Vec<u8>)> = subject_personal::table
+        .filter(subject_personal::subject_id.eq_any(uuids))
+        .select((subject_personal::subject_id, subject_personal::ciphertext))
+        .load(conn)?;
+    let mut documents = HashMap::with_capacity(rows.len());
+    for (id, ciphertext) in rows {
+        let id = SubjectId::from(id);
+        let Some(key) = keys.get(&id) else { continue };
+        let plain = key.open(&document_place(id), &ciphertext)?;
+        // It opened under its own key, so it is what we wrote; only a change of shape could fail.
+        let personal = serde_json::from_slice(&plain)
+            .map_err(|_| crate::foundation::crypto::CryptoError::Tampered)?;
+        documents.insert(id, personal);
+    }
+    Ok(documents)
+}
+
+/// Writes where a subject stands, as decided by the reviews.
+pub fn set_standing(
+    conn: &mut Conn,
+    id: SubjectId,
+    status: Status,
+    risk: Option<Risk>,
+) -> db::Result<()> {
+    let changed = diesel::update(subject::table.find(id.uuid()))
+        .set((
+            subject::status.eq(status.as_str()),
+            subject::risk.eq(risk.map(Risk::as_str)),
+        ))
+        .execute(conn)?;
+    if changed == 1 {
+        Ok(())
+    } else {
+        Err(db::Error::NotFound)
+    }
+}
+
+pub fn platform_of(conn: &mut Conn, id: SubjectId) -> db::Result<Option<PlatformId>> {
+    let found: Option<Uuid> = subject::table
+        .find(id.uuid())
+        .select(subject::platform_id)
+        .first(conn)
+        .optional()?;
+    Ok(found.map(PlatformId::from))
+}

@@ -1,0 +1,26 @@
+//! Upkeep: the page of a background job.
+//!
+//! Invariants:
+//! - a job's page shows its kind, its progress and its errors, never its payload;
+//! - cancelling asks the job to stop; what it has done stays.
+
+mod actions;
+mod pages;
+
+use crate::foundation::auth::Permission;
+use crate::foundation::web::{Access, Routes};
+
+#[must_use]
+pub fn routes() -> Routes {
+    Routes::new()
+        .get(
+            "/jobs/{id}",
+            Access::Needs(Permission::JobsRead),
+            pages::job,
+        )
+        .post(
+            "/jobs/{id}/cancellation",
+            Access::Needs(Permission::JobsAct),
+            pages::cancel,
+        )
+}

@@ -1,0 +1,91 @@
+use actix_web::web::{Data, Path};
+use askama::Template;
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+
+use super::actions;
+use crate::foundation::Services;
+use crate::foundation::auth::{Permission, Signed};
+use crate::foundation::jobs::{self, JobId, JobState, JobView};
+use crate::foundation::web::format::number;
+use crate::foundation::web::{self, Chrome, Form, Lamp, block, filters, page, see_other};
+
+#[derive(Template)]
+#[template(path = "upkeep/job.html")]
+struct JobPage {
+    chrome: Chrome,
+    job: JobView,
+    lamp: Lamp,
+    word: &'static str,
+    rate: String,
+    may_cancel: bool,
+}
+
+pub async fn job(services: Data<Services>, signed: Signed, id: Path<JobId>) -> web::Result {
+    let view = block(move || {
+        let job = services.db.read(|conn| jobs::find(conn, *id))?;
+        let job = job.ok_or(web::Error::NotFound)?;
+        let chrome = Chrome::nowhere(&signed, &services, "Job");
+        let (lamp, word) = standing(&job);
+        Ok::<_, web::Error>(JobPage {
+            rate: rate(&job, chrome.now),
+            may_cancel: signed.may(Permission::JobsAct)
+                && job.state.is_open()
+                && !job.cancel_requested,
+            chrome,
+            job,
+            lamp,
+            word,
+        })
+    })
+    .await?;
+    page(&view)
+}
+
+/// The form has no fields of its own.
+#[derive(Deserialize)]
+pub struct Nothing {}
+
+pub async fn cancel(
+    services: Data<Services>,
+    signed: Signed,
+    id: Path<JobId>,
+    form: Form<Nothing>,
+) -> web::Result {
+    let id = id.into_inner();
+    block(move || actions::cancel(&services, &signed.actor(), id, form.key)).await?;
+    see_other(format!("/jobs/{id}"))
+}
+
+fn standing(job: &JobView) -> (Lamp, &'static str) {
+    match job.state {
+        _ if job.state.is_open() && job.cancel_requested => (Lamp::Yellow, "Being cancelled"),
+        JobState::Waiting if job.attempt > 0 => (Lamp::Yellow, "Waiting to be tried again"),
+        JobState::Waiting => (Lamp::Unknown, "Waiting"),
+        JobState::Running => (Lamp::Blue, "Running"),
+        JobState::Done => (Lamp::Clear, "Done"),
+        JobState::Discarded => (Lamp::Red, "Given up"),
+        JobState::Cancelled => (Lamp::Yellow, "Cancelled"),
+    }
+}
+
+/// From the whole run so far: "1,240 a second, about 2 min left".
+fn rate(job: &JobView, now: DateTime<Utc>) -> String {
+    let Some(started) = job.started_at else {
+        return String::new();
+    };
+    let took = (job.finished_at.unwrap_or(now) - started).num_milliseconds();
+    if took < 500 || job.done == 0 {
+        return String::new();
+    }
+    let speed = format!("{} a second", number(job.done.saturating_mul(1_000) / took));
+    let left = job
+        .total
+        .filter(|_| job.state.is_open())
+        .map(|total| (total - job.done).max(0).saturating_mul(took) / job.done / 1_000);
+    match left {
+        Some(seconds) if seconds >= 60 => format!("{speed}, about {} min left", seconds / 60 + 1),
+        Some(seconds) => format!("{speed}, about {} s left", seconds + 1),
+        None => speed,
+    }
+}
