@@ -74,8 +74,8 @@ fn quoted_variables(source: &str) -> Vec<String> {
 }
 
 fn is_variable(name: &str) -> bool {
-    // What the build hands to the program is not the operator's.
-    name != "SIGNALBOX_ASSET_DIGEST"
+    // What the build hands to the program, and the tests to themselves, is not the operator's.
+    !["SIGNALBOX_ASSET_DIGEST", "SIGNALBOX_REFERENCE"].contains(&name)
         && name
             .chars()
             .all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
@@ -87,9 +87,18 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
         let path = entry.path();
         if path.is_dir() {
             found.extend(sources(&path));
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
+        } else if is_program(&path) {
             found.push(path);
         }
     }
     found
+}
+
+/// Tests have variables of their own.
+fn is_program(file: &Path) -> bool {
+    let name = file
+        .file_stem()
+        .and_then(|name| name.to_str())
+        .unwrap_or_default();
+    file.extension().is_some_and(|extension| extension == "rs") && !name.ends_with("tests")
 }

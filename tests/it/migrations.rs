@@ -114,7 +114,7 @@ fn generated_columns(source: &str) -> BTreeSet<String> {
     for line in source.lines().map(str::trim) {
         if let Some((name, _)) = line.split_once(" (").filter(|_| line.ends_with('{')) {
             name.clone_into(&mut table);
-        } else if let Some((column, kind)) = line.split_once(" -> ").filter(|_| line.ends_with(","))
+        } else if let Some((column, kind)) = line.split_once(" -> ").filter(|_| line.ends_with(','))
         {
             let mark = if kind.starts_with("Nullable") {
                 "?"
