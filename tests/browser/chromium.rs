@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use fantoccini::ClientBuilder;
 use fantoccini::wd::Capabilities;
-use fantoccini::{Client, ClientBuilder};
 use serde_json::{Value, json};
+
+use crate::support::personas::Client;
 
 /// Where `script/setup` puts axe-core, below the crate's root.
 const AXE: &str = "tools/browser/node_modules/axe-core/axe.min.js";
@@ -84,7 +86,7 @@ impl Drop for Driver {
 
 /// A window. Dropping it ends Chromium.
 pub struct Browser {
-    pub page: Client,
+    pub page: fantoccini::Client,
     axe: String,
     screen: Screen,
     _driver: Driver,
@@ -125,6 +127,17 @@ impl Browser {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         missing("chromium")
+    }
+
+    /// Takes over a persona's session.
+    pub async fn sign_in(&self, client: &Client) {
+        let (name, value) = client
+            .cookie
+            .as_deref()
+            .and_then(|cookie| cookie.split_once('='))
+            .unwrap();
+        let cookie = json!({ "name": name, "value": value, "url": client.url(), "httpOnly": true });
+        self.chrome("Network.setCookie", cookie).await;
     }
 
     /// Opens a page and holds it to what every page promises, in both themes: axe finds nothing, nothing sticks out

@@ -1,15 +1,61 @@
-//! What every page promises, on the pages that need no session.
+//! What every page promises: axe finds nothing, nothing sticks out sideways, the console is silent, in both themes, on
+//! a desk and on the narrowest phone.
+
+use actix_web::http::Method;
+use signalbox::app::routes;
+use signalbox::foundation::auth::Role;
+use signalbox::foundation::web::Access;
 
 use crate::chromium::{Browser, Screen};
 use crate::support::app::TestApp;
 
+/// Answers that are not pages.
+const NOT_PAGES: [&str; 4] = ["/health", "/api", "/live", "/metrics"];
+
 #[actix_web::test]
-async fn an_error_page_is_a_page() {
+async fn pages_for_everybody() {
     let app = TestApp::start().await;
     for screen in [Screen::Desk, Screen::Phone] {
         let Some(browser) = Browser::open(screen).await else {
             return;
         };
-        browser.look(&format!("{}/nowhere", app.url)).await;
+        for path in ["/", "/nowhere"] {
+            browser.look(&format!("{}{path}", app.url)).await;
+        }
     }
+}
+
+/// Every address of the route table that stands without parameters, as each role that may open it.
+#[actix_web::test]
+async fn pages_of_each_role() {
+    let app = TestApp::start().await;
+    for screen in [Screen::Desk, Screen::Phone] {
+        let mut looked = Vec::new();
+        for role in Role::ALL {
+            let Some(browser) = Browser::open(screen).await else {
+                return;
+            };
+            browser.sign_in(&app.as_role(role)).await;
+            for path in pages_of(role) {
+                if !looked.contains(&path) {
+                    browser.look(&format!("{}{path}", app.url)).await;
+                    looked.push(path);
+                }
+            }
+        }
+    }
+}
+
+fn pages_of(role: Role) -> Vec<&'static str> {
+    routes()
+        .iter()
+        .filter(|route| route.method == Method::GET && !route.path.contains('{'))
+        .filter(|route| !NOT_PAGES.iter().any(|start| route.path.starts_with(start)))
+        .filter(|route| match route.access {
+            Access::Signed | Access::PublicOrSigned => true,
+            Access::Needs(permission) => role.permissions().contains(&permission),
+            Access::Public | Access::HalfSigned => false,
+        })
+        .map(|route| route.path)
+        .collect()
 }

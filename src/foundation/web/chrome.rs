@@ -130,6 +130,8 @@ pub struct Chrome {
     pub demo: bool,
     pub now: DateTime<Utc>,
     pub zone: Tz,
+    /// How long the session lasts if nothing more is done; seconds, because a visitor's clock may be wrong.
+    pub session_seconds: i64,
 }
 
 #[derive(Clone, Debug)]
@@ -213,6 +215,7 @@ impl Chrome {
             demo,
             now,
             zone: signed.zone,
+            session_seconds: (signed.session_ends_at - now).num_seconds().max(0),
         }
     }
 

@@ -26,7 +26,7 @@ const FIXED: &[(&str, &str)] = &[
          encrypted-media=(), fullscreen=(), geolocation=(), gyroscope=(), hid=(), \
          idle-detection=(), magnetometer=(), microphone=(), midi=(), payment=(), \
          picture-in-picture=(), publickey-credentials-create=(self), \
-         publickey-credentials-get=(self), screen-wake-lock=(), serial=(), usb=(), web-share=(), \
+         publickey-credentials-get=(self), screen-wake-lock=(), serial=(), usb=(), \
          xr-spatial-tracking=()",
     ),
 ];

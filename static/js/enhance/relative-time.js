@@ -4,6 +4,9 @@ const TICK_MS = 10_000;
 const LIMIT_DAYS = 14;
 const moments = new Set();
 
+// Ages are told by the server's clock: a visitor's may be wrong.
+const skew = Number(document.body.dataset.now ?? Date.now()) - Date.now();
+
 const plural = (count, unit) => `${count} ${unit}${count === 1 ? "" : "s"}`;
 
 export function words(seconds) {
@@ -23,7 +26,7 @@ function refresh() {
       moments.delete(moment);
       continue;
     }
-    const seconds = (Date.now() - Date.parse(moment.dateTime)) / 1000;
+    const seconds = (Date.now() + skew - Date.parse(moment.dateTime)) / 1000;
     // Beyond the limit the server's date says more than an age.
     if (Math.abs(seconds) >= LIMIT_DAYS * 86400) continue;
     const text = words(seconds);

@@ -181,6 +181,11 @@ impl Client {
         Page::read(request.send().await.unwrap()).await
     }
 
+    /// Where the application is.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
     /// A request with this person's cookies and nothing else.
     pub fn request(&self, method: reqwest::Method, path: &str) -> reqwest::RequestBuilder {
         let request = self.http.request(method, format!("{}{path}", self.url));
