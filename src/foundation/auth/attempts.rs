@@ -64,21 +64,21 @@ pub enum Outcome {
 pub fn count(conn: &mut Conn, mut keys: Vec<Key>, now: DateTime<Utc>) -> db::Result<Outcome> {
     forget_old(conn, now)?;
     keys.sort_unstable();
-    let mut counters = Vec::with_capacity(keys.len());
+    let mut tallies = Vec::with_capacity(keys.len());
     let mut blocked_until = None;
     for key in &keys {
-        let mut counter = lock(conn, key, now)?;
-        if let Verdict::Refused { until } = counter.count(key.0.limit(), now) {
+        let mut tally = lock(conn, key, now)?;
+        if let Verdict::Refused { until } = tally.count(key.0.limit(), now) {
             blocked_until = blocked_until.max(Some(until));
         }
-        counters.push(counter);
+        tallies.push(tally);
     }
     let note = blocked_until.is_some()
-        && counters
+        && tallies
             .first_mut()
             .is_some_and(|narrowest| narrowest.first_in_minute(now));
-    for (key, counter) in keys.iter().zip(&counters) {
-        save(conn, key, counter, now)?;
+    for (key, tally) in keys.iter().zip(&tallies) {
+        save(conn, key, tally, now)?;
     }
     Ok(match blocked_until {
         Some(until) => Outcome::Refused { until, note },
@@ -89,9 +89,9 @@ pub fn count(conn: &mut Conn, mut keys: Vec<Key>, now: DateTime<Utc>) -> db::Res
 /// The secret was right: the try is no failure.
 pub fn take_back(conn: &mut Conn, counted: &Counted, now: DateTime<Utc>) -> db::Result<()> {
     for key in &counted.keys {
-        let mut counter = lock(conn, key, now)?;
-        counter.take_back(key.0.limit(), counted.at);
-        save(conn, key, &counter, now)?;
+        let mut tally = lock(conn, key, now)?;
+        tally.take_back(key.0.limit(), counted.at);
+        save(conn, key, &tally, now)?;
     }
     Ok(())
 }

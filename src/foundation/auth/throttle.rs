@@ -76,11 +76,7 @@ pub struct Counter {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     Allowed,
-    /// Refused. `note` is true once a minute: that refusal is written to the audit log.
-    Refused {
-        until: DateTime<Utc>,
-        note: bool,
-    },
+    Refused { until: DateTime<Utc> },
 }
 
 impl Counter {
