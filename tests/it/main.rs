@@ -1,3 +1,4 @@
+mod account;
 mod architecture;
 mod audit_log;
 mod audited_writes;

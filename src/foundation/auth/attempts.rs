@@ -47,52 +47,53 @@ pub fn keys(
     ]
 }
 
+/// What became of a try.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// It may go on to the secret.
+    Counted(Counted),
+    /// Refused. `note` is true for the first of a minute by its narrowest key, which for sign-in is
+    /// account and network: that one is written to the audit log.
+    Refused { until: DateTime<Utc>, note: bool },
+}
+
 /// Counts one try under every key, and says whether it may go on to the secret.
 ///
 /// Rows are locked one by one in the order of their keys, so that parallel tries wait for each
 /// other and never deadlock.
-pub fn count(
-    conn: &mut Conn,
-    mut keys: Vec<Key>,
-    now: DateTime<Utc>,
-) -> db::Result<(Verdict, Counted)> {
+pub fn count(conn: &mut Conn, mut keys: Vec<Key>, now: DateTime<Utc>) -> db::Result<Outcome> {
     forget_old(conn, now)?;
     keys.sort_unstable();
-    let mut verdict = Verdict::Allowed;
+    let mut tallies = Vec::with_capacity(keys.len());
+    let mut blocked_until = None;
     for key in &keys {
-        let mut counter = lock(conn, key, now)?;
-        let one = counter.count(key.0.limit(), now);
-        save(conn, key, &counter, now)?;
-        verdict = strictest(verdict, one);
+        let mut tally = lock(conn, key, now)?;
+        if let Verdict::Refused { until } = tally.count(key.0.limit(), now) {
+            blocked_until = blocked_until.max(Some(until));
+        }
+        tallies.push(tally);
     }
-    Ok((verdict, Counted { keys, at: now }))
+    let note = blocked_until.is_some()
+        && tallies
+            .first_mut()
+            .is_some_and(|narrowest| narrowest.first_in_minute(now));
+    for (key, tally) in keys.iter().zip(&tallies) {
+        save(conn, key, tally, now)?;
+    }
+    Ok(match blocked_until {
+        Some(until) => Outcome::Refused { until, note },
+        None => Outcome::Counted(Counted { keys, at: now }),
+    })
 }
 
 /// The secret was right: the try is no failure.
 pub fn take_back(conn: &mut Conn, counted: &Counted, now: DateTime<Utc>) -> db::Result<()> {
     for key in &counted.keys {
-        let mut counter = lock(conn, key, now)?;
-        counter.take_back(key.0.limit(), counted.at);
-        save(conn, key, &counter, now)?;
+        let mut tally = lock(conn, key, now)?;
+        tally.take_back(key.0.limit(), counted.at);
+        save(conn, key, &tally, now)?;
     }
     Ok(())
-}
-
-/// Of two refusals the later end holds; a note that one of them wants is made.
-fn strictest(one: Verdict, two: Verdict) -> Verdict {
-    match (one, two) {
-        (Verdict::Allowed, other) | (other, Verdict::Allowed) => other,
-        (
-            Verdict::Refused { until, note },
-            Verdict::Refused {
-                until: other_until,
-                note: other_note,
-            },
-        ) => Verdict::Refused {
-            until: until.max(other_until),
-            note: note || other_note,
-        },
-    }
 }
 
 type Row = (

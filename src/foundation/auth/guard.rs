@@ -15,7 +15,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::attempts;
 use super::sessions::{self, Facts, Stage};
-use super::throttle::{Scope, Verdict};
+use super::throttle::Scope;
 use super::{FormToken, HalfSigned, Permission, Signed, csrf, parked, session_store};
 use crate::foundation::Services;
 use crate::foundation::audit::{Actor, Event, Outcome, Subject, Unaudited};
@@ -201,14 +201,14 @@ async fn record_denial(
     let (services, actor) = (services.clone(), signed.actor());
     block(move || {
         let now = services.clock.now();
-        let (verdict, _) = services
+        let outcome = services
             .audit
             .write_unaudited(Unaudited::Throttle, |conn| {
                 attempts::count(conn, vec![(Scope::Denial, key)], now)
             })?;
-        match verdict {
-            Verdict::Refused { note: false, .. } => Ok(()),
-            Verdict::Allowed | Verdict::Refused { .. } => write(&services, &actor, event),
+        match outcome {
+            attempts::Outcome::Refused { note: false, .. } => Ok(()),
+            _ => write(&services, &actor, event),
         }
     })
     .await

@@ -76,11 +76,7 @@ pub struct Counter {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     Allowed,
-    /// Refused. `note` is true once a minute: that refusal is written to the audit log.
-    Refused {
-        until: DateTime<Utc>,
-        note: bool,
-    },
+    Refused { until: DateTime<Utc> },
 }
 
 impl Counter {
@@ -90,10 +86,7 @@ impl Counter {
         if let Some(until) = self.blocked_until {
             if now < until {
                 self.tries = self.tries.saturating_add(1);
-                return Verdict::Refused {
-                    until,
-                    note: self.first_in_minute(now),
-                };
+                return Verdict::Refused { until };
             }
             *self = Self::default();
         }
@@ -121,7 +114,8 @@ impl Counter {
         }
     }
 
-    fn first_in_minute(&mut self, now: DateTime<Utc>) -> bool {
+    /// True once a minute: that refusal is written to the audit log, the others are only counted.
+    pub fn first_in_minute(&mut self, now: DateTime<Utc>) -> bool {
         let minute = now.duration_trunc(Duration::minutes(1)).unwrap_or(now);
         let first = self.noted_minute != Some(minute);
         self.noted_minute = Some(minute);
@@ -184,24 +178,18 @@ mod tests {
         let mut counter = after(&[0, 1, 2, 3]);
         assert_eq!(counter.count(PAIR, at(4)), Verdict::Allowed);
         let until = at(4 + 900);
-        assert_eq!(
-            counter.count(PAIR, at(5)),
-            Verdict::Refused { until, note: true }
-        );
-        assert_eq!(
-            counter.count(PAIR, at(6)),
-            Verdict::Refused { until, note: false }
-        );
-        assert_eq!(
-            counter.count(PAIR, at(66)),
-            Verdict::Refused { until, note: true }
-        );
-        assert_eq!(
-            counter.count(PAIR, at(903)),
-            Verdict::Refused { until, note: true }
-        );
+        for secs in [5, 6, 66, 903] {
+            assert_eq!(counter.count(PAIR, at(secs)), Verdict::Refused { until });
+        }
         assert_eq!(counter.count(PAIR, at(904)), Verdict::Allowed);
         assert_eq!(counter.tries, 1);
+    }
+
+    #[test]
+    fn one_refusal_a_minute_is_noted() {
+        let mut counter = Counter::default();
+        let noted = [0, 1, 59, 60, 119, 120].map(|secs| counter.first_in_minute(at(secs)));
+        assert_eq!(noted, [true, false, false, true, false, true]);
     }
 
     #[test]

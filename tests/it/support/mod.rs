@@ -3,6 +3,9 @@
 #![allow(dead_code, reason = "not every test binary uses every helper")]
 
 pub mod app;
+pub mod browser;
 pub mod db;
+pub mod events;
 pub mod page;
 pub mod personas;
+pub mod reference;

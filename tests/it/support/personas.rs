@@ -117,7 +117,11 @@ fn begin_session(services: &Services, person: PersonId, stage: Stage) -> Token {
         .write(&Actor::person(person), |tx| {
             let now = tx.now();
             let (id, token) = sessions::begin(tx, person, stage, method, &client, None, now)?;
-            tx.record(Event::new("session.signed_in", Subject::new("session", id)))?;
+            let kind = match stage {
+                Stage::Full => "session.signed_in",
+                Stage::SecondFactor | Stage::Enrolment => "session.password_accepted",
+            };
+            tx.record(Event::new(kind, Subject::new("session", id)))?;
             Ok::<_, signalbox::foundation::db::Error>(token)
         })
         .unwrap()

@@ -7,7 +7,7 @@ use crate::foundation::Services;
 use crate::foundation::audit::{Actor, Event, Outcome, Subject, Unaudited};
 use crate::foundation::auth::attempts::{self, Counted};
 use crate::foundation::auth::sessions;
-use crate::foundation::auth::throttle::{self, Verdict};
+use crate::foundation::auth::throttle;
 use crate::foundation::db::{Conn, PoolKind};
 use crate::foundation::web::Error;
 
@@ -22,7 +22,7 @@ pub fn count<T>(
 ) -> Result<(Counted, T), Error> {
     let now = services.clock.now();
     let device = visitor.device.as_ref().map(sessions::Token::hash);
-    let counted = services
+    let (outcome, read) = services
         .audit
         .write_unaudited(Unaudited::Throttle, |conn| {
             let known = match &device {
@@ -32,12 +32,11 @@ pub fn count<T>(
                 _ => None,
             };
             let keys = attempts::keys(&services.keyring, secret, account, visitor.address, known);
-            let (verdict, counted) = attempts::count(conn, keys, now)?;
-            Ok::<_, Error>((verdict, counted, also(conn)?))
+            Ok::<_, Error>((attempts::count(conn, keys, now)?, also(conn)?))
         })?;
-    match counted {
-        (Verdict::Allowed, counted, read) => Ok((counted, read)),
-        (Verdict::Refused { until, note }, ..) => {
+    match outcome {
+        attempts::Outcome::Counted(counted) => Ok((counted, read)),
+        attempts::Outcome::Refused { until, note } => {
             if note {
                 record_refusal(services, visitor, secret, account)?;
             }

@@ -37,6 +37,10 @@ pub struct Typed {
     next: Option<String>,
 }
 
+/// A form of nothing but its button.
+#[derive(Deserialize)]
+pub struct Confirmed {}
+
 pub async fn show(
     services: Data<Services>,
     signed: Option<Signed>,
@@ -182,7 +186,7 @@ pub async fn sign_out(
     services: Data<Services>,
     session: Session,
     signed: Signed,
-    _form: Form<()>,
+    _form: Form<Confirmed>,
 ) -> web::Result {
     block(move || sign_in::sign_out(&services, &signed)).await?;
     session.purge();

@@ -1,0 +1,225 @@
+//! Password and code, known and unknown names, and what the log says of it.
+
+use std::sync::{Arc, Mutex};
+
+use diesel::connection::{Instrumentation, InstrumentationEvent, set_default_instrumentation};
+use signalbox::features::account::demo;
+use signalbox::foundation::config::Mode;
+
+use super::{EMAIL, PASSWORD, give_password, sign_in};
+use crate::support::app::TestApp;
+
+#[actix_web::test]
+async fn the_front_page_is_the_sign_in_page() {
+    let app = TestApp::start_as(Mode::Serve).await;
+    let page = app.browser().get("/").await;
+    assert_eq!((page.status, page.heading().as_str()), (200, "Sign in"));
+    assert_eq!(page.field("Email").name, "email");
+    assert_eq!(page.field("Password").kind, "password");
+    assert!(!page.says("People of this demo"));
+}
+
+#[actix_web::test]
+async fn password_and_code_lead_to_where_one_wanted_to_go() {
+    let app = TestApp::start().await;
+    let (person, _) = app.enrolled(EMAIL);
+    let browser = app.browser();
+    let asked = browser.get("/account/password?from=test").await;
+    assert_eq!(asked.status, 303);
+    let page = browser.get(asked.location()).await;
+    let fields = [("email", " ADA@test.example "), ("password", PASSWORD)];
+    let answer = browser.submit(&page, "/sign-in", &fields).await;
+    let page = browser.get(answer.location()).await;
+    assert_eq!(page.heading(), "Second step");
+    let code = app.code_of(person);
+    let typed = format!("{} {}", &code[..3], &code[3..]);
+    assert_eq!(page.field("Code").name, "code");
+    let answer = browser
+        .submit(&page, "/sign-in/code", &[("code", &typed)])
+        .await;
+    assert_eq!(answer.location(), "/account/password?from=test");
+    let page = browser.get("/account").await;
+    assert_eq!(page.heading(), "Your account");
+    assert_eq!(page.definition("Email"), EMAIL);
+    assert_eq!(page.definition("Roles"), "Operator");
+}
+
+#[actix_web::test]
+async fn every_step_is_an_event() {
+    let app = TestApp::start().await;
+    let (person, _) = app.enrolled(EMAIL);
+    let browser = app.browser();
+    give_password(&browser, EMAIL, "not the password").await;
+    give_password(&browser, "nobody@test.example", "not the password").await;
+    assert_eq!(sign_in(&app, &browser, person, EMAIL).await.location(), "/");
+    let page = browser.get("/account").await;
+    let answer = browser.submit(&page, "/sign-out", &[]).await;
+    assert_eq!(answer.location(), "/sign-in");
+    assert!(!browser.cookies.borrow().contains_key("signalbox"));
+    assert_eq!(browser.get("/account").await.status, 303);
+    let told: Vec<(String, String, String)> = app
+        .events()
+        .iter()
+        .filter(|event| event["kind"].as_str().unwrap().starts_with("session."))
+        .map(|event| {
+            let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+            (
+                text(&event["kind"]),
+                text(&event["actor"]["kind"]),
+                text(&event["outcome"]),
+            )
+        })
+        .collect();
+    let expected = [
+        ("session.sign_in_failed", "anonymous", "failure"),
+        ("session.sign_in_failed", "anonymous", "failure"),
+        ("session.password_accepted", "person", "success"),
+        ("session.signed_in", "person", "success"),
+        ("session.signed_out", "person", "success"),
+    ];
+    let told: Vec<(&str, &str, &str)> = told
+        .iter()
+        .map(|(kind, actor, outcome)| (kind.as_str(), actor.as_str(), outcome.as_str()))
+        .collect();
+    assert_eq!(told, expected);
+}
+
+#[actix_web::test]
+async fn a_typed_name_is_not_in_the_log() {
+    let app = TestApp::start().await;
+    give_password(&app.browser(), "my secret in the wrong field", "x").await;
+    let failed = app.events_of("session.sign_in_failed");
+    assert_eq!(failed.len(), 1);
+    assert_eq!(failed[0]["subject"]["kind"], "account");
+    assert!(!failed[0].to_string().contains("secret in"));
+}
+
+/// What the database was asked, statement by statement.
+#[derive(Clone, Default)]
+struct Statements(Arc<Mutex<Vec<String>>>);
+
+impl Instrumentation for Statements {
+    fn on_connection_event(&mut self, event: InstrumentationEvent<'_>) {
+        if let InstrumentationEvent::StartQuery { query, .. } = event {
+            let text = query.to_string();
+            let statement = text
+                .split(" -- binds")
+                .next()
+                .unwrap_or_default()
+                .to_owned();
+            self.0.lock().unwrap().push(statement);
+        }
+    }
+}
+
+static STATEMENTS: std::sync::LazyLock<Statements> = std::sync::LazyLock::new(Statements::default);
+
+#[actix_web::test]
+async fn known_and_unknown_names_get_the_same_answer_for_the_same_work() {
+    set_default_instrumentation(|| Some(Box::new(STATEMENTS.clone()))).unwrap();
+    let app = TestApp::start_as(Mode::Serve).await;
+    app.enrolled(EMAIL);
+    let mut seen = Vec::new();
+    for email in [EMAIL, "nobody@test.example"] {
+        let browser = app.browser();
+        let hashes = app.services.passwords.hashes_done();
+        STATEMENTS.0.lock().unwrap().clear();
+        let page = give_password(&browser, email, "not the password").await;
+        let statements: Vec<String> = STATEMENTS
+            .0
+            .lock()
+            .unwrap()
+            .drain(..)
+            .filter(|statement| !statement.contains("audit_log"))
+            .collect();
+        let work = app.services.passwords.hashes_done() - hashes;
+        assert!(!statements.is_empty());
+        seen.push((
+            page.status,
+            page.body.replace(email, "EMAIL"),
+            work,
+            statements,
+        ));
+    }
+    assert_eq!(seen[0], seen[1]);
+    assert_eq!((seen[0].0, seen[0].2), (422, 1));
+}
+
+#[actix_web::test]
+async fn the_demo_shows_its_people_and_lets_each_of_them_in() {
+    let app = TestApp::start().await;
+    demo::seed(&app.services).unwrap();
+    demo::seed(&app.services).unwrap();
+    let page = app.browser().get("/").await;
+    let people = page.table("Demo people");
+    assert_eq!(people.len(), 6);
+    for row in people {
+        let [_, email, password, code, seconds] = &row[..] else {
+            panic!("{row:?}");
+        };
+        assert_eq!(seconds, "30 s");
+        let browser = app.browser();
+        give_password(&browser, email, password).await;
+        let page = browser.get("/sign-in/code").await;
+        assert!(page.says(code), "the second step shows the code too");
+        let answer = browser
+            .submit(&page, "/sign-in/code", &[("code", code)])
+            .await;
+        assert_eq!(answer.location(), "/", "{email}");
+    }
+    assert_eq!(
+        app.browser()
+            .get("/sign-in?email=a%40b.c")
+            .await
+            .field("Email")
+            .value,
+        "a@b.c"
+    );
+}
+
+#[actix_web::test]
+async fn outside_the_demo_no_code_is_shown() {
+    let app = TestApp::start_as(Mode::Serve).await;
+    demo::seed(&app.services).unwrap();
+    assert!(!app.browser().get("/").await.says("demo.signalbox"));
+    assert!(
+        demo::code(&app.services, "operator@demo.signalbox")
+            .unwrap()
+            .is_none()
+    );
+    let browser = app.browser();
+    give_password(&browser, "operator@demo.signalbox", demo::PASSWORD).await;
+    assert!(!browser.get("/sign-in/code").await.says("the code is now"));
+}
+
+#[actix_web::test]
+async fn only_local_paths_are_gone_to() {
+    let app = TestApp::start().await;
+    let (person, _) = app.enrolled(EMAIL);
+    for next in ["//evil.test/", "https://evil.test/", "/\\evil.test"] {
+        let browser = app.browser();
+        let encoded: String = url::form_urlencoded::byte_serialize(next.as_bytes()).collect();
+        let page = browser.get(&format!("/sign-in/?next={encoded}")).await;
+        assert_eq!(page.status, 404, "one spelling of each address");
+        let page = browser.get(&format!("/sign-in?next={encoded}")).await;
+        let mut fields = page.form("/sign-in");
+        fields.retain(|(name, _)| name != "next");
+        for (name, value) in &mut fields {
+            *value = if name == "email" { EMAIL } else { PASSWORD }.to_owned();
+        }
+        fields.push(("next".to_owned(), next.to_owned()));
+        let answer = browser.post("/sign-in", &fields).await;
+        assert_eq!(answer.location(), "/sign-in/code");
+        let page = browser.get("/sign-in/code").await;
+        let mut fields = page.form("/sign-in/code");
+        fields.push(("next".to_owned(), next.to_owned()));
+        for (name, value) in &mut fields {
+            if name == "code" {
+                *value = app.code_of(person);
+            }
+        }
+        let answer = browser.post("/sign-in/code", &fields).await;
+        assert_eq!(answer.location(), "/", "{next}");
+        app.next_code();
+    }
+}
