@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::foundation::Services;
 use crate::foundation::db::PoolKind;
 use crate::foundation::telemetry::metrics;
-use crate::foundation::web::{self, Access, Error, Routes, block};
+use crate::foundation::web::{self, Access, Error, Routes, block, block_sign_in};
 
 pub fn routes() -> Routes {
     Routes::new()
@@ -24,14 +24,17 @@ async fn alive() -> web::Result {
     Ok(HttpResponse::Ok().json(json!({ "status": "ok" })))
 }
 
-/// Whether requests can be served: the database answers.
+/// Whether requests can be served: a page would get a connection, and the database answers.
 async fn ready(services: Data<Services>) -> web::Result {
-    database(services).await
+    let services = services.into_inner();
+    block(move || services.db.ping(PoolKind::Web).map_err(Error::from)).await?;
+    Ok(HttpResponse::Ok().json(json!({ "status": "ok" })))
 }
 
+/// Whether the database answers, however busy the pages are.
 async fn database(services: Data<Services>) -> web::Result {
     let services = services.into_inner();
-    block(move || services.db.ping(PoolKind::SignIn).map_err(Error::from)).await?;
+    block_sign_in(move || services.db.ping(PoolKind::SignIn).map_err(Error::from)).await?;
     Ok(HttpResponse::Ok().json(json!({ "status": "ok" })))
 }
 

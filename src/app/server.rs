@@ -14,10 +14,13 @@ use super::{health_routes, routes};
 use crate::foundation::Services;
 use crate::foundation::auth::session_store;
 use crate::foundation::web::live::Hub;
-use crate::foundation::web::{Error, headers, log_requests};
+use crate::foundation::web::{Error, Lanes, headers, log_requests};
 
 /// How long requests in flight may take to finish after we were asked to stop.
 const GRACE_SECS: u64 = 10;
+
+/// Threads of a worker for what waits for no database: password hashes, uploads on their way to disk.
+const OTHER_THREADS: usize = 3;
 
 /// A server that runs; it stops when told to.
 pub struct Running {
@@ -38,11 +41,13 @@ impl Running {
 pub fn serve(services: Services, listener: TcpListener) -> std::io::Result<Running> {
     let address = listener.local_addr()?;
     let workers = services.config.web.workers.max(1);
-    let threads = threads_per_worker(&services, workers);
+    let pools = services.config.database.pools;
+    let lanes = Lanes::share(pools.web, pools.sign_in, workers);
     let table = routes();
     let live = Data::new(Hub::start(&services, topic_of));
     let services = Data::new(services);
     let server = HttpServer::new(move || {
+        lanes.open();
         App::new()
             .app_data(services.clone())
             .app_data(live.clone())
@@ -54,7 +59,7 @@ pub fn serve(services: Services, listener: TcpListener) -> std::io::Result<Runni
             .default_service(web::to(not_found))
     })
     .workers(workers)
-    .worker_max_blocking_threads(threads)
+    .worker_max_blocking_threads(lanes.pages + lanes.sign_in + OTHER_THREADS)
     .client_request_timeout(Duration::from_secs(10))
     .keep_alive(Duration::from_secs(75))
     .max_connections(10_000)
@@ -89,13 +94,6 @@ pub fn serve_metrics(services: Services, listener: TcpListener) -> std::io::Resu
         handle,
         task: tokio::spawn(server),
     })
-}
-
-/// More threads than connections would only wait for one, each with its stack.
-fn threads_per_worker(services: &Services, workers: usize) -> usize {
-    let pools = services.config.database.pools;
-    let connections = (pools.web + pools.sign_in) as usize;
-    (connections / workers + 2).max(4)
 }
 
 async fn not_found() -> Result<HttpResponse, Error> {

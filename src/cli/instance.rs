@@ -18,6 +18,9 @@ use crate::foundation::db::roles::Role;
 use crate::foundation::kernel::Secret;
 use crate::foundation::telemetry::{logs, metrics};
 
+/// How often the database and the sealer are looked after.
+const LOOK: Duration = Duration::from_millis(500);
+
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// Everything that has been started, in the order in which it is to be dropped.
@@ -74,10 +77,13 @@ impl Instance {
             }
         };
         let services = self.services.clone();
-        let outcome = actix_web::rt::System::new().block_on(async move {
+        let outcome = actix_web::rt::System::new().block_on(async {
             let running = app::start(services.clone(), listener)?;
             on_ready(&services);
-            wait_for_the_end().await?;
+            tokio::select! {
+                ended = wait_for_the_end() => ended?,
+                () = self.look_after() => {}
+            }
             tracing::info!("stopping");
             running.stop().await;
             Ok::<_, std::io::Error>(())
@@ -93,6 +99,26 @@ impl Instance {
         match outcome {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => super::failed(error),
+        }
+    }
+}
+
+impl Instance {
+    /// Starts the database and the sealer again should they end while we run. Both belong to this
+    /// thread, which waits here for the end anyway.
+    async fn look_after(&mut self) {
+        loop {
+            tokio::time::sleep(LOOK).await;
+            match self.cluster.as_mut().map(Cluster::revive) {
+                Some(Ok(true)) => tracing::error!("PostgreSQL had ended by itself; started again"),
+                Some(Err(error)) => {
+                    tracing::error!(cause = %error, "PostgreSQL cannot be started again");
+                }
+                Some(Ok(false)) | None => {}
+            }
+            if let Some(sealer) = &mut self.sealer {
+                sealer.revive();
+            }
         }
     }
 }
@@ -123,10 +149,17 @@ fn refuse_pending_migrations(url: &Secret<String>) -> Result<(), Failure> {
 }
 
 /// The sealer's process. It alone reads the signing key.
-struct Sealer(Child);
+struct Sealer {
+    command: Command,
+    child: Child,
+    started: Instant,
+}
 
 impl Sealer {
     const PATIENCE: Duration = Duration::from_secs(5);
+
+    /// One that ends at once, because the log is in doubt, is not asked more often than this.
+    const PAUSE: Duration = Duration::from_secs(5);
 
     fn start(config: &Config, url: &Secret<String>, create_key: bool) -> Result<Self, Failure> {
         let mut command = Command::new(std::env::current_exe()?);
@@ -147,12 +180,31 @@ impl Sealer {
             let log = File::create(config.data_dir.join("sealer.log"))?;
             command.stdout(log.try_clone()?).stderr(log);
         }
-        Ok(Self(command.spawn()?))
+        Ok(Self {
+            child: command.spawn()?,
+            command,
+            started: Instant::now(),
+        })
+    }
+
+    /// Starts it again where it has ended by itself.
+    fn revive(&mut self) {
+        if self.started.elapsed() < Self::PAUSE || matches!(self.child.try_wait(), Ok(None)) {
+            return;
+        }
+        self.started = Instant::now();
+        match self.command.spawn() {
+            Ok(child) => {
+                tracing::error!("the sealer had ended by itself; started again");
+                self.child = child;
+            }
+            Err(error) => tracing::error!(cause = %error, "the sealer cannot be started again"),
+        }
     }
 
     /// Asks it to finish its batch, and insists after a while.
     fn stop(mut self) {
-        let pid = i32::try_from(self.0.id())
+        let pid = i32::try_from(self.child.id())
             .ok()
             .and_then(rustix::process::Pid::from_raw);
         if let Some(pid) = pid {
@@ -160,12 +212,12 @@ impl Sealer {
         }
         let asked = Instant::now();
         while asked.elapsed() < Self::PATIENCE {
-            if matches!(self.0.try_wait(), Ok(Some(_)) | Err(_)) {
+            if matches!(self.child.try_wait(), Ok(Some(_)) | Err(_)) {
                 return;
             }
             std::thread::sleep(Duration::from_millis(20));
         }
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }

@@ -4,6 +4,7 @@ mod audit_log;
 mod audited_writes;
 mod doctor;
 mod documents;
+mod faults;
 mod front_door;
 mod look;
 mod migrations;

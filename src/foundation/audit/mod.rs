@@ -124,8 +124,8 @@ impl Audit {
         work: impl FnOnce(&mut Conn) -> Result<T, E>,
     ) -> Result<T, E> {
         let pool = match reason {
-            Unaudited::SessionTouch | Unaudited::ParkedForm => PoolKind::Web,
-            Unaudited::Throttle => PoolKind::SignIn,
+            Unaudited::ParkedForm => PoolKind::Web,
+            Unaudited::SessionTouch | Unaudited::Throttle => PoolKind::SignIn,
             Unaudited::Sample
             | Unaudited::JobHeartbeat
             | Unaudited::RuleState

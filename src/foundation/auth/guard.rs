@@ -19,7 +19,8 @@ use super::throttle::Scope;
 use super::{FormToken, HalfSigned, Permission, Signed, csrf, parked, session_store};
 use crate::foundation::Services;
 use crate::foundation::audit::{Actor, Event, Outcome, Subject, Unaudited};
-use crate::foundation::web::{self, Access, Error, RequestId, block};
+use crate::foundation::db::PoolKind;
+use crate::foundation::web::{self, Access, Error, RequestId, block, block_sign_in};
 
 pub const SIGN_IN_PATH: &str = "/sign-in";
 pub const SECOND_FACTOR_PATH: &str = "/sign-in/code";
@@ -60,7 +61,7 @@ async fn admit(access: Access, request: &mut ServiceRequest) -> Result<(), Error
     if access == Access::Public {
         return Ok(());
     }
-    let found = find(request, &services).await?;
+    let found = find(access, request, &services).await?;
     match (access, found) {
         (Access::Public | Access::PublicOrSigned, found) => greet(request, found),
         (Access::HalfSigned, Found::HalfWay(known)) => let_half_in(request, known),
@@ -77,18 +78,28 @@ async fn admit(access: Access, request: &mut ServiceRequest) -> Result<(), Error
     Ok(())
 }
 
-async fn find(request: &ServiceRequest, services: &Services) -> Result<Found, Error> {
+/// Whoever is on the way in goes by the reserve, so that a standstill of the pages keeps nobody out.
+async fn find(
+    access: Access,
+    request: &ServiceRequest,
+    services: &Services,
+) -> Result<Found, Error> {
     let Some(token) = session_store::token(&request.get_session()) else {
         return Ok(Found::Nothing);
     };
     let (services, hash) = (services.clone(), token.hash());
     let now = services.clock.now();
-    let facts = block(move || {
-        services
-            .db
-            .read(|conn| sessions::find(conn, &hash).map_err(Error::from))
-    })
-    .await?;
+    let look = move |pool| {
+        services.db.read_on(pool, |conn| {
+            sessions::find(conn, &hash).map_err(Error::from)
+        })
+    };
+    let facts = match access {
+        Access::HalfSigned | Access::Public | Access::PublicOrSigned => {
+            block_sign_in(move || look(PoolKind::SignIn)).await?
+        }
+        Access::Signed | Access::Needs(_) => block(move || look(PoolKind::Web)).await?,
+    };
     let Some(facts) = facts else {
         return Ok(Found::Nothing);
     };
@@ -140,7 +151,7 @@ async fn let_in(request: &ServiceRequest, services: &Services, known: Known) -> 
     let now = services.clock.now();
     if known.facts.wants_touch(now) && is_deliberate(request) {
         let (services, session) = (services.clone(), known.facts.session);
-        block(move || {
+        block_sign_in(move || {
             services
                 .audit
                 .write_unaudited(Unaudited::SessionTouch, |conn| {

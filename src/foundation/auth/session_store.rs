@@ -16,7 +16,7 @@ use actix_web::cookie::{Key, SameSite};
 use super::sessions::{self, Token};
 use crate::foundation::Services;
 use crate::foundation::audit::Unaudited;
-use crate::foundation::web::{self, block};
+use crate::foundation::web::{self, block_sign_in};
 
 /// The one thing in a request's session state: the token from its cookie.
 const TOKEN: &str = "token";
@@ -107,7 +107,7 @@ impl SessionStore for PgSessions {
     async fn delete(&self, key: &SessionKey) -> Result<(), anyhow::Error> {
         let hash = Token::from_text(key.as_ref()).hash();
         let services = self.0.clone();
-        block(move || {
+        block_sign_in(move || {
             services
                 .audit
                 .write_unaudited(Unaudited::SessionTouch, |conn| {

@@ -47,10 +47,19 @@ impl From<Diesel> for Error {
             Diesel::DatabaseError(Kind::CheckViolation, info) => Self::Check {
                 constraint: info.constraint_name().unwrap_or("a constraint").to_owned(),
             },
-            error if is_broken_link(&error) => Self::Unavailable(error.to_string()),
+            error if is_broken_link(&error) || is_overdue(&error) => {
+                Self::Unavailable(error.to_string())
+            }
             error => Self::Query(error),
         }
     }
+}
+
+/// Whether the server gave the statement up because it took too long: the same later may well work.
+fn is_overdue(error: &Diesel) -> bool {
+    matches!(error, Diesel::DatabaseError(DatabaseErrorKind::Unknown, info)
+        if info.message().starts_with("canceling statement due to")
+            && info.message().ends_with(" timeout"))
 }
 
 /// Whether the connection, not the statement, failed. libpq tells by text alone.

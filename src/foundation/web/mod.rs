@@ -26,7 +26,7 @@ mod request_log;
 mod routes;
 mod tile;
 
-pub use block::block;
+pub use block::{Lanes, block, block_sign_in};
 pub use chrome::{Chrome, Door, Nav};
 pub use error::{Error, Refusal};
 pub use form::Form;

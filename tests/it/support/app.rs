@@ -12,11 +12,11 @@ use signalbox::foundation::config::{Config, Mode, PasswordConfig};
 use signalbox::foundation::crypto::Keyring;
 use signalbox::foundation::db::Db;
 use signalbox::foundation::jobs::{self, Drained};
-use signalbox::foundation::kernel::Clock;
+use signalbox::foundation::kernel::{Clock, Secret};
 
 use super::db::TestDb;
 
-const TEST_KEY: &str = "q83vASNFZ4mrze8BI0VniavN7wEjRWeJq83vASNFZ4k=";
+pub const TEST_KEY: &str = "q83vASNFZ4mrze8BI0VniavN7wEjRWeJq83vASNFZ4k=";
 
 /// A served application over a database of its own.
 pub struct TestApp {
@@ -74,6 +74,12 @@ impl TestApp {
 
 /// Services over a test database, for tests that need no pages.
 pub fn services(mode: Mode, port: u16, db: &TestDb) -> Services {
+    let clock = Clock::fake("2026-03-02T09:00:00Z".parse().unwrap());
+    services_at(mode, port, &db.app_url, clock)
+}
+
+/// Services over any database.
+pub fn services_at(mode: Mode, port: u16, url: &Secret<String>, clock: Clock) -> Services {
     let mut config = Config::read(mode, &|name| match name {
         "SIGNALBOX_BIND" => Some(format!("127.0.0.1:{port}")),
         "SIGNALBOX_BASE_URL" => Some(format!("http://localhost:{port}")),
@@ -86,9 +92,8 @@ pub fn services(mode: Mode, port: u16, db: &TestDb) -> Services {
         passes: 1,
     };
     let passwords = Hasher::new(config.password).unwrap();
-    let clock = Clock::fake("2026-03-02T09:00:00Z".parse().unwrap());
     let keyring = Keyring::parse(TEST_KEY).unwrap();
-    let pools = Db::new(&db.app_url, config.database.pools);
+    let pools = Db::new(url, config.database.pools);
     Services {
         config: Arc::new(config),
         audit: Audit::new(

@@ -80,24 +80,7 @@ impl TestApp {
     }
 
     fn person(&self, email: &str, name: &str, roles: &[Role]) -> PersonId {
-        let services = &self.services;
-        let found = services
-            .db
-            .read(|conn| people::find_by_email(conn, email))
-            .unwrap();
-        if let Some(person) = found {
-            return person.id;
-        }
-        let new = NewPerson {
-            email: email.to_owned(),
-            name: name.to_owned(),
-            roles: roles.to_vec(),
-            demo: false,
-        };
-        services
-            .audit
-            .write::<_, Refusal>(&Actor::command_line("test"), |tx| people::add(tx, &new))
-            .unwrap()
+        find_or_add(&self.services, email, name, roles)
     }
 
     fn session(&self, person: PersonId, email: &str, stage: Stage) -> Client {
@@ -106,7 +89,28 @@ impl TestApp {
     }
 }
 
-fn begin_session(services: &Services, person: PersonId, stage: Stage) -> Token {
+/// The person with this address, who is added when there is none.
+pub fn find_or_add(services: &Services, email: &str, name: &str, roles: &[Role]) -> PersonId {
+    let found = services
+        .db
+        .read(|conn| people::find_by_email(conn, email))
+        .unwrap();
+    if let Some(person) = found {
+        return person.id;
+    }
+    let new = NewPerson {
+        email: email.to_owned(),
+        name: name.to_owned(),
+        roles: roles.to_vec(),
+        demo: false,
+    };
+    services
+        .audit
+        .write::<_, Refusal>(&Actor::command_line("test"), |tx| people::add(tx, &new))
+        .unwrap()
+}
+
+pub fn begin_session(services: &Services, person: PersonId, stage: Stage) -> Token {
     let method = (stage == Stage::Full).then_some(Method::Totp);
     let client = sessions::Client {
         address: "127.0.0.1".to_owned(),

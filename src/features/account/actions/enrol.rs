@@ -11,7 +11,7 @@ use crate::foundation::auth::totp::Seed;
 use crate::foundation::auth::{HalfSigned, attempts, factors, people};
 use crate::foundation::db::{self, PoolKind};
 use crate::foundation::kernel::{PersonId, Secret};
-use crate::foundation::web::{Error, block};
+use crate::foundation::web::{Error, block_sign_in};
 
 /// Why a first password was not set.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ pub async fn set_first_password(
 ) -> Result<Result<(Stage, Begun), Refusal>, Error> {
     let person = {
         let (services, link) = (services.clone(), link.clone());
-        block(move || owner(&services, &link)).await?
+        block_sign_in(move || owner(&services, &link)).await?
     };
     let Some(person) = person else {
         return Ok(Err(Refusal::Link));
@@ -50,7 +50,7 @@ pub async fn set_first_password(
     }
     let hash = services.passwords.hash(chosen).await.map_err(hashing)?;
     let (services, link) = (services.clone(), link.hash());
-    block(move || use_link(&services, &visitor, &link, &person, &hash)).await
+    block_sign_in(move || use_link(&services, &visitor, &link, &person, &hash)).await
 }
 
 fn use_link(

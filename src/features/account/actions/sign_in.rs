@@ -11,7 +11,7 @@ use crate::foundation::auth::throttle::{self, canonical_account};
 use crate::foundation::auth::{Signed, factors, people};
 use crate::foundation::db::{Conn, PoolKind};
 use crate::foundation::kernel::{PersonId, Secret};
-use crate::foundation::web::{Error, block};
+use crate::foundation::web::{Error, block_sign_in};
 
 /// What is tried here, as the throttle and the log name it.
 const SECRET: &str = "password";
@@ -39,7 +39,7 @@ pub async fn with_password(
     let account = canonical_account(email);
     let (counted, candidate) = {
         let (services, visitor, account) = (services.clone(), visitor.clone(), account.clone());
-        block(move || {
+        block_sign_in(move || {
             tries::count(&services, &visitor, SECRET, &account, |conn| {
                 find_candidate(conn, &account)
             })
@@ -53,7 +53,7 @@ pub async fn with_password(
         .await
         .map_err(hashing)?;
     let services = services.clone();
-    block(move || match candidate {
+    block_sign_in(move || match candidate {
         Some(candidate) if right => {
             accept(&services, &visitor, &candidate, &counted, replaced).map(Some)
         }

@@ -16,7 +16,7 @@ use crate::foundation::auth::people::Person;
 use crate::foundation::auth::sessions::{Stage, Token};
 use crate::foundation::auth::{HalfSigned, csrf};
 use crate::foundation::kernel::Secret;
-use crate::foundation::web::{self, Door, Form, Problems, block};
+use crate::foundation::web::{self, Door, Form, Problems, block_sign_in};
 
 #[derive(Deserialize)]
 pub struct Chosen {
@@ -90,7 +90,7 @@ pub async fn submit_authenticator(
     let visitor = Visitor::of(&request, &services);
     let confirmed = {
         let (services, half) = (services.clone(), half.clone());
-        block(move || enrol::confirm(&services, &visitor, &half, &form.data.code)).await?
+        block_sign_in(move || enrol::confirm(&services, &visitor, &half, &form.data.code)).await?
     };
     let Some((begun, codes)) = confirmed else {
         let problems = Problems::one(
@@ -121,7 +121,7 @@ pub(super) fn recovery_codes_page(
 
 async fn owner(services: &Services, token: &str) -> Result<Option<Person>, web::Error> {
     let (services, link) = (services.clone(), Token::from_text(token));
-    block(move || enrol::owner(&services, &link)).await
+    block_sign_in(move || enrol::owner(&services, &link)).await
 }
 
 fn first_password_page(
@@ -155,7 +155,7 @@ async fn authenticator_page(
 ) -> web::Result {
     let seed = {
         let (services, person) = (services.clone(), half.person);
-        block(move || enrol::waiting_seed(&services, person)).await?
+        block_sign_in(move || enrol::waiting_seed(&services, person)).await?
     };
     let status = status_of(&problems);
     let page = views::Authenticator {

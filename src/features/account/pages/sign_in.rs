@@ -16,7 +16,7 @@ use crate::foundation::auth::guard::{
 use crate::foundation::auth::sessions::Stage;
 use crate::foundation::auth::{HalfSigned, Signed};
 use crate::foundation::kernel::Secret;
-use crate::foundation::web::{self, Door, Error, Form, Problems, block};
+use crate::foundation::web::{self, Door, Error, Form, Problems, block, block_sign_in};
 
 #[derive(Deserialize)]
 pub struct Asked {
@@ -63,7 +63,7 @@ pub async fn sign_in_page(
 ) -> web::Result {
     let demo = {
         let services = services.clone();
-        block(move || demo::cards(&services).map_err(Error::from)).await?
+        block_sign_in(move || demo::cards(&services).map_err(Error::from)).await?
     };
     let status = status_of(&problems);
     let page = views::SignIn {
@@ -130,7 +130,7 @@ pub async fn submit_code(
     let visitor = Visitor::of(&request, &services);
     let begun = {
         let (services, half) = (services.clone(), half.clone());
-        block(move || second_factor::with_code(&services, &visitor, &half, &code)).await?
+        block_sign_in(move || second_factor::with_code(&services, &visitor, &half, &code)).await?
     };
     match begun {
         Some(begun) => enter(&services, &session, &begun, next),
@@ -168,7 +168,8 @@ pub async fn submit_recovery(
     let visitor = Visitor::of(&request, &services);
     let begun = {
         let (services, half) = (services.clone(), half.clone());
-        block(move || second_factor::with_recovery_code(&services, &visitor, &half, &code)).await?
+        block_sign_in(move || second_factor::with_recovery_code(&services, &visitor, &half, &code))
+            .await?
     };
     match begun {
         Some(begun) => enter(&services, &session, &begun, next),
@@ -205,7 +206,7 @@ async fn code_page(
 ) -> web::Result {
     let demo = if services.config.is_demo() {
         let (services, email) = (services.clone(), half.email.clone());
-        block(move || demo::code(&services, &email).map_err(Error::from)).await?
+        block_sign_in(move || demo::code(&services, &email).map_err(Error::from)).await?
     } else {
         None
     };

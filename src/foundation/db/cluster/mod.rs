@@ -8,6 +8,8 @@
 //!   a password (SCRAM) that was generated here.
 //! - It dies with the thread that started it (`PR_SET_PDEATHSIG`, set through `setpriv`), and Ctrl-C in
 //!   the terminal does not reach it: it has a process group of its own.
+//! - A server that ends by itself is started again by its instance, on the same port, and only when no
+//!   process of the old one is left: two generations on the same files would destroy them.
 //! - A data folder appears under its name only when `initdb` has finished with it.
 //!
 //! Deliberately absent: upgrades between major versions of PostgreSQL, replication, tuning. Whoever
@@ -16,6 +18,7 @@
 mod account;
 mod binaries;
 mod folder;
+mod postmaster;
 mod server;
 
 use std::path::{Path, PathBuf};
@@ -133,6 +136,9 @@ pub struct Cluster {
 struct Owned {
     server: Server,
     lock: Lock,
+    binaries: Binaries,
+    folder: DataFolder,
+    durable: bool,
 }
 
 impl Cluster {
@@ -147,7 +153,7 @@ impl Cluster {
     pub fn start(config: &ClusterConfig) -> Result<Self, ClusterError> {
         let folder = DataFolder::prepare(&config.data_dir, Account::for_server()?)?;
         let lock = folder.lock()?;
-        Self::start_locked(config, &folder, lock)
+        Self::start_locked(config, folder, lock)
     }
 
     /// For the command line, which works while the server runs: joins the cluster of a live instance, or
@@ -156,7 +162,7 @@ impl Cluster {
     pub fn start_or_join(config: &ClusterConfig) -> Result<Self, ClusterError> {
         let folder = DataFolder::prepare(&config.data_dir, Account::for_server()?)?;
         match folder.lock() {
-            Ok(lock) => Self::start_locked(config, &folder, lock),
+            Ok(lock) => Self::start_locked(config, folder, lock),
             Err(ClusterError::InUse { .. }) => Self::join(&folder),
             Err(error) => Err(error),
         }
@@ -164,27 +170,33 @@ impl Cluster {
 
     fn start_locked(
         config: &ClusterConfig,
-        folder: &DataFolder,
+        folder: DataFolder,
         lock: Lock,
     ) -> Result<Self, ClusterError> {
         let binaries = Binaries::find_for(folder.made_by()?, folder.database())?;
-        server::stop_orphan(folder)?;
+        postmaster::stop_orphan(&folder)?;
         let passwords = folder.passwords()?;
         if !folder.holds_database() {
-            server::initdb(&binaries, folder, &passwords, config.durable)?;
+            server::initdb(&binaries, &folder, &passwords, config.durable)?;
         }
-        let server = Server::start(&binaries, folder, config.durable)?;
+        let server = Server::start(&binaries, &folder, config.durable)?;
         let cluster = Self {
             port: server.port(),
             passwords,
-            owned: Some(Owned { server, lock }),
+            owned: Some(Owned {
+                server,
+                lock,
+                binaries,
+                folder,
+                durable: config.durable,
+            }),
         };
         cluster.make_roles()?;
         Ok(cluster)
     }
 
     fn join(folder: &DataFolder) -> Result<Self, ClusterError> {
-        let port = server::wait_for_running(folder, JOIN_WAIT)?;
+        let port = postmaster::wait_for_running(folder, JOIN_WAIT)?;
         Ok(Self {
             port,
             passwords: folder.passwords()?,
@@ -228,11 +240,24 @@ impl Cluster {
         self.owned.as_ref().map(|owned| owned.server.pid())
     }
 
+    /// Starts the server of a cluster of ours again if it has ended by itself, on the port that its
+    /// addresses name; says whether it had to. The rule of [`Cluster::start`] about threads holds.
+    pub fn revive(&mut self) -> Result<bool, ClusterError> {
+        match &mut self.owned {
+            Some(owned) => owned
+                .server
+                .revive(&owned.binaries, &owned.folder, owned.durable),
+            None => Ok(false),
+        }
+    }
+
     /// Stops a cluster of ours: fast shutdown, then less kindly, in bounded time. A joined cluster is
     /// left alone. Dropping does the same but cannot report.
     pub fn stop(mut self) -> Result<(), ClusterError> {
         match self.owned.take() {
-            Some(Owned { mut server, lock }) => {
+            Some(Owned {
+                mut server, lock, ..
+            }) => {
                 let outcome = server.stop();
                 drop(lock);
                 outcome

@@ -4,22 +4,20 @@ use std::env;
 use std::fs;
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 
 use super::binaries::Binaries;
 use super::folder::DataFolder;
+use super::postmaster::{FAST_LIMIT, IMMEDIATE_LIMIT, Postmaster, send, stop_orphan, wait};
 use super::{ClusterError, io};
 use crate::foundation::db::roles::{Passwords, Role};
 
 const START_LIMIT: Duration = Duration::from_secs(60);
-const FAST_LIMIT: Duration = Duration::from_secs(15);
-const IMMEDIATE_LIMIT: Duration = Duration::from_secs(5);
-const TICK: Duration = Duration::from_millis(5);
 
 /// A taken port, or the shared memory of a server that was killed a moment ago, goes away by itself.
 const ATTEMPTS: u32 = 10;
@@ -83,9 +81,34 @@ impl Server {
         folder: &DataFolder,
         durable: bool,
     ) -> Result<Self, ClusterError> {
+        Self::start_on(None, binaries, folder, durable)
+    }
+
+    /// Starts again if the server has ended by itself, and says whether it had. The port stays: it
+    /// stands in addresses that have been handed out.
+    pub fn revive(
+        &mut self,
+        binaries: &Binaries,
+        folder: &DataFolder,
+        durable: bool,
+    ) -> Result<bool, ClusterError> {
+        if !self.ended()? {
+            return Ok(false);
+        }
+        stop_orphan(folder)?;
+        *self = Self::start_on(Some(self.port), binaries, folder, durable)?;
+        Ok(true)
+    }
+
+    fn start_on(
+        port: Option<u16>,
+        binaries: &Binaries,
+        folder: &DataFolder,
+        durable: bool,
+    ) -> Result<Self, ClusterError> {
         let mut attempt = 1;
         loop {
-            match Self::try_start(binaries, folder, durable) {
+            match Self::try_start(port, binaries, folder, durable) {
                 Err(ClusterError::Start { tail, .. }) if attempt < ATTEMPTS && passes(&tail) => {
                     attempt += 1;
                     sleep(ATTEMPT_PAUSE);
@@ -96,11 +119,15 @@ impl Server {
     }
 
     fn try_start(
+        port: Option<u16>,
         binaries: &Binaries,
         folder: &DataFolder,
         durable: bool,
     ) -> Result<Self, ClusterError> {
-        let port = free_port().map_err(io("could not find a free port on 127.0.0.1"))?;
+        let port = match port {
+            Some(port) => port,
+            None => free_port().map_err(io("could not find a free port on 127.0.0.1"))?,
+        };
         let log = folder.log()?;
         let already_said = log.metadata().map_or(0, |meta| meta.len());
         let mut command = as_server_user(folder, &binaries.program("postgres"))?;
@@ -178,77 +205,6 @@ impl Drop for Server {
     }
 }
 
-/// Ends a server that outlived the instance it belonged to, and clears away what a dead one left. The
-/// caller holds the folder's lock, so that nobody else can be its owner.
-pub(super) fn stop_orphan(folder: &DataFolder) -> Result<(), ClusterError> {
-    let Some(postmaster) = Postmaster::read(folder) else {
-        return Ok(());
-    };
-    for (signal, limit) in [(Signal::INT, FAST_LIMIT), (Signal::QUIT, IMMEDIATE_LIMIT)] {
-        if !postmaster.runs_in(folder) {
-            break;
-        }
-        send(postmaster.pid, signal);
-        wait(limit, || (!postmaster.runs_in(folder)).then_some(()));
-    }
-    if postmaster.runs_in(folder) {
-        return Err(ClusterError::Orphan {
-            folder: folder.database().to_path_buf(),
-            pid: postmaster.pid,
-        });
-    }
-    // PostgreSQL would refuse if some other process had been given that pid meanwhile.
-    match fs::remove_file(Postmaster::file(folder)) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(io("could not clear away a stale postmaster.pid")(error))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// The port of the server that a live instance runs, once it is ready.
-pub(super) fn wait_for_running(folder: &DataFolder, limit: Duration) -> Result<u16, ClusterError> {
-    let running = || Postmaster::read(folder).filter(|found| found.ready && found.runs_in(folder));
-    let found = wait(limit, running).ok_or_else(|| ClusterError::NotReady {
-        folder: folder.root().to_path_buf(),
-    })?;
-    Ok(found.port)
-}
-
-/// What `postmaster.pid` says: pid, folder, start, port, socket, address, shared memory, state.
-struct Postmaster {
-    pid: u32,
-    port: u16,
-    ready: bool,
-}
-
-impl Postmaster {
-    fn file(folder: &DataFolder) -> PathBuf {
-        folder.database().join("postmaster.pid")
-    }
-
-    fn read(folder: &DataFolder) -> Option<Self> {
-        Self::parse(&fs::read_to_string(Self::file(folder)).ok()?)
-    }
-
-    fn parse(text: &str) -> Option<Self> {
-        let lines: Vec<&str> = text.lines().map(str::trim).collect();
-        let pid = lines.first()?.parse().ok()?;
-        let port = lines.get(3).and_then(|line| line.parse().ok()).unwrap_or(0);
-        Some(Self {
-            pid,
-            port,
-            ready: lines.get(7) == Some(&"ready"),
-        })
-    }
-
-    /// PostgreSQL makes its data folder its working folder: no other process with that pid would.
-    fn runs_in(&self, folder: &DataFolder) -> bool {
-        let cwd = fs::read_link(format!("/proc/{}/cwd", self.pid));
-        cwd.is_ok_and(|cwd| cwd == folder.database())
-    }
-}
-
 /// `setpriv` takes the privileges away and, after that, asks the kernel to end the server with us: a
 /// change of user would clear such a wish made earlier.
 fn as_server_user(folder: &DataFolder, program: &Path) -> Result<Command, ClusterError> {
@@ -311,27 +267,6 @@ fn passes(tail: &str) -> bool {
     tail.contains("could not bind") || tail.contains("pre-existing shared memory block")
 }
 
-/// A process that is gone already needs no signal.
-fn send(pid: u32, signal: Signal) {
-    if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
-        let _ = kill_process(pid, signal);
-    }
-}
-
-/// Asks again and again until there is an answer or time is up.
-fn wait<T>(limit: Duration, mut ask: impl FnMut() -> Option<T>) -> Option<T> {
-    let deadline = Instant::now() + limit;
-    loop {
-        if let Some(answer) = ask() {
-            return Some(answer);
-        }
-        if Instant::now() >= deadline {
-            return None;
-        }
-        sleep(TICK);
-    }
-}
-
 /// The last lines that were written after `from` bytes.
 fn tail(log: &Path, from: u64) -> String {
     let bytes = fs::read(log).unwrap_or_default();
@@ -346,19 +281,6 @@ fn tail(log: &Path, from: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn reads_a_postmaster_file() {
-        let text = "4711\n/data\n1763600000\n40123\n\n127.0.0.1\n  1234  5678\nready   \n";
-        let found = Postmaster::parse(text).unwrap();
-        assert_eq!((found.pid, found.port, found.ready), (4711, 40123, true));
-    }
-
-    #[test]
-    fn a_server_that_is_starting_is_not_ready() {
-        let found = Postmaster::parse("4711\n/data\n1763600000\n40123\n").unwrap();
-        assert!(!found.ready);
-    }
 
     #[test]
     fn only_the_end_of_the_log_is_shown() {

@@ -160,6 +160,44 @@ fn a_killed_server_recovers() {
     connect(&cluster, Role::App);
 }
 
+/// Busy with something that never looks whether its server is still there.
+fn keep_busy(cluster: &Cluster) -> u32 {
+    #[derive(QueryableByName)]
+    struct Backend {
+        #[diesel(sql_type = diesel::sql_types::Integer)]
+        pid: i32,
+    }
+    let mut conn = connect(cluster, Role::Superuser);
+    let backend: Backend = sql_query("SELECT pg_backend_pid() AS pid")
+        .get_result(&mut conn)
+        .unwrap();
+    thread::spawn(move || {
+        sql_query("SELECT count(*) FROM generate_series(1, 10000000000)").execute(&mut conn)
+    });
+    thread::sleep(Duration::from_millis(200));
+    backend.pid.unsigned_abs()
+}
+
+#[test]
+fn a_killed_server_is_revived_on_its_port_when_its_backends_are_gone() {
+    let place = Place::new();
+    let mut cluster = Cluster::start(&place.config()).unwrap();
+    let (pid, port) = (cluster.pid().unwrap(), cluster.port());
+    let busy = keep_busy(&cluster);
+    assert!(!cluster.revive().unwrap(), "it was alive");
+    let killed = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+    rustix::process::kill_process(killed, rustix::process::Signal::KILL).unwrap();
+    let deadline = std::time::Instant::now() + Duration::from_secs(10);
+    while !cluster.revive().unwrap() {
+        assert!(std::time::Instant::now() < deadline, "it is not missed");
+        thread::sleep(Duration::from_millis(10));
+    }
+    assert!(gone(busy), "a backend of the killed server lives on");
+    assert_eq!(cluster.port(), port);
+    assert_ne!(cluster.pid(), Some(pid));
+    connect(&cluster, Role::App);
+}
+
 #[test]
 fn a_stale_pid_of_someone_else_is_no_obstacle() {
     let place = Place::new();
