@@ -155,6 +155,12 @@ pub fn number(value: impl Into<i128>) -> String {
     text
 }
 
+/// Groups the digits of whatever prints as a whole number, for macros that know no types.
+pub fn spaced(value: &impl std::fmt::Display) -> String {
+    let text = value.to_string();
+    text.parse::<i128>().map_or(text, number)
+}
+
 /// A reading with at most `digits` decimals, trailing zeros dropped: "0.5", "97.4", "1 200".
 pub fn decimal(value: f64, digits: usize) -> String {
     if !value.is_finite() {
