@@ -178,6 +178,17 @@ impl Browser {
         assert_eq!(wide, json!(0), "{what} is wider than its window");
     }
 
+    /// Waits, ten seconds at most, until a script answers true.
+    pub async fn wait_until(&self, script: &str) {
+        for _ in 0..100 {
+            if self.page.execute(script, vec![]).await.unwrap() == json!(true) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("never true: {script}");
+    }
+
     async fn prefer(&self, theme: &str) {
         let features = json!([{ "name": "prefers-color-scheme", "value": theme }]);
         self.chrome(

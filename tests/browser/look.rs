@@ -59,3 +59,46 @@ fn pages_of(role: Role) -> Vec<&'static str> {
         .map(|route| route.path)
         .collect()
 }
+
+/// The warning comes from the page's own account of the session, and staying prolongs it.
+#[actix_web::test]
+async fn a_session_that_is_about_to_end_says_so() {
+    let app = TestApp::start().await;
+    let Some(browser) = Browser::open(Screen::Desk).await else {
+        return;
+    };
+    let operator = app.as_operator();
+    browser.sign_in(&operator).await;
+    // Nothing is done for all but a minute of the fifteen; opening a page would count as an act, so the page is old.
+    let account = format!("{}/account", app.url);
+    browser.page.goto(&account).await.unwrap();
+    let shown = "return !document.querySelector('.session-warning').hidden";
+    browser
+        .page
+        .execute(
+            "const notice = document.querySelector('.session-warning').cloneNode(true);
+             notice.dataset.seconds = '60';
+             document.querySelector('.session-warning').replaceWith(notice);
+             const { enhance } = await import(document.querySelector('script[type=module]').src);
+             enhance(notice);",
+            vec![],
+        )
+        .await
+        .unwrap();
+    browser.wait_until(shown).await;
+    browser.hold("the session warning").await;
+    app.advance(chrono::Duration::minutes(14));
+    browser
+        .page
+        .execute(
+            "document.querySelector('.session-warning button').click()",
+            vec![],
+        )
+        .await
+        .unwrap();
+    browser
+        .wait_until("return document.querySelector('.session-warning').hidden")
+        .await;
+    app.advance(chrono::Duration::minutes(10));
+    assert_eq!(operator.get("/account").await.heading(), "Your account");
+}

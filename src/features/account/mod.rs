@@ -56,6 +56,7 @@ pub fn routes() -> Routes {
             pages::enrol::submit_link,
         )
         .get("/account", Access::Signed, pages::own::show)
+        .post("/account/session", Access::Signed, pages::own::stay)
         .get("/account/password", Access::Signed, pages::own::password)
         .post(
             "/account/password",

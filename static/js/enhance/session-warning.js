@@ -1,5 +1,5 @@
-// Says before it happens that the session will end, and offers to stay. Asking for the page again is what staying
-// means: the fresh page says how long the session now lasts. What is typed stays where it is.
+// Says before it happens that the session will end, and offers to stay. What is typed stays where it is. Pages that
+// scripts fetch prolong nothing, so staying is a request of its own.
 
 import { fetchPage } from "../lib/block.js";
 
@@ -18,10 +18,12 @@ export default function sessionWarning(notice) {
   }, LOOK_MS);
 
   stay.addEventListener("click", async () => {
-    const page = await fetchPage(location.href).catch(() => null);
+    const body = new URLSearchParams({ csrf: notice.dataset.csrf });
+    const answer = await fetch("/account/session", { method: "POST", body }).catch(() => null);
+    const page = answer?.ok ? await fetchPage(location.href).catch(() => null) : null;
     const seconds = Number(page?.querySelector(".session-warning")?.dataset.seconds);
     if (!seconds) {
-      location.assign("/sign-in");
+      left.textContent = "a moment: it could not be prolonged";
       return;
     }
     ends = Date.now() + seconds * 1000;

@@ -45,6 +45,11 @@ pub struct Codes {
     codes: String,
 }
 
+/// "Stay signed in": a deliberate act, so the guard has prolonged the session already.
+pub async fn stay(_signed: Signed, _form: Form<()>) -> web::Result {
+    Ok(HttpResponse::NoContent().finish())
+}
+
 pub async fn show(services: Data<Services>, signed: Signed, done: Query<Done>) -> web::Result {
     let methods = methods(&services, &signed).await?;
     let mut chrome = Chrome::new(&signed, &services, "Your account", Nav::Account);
