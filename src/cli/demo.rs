@@ -1,3 +1,4 @@
+use std::os::unix::fs::DirBuilderExt;
 use std::process::ExitCode;
 
 use super::connect::{Connected, is_demo_folder};
@@ -81,7 +82,11 @@ fn mark(config: &Config) -> Result<(), String> {
             config.data_dir.display()
         ));
     }
-    std::fs::create_dir_all(&config.data_dir)
+    // Others may pass through, as PostgreSQL's own user has to, but not look around.
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o711)
+        .create(&config.data_dir)
         .and_then(|()| std::fs::write(&mark, "The passwords of its people are public.\n"))
         .map_err(|error| format!("{} cannot be written: {error}", mark.display()))
 }
