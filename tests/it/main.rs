@@ -5,6 +5,8 @@ mod audited_writes;
 mod doctor;
 mod documents;
 mod front_door;
+mod intake;
+mod jobs;
 mod look;
 mod migrations;
 mod privileges;
