@@ -29,20 +29,24 @@ use crate::support::personas::Client;
 const HEAD: &str = "external_id,kind,name,date_of_birth,country\n";
 
 fn add_platform(db: &TestDb) -> Platform {
+    add_platform_called(db, "test")
+}
+
+fn add_platform_called(db: &TestDb, slug: &str) -> Platform {
     let id = PlatformId::new();
     diesel::insert_into(platform::table)
         .values((
             platform::id.eq(id.uuid()),
-            platform::slug.eq("test"),
-            platform::name.eq("Test platform"),
+            platform::slug.eq(slug),
+            platform::name.eq(slug),
             platform::created_at.eq(diesel::dsl::now),
         ))
         .execute(&mut db.connect(Role::Superuser))
         .unwrap();
     Platform {
         id,
-        slug: "test".into(),
-        name: "Test platform".into(),
+        slug: slug.into(),
+        name: slug.into(),
     }
 }
 
@@ -661,4 +665,32 @@ fn what_is_unreadable_ends_as_an_error_of_ours() {
     assert!(matches!(bench.read(id, Breaking(b"")), Err(Error::Io(_))));
     let missing = bench.read(BatchId::new(), &b""[..]);
     assert!(matches!(missing, Err(Error::Closed)));
+}
+
+#[test]
+fn the_examples_come_in_as_they_say() {
+    let bench = Bench::new();
+    for (text, added, rejected) in [
+        (include_str!("../../examples/subjects.csv"), 60, 0),
+        (include_str!("../../examples/subjects.ndjson"), 5, 0),
+        (include_str!("../../examples/subjects-bad-rows.csv"), 2, 9),
+    ] {
+        let batch = bench.take_in(text);
+        assert_eq!((batch.counts.added, batch.counts.rejected), (added, rejected));
+    }
+}
+
+#[test]
+fn a_file_is_meant_for_the_only_platform_or_the_one_that_policy_names() {
+    let bench = Bench::new();
+    let default = || {
+        let now = bench.services.clock.now();
+        let found = bench.services.db.read(|conn| store::default_platform(conn, now));
+        found.unwrap().map(|platform| platform.slug)
+    };
+    assert_eq!(default().as_deref(), Some("test"));
+    add_platform_called(&bench.db, "other");
+    assert_eq!(default(), None);
+    add_platform_called(&bench.db, "finaegis");
+    assert_eq!(default().as_deref(), Some("finaegis"));
 }
