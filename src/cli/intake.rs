@@ -40,7 +40,8 @@ enum What {
 struct SubjectsArgs {
     /// The file, or - for standard input
     file: PathBuf,
-    /// The platform whose customers these are, by its short name; needed where there are several
+    /// The platform whose customers these are, by its short name [default: the only one, or the one
+    /// that policy names]
     #[arg(long, env = "SIGNALBOX_PLATFORM")]
     platform: Option<String>,
     /// Pass over columns that are not known instead of refusing the file
@@ -89,6 +90,7 @@ fn take_in(services: &Services, actor: &Actor, args: &SubjectsArgs) -> Result<Ex
         ignore_unknown: args.ignore_unknown,
         lines_total: survey.map(|(_, lines)| lines),
     };
+    eprintln!("Taking in {name} for {}.", platform.name);
     let meter = Meter::new();
     let shell = Shell {
         services,
@@ -138,35 +140,31 @@ fn survey(path: &Path) -> Result<([u8; 32], u64), String> {
     actions::survey(file).map_err(|error| unreadable(&error))
 }
 
-/// The platform that was named, or the only one there is.
+/// The platform that was named, or else the one that is meant when none is.
 fn platform(services: &Services, slug: Option<&str>) -> Result<Platform, String> {
-    let platforms = services
+    let now = services.clock.now();
+    let (platforms, default) = services
         .db
-        .read_on(PoolKind::Jobs, store::platforms)
+        .read_on(PoolKind::Jobs, |conn| {
+            let platforms = store::platforms(conn)?;
+            Ok::<_, Error>((platforms, store::default_platform(conn, now)?))
+        })
         .map_err(text)?;
-    let slugs = || {
-        let slugs: Vec<&str> = platforms.iter().map(|p| p.slug.as_str()).collect();
-        slugs.join(", ")
-    };
-    let found = match slug {
-        Some(slug) => platforms.iter().find(|platform| platform.slug == slug),
-        None if platforms.len() == 1 => platforms.first(),
-        None => None,
-    };
-    match (found, slug) {
-        (Some(platform), _) => Ok(platform.clone()),
-        (None, _) if platforms.is_empty() => {
-            Err("there is no platform yet: apply a pack first (signalbox pack apply FILE)".into())
-        }
-        (None, Some(slug)) => Err(format!(
-            "no platform is called \"{slug}\": there are {}",
-            slugs()
-        )),
-        (None, None) => Err(format!(
-            "say whose customers these are with --platform: {}",
-            slugs()
-        )),
+    if platforms.is_empty() {
+        return Err(
+            "there is no platform yet: apply a pack first (signalbox pack apply FILE)".to_owned(),
+        );
     }
+    let slugs: Vec<&str> = platforms.iter().map(|p| p.slug.as_str()).collect();
+    let slugs = slugs.join(", ");
+    let Some(slug) = slug else {
+        return default
+            .ok_or_else(|| format!("say whose customers these are with --platform: {slugs}"));
+    };
+    let named = platforms.iter().find(|platform| platform.slug == slug);
+    named
+        .cloned()
+        .ok_or_else(|| format!("no platform is called \"{slug}\": there are {slugs}"))
 }
 
 fn text(error: impl std::fmt::Display) -> String {

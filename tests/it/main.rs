@@ -6,6 +6,8 @@ mod doctor;
 mod documents;
 mod faults;
 mod front_door;
+mod intake;
+mod jobs;
 mod look;
 mod migrations;
 mod privileges;

@@ -4,6 +4,7 @@ use crate::foundation::crypto::CryptoError;
 use crate::foundation::db;
 use crate::foundation::files::FileError;
 use crate::foundation::jobs::{Interrupted, JobError};
+use crate::foundation::policy::PolicyError;
 use crate::foundation::web;
 
 /// Why a file could not be read to its end. What has been taken in so far stays, and reading
@@ -22,6 +23,8 @@ pub enum Error {
     File(#[from] FileError),
     #[error(transparent)]
     Database(#[from] db::Error),
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
     #[error("a document cannot be written or read: {0}")]
     Document(#[from] serde_json::Error),
 }

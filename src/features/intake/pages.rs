@@ -12,7 +12,7 @@ use super::batch::BatchId;
 use super::rejected::Layout;
 use super::store::{self, Platform};
 use super::subject::{Risk, Status, SubjectKind};
-use super::{actions, views};
+use super::{Error, actions, views};
 use crate::foundation::Services;
 use crate::foundation::auth::Signed;
 use crate::foundation::db::PoolKind;
@@ -62,15 +62,20 @@ pub(super) async fn batches_with(
     services: Data<Services>,
     signed: Signed,
     at: Option<String>,
-    form: UploadForm,
+    mut form: UploadForm,
 ) -> web::Result {
     let view = block(move || {
         let cursor = cursor(at.as_deref())?;
-        let (platforms, page) = services.db.read(|conn| {
+        let now = services.clock.now();
+        let (platforms, default, page) = services.db.read(|conn| {
             let platforms = store::platforms(conn)?;
+            let default = store::default_platform(conn, now)?;
             let page = store::batches(conn, &services.keyring, cursor.as_ref())?;
-            Ok::<_, web::Error>((platforms, page))
+            Ok::<_, Error>((platforms, default, page))
         })?;
+        if let (true, Some(default)) = (form.platform.is_empty(), default) {
+            form.platform = default.slug;
+        }
         let chrome = Chrome::new(&signed, &services, "Intake", Nav::Intake);
         Ok::<_, web::Error>(views::Batches::new(chrome, &signed, form, platforms, page))
     })

@@ -4,12 +4,14 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use uuid::Uuid;
 
+use super::super::Error;
 use super::super::subject::{Personal, Risk, Status, SubjectKind};
 use super::{document_place, enter};
 use crate::foundation::crypto::{Keyring, subject_keys};
 use crate::foundation::db::schema::{platform, subject, subject_personal};
 use crate::foundation::db::{self, Conn};
 use crate::foundation::kernel::{PlatformId, SubjectId};
+use crate::foundation::policy;
 
 /// A platform that subjects may belong to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +36,23 @@ pub fn platforms(conn: &mut Conn) -> db::Result<Vec<Platform>> {
             name,
         })
         .collect())
+}
+
+#[derive(serde::Deserialize)]
+struct Defaults {
+    platform: String,
+}
+
+/// The platform that is meant when nobody says which: the only one, or the one that policy names.
+pub fn default_platform(conn: &mut Conn, at: DateTime<Utc>) -> Result<Option<Platform>, Error> {
+    let mut platforms = platforms(conn)?;
+    if platforms.len() == 1 {
+        return Ok(platforms.pop());
+    }
+    let defaults = policy::at::<Defaults>(conn, "intake.defaults", at)?;
+    Ok(platforms
+        .into_iter()
+        .find(|platform| platform.slug == defaults.value.platform))
 }
 
 pub fn platform_by_slug(conn: &mut Conn, slug: &str) -> db::Result<Option<Platform>> {
