@@ -15,7 +15,7 @@ pub use chunks::{Known, Plan, PlannedSubject, known, lock_platform, recorded, wr
 pub use readings::{note as note_reading, recent as recently_read};
 pub use search::{Filter, SubjectLine, has_external_id, search};
 pub use subjects::{
-    Platform, SubjectRecord, personal, platform_by_slug, platform_of, platforms, records,
+    Platform, SubjectRecord, ids_after, personal, platform_by_slug, platform_of, platforms, records,
     set_standing,
 };
 
