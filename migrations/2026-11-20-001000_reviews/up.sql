@@ -18,6 +18,9 @@ CREATE TABLE review_case (
     platform_id uuid NOT NULL REFERENCES platform (id),
     kind text NOT NULL CHECK (kind IN ('kyc')),
     subject_id uuid NOT NULL REFERENCES subject (id),
+    -- What the queue shows of the subject, so that listing cases opens nobody's record.
+    external_id text NOT NULL,
+    subject_kind text NOT NULL CHECK (subject_kind IN ('person', 'company')),
     status text NOT NULL CHECK (status IN
         ('open', 'proposed', 'needs_information', 'parked', 'approved', 'rejected')),
     band text NOT NULL CHECK (band IN ('low', 'medium', 'high', 'prohibited')),

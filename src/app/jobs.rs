@@ -1,6 +1,6 @@
 //! Which handler does which kind of job, and what runs by the clock.
 
-use crate::features::intake;
+use crate::features::{intake, reviews};
 use crate::foundation::files;
 use crate::foundation::jobs::Registry;
 
@@ -9,5 +9,6 @@ pub fn registry() -> Registry {
     let mut registry = Registry::new();
     files::register(&mut registry);
     intake::jobs::register(&mut registry);
+    reviews::jobs::register(&mut registry);
     registry
 }

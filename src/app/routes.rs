@@ -1,5 +1,5 @@
 use super::{health_routes, home};
-use crate::features::{account, intake, upkeep};
+use crate::features::{account, intake, reviews, screening, upkeep};
 use crate::foundation::web::{Access, Routes, assets, live};
 
 /// Everything that the application answers, in one tree.
@@ -11,6 +11,8 @@ pub fn routes() -> Routes {
         .get("/", Access::PublicOrSigned, home::show)
         .and(account::routes())
         .and(intake::routes())
+        .and(reviews::routes())
+        .and(screening::routes())
         .and(upkeep::routes())
 }
 

@@ -10,6 +10,7 @@ mod doctor;
 mod healthcheck;
 mod instance;
 mod intake;
+mod lists;
 mod migrate;
 mod sealer;
 mod serve;
@@ -40,6 +41,8 @@ enum Command {
     Healthcheck(healthcheck::Args),
     /// Take in files of records
     Intake(intake::Args),
+    /// Load sanctions lists
+    Lists(lists::Args),
     Migrate(migrate::Args),
     /// Seal the audit log: a process of its own, with the only copy of the signing key
     Sealer(sealer::Args),
@@ -58,6 +61,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Doctor(args) => doctor::run(&args),
         Command::Healthcheck(args) => healthcheck::run(&args),
         Command::Intake(args) => intake::run(&args),
+        Command::Lists(args) => lists::run(&args),
         Command::Migrate(args) => migrate::run(&args),
         Command::Sealer(args) => sealer::run(args),
         Command::Serve => serve::run(),

@@ -140,6 +140,9 @@ pub struct Case {
     pub number: i64,
     pub platform: PlatformId,
     pub subject: SubjectId,
+    /// What the platform calls the subject.
+    pub external_id: String,
+    pub company: bool,
     pub status: Status,
     pub band: Band,
     pub score: u16,
@@ -416,6 +419,8 @@ mod tests {
             number: 1,
             platform: PlatformId::new(),
             subject: SubjectId::new(),
+            external_id: "DEMO-1".into(),
+            company: false,
             status: Status::Open,
             band,
             score: 500,

@@ -8,5 +8,39 @@
 //! - every step stands in the case's timeline and in the audit log, in the same transaction;
 //! - notes are sealed under the subject's key.
 
+pub mod actions;
+pub mod assess;
 pub mod case;
+mod desk;
+pub mod jobs;
+mod pages;
 pub mod risk;
+pub mod step;
+pub mod store;
+mod views;
+
+use crate::foundation::auth::Permission;
+use crate::foundation::web::{Access, Routes};
+
+#[must_use]
+pub fn routes() -> Routes {
+    let read = Access::Needs(Permission::ReviewsRead);
+    let act = Access::Needs(Permission::ReviewsAct);
+    let approve = Access::Needs(Permission::ReviewsApprove);
+    Routes::new()
+        .get("/reviews", read, pages::queue)
+        .get("/reviews/approvals", approve, pages::approvals)
+        .post("/reviews/next", act, pages::claim_next)
+        .get("/reviews/{id}", read, pages::case)
+        .post("/reviews/{id}/claim", act, pages::claim)
+        .post("/reviews/{id}/release", act, pages::release)
+        .post("/reviews/{id}/notes", act, pages::note)
+        .post("/reviews/{id}/parking", act, pages::park)
+        .post("/reviews/{id}/decision", act, pages::decide)
+        .post("/reviews/{id}/proposal", act, pages::decide)
+        .post("/reviews/{id}/approval", approve, pages::approve)
+        .post("/reviews/{id}/refusal", approve, pages::refuse)
+        .post("/reviews/{id}/hits/{hit}/disposition", act, pages::judge_hit)
+        .post("/reviews/{id}/hits/{hit}/approval", approve, pages::second_hit)
+        .post("/reviews/{id}/hits/{hit}/refusal", approve, pages::refuse_hit)
+}

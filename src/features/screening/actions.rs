@@ -2,15 +2,13 @@
 
 use std::collections::HashMap;
 
-use super::current::{Current, Likeness};
+use super::current::Likeness;
 use super::hit::{
     Disposition, DispositionId, Hit, HitId, HitRefusal, HitStatus, Outcome, business_days_after,
     payload_hash,
 };
-use super::index::Scratch;
 use super::policy::ScreeningPolicy;
 use super::store::hits as hit_store;
-use crate::features::intake::{Personal, SubjectKind};
 use crate::foundation::audit::{Event, Subject, Tx};
 use crate::foundation::crypto::subject_keys::{self, SubjectKey};
 use crate::foundation::db;
@@ -29,8 +27,7 @@ pub enum ActError {
 pub struct Screened<'a> {
     pub id: SubjectId,
     pub platform: PlatformId,
-    pub kind: SubjectKind,
-    pub personal: &'a Personal,
+    /// Keyed hash of what was compared; a change of it reopens what was decided.
     pub content_hash: &'a [u8],
     pub key: &'a SubjectKey,
 }
@@ -45,29 +42,27 @@ pub struct Screening {
     pub hits: Vec<(HitStatus, bool)>,
 }
 
-/// Compares a subject with all lists and writes what came of it. `before` are the subject's hits so
-/// far. Doing it again changes nothing.
+/// Writes what came of comparing a subject with the lists. `before` are the subject's hits so far.
+/// Doing it again changes nothing.
 pub fn screen(
     tx: &mut Tx<'_>,
-    current: &Current,
-    policy: &ScreeningPolicy,
     subject: &Screened<'_>,
+    likenesses: &[Likeness<'_>],
     before: Vec<Hit>,
-    scratch: &mut Scratch,
 ) -> db::Result<Screening> {
     let mut outcome = Screening::default();
     let mut before: HashMap<(String, String), Hit> = before
         .into_iter()
         .map(|hit| ((hit.source.clone(), hit.reference.clone()), hit))
         .collect();
-    for likeness in current.compare(subject.kind, subject.personal, policy.hit_at, scratch) {
+    for likeness in likenesses {
         let identity = (
             likeness.entry.source.clone(),
             likeness.entry.reference.clone(),
         );
         let standing = match before.remove(&identity) {
-            None => found(tx, subject, &likeness, &mut outcome)?,
-            Some(hit) => found_again(tx, subject, &likeness, hit, &mut outcome)?,
+            None => found(tx, subject, likeness, &mut outcome)?,
+            Some(hit) => found_again(tx, subject, likeness, hit, &mut outcome)?,
         };
         outcome.hits.push(standing);
     }

@@ -16,6 +16,20 @@ pub enum Birth {
     Between(NaiveDate, NaiveDate),
 }
 
+impl std::fmt::Display for Birth {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::On(day) => write!(f, "{}", day.format("%-d %b %Y")),
+            Self::In(year, month) => write!(f, "{}", day(*year, *month, 1).format("%b %Y")),
+            Self::During(year) => write!(f, "{year}"),
+            Self::About(year) => write!(f, "about {year}"),
+            Self::Between(from, to) => {
+                write!(f, "{} to {}", from.format("%-d %b %Y"), to.format("%-d %b %Y"))
+            }
+        }
+    }
+}
+
 /// What comparing two dates of birth told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -180,3 +180,15 @@ pub fn kind_words(entry: &ListedEntry) -> &'static str {
         super::listed::EntryKind::Aircraft => "Aircraft",
     }
 }
+
+/// What screening looks at, as bytes for a keyed hash: only a change of this reopens a hit.
+pub fn compared_content(kind: SubjectKind, personal: &Personal) -> Vec<u8> {
+    let content = (
+        kind.as_str(),
+        personal.all_names(),
+        personal.date_of_birth,
+        personal.nationality,
+        personal.country,
+    );
+    serde_json::to_vec(&content).unwrap_or_default()
+}

@@ -20,6 +20,9 @@ pub const DEMO_LIST: &str = include_str!("demo_list.csv");
 pub const DEMO_SOURCE: &str = "demo-invented";
 pub const OFAC_SOURCE: &str = "ofac-sdn";
 
+/// The event of a list that was put in place.
+pub const LIST_LOADED: &str = "screening.list_loaded";
+
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     #[error(transparent)]
@@ -213,7 +216,7 @@ fn new_list(id: ListId, list: &ReadList, loaded: &Loaded, tx: &Tx<'_>) -> NewLis
 }
 
 fn loaded_event(id: ListId, list: &ReadList, loaded: &Loaded) -> Event {
-    Event::new("screening.list_loaded", Subject::new("screening_list", id))
+    Event::new(LIST_LOADED, Subject::new("screening_list", id))
         .detail("source", list.source)
         .detail("version", loaded.version)
         .detail("published", list.published.to_string())

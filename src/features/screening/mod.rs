@@ -19,6 +19,7 @@ pub mod lists;
 pub mod matching;
 pub mod name;
 pub mod ofac;
+mod pages;
 pub mod plain;
 pub mod policy;
 mod store;
@@ -26,3 +27,12 @@ pub mod word;
 
 pub use store::hits;
 pub use store::lists::{ListRow, all_lists, current_lists, entries};
+
+use crate::foundation::auth::Permission;
+use crate::foundation::web::{Access, Routes};
+
+#[must_use]
+pub fn routes() -> Routes {
+    let read = Access::Needs(Permission::ScreeningRead);
+    Routes::new().get("/screening/lists", read, pages::list)
+}

@@ -481,6 +481,8 @@ diesel::table! {
         platform_id -> Uuid,
         kind -> Text,
         subject_id -> Uuid,
+        external_id -> Text,
+        subject_kind -> Text,
         status -> Text,
         band -> Text,
         score -> Int2,

@@ -178,3 +178,21 @@ pub fn platform_of(conn: &mut Conn, id: SubjectId) -> db::Result<Option<Platform
         .optional()?;
     Ok(found.map(PlatformId::from))
 }
+
+/// Ids after this one, in their order: for whoever has to go over everybody in bounded steps.
+pub fn ids_after(
+    conn: &mut Conn,
+    after: Option<SubjectId>,
+    limit: i64,
+) -> db::Result<Vec<SubjectId>> {
+    let mut query = subject::table
+        .select(subject::id)
+        .order(subject::id)
+        .limit(limit)
+        .into_boxed();
+    if let Some(after) = after {
+        query = query.filter(subject::id.gt(after.uuid()));
+    }
+    let ids: Vec<Uuid> = query.load(conn)?;
+    Ok(ids.into_iter().map(SubjectId::from).collect())
+}

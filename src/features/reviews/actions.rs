@@ -1,0 +1,465 @@
+//! What people do with cases. Each is one transaction: the row is locked, the state machine decides,
+//! and the case, its timeline and the event are written together.
+
+use chrono::{DateTime, Utc};
+
+use super::assess::{self, Rules};
+use super::case::{Case, CaseId, CaseRefusal, DecisionId, Effect, Payload, Verdict};
+use super::step::What;
+use super::store::decisions::NewDecision;
+use super::store::{assessments, cases, decisions, steps};
+use crate::features::intake;
+use crate::features::screening::actions::{self as screening, ActError, Judgement};
+use crate::features::screening::hit::{HitId, HitRefusal};
+use crate::features::screening::hits;
+use crate::foundation::audit::{Event, Subject, Tx};
+use crate::foundation::crypto::subject_keys::{self, SubjectKey};
+use crate::foundation::db;
+use crate::foundation::kernel::PersonId;
+use crate::foundation::policy::PolicyError;
+use crate::foundation::web::{self, Refusal};
+
+/// Cases taken up again in one go by the clock.
+const RESUMED_AT_ONCE: i64 = 100;
+
+#[derive(Debug, thiserror::Error)]
+pub enum ReviewError {
+    #[error(transparent)]
+    Case(#[from] CaseRefusal),
+    #[error(transparent)]
+    Hit(#[from] HitRefusal),
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    #[error(transparent)]
+    Database(#[from] db::Error),
+    #[error(transparent)]
+    Web(#[from] web::Error),
+}
+
+impl From<ActError> for ReviewError {
+    fn from(error: ActError) -> Self {
+        match error {
+            ActError::Refused(refusal) => Self::Hit(refusal),
+            ActError::Database(error) => Self::Database(error),
+        }
+    }
+}
+
+impl From<ReviewError> for web::Error {
+    fn from(error: ReviewError) -> Self {
+        match error {
+            ReviewError::Case(refusal) => Self::Refused(case_words(refusal)),
+            ReviewError::Hit(refusal) => Self::Refused(hit_words(refusal)),
+            ReviewError::Policy(PolicyError::Database(error)) => error.into(),
+            ReviewError::Policy(error) => Self::internal(error),
+            // The rules that stand in the database as well: somebody was faster, or code is wrong.
+            ReviewError::Database(db::Error::Check { constraint })
+                if constraint == "review_case_undecided_hit" =>
+            {
+                Self::Refused(case_words(CaseRefusal::UndecidedHit))
+            }
+            ReviewError::Database(error) => error.into(),
+            ReviewError::Web(error) => error,
+        }
+    }
+}
+
+fn case_words(refusal: CaseRefusal) -> Refusal {
+    let (code, title, advice) = match refusal {
+        CaseRefusal::Closed => (
+            "case_closed",
+            "This case is closed.",
+            "Its decision stands. A new case opens when the facts change.",
+        ),
+        CaseRefusal::ClaimedByOther => (
+            "case_claimed",
+            "Somebody else has claimed this case.",
+            "You can read it. Claim another one, or come back when the claim has run out.",
+        ),
+        CaseRefusal::NotClaimed => (
+            "case_not_claimed",
+            "Your claim on this case has run out, or there was none.",
+            "Claim the case again, then repeat what you did.",
+        ),
+        CaseRefusal::AwaitingApproval => (
+            "case_proposed",
+            "This case awaits the approval of a second person.",
+            "Nothing else can be decided about it until they have answered.",
+        ),
+        CaseRefusal::NothingProposed => (
+            "case_not_proposed",
+            "Nothing is proposed on this case any more.",
+            "Open the case to see what happened.",
+        ),
+        CaseRefusal::OwnProposal => (
+            "own_proposal",
+            "You proposed this, so somebody else has to approve it.",
+            "A high risk is never approved by one person alone. Ask a colleague to look at it.",
+        ),
+        CaseRefusal::Altered => (
+            "proposal_altered",
+            "What was proposed has changed since.",
+            "The proposal no longer holds. Open the case to see what changed.",
+        ),
+        CaseRefusal::UndecidedHit => (
+            "undecided_hit",
+            "A screening hit of this subject is undecided.",
+            "Decide every hit first, then approve the case.",
+        ),
+        CaseRefusal::Stale => (
+            "case_changed",
+            "The case has changed since you opened it.",
+            "Look at what changed, then decide again.",
+        ),
+        CaseRefusal::ParkingTime => (
+            "parking_time",
+            "A case is parked for one to thirty days.",
+            "Choose an end within thirty days.",
+        ),
+    };
+    Refusal::new(code, title, advice)
+}
+
+fn hit_words(refusal: HitRefusal) -> Refusal {
+    let (code, title, advice) = match refusal {
+        HitRefusal::Stale => (
+            "hit_changed",
+            "The hit has changed since you opened the case.",
+            "Open the case again and compare the two records as they are now.",
+        ),
+        HitRefusal::AwaitingApproval => (
+            "hit_proposed",
+            "This hit awaits the answer of a second person.",
+            "Nothing else can be said about it until they have answered.",
+        ),
+        HitRefusal::Decided => (
+            "hit_decided",
+            "This hit is decided.",
+            "It opens again when either record changes.",
+        ),
+        HitRefusal::NothingProposed => (
+            "hit_not_proposed",
+            "Nothing is proposed on this hit any more.",
+            "Open the case to see what happened.",
+        ),
+        HitRefusal::OwnProposal => (
+            "own_proposal",
+            "You proposed this, so somebody else has to agree.",
+            "Ask a colleague to compare the two records.",
+        ),
+        HitRefusal::Altered => (
+            "proposal_altered",
+            "One of the two records has changed since this was proposed.",
+            "Compare them again.",
+        ),
+    };
+    Refusal::new(code, title, advice)
+}
+
+pub fn claim(tx: &mut Tx<'_>, id: CaseId, by: PersonId) -> Result<(), ReviewError> {
+    let mut case = cases::lock(tx, id)?;
+    case.claim(by, tx.now())?;
+    cases::save(tx, &case)?;
+    steps::add(tx, &case, Some(by), What::Claimed, None)?;
+    tx.record(event("kyc.case_claimed", &case))?;
+    Ok(())
+}
+
+/// Claims the free case that is due first. Nothing is recorded where there is none.
+pub fn claim_next(tx: &mut Tx<'_>, by: PersonId) -> Result<CaseId, ReviewError> {
+    let id = cases::claim_next(tx, by)?.ok_or(db::Error::NotFound)?;
+    let case = cases::lock(tx, id)?;
+    steps::add(tx, &case, Some(by), What::Claimed, None)?;
+    tx.record(event("kyc.case_claimed", &case).detail("next", true))?;
+    Ok(id)
+}
+
+pub fn release(tx: &mut Tx<'_>, id: CaseId, by: PersonId) -> Result<(), ReviewError> {
+    let mut case = cases::lock(tx, id)?;
+    case.release(by, tx.now())?;
+    cases::save(tx, &case)?;
+    steps::add(tx, &case, Some(by), What::Released, None)?;
+    tx.record(event("kyc.case_released", &case))?;
+    Ok(())
+}
+
+/// A note changes nothing of the case, so that nobody's page grows stale by it.
+pub fn note(tx: &mut Tx<'_>, id: CaseId, by: PersonId, text: &str) -> Result<(), ReviewError> {
+    let case = cases::lock(tx, id)?;
+    let key = key_of(tx, &case)?;
+    steps::add(tx, &case, Some(by), What::Noted, Some((text, &key)))?;
+    tx.record(
+        event("kyc.case_noted", &case)
+            .personal(case.subject, serde_json::json!({ "note": text })),
+    )?;
+    Ok(())
+}
+
+pub fn park(
+    tx: &mut Tx<'_>,
+    id: CaseId,
+    by: PersonId,
+    until: DateTime<Utc>,
+    reason: &str,
+) -> Result<(), ReviewError> {
+    let mut case = cases::lock(tx, id)?;
+    case.park(by, until, tx.now())?;
+    let key = key_of(tx, &case)?;
+    cases::save(tx, &case)?;
+    steps::add(tx, &case, Some(by), What::Parked, Some((reason, &key)))?;
+    tx.record(event("kyc.case_parked", &case).detail("until", until.to_rfc3339()))?;
+    Ok(())
+}
+
+/// The end of parking by the clock.
+pub fn resume_parked(tx: &mut Tx<'_>) -> db::Result<usize> {
+    let parked = cases::lock_due_parked(tx, RESUMED_AT_ONCE)?;
+    let count = parked.len();
+    for mut case in parked {
+        case.resume();
+        cases::save(tx, &case)?;
+        steps::add(tx, &case, None, What::Resumed, None)?;
+        tx.record(event("kyc.case_resumed", &case))?;
+    }
+    Ok(count)
+}
+
+/// A decision as somebody sends it in.
+pub struct Decide<'a> {
+    pub by: PersonId,
+    pub verdict: Verdict,
+    pub reasons: &'a [String],
+    pub note: &'a str,
+    /// The version on their page.
+    pub seen: i32,
+}
+
+/// Decides, or proposes where a second person has to agree.
+pub fn decide(tx: &mut Tx<'_>, id: CaseId, decide: &Decide<'_>) -> Result<Effect, ReviewError> {
+    let mut case = cases::lock(tx, id)?;
+    if case.version != decide.seen {
+        return Err(CaseRefusal::Stale.into());
+    }
+    let undecided = hits::any_undecided(tx, case.subject)?;
+    let payload = payload(tx, &case, decide.verdict, decide.reasons, decide.note)?;
+    let effect = case.decide(decide.by, decide.verdict, undecided, tx.now())?;
+    let key = key_of(tx, &case)?;
+    let decision = NewDecision {
+        id: DecisionId::new(),
+        verdict: decide.verdict,
+        reasons: decide.reasons,
+        note: decide.note,
+        payload_hash: payload,
+        two_people: effect == Effect::Proposed,
+        by: decide.by,
+    };
+    decisions::insert(tx, &case, &decision, &key)?;
+    cases::save(tx, &case)?;
+    let what = match (effect, decide.verdict) {
+        (Effect::Proposed, _) => What::Proposed,
+        (Effect::Decided, verdict) => outcome_step(verdict),
+    };
+    steps::add(tx, &case, Some(decide.by), what, None)?;
+    let kind = match effect {
+        Effect::Proposed => "kyc.decision_proposed",
+        Effect::Decided => decided_kind(decide.verdict),
+    };
+    tx.record(
+        event(kind, &case)
+            .detail("decision", decide.verdict.as_str())
+            .detail("reasons", decide.reasons)
+            .detail("payload_sha256", hex::encode(payload))
+            .personal(case.subject, serde_json::json!({ "note": decide.note })),
+    )?;
+    if effect == Effect::Decided {
+        set_standing(tx, &case, decide.verdict)?;
+    }
+    Ok(effect)
+}
+
+/// The second person approves exactly what was proposed.
+pub fn approve(
+    tx: &mut Tx<'_>,
+    id: CaseId,
+    by: PersonId,
+    seen: DecisionId,
+) -> Result<(), ReviewError> {
+    let mut case = cases::lock(tx, id)?;
+    let decision = decisions::lock_proposal(tx, id)?.ok_or(CaseRefusal::NothingProposed)?;
+    if decision.id != seen {
+        return Err(CaseRefusal::Altered.into());
+    }
+    let key = key_of(tx, &case)?;
+    let note = decision.note(&key)?;
+    let undecided = hits::any_undecided(tx, case.subject)?;
+    let payload = payload(tx, &case, decision.verdict, &decision.reasons, &note)?;
+    case.approve(&decision.proposal(), by, payload, undecided, tx.now())?;
+    decisions::answer(tx, decision.id, by, true)?;
+    cases::save(tx, &case)?;
+    steps::add(tx, &case, Some(by), outcome_step(decision.verdict), None)?;
+    tx.record(
+        event(decided_kind(decision.verdict), &case)
+            .detail("decision", decision.verdict.as_str())
+            .detail("reasons", decision.reasons)
+            .detail("proposer", decision.proposer.to_string())
+            .detail("payload_sha256", hex::encode(payload)),
+    )?;
+    set_standing(tx, &case, decision.verdict)?;
+    Ok(())
+}
+
+/// The second person disagrees, or the proposer takes it back: the case is open again.
+pub fn refuse(tx: &mut Tx<'_>, id: CaseId, by: PersonId, why: &str) -> Result<(), ReviewError> {
+    let mut case = cases::lock(tx, id)?;
+    let decision = decisions::lock_proposal(tx, id)?.ok_or(CaseRefusal::NothingProposed)?;
+    case.reopen()?;
+    let (kind, what) = if decision.proposer == by {
+        decisions::void_proposals(tx, id)?;
+        ("kyc.proposal_withdrawn", What::Withdrawn)
+    } else {
+        decisions::answer(tx, decision.id, by, false)?;
+        ("kyc.proposal_refused", What::Refused)
+    };
+    let key = key_of(tx, &case)?;
+    cases::save(tx, &case)?;
+    steps::add(tx, &case, Some(by), what, Some((why, &key)))?;
+    tx.record(
+        event(kind, &case)
+            .detail("proposer", decision.proposer.to_string())
+            .personal(case.subject, serde_json::json!({ "note": why })),
+    )?;
+    Ok(())
+}
+
+/// Judges a hit on a case that one has claimed. True when it holds at once.
+pub fn judge_hit(
+    tx: &mut Tx<'_>,
+    id: CaseId,
+    hit: HitId,
+    judgement: &Judgement<'_>,
+) -> Result<bool, ReviewError> {
+    let case = cases::lock(tx, id)?;
+    match case.live_claim(tx.now()) {
+        Some(claim) if claim.by == judgement.by => {}
+        Some(_) => return Err(CaseRefusal::ClaimedByOther.into()),
+        None => return Err(CaseRefusal::NotClaimed.into()),
+    }
+    belongs(tx, &case, hit)?;
+    let now = tx.now();
+    let rules = Rules::at(tx, now)?;
+    let holds = screening::judge(tx, &rules.screening.value, hit, judgement)?;
+    rate_again(tx, &case, &rules)?;
+    Ok(holds)
+}
+
+/// The second person agrees with what was proposed about a hit.
+pub fn second_hit(
+    tx: &mut Tx<'_>,
+    id: CaseId,
+    hit: HitId,
+    by: PersonId,
+) -> Result<(), ReviewError> {
+    let case = cases::lock(tx, id)?;
+    belongs(tx, &case, hit)?;
+    let now = tx.now();
+    let rules = Rules::at(tx, now)?;
+    screening::second(tx, &rules.screening.value, hit, by)?;
+    rate_again(tx, &case, &rules)
+}
+
+pub fn refuse_hit(
+    tx: &mut Tx<'_>,
+    id: CaseId,
+    hit: HitId,
+    by: PersonId,
+) -> Result<(), ReviewError> {
+    let case = cases::lock(tx, id)?;
+    belongs(tx, &case, hit)?;
+    let now = tx.now();
+    let rules = Rules::at(tx, now)?;
+    screening::refuse(tx, hit, by)?;
+    rate_again(tx, &case, &rules)
+}
+
+/// A hit of somebody else is not reached through this case.
+fn belongs(tx: &mut Tx<'_>, case: &Case, hit: HitId) -> Result<(), ReviewError> {
+    let known = hits::versions(tx, case.subject)?;
+    if known.iter().any(|(id, _)| *id == hit.uuid()) {
+        Ok(())
+    } else {
+        Err(db::Error::NotFound.into())
+    }
+}
+
+fn rate_again(tx: &mut Tx<'_>, case: &Case, rules: &Rules) -> Result<(), ReviewError> {
+    let keyring = tx.keyring();
+    let records = intake::store::records(tx, keyring, &[case.subject])?;
+    if let Some(record) = records.first() {
+        assess::rate_again(tx, rules, record)?;
+    }
+    Ok(())
+}
+
+/// What an approval binds to, as it stands now.
+fn payload(
+    tx: &mut Tx<'_>,
+    case: &Case,
+    verdict: Verdict,
+    reasons: &[String],
+    note: &str,
+) -> Result<[u8; 32], ReviewError> {
+    let hits = hits::versions(tx, case.subject)?;
+    let standing = assessments::of_subjects(tx, &[case.subject])?.remove(&case.subject);
+    let basis = standing.map(|standing| standing.basis).unwrap_or_default();
+    let payload = Payload {
+        case: case.id,
+        verdict,
+        reasons,
+        note,
+        band: case.band,
+        score: case.score,
+        basis: &basis,
+        hits: &hits,
+    };
+    Ok(payload.hash())
+}
+
+fn set_standing(tx: &mut Tx<'_>, case: &Case, verdict: Verdict) -> Result<(), ReviewError> {
+    let status = match verdict {
+        Verdict::Approve => intake::Status::Approved,
+        Verdict::Reject => intake::Status::Rejected,
+        Verdict::RequestInformation => return Ok(()),
+    };
+    let risk = intake::Risk::parse(case.band.as_str());
+    intake::store::set_standing(tx, case.subject, status, risk)?;
+    Ok(())
+}
+
+fn outcome_step(verdict: Verdict) -> What {
+    match verdict {
+        Verdict::Approve => What::Approved,
+        Verdict::Reject => What::Rejected,
+        Verdict::RequestInformation => What::InformationRequested,
+    }
+}
+
+fn decided_kind(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Approve => "kyc.case_approved",
+        Verdict::Reject => "kyc.case_rejected",
+        Verdict::RequestInformation => "kyc.information_requested",
+    }
+}
+
+fn key_of(tx: &mut Tx<'_>, case: &Case) -> db::Result<SubjectKey> {
+    let keyring = tx.keyring();
+    subject_keys::load_one(tx, keyring, case.subject)?.ok_or(db::Error::NotFound)
+}
+
+fn event(kind: &'static str, case: &Case) -> Event {
+    Event::new(kind, Subject::new("case", case.id))
+        .platform(case.platform)
+        .detail("subject", case.subject.to_string())
+        .detail("number", case.number)
+        .detail("version", case.version)
+}

@@ -1,0 +1,175 @@
+//! What stands on a case's page, read in one transaction. Reading it is an event.
+
+use std::collections::{HashMap, HashSet};
+
+use super::case::{Case, CaseId};
+use super::risk::Contribution;
+use super::step::Step;
+use super::store::decisions::{self, Decision};
+use super::store::{assessments, cases, queue, steps};
+use crate::features::intake;
+use crate::features::intake::store::SubjectRecord;
+use crate::features::screening::hit::{Disposition, Explanation, Hit};
+use crate::features::screening::listed::ListedEntry;
+use crate::features::screening::{entries, hits};
+use crate::foundation::Services;
+use crate::foundation::audit::{Event, Subject};
+use crate::foundation::auth::{Signed, people};
+use crate::foundation::crypto::Keyring;
+use crate::foundation::crypto::subject_keys::{self, SubjectKey};
+use crate::foundation::db::{self, Conn};
+use crate::foundation::kernel::PersonId;
+use crate::foundation::web;
+
+/// A case with its evidence.
+pub struct CaseFile {
+    pub case: Case,
+    pub platform: String,
+    /// `personal` inside is `None` once the subject has been erased.
+    pub record: SubjectRecord,
+    pub contributions: Vec<Contribution>,
+    pub review_at: Option<chrono::DateTime<chrono::Utc>>,
+    pub hits: Vec<HitFile>,
+    pub steps: Vec<Step>,
+    pub decisions: Vec<(Decision, String)>,
+    pub people: HashMap<PersonId, String>,
+}
+
+/// A hit with both sides.
+pub struct HitFile {
+    pub hit: Hit,
+    pub entry: Option<ListedEntry>,
+    pub explanation: Option<Explanation>,
+    pub disposition: Option<(Disposition, String)>,
+}
+
+/// Reads a case for somebody. The reading stands in the log once in a quarter of an hour.
+pub fn read(services: &Services, signed: &Signed, id: CaseId) -> Result<CaseFile, web::Error> {
+    let now = services.clock.now();
+    let what = services.keyring.token("reviews.case_read", &id.to_string());
+    let keyring = &services.keyring;
+    let fresh = services.db.read(|conn| {
+        if intake::store::recently_read(conn, signed.person, &what, now)? {
+            Ok::<_, web::Error>(Some(open(conn, keyring, id)?))
+        } else {
+            Ok(None)
+        }
+    })?;
+    if let Some(file) = fresh {
+        return Ok(file);
+    }
+    services.audit.write(&signed.actor(), |tx| {
+        let file = open(tx, keyring, id)?;
+        intake::store::note_reading(tx, signed.person, &what, now)?;
+        tx.record(
+            Event::new("kyc.case_read", Subject::new("case", id))
+                .platform(file.case.platform)
+                .detail("subject", file.case.subject.to_string())
+                .detail("purpose", "review"),
+        )?;
+        Ok(file)
+    })
+}
+
+fn open(conn: &mut Conn, keyring: &Keyring, id: CaseId) -> db::Result<CaseFile> {
+    let case = cases::find(conn, id)?;
+    let record = intake::store::records(conn, keyring, &[case.subject])?
+        .pop()
+        .ok_or(db::Error::NotFound)?;
+    let key = subject_keys::load_one(conn, keyring, case.subject)?;
+    let steps = steps::of_case(conn, &case, key.as_ref())?;
+    let decisions = decisions::of_case(conn, id)?
+        .into_iter()
+        .map(|decision| {
+            let note = match &key {
+                Some(key) => decision.note(key)?,
+                None => String::new(),
+            };
+            Ok((decision, note))
+        })
+        .collect::<db::Result<Vec<_>>>()?;
+    let hits = open_hits(conn, &case, key.as_ref())?;
+    let people = names(conn, &case, &steps, &decisions, &hits)?;
+    let standing = assessments::of_subjects(conn, &[case.subject])?.remove(&case.subject);
+    Ok(CaseFile {
+        platform: platform_name(conn, &case)?,
+        contributions: cases::contributions(conn, id)?,
+        review_at: standing.map(|standing| standing.review_at),
+        case,
+        record,
+        hits,
+        steps,
+        decisions,
+        people,
+    })
+}
+
+fn open_hits(
+    conn: &mut Conn,
+    case: &Case,
+    key: Option<&SubjectKey>,
+) -> db::Result<Vec<HitFile>> {
+    let found = hits::of_subjects(conn, &[case.subject])?;
+    let ids: Vec<_> = found.iter().map(|hit| hit.entry).collect();
+    let mut listed = entries(conn, &ids)?;
+    let mut explanations = match key {
+        Some(key) => hits::explanations(conn, case.subject, key)?,
+        None => HashMap::new(),
+    };
+    let mut dispositions = hits::dispositions(conn, case.subject)?;
+    found
+        .into_iter()
+        .map(|hit| {
+            let disposition = match (dispositions.remove(&hit.id), key) {
+                (Some(said), Some(key)) => {
+                    let note = hits::note(conn, said.id, key)?;
+                    Some((said, note))
+                }
+                (said, _) => said.map(|said| (said, String::new())),
+            };
+            Ok(HitFile {
+                entry: listed.remove(&hit.entry),
+                explanation: explanations.remove(&hit.id),
+                disposition,
+                hit,
+            })
+        })
+        .collect()
+}
+
+fn platform_name(conn: &mut Conn, case: &Case) -> db::Result<String> {
+    let platforms = queue::platforms(conn)?;
+    let found = platforms.into_iter().find(|(id, _)| *id == case.platform);
+    Ok(found.map(|(_, name)| name).unwrap_or_default())
+}
+
+/// Everybody who has had a hand in it.
+fn names(
+    conn: &mut Conn,
+    case: &Case,
+    steps: &[Step],
+    decisions: &[(Decision, String)],
+    hits: &[HitFile],
+) -> db::Result<HashMap<PersonId, String>> {
+    let mut ids: HashSet<PersonId> = steps.iter().filter_map(|step| step.by).collect();
+    ids.extend(case.claim.map(|claim| claim.by));
+    for (decision, _) in decisions {
+        ids.insert(decision.proposer);
+        ids.extend(decision.approver);
+    }
+    for (said, _) in hits.iter().filter_map(|hit| hit.disposition.as_ref()) {
+        ids.insert(said.proposer);
+        ids.extend(said.approver);
+    }
+    names_of(conn, ids)
+}
+
+/// Names of a few people.
+pub fn names_of(
+    conn: &mut Conn,
+    ids: impl IntoIterator<Item = PersonId>,
+) -> db::Result<HashMap<PersonId, String>> {
+    ids.into_iter()
+        .map(|id| Ok((id, people::find(conn, id)?.name)))
+        .collect()
+}
