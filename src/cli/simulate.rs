@@ -1,0 +1,68 @@
+//! `signalbox simulate`: stands in for the platforms that the packs describe.
+
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, ExitCode, Stdio};
+
+use super::failed;
+use crate::app::simulator::{self, Simulator};
+
+/// Answer as the five platforms do, on loopback, with a page to break and mend each
+///
+/// The page listens on --port, the services on the ports after it. --parameters prints what to set so that
+/// `signalbox pack apply` points the packs here.
+#[derive(clap::Args, Debug)]
+pub(super) struct Args {
+    /// Where the page is
+    #[arg(long, default_value_t = simulator::DEFAULT_PORT, value_parser = clap::value_parser!(u16).range(1..=65_000))]
+    port: u16,
+    /// Only print the packs' parameters, as NAME=VALUE lines
+    #[arg(long)]
+    parameters: bool,
+}
+
+pub(super) fn run(args: &Args) -> ExitCode {
+    if args.parameters {
+        for (name, value) in simulator::parameters(args.port) {
+            println!("{name}={value}");
+        }
+        return ExitCode::SUCCESS;
+    }
+    let served = actix_web::rt::System::new().block_on(async {
+        let simulator = Simulator::start(args.port).await?;
+        println!("The simulated platforms are at http://127.0.0.1:{}  (Ctrl-C ends them)", args.port);
+        super::instance::wait_for_the_end().await?;
+        simulator.stop().await;
+        Ok::<_, io::Error>(())
+    });
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(format!(
+            "the simulator cannot listen on {} and the ports after it: {error}",
+            args.port
+        )),
+    }
+}
+
+/// The simulator as a process of the demo's own; it ends with the value.
+pub(super) struct Simulated(Child);
+
+impl Simulated {
+    pub(super) fn start(port: u16) -> io::Result<Self> {
+        let child = Command::new(std::env::current_exe()?)
+            .args(["simulate", "--port", &port.to_string()])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            // Ctrl-C is for the demo, which ends this process after its own probes.
+            .process_group(0)
+            .spawn()?;
+        Ok(Self(child))
+    }
+}
+
+impl Drop for Simulated {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
