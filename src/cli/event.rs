@@ -26,13 +26,20 @@ enum Command {
 }
 
 pub(super) fn run(args: &Args) -> ExitCode {
-    let Command::Report { event_type, platform } = &args.command;
+    let Command::Report {
+        event_type,
+        platform,
+    } = &args.command;
     let connected = match Connected::open() {
         Ok(connected) => connected,
         Err(error) => return failed(error),
     };
-    let reported =
-        actions::report_event(&connected.services, &connected.actor(), event_type, platform.as_deref());
+    let reported = actions::report_event(
+        &connected.services,
+        &connected.actor(),
+        event_type,
+        platform.as_deref(),
+    );
     match reported {
         Ok(event_type) => {
             println!("{} was reported", event_type.name);

@@ -27,7 +27,11 @@ enum Command {
 }
 
 pub(super) fn run(args: &Args) -> ExitCode {
-    let Command::Report { name, value, platform } = &args.command;
+    let Command::Report {
+        name,
+        value,
+        platform,
+    } = &args.command;
     let connected = match Connected::open() {
         Ok(connected) => connected,
         Err(error) => return failed(error),

@@ -67,7 +67,11 @@ fn check(files: &[PathBuf], given: &Given) -> ExitCode {
         match actions::check(&source, given) {
             Ok((file, findings)) => {
                 good &= !lint::has_errors(&findings);
-                println!("{}: {}", path.display(), summary(&file.pack, findings.len()));
+                println!(
+                    "{}: {}",
+                    path.display(),
+                    summary(&file.pack, findings.len())
+                );
                 findings.iter().for_each(|finding| println!("  {finding}"));
             }
             Err(problems) => {
@@ -77,7 +81,11 @@ fn check(files: &[PathBuf], given: &Given) -> ExitCode {
             }
         }
     }
-    if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if good {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 fn summary(pack: &crate::features::packs::pack::Pack, findings: usize) -> String {
@@ -110,8 +118,14 @@ fn apply(files: &[PathBuf], given: &Given) -> ExitCode {
         match actions::apply(&connected.services, &connected.actor(), &source, given) {
             Ok(outcome) => {
                 println!("{}: applied, revision {}", path.display(), outcome.revision);
-                outcome.findings.iter().for_each(|finding| println!("  {finding}"));
-                outcome.differences.iter().for_each(|difference| println!("  {difference}"));
+                outcome
+                    .findings
+                    .iter()
+                    .for_each(|finding| println!("  {finding}"));
+                outcome
+                    .differences
+                    .iter()
+                    .for_each(|difference| println!("  {difference}"));
                 if outcome.differences.is_empty() {
                     println!("  nothing has changed");
                 }

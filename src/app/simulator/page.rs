@@ -81,14 +81,29 @@ async fn index(sites: Data<Vec<Site>>) -> pages::Result {
         platform: site.described.platform,
         name: site.described.name,
         address: site.address,
-        lamp: if site.mode() == Mode::Well { Lamp::Clear } else { Lamp::Red },
+        lamp: if site.mode() == Mode::Well {
+            Lamp::Clear
+        } else {
+            Lamp::Red
+        },
         mode: site.mode(),
-        others: site.modes().iter().copied().filter(|mode| *mode != site.mode()).collect(),
+        others: site
+            .modes()
+            .iter()
+            .copied()
+            .filter(|mode| *mode != site.mode())
+            .collect(),
     };
-    pages::page(&Page { rows: sites.iter().enumerate().map(row).collect() })
+    pages::page(&Page {
+        rows: sites.iter().enumerate().map(row).collect(),
+    })
 }
 
-async fn set(request: HttpRequest, sites: Data<Vec<Site>>, path: Path<(usize, String)>) -> pages::Result {
+async fn set(
+    request: HttpRequest,
+    sites: Data<Vec<Site>>,
+    path: Path<(usize, String)>,
+) -> pages::Result {
     refuse_foreign_origins(&request)?;
     let (index, mode) = path.into_inner();
     let site = sites.get(index).ok_or(Error::NotFound)?;

@@ -25,7 +25,13 @@ pub enum Mode {
 }
 
 impl Mode {
-    pub const ALL: [Self; 5] = [Self::Well, Self::Failing, Self::Slow, Self::Refusing, Self::Wrong];
+    pub const ALL: [Self; 5] = [
+        Self::Well,
+        Self::Failing,
+        Self::Slow,
+        Self::Refusing,
+        Self::Wrong,
+    ];
 
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -65,7 +71,11 @@ impl Site {
         let address = listener.local_addr()?;
         let (mode, watched) = watch::channel(Some(Mode::Well));
         tokio::spawn(keep(described, address, listener, watched));
-        Ok(Self { described, address, mode: Arc::new(mode) })
+        Ok(Self {
+            described,
+            address,
+            mode: Arc::new(mode),
+        })
     }
 
     pub fn is(&self, platform: &str, name: &str) -> bool {

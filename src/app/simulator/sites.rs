@@ -29,8 +29,14 @@ pub struct Answer {
     pub body: &'static str,
 }
 
-const OK: Answer = Answer { kind: "application/json", body: r#"{"status":"ok"}"# };
-const FRONT: Answer = Answer { kind: "text/html", body: "<!doctype html><title>Simulated</title><p>Simulated front page." };
+const OK: Answer = Answer {
+    kind: "application/json",
+    body: r#"{"status":"ok"}"#,
+};
+const FRONT: Answer = Answer {
+    kind: "text/html",
+    body: "<!doctype html><title>Simulated</title><p>Simulated front page.",
+};
 const METRICS: Answer = Answer {
     kind: "text/plain; version=0.0.4",
     body: "# TYPE http_requests_total counter\nhttp_requests_total{simulated=\"true\"} 1\n\
@@ -41,14 +47,22 @@ const API: &[(&str, Answer)] = &[("/health", OK), ("/metrics", METRICS)];
 const LAIT_BACKEND: &[(&str, Answer)] = &[("/api/health", OK), ("/api/readiness", OK)];
 const FRONT_PAGE: &[(&str, Answer)] = &[("/", FRONT)];
 const UP: &[(&str, Answer)] = &[("/up", FRONT)];
-const DEBT_OS_API: &[(&str, Answer)] =
-    &[("/api/health", OK), ("/api/health/db", OK), ("/api/health/redis", OK)];
+const DEBT_OS_API: &[(&str, Answer)] = &[
+    ("/api/health", OK),
+    ("/api/health/db", OK),
+    ("/api/health/redis", OK),
+];
 
 /// All of them, in the order of their ports.
 pub fn all() -> Vec<Described> {
     use Speaks::{Http, Postgres, Tcp};
     let of = |platform| {
-        move |name, speaks, parameter| Described { platform, name, speaks, parameter }
+        move |name, speaks, parameter| Described {
+            platform,
+            name,
+            speaks,
+            parameter,
+        }
     };
     let (horizon, lait, finaegis) = (of("regtech-horizon"), of("lait"), of("finaegis"));
     let (finchat, debt_os) = (of("finchat"), of("debt-os"));
@@ -73,7 +87,8 @@ impl Described {
     /// The parameters that send the platform's pack to `address`.
     pub fn parameters(&self, address: SocketAddr) -> Vec<(String, String)> {
         let platform = self.platform.to_uppercase().replace('-', "_");
-        let named = |suffix: &str, value: String| (format!("{platform}_{}{suffix}", self.parameter), value);
+        let named =
+            |suffix: &str, value: String| (format!("{platform}_{}{suffix}", self.parameter), value);
         match self.speaks {
             Speaks::Http(_) => vec![named("", format!("http://{address}"))],
             Speaks::Tcp => vec![named("", address.to_string())],

@@ -14,9 +14,16 @@ const REQUEST_LIMIT: usize = 16 * 1024;
 /// Answers one request and closes.
 pub async fn http(mut stream: TcpStream, routes: &[(&str, Answer)], mode: Mode) -> io::Result<()> {
     let path = read_path(&mut stream).await?;
-    let known = routes.iter().find(|(of, _)| *of == path).map(|(_, answer)| answer);
+    let known = routes
+        .iter()
+        .find(|(of, _)| *of == path)
+        .map(|(_, answer)| answer);
     let (status, kind, body) = match (known, mode) {
-        (_, Mode::Failing) => ("500 Internal Server Error", "text/plain", "simulated failure"),
+        (_, Mode::Failing) => (
+            "500 Internal Server Error",
+            "text/plain",
+            "simulated failure",
+        ),
         (None, _) => ("404 Not Found", "text/plain", "not simulated"),
         (Some(answer), Mode::Wrong) if answer.kind == "application/json" => {
             ("200 OK", answer.kind, r#"{"status":"degraded"}"#)
@@ -63,8 +70,17 @@ pub async fn postgres(mut stream: TcpStream, mode: Mode) -> io::Result<()> {
         stream.write_all(b"N").await?;
     }
     match mode {
-        Mode::Wrong => return refuse(&mut stream, "28P01", "password authentication failed (simulated)").await,
-        Mode::Failing => return refuse(&mut stream, "53300", "too many connections (simulated)").await,
+        Mode::Wrong => {
+            return refuse(
+                &mut stream,
+                "28P01",
+                "password authentication failed (simulated)",
+            )
+            .await;
+        }
+        Mode::Failing => {
+            return refuse(&mut stream, "53300", "too many connections (simulated)").await;
+        }
         _ => {}
     }
     let mut greeting = message(b'R', &0_u32.to_be_bytes());
@@ -84,8 +100,11 @@ async fn serve_queries(stream: &mut TcpStream) -> io::Result<()> {
             return Ok(());
         }
         // Connections used of those allowed, and the size in bytes.
-        let columns: &[&str] =
-            if body.starts_with(b"SELECT 1\0") { &["1"] } else { &["0.07", "52428800"] };
+        let columns: &[&str] = if body.starts_with(b"SELECT 1\0") {
+            &["1"]
+        } else {
+            &["0.07", "52428800"]
+        };
         stream.write_all(&rows(columns)).await?;
     }
 }
@@ -112,7 +131,9 @@ fn rows(columns: &[&str]) -> Vec<u8> {
     for column in columns {
         description.extend(b"figure\0");
         // Of no table; type text, of any length, in text format.
-        description.extend([0, 0, 0, 0, 0, 0, 0, 0, 0, 25, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0]);
+        description.extend([
+            0, 0, 0, 0, 0, 0, 0, 0, 0, 25, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0,
+        ]);
         row.extend(u32::try_from(column.len()).unwrap_or(0).to_be_bytes());
         row.extend(column.as_bytes());
     }
