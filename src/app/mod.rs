@@ -6,6 +6,7 @@ mod jobs;
 mod reactions;
 mod routes;
 mod server;
+pub mod simulator;
 mod start;
 mod topics;
 

@@ -1,5 +1,5 @@
 use super::{health_routes, home};
-use crate::features::{account, intake, reviews, screening, upkeep};
+use crate::features::{account, alerts, health, intake, packs, reviews, screening, upkeep};
 use crate::foundation::web::{Access, Routes, assets, live};
 
 /// Everything that the application answers, in one tree.
@@ -10,7 +10,10 @@ pub fn routes() -> Routes {
         .and(mechanisms())
         .get("/", Access::PublicOrSigned, home::show)
         .and(account::routes())
+        .and(alerts::routes())
+        .and(health::routes())
         .and(intake::routes())
+        .and(packs::routes())
         .and(reviews::routes())
         .and(screening::routes())
         .and(upkeep::routes())

@@ -3,6 +3,8 @@ use std::time::Duration;
 
 use super::jobs::registry;
 use super::server::{Running, serve, serve_metrics};
+use crate::features::alerts::runner::Evaluator;
+use crate::features::health::runner::Runner as Prober;
 use crate::foundation::Services;
 use crate::foundation::jobs::Runner;
 
@@ -14,6 +16,8 @@ pub struct Application {
     pages: Running,
     metrics: Option<Running>,
     jobs: Runner,
+    probes: Prober,
+    rules: Evaluator,
 }
 
 /// Starts everything that runs inside this process.
@@ -27,7 +31,9 @@ pub fn start(services: Services, listener: TcpListener) -> std::io::Result<Appli
     Ok(Application {
         pages: serve(services.clone(), listener)?,
         metrics,
-        jobs: Runner::start(services, registry())?,
+        jobs: Runner::start(services.clone(), registry())?,
+        probes: Prober::start(services.clone()).map_err(std::io::Error::other)?,
+        rules: Evaluator::start(services),
     })
 }
 
@@ -38,6 +44,8 @@ impl Application {
         if let Some(metrics) = self.metrics {
             metrics.stop().await;
         }
+        self.probes.stop().await;
+        self.rules.stop().await;
         let jobs = self.jobs;
         let remaining = tokio::task::spawn_blocking(move || jobs.stop(JOBS_GRACE)).await;
         if let Ok(1..) = remaining {

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use super::connect::{Connected, is_demo_folder};
 use super::failed;
 use super::instance::Instance;
+use super::simulate;
 use crate::features::account;
 use crate::foundation::config::{Config, Mode};
 
@@ -44,12 +45,18 @@ fn start() -> ExitCode {
     if let Err(error) = account::demo::seed(&instance.services) {
         return failed(error);
     }
-    instance.run(|services| {
+    let simulated = match simulate::stand_in(&instance.services) {
+        Ok(simulated) => simulated,
+        Err(error) => return failed(error),
+    };
+    let ended = instance.run(|services| {
         println!(
             "Signalbox's demo is at {}  (Ctrl-C ends it)",
             services.config.web.base_url.as_str().trim_end_matches('/')
         );
-    })
+    });
+    drop(simulated);
+    ended
 }
 
 /// Codes are told of a demo's people only; its folder says that it is one.

@@ -123,7 +123,7 @@ impl Instance {
     }
 }
 
-async fn wait_for_the_end() -> std::io::Result<()> {
+pub(super) async fn wait_for_the_end() -> std::io::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     tokio::select! {

@@ -7,13 +7,17 @@ mod audit;
 mod connect;
 mod demo;
 mod doctor;
+mod event;
 mod healthcheck;
+mod indicator;
 mod instance;
 mod intake;
 mod lists;
 mod migrate;
+mod pack;
 mod sealer;
 mod serve;
+mod simulate;
 mod user;
 
 use std::process::ExitCode;
@@ -38,16 +42,20 @@ enum Command {
     /// Start everything with demo people and demo data, on http://localhost:8080
     Demo(demo::Args),
     Doctor(doctor::Args),
+    Event(event::Args),
     Healthcheck(healthcheck::Args),
+    Indicator(indicator::Args),
     /// Take in files of records
     Intake(intake::Args),
     /// Load sanctions lists
     Lists(lists::Args),
     Migrate(migrate::Args),
+    Pack(pack::Args),
     /// Seal the audit log: a process of its own, with the only copy of the signing key
     Sealer(sealer::Args),
     /// Start in production, on `DATABASE_URL` or the private cluster
     Serve,
+    Simulate(simulate::Args),
     /// Add the people who sign in
     User(user::Args),
 }
@@ -59,12 +67,16 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Audit(command) => audit::run(command),
         Command::Demo(args) => demo::run(&args),
         Command::Doctor(args) => doctor::run(&args),
+        Command::Event(args) => event::run(&args),
         Command::Healthcheck(args) => healthcheck::run(&args),
+        Command::Indicator(args) => indicator::run(&args),
         Command::Intake(args) => intake::run(&args),
         Command::Lists(args) => lists::run(&args),
         Command::Migrate(args) => migrate::run(&args),
+        Command::Pack(args) => pack::run(args),
         Command::Sealer(args) => sealer::run(args),
         Command::Serve => serve::run(),
+        Command::Simulate(args) => simulate::run(&args),
         Command::User(args) => user::run(args),
     }
 }

@@ -676,7 +676,10 @@ fn the_examples_come_in_as_they_say() {
         (include_str!("../../examples/subjects-bad-rows.csv"), 2, 9),
     ] {
         let batch = bench.take_in(text);
-        assert_eq!((batch.counts.added, batch.counts.rejected), (added, rejected));
+        assert_eq!(
+            (batch.counts.added, batch.counts.rejected),
+            (added, rejected)
+        );
     }
 }
 
@@ -685,7 +688,10 @@ fn a_file_is_meant_for_the_only_platform_or_the_one_that_policy_names() {
     let bench = Bench::new();
     let default = || {
         let now = bench.services.clock.now();
-        let found = bench.services.db.read(|conn| store::default_platform(conn, now));
+        let found = bench
+            .services
+            .db
+            .read(|conn| store::default_platform(conn, now));
         found.unwrap().map(|platform| platform.slug)
     };
     assert_eq!(default().as_deref(), Some("test"));

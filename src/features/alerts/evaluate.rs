@@ -61,6 +61,14 @@ pub fn tick(services: &Services) -> db::Result<usize> {
     Ok(changed)
 }
 
+/// Evaluates at once after something was reported, so that nobody waits for the next tick. A failure
+/// is not the reporter's: what was reported stands, and the server's own tick finds it.
+pub fn after_report(services: &Services) {
+    if let Err(error) = tick(services) {
+        tracing::warn!(%error, "rules could not be evaluated after a report");
+    }
+}
+
 fn read(conn: &mut Conn, now: DateTime<Utc>) -> db::Result<Snapshot> {
     fn keyed<T>(items: Vec<Item<T>>) -> HashMap<(PlatformId, String), Item<T>> {
         items

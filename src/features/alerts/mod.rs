@@ -13,12 +13,40 @@
 pub mod actions;
 pub mod alert;
 pub mod evaluate;
+pub mod overview;
+pub mod pages;
 pub mod rule;
 pub mod runner;
 pub mod store;
+pub mod views;
 pub mod words;
+
+use crate::foundation::auth::Permission::{AlertsAct, AlertsRead, HealthRead};
+use crate::foundation::web::{Access, Routes};
 
 crate::typed_id!(
     /// A lamp that was lit.
     AlertId,
 );
+
+pub fn routes() -> Routes {
+    Routes::new()
+        .get("/alerts", Access::Needs(AlertsRead), pages::list)
+        .post(
+            "/alerts/acknowledgement",
+            Access::Needs(AlertsAct),
+            pages::acknowledge_several,
+        )
+        .get("/alerts/{id}", Access::Needs(AlertsRead), pages::alert)
+        .post(
+            "/alerts/{id}/acknowledgement",
+            Access::Needs(AlertsAct),
+            pages::acknowledge,
+        )
+        .get("/runbooks/{id}", Access::Needs(AlertsRead), pages::runbook)
+        .get(
+            "/services/{id}",
+            Access::Needs(HealthRead),
+            overview::service,
+        )
+}

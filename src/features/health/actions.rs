@@ -10,11 +10,14 @@ use super::store::{self, Claim, Finished};
 use crate::features::packs::pack::{EventType, Indicator, ItemId, Probe, ProbeState};
 use crate::features::packs::store::{self as packs, Definition, Item, Watched};
 use crate::foundation::Services;
-use crate::foundation::audit::{Actor, Event, Subject, Tx, Unaudited};
+use crate::foundation::audit::{self, Actor, Event, Log, Subject, Tx, Unaudited};
 use crate::foundation::db::{self, Conn};
 
 /// Longer than a run may last, so that a run ends before its lease does.
 const LEASE_SLACK: TimeDelta = TimeDelta::seconds(10);
+
+/// Our own reports come four times a minute; what others report is kept.
+const OWN_REPORTS_KEPT: TimeDelta = TimeDelta::hours(48);
 
 /// How many runs one process takes on at a time.
 const CLAIMS_AT_MOST: i64 = 64;
@@ -131,6 +134,36 @@ pub fn tidy(services: &Services) -> db::Result<usize> {
     services
         .audit
         .write_unaudited(Unaudited::Expiry, |conn| samples::prune(conn, now))
+}
+
+/// Reports how far the audit log's seal is behind, where a pack has an indicator for it.
+pub fn report_own(services: &Services) -> db::Result<()> {
+    let now = services.clock.now();
+    let found = services.db.read_on(db::PoolKind::Jobs, |conn| {
+        let ours = packs::platforms(conn)?
+            .into_iter()
+            .find(|platform| platform.slug == "signalbox");
+        let Some(ours) = ours else { return Ok(None) };
+        let indicator = match packs::by_slug::<Indicator>(conn, ours.id, "audit_lag") {
+            Ok(indicator) => indicator,
+            Err(db::Error::NotFound) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        Ok::<_, db::Error>(Some((
+            indicator.id,
+            audit::store::waiting_since(conn, Log::Main)?,
+        )))
+    })?;
+    let Some((indicator, waiting_since)) = found else {
+        return Ok(());
+    };
+    let lag = waiting_since.map_or(TimeDelta::zero(), |since| {
+        (now - since).max(TimeDelta::zero())
+    });
+    services.audit.write_unaudited(Unaudited::Sample, |conn| {
+        store::insert_report(conn, indicator, now, lag.as_seconds_f64().round(), false)?;
+        store::prune_reports(conn, indicator, now - OWN_REPORTS_KEPT)
+    })
 }
 
 /// Why something could not be reported.

@@ -12,8 +12,19 @@
 //! rules' (`alerts`).
 
 pub mod actions;
+pub mod board;
 pub mod checks;
+pub mod demo;
 pub mod latency;
+pub mod pages;
 pub mod probe;
 pub mod runner;
 pub mod store;
+pub mod views;
+
+use crate::foundation::auth::Permission::HealthRead;
+use crate::foundation::web::{Access, Routes};
+
+pub fn routes() -> Routes {
+    Routes::new().get("/services", Access::Needs(HealthRead), pages::services)
+}

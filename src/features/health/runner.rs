@@ -24,6 +24,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// How often samples are rolled up and old ones dropped.
 const TIDY_EVERY: Duration = Duration::from_secs(300);
 
+/// How often we report on ourselves.
+const REPORT_EVERY: Duration = Duration::from_secs(15);
+
 /// Probing, until told to stop.
 pub struct Runner {
     stop: watch::Sender<bool>,
@@ -68,7 +71,7 @@ impl Work {
     async fn run(mut self, mut stopped: watch::Receiver<bool>) {
         let mut ticks = interval(LOOK_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut tidied = Instant::now();
+        let (mut tidied, mut reported) = (Instant::now(), Instant::now());
         loop {
             tokio::select! {
                 _ = stopped.changed() => break,
@@ -80,7 +83,13 @@ impl Work {
             }
             if tidied.elapsed() >= TIDY_EVERY {
                 tidied = Instant::now();
-                self.tidy();
+                self.beside("rolling up samples", |services| {
+                    actions::tidy(services).map(drop)
+                });
+            }
+            if reported.elapsed() >= REPORT_EVERY {
+                reported = Instant::now();
+                self.beside("reporting on ourselves", actions::report_own);
             }
         }
         let grace = tokio::time::sleep(Duration::from_secs(5));
@@ -131,11 +140,12 @@ impl Work {
         Ok(())
     }
 
-    fn tidy(&mut self) {
+    /// Upkeep that no probe waits for.
+    fn beside(&mut self, what: &'static str, work: fn(&Services) -> db::Result<()>) {
         let services = self.services.clone();
         self.running.spawn(async move {
-            if let Err(error) = blocking(move || actions::tidy(&services)).await {
-                tracing::warn!(%error, "samples could not be rolled up");
+            if let Err(error) = blocking(move || work(&services)).await {
+                tracing::warn!(%error, "{what} failed");
             }
         });
     }

@@ -395,6 +395,14 @@ pub fn insert_report(
     Ok(())
 }
 
+pub fn prune_reports(conn: &mut Conn, indicator: ItemId, before: DateTime<Utc>) -> Result<()> {
+    diesel::delete(indicator_report::table)
+        .filter(indicator_report::indicator_id.eq(indicator.uuid()))
+        .filter(indicator_report::at.lt(before))
+        .execute(conn)?;
+    Ok(())
+}
+
 pub fn insert_event(tx: &mut Tx<'_>, event_type: ItemId) -> Result<()> {
     let now = tx.now();
     diesel::insert_into(event_report::table)

@@ -130,6 +130,41 @@ pub fn apply(
     })
 }
 
+/// Applies a pack unless exactly this file, with these parameters, is in force: for a demo that is
+/// started again, whose log should not fill with starts.
+pub fn apply_if_changed(
+    services: &Services,
+    actor: &Actor,
+    source: &str,
+    given: &Given,
+) -> Result<Option<Outcome>, ApplyError> {
+    let (file, _) = check(source, given).map_err(ApplyError::Unreadable)?;
+    let wanted = items(&file.pack)?;
+    let digest = Sha256::digest(source.as_bytes());
+    let in_force = services.db.read(|conn| {
+        let of = |platform: &store::Watched| platform.slug == file.pack.platform.id;
+        let Some(platform) = store::platforms(conn)?.into_iter().find(of) else {
+            return Ok(false);
+        };
+        let applied = store::applied(conn)?;
+        let same_file = applied
+            .iter()
+            .any(|pack| pack.platform_id == platform.id.uuid() && pack.digest == digest.as_slice());
+        let stored = store::stored(conn, platform.id)?;
+        let same = |item: &NewItem| {
+            let key = (item.kind.to_owned(), item.slug.clone());
+            stored
+                .get(&key)
+                .is_some_and(|was| !was.retired && was.spec == item.spec)
+        };
+        Ok::<_, db::Error>(same_file && wanted.iter().all(same))
+    })?;
+    if in_force {
+        return Ok(None);
+    }
+    apply(services, actor, source, given).map(Some)
+}
+
 /// Brings what is stored in line with `wanted`.
 fn write_items(
     tx: &mut Tx<'_>,

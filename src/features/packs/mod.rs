@@ -12,6 +12,15 @@ pub mod actions;
 pub mod file;
 pub mod lint;
 pub mod pack;
+pub mod pages;
 pub mod parameters;
 pub mod quantity;
 pub mod store;
+pub mod views;
+
+use crate::foundation::auth::Permission::PacksRead;
+use crate::foundation::web::{Access, Routes};
+
+pub fn routes() -> Routes {
+    Routes::new().get("/packs", Access::Needs(PacksRead), pages::list)
+}

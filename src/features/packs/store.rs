@@ -55,7 +55,6 @@ pub struct Item<T> {
 struct ItemRow {
     id: Uuid,
     platform_id: Uuid,
-    kind: String,
     slug: String,
     name: String,
     spec: Value,
@@ -239,7 +238,7 @@ pub fn lock_platform(tx: &mut Tx<'_>, described: &Platform) -> Result<PlatformId
 }
 
 /// Everything that a platform's packs ever defined, by kind and name.
-pub fn stored(tx: &mut Tx<'_>, platform: PlatformId) -> Result<BTreeMap<(String, String), Stored>> {
+pub fn stored(conn: &mut Conn, platform: PlatformId) -> Result<BTreeMap<(String, String), Stored>> {
     type Row = (Uuid, String, String, i32, Value, Option<DateTime<Utc>>);
     let rows: Vec<Row> = pack_item::table
         .filter(pack_item::platform_id.eq(platform.uuid()))
@@ -251,7 +250,7 @@ pub fn stored(tx: &mut Tx<'_>, platform: PlatformId) -> Result<BTreeMap<(String,
             pack_item::spec,
             pack_item::retired_at,
         ))
-        .load(&mut **tx)?;
+        .load(conn)?;
     let keyed = |(id, kind, slug, position, spec, retired_at): Row| {
         let retired = retired_at.is_some();
         (

@@ -192,6 +192,22 @@ pub fn waiting(conn: &mut Conn, log: Log, most: i64) -> db::Result<i64> {
     Ok(row.count)
 }
 
+/// When the oldest event that waits for the seal was recorded.
+pub fn waiting_since(conn: &mut Conn, log: Log) -> db::Result<Option<DateTime<Utc>>> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = Timestamptz)]
+        recorded_at: DateTime<Utc>,
+    }
+    let prefix = log.prefix();
+    let row: Option<Row> = sql_query(format!(
+        "SELECT recorded_at FROM {prefix}_inbox ORDER BY recorded_at, id LIMIT 1"
+    ))
+    .get_result(conn)
+    .optional()?;
+    Ok(row.map(|row| row.recorded_at))
+}
+
 /// A tile cut to what belongs to the tree of `size` leaves.
 pub fn tile(conn: &mut Conn, log: Log, size: u64, level: u32, index: u64) -> db::Result<Tile> {
     #[derive(QueryableByName)]

@@ -5,7 +5,7 @@ use native_tls::TlsConnector;
 use postgres_native_tls::MakeTlsConnector;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{Client, Config, Error};
+use tokio_postgres::{Client, Config, Error, SimpleQueryMessage};
 
 use super::{Cause, error_kind, innermost, outcome_of};
 use crate::features::health::probe::{ErrorKind, Outcome};
@@ -66,20 +66,25 @@ async fn config(pg: &Postgres) -> Result<Config, Outcome> {
     Ok(config)
 }
 
+/// How full a server is. Simple queries, so that poolers and old servers understand them.
 async fn ask(client: &Client) -> Result<Vec<(Measure, f64)>, Error> {
     client.simple_query("SELECT 1").await?;
-    let row = client
-        .query_one(
+    let answer = client
+        .simple_query(
             "SELECT (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend')::float8 \
                     / current_setting('max_connections')::float8, \
-                    pg_database_size(current_database())::float8",
-            &[],
+                    pg_database_size(current_database())",
         )
         .await?;
-    Ok(vec![
-        (Measure::Connections, row.try_get(0)?),
-        (Measure::Size, row.try_get(1)?),
-    ])
+    let figure = |column| {
+        answer.iter().find_map(|message| match message {
+            SimpleQueryMessage::Row(row) => row.get(column)?.parse::<f64>().ok(),
+            _ => None,
+        })
+    };
+    let connections = figure(0).map(|share| (Measure::Connections, share));
+    let size = figure(1).map(|bytes| (Measure::Size, bytes));
+    Ok(connections.into_iter().chain(size).collect())
 }
 
 /// RH-4: "connection refused" and wrong credentials are two things, and so are a timeout and TLS.

@@ -87,6 +87,33 @@ pub fn add(conn: &mut Conn, probe: ItemId, span: Span, sample: &Sample) -> Resul
     Ok(())
 }
 
+/// Writes many samples at once; one that is there already stays as it is.
+pub fn insert(conn: &mut Conn, probe: ItemId, span: Span, samples: &[Sample]) -> Result<()> {
+    const AT_ONCE: usize = 1_000;
+    for some in samples.chunks(AT_ONCE) {
+        let rows: Vec<_> = some
+            .iter()
+            .map(|one| {
+                (
+                    sample::probe_id.eq(probe.uuid()),
+                    sample::span.eq(span.as_str()),
+                    sample::at.eq(one.at),
+                    sample::good.eq(one.good),
+                    sample::failed.eq(one.failed),
+                    sample::unknown.eq(one.unknown),
+                    sample::buckets.eq(one.histogram.counts().to_vec()),
+                    sample::demo.eq(one.demo),
+                )
+            })
+            .collect();
+        diesel::insert_into(sample::table)
+            .values(rows)
+            .on_conflict_do_nothing()
+            .execute(conn)?;
+    }
+    Ok(())
+}
+
 type Row = (Uuid, DateTime<Utc>, i64, i64, i64, Vec<Option<i64>>, bool);
 
 /// Samples since `from`, oldest first, by probe.
@@ -129,7 +156,7 @@ pub fn since(
     Ok(found)
 }
 
-/// Recomputes the hours that have ended of the last three, and the days of the last two, from what
+/// Recomputes the hours of the last three that have ended, and the days of the last two, from what
 /// they are made of. Running it twice changes nothing.
 pub fn roll_up(conn: &mut Conn, now: DateTime<Utc>) -> Result<()> {
     sum_up(
@@ -140,6 +167,12 @@ pub fn roll_up(conn: &mut Conn, now: DateTime<Utc>) -> Result<()> {
         now,
     )?;
     sum_up(conn, Span::Hour, Span::Day, now - Days::new(2), now)
+}
+
+/// Sums up everything since `from`.
+pub fn roll_up_since(conn: &mut Conn, from: DateTime<Utc>, now: DateTime<Utc>) -> Result<()> {
+    sum_up(conn, Span::Minute, Span::Hour, from, now)?;
+    sum_up(conn, Span::Hour, Span::Day, from, now)
 }
 
 fn sum_up(

@@ -1,0 +1,94 @@
+//! Stands in for the platforms in the demo and in tests: answers as each guide's services do, on
+//! loopback, and can be broken and mended one by one.
+//!
+//! Invariants:
+//! - it listens on 127.0.0.1 only and knows nothing of Signalbox: probes reach it as they reach the
+//!   real thing;
+//! - every address that it stands in for is a parameter of a pack, so the packs are the real ones.
+
+mod page;
+mod site;
+mod sites;
+mod wire;
+
+use std::io;
+use std::net::SocketAddr;
+
+use actix_web::dev::ServerHandle;
+
+pub use site::Mode;
+use site::Site;
+
+/// The page's port where none is asked for; the sites follow it.
+pub const DEFAULT_PORT: u16 = 7100;
+
+/// Running stand-ins.
+pub struct Simulator {
+    sites: Vec<Site>,
+    page: Option<(SocketAddr, ServerHandle)>,
+}
+
+impl Simulator {
+    /// Starts every site, and the page to break and mend them. With port 0 each gets a free port.
+    pub async fn start(port: u16) -> io::Result<Self> {
+        let mut simulator = Self::start_sites(port).await?;
+        simulator.page = Some(page::serve(port, simulator.sites.clone())?);
+        Ok(simulator)
+    }
+
+    /// Starts the sites without a page, for tests.
+    pub async fn start_sites(port: u16) -> io::Result<Self> {
+        let mut sites = Vec::new();
+        for (index, described) in (1..).zip(sites::all()) {
+            let port = if port == 0 { 0 } else { port + index };
+            sites.push(Site::start(described, port).await?);
+        }
+        Ok(Self { sites, page: None })
+    }
+
+    /// Where the page is.
+    #[must_use]
+    pub fn page(&self) -> Option<SocketAddr> {
+        self.page.as_ref().map(|(address, _)| *address)
+    }
+
+    /// Breaks or mends the site of this name. False if there is none.
+    pub fn set(&self, platform: &str, service: &str, mode: Mode) -> bool {
+        let site = self.sites.iter().find(|site| site.is(platform, service));
+        site.is_some_and(|site| site.set(mode))
+    }
+
+    /// The parameters that point the packs at these sites.
+    #[must_use]
+    pub fn parameters(&self) -> Vec<(String, String)> {
+        self.sites.iter().flat_map(Site::parameters).collect()
+    }
+
+    pub async fn stop(self) {
+        for site in &self.sites {
+            site.stop();
+        }
+        if let Some((_, handle)) = self.page {
+            handle.stop(true).await;
+        }
+    }
+}
+
+/// The parameters that point the packs at a simulator on this port, with intervals short enough to
+/// see a service turn red within half a minute.
+#[must_use]
+pub fn parameters(port: u16) -> Vec<(String, String)> {
+    const QUICK: [(&str, &str); 5] = [
+        ("PROBE_INTERVAL", "5s"),
+        ("PROBE_TIMEOUT", "3s"),
+        ("STORE_INTERVAL", "3s"),
+        ("STORE_TIMEOUT", "2s"),
+        ("HOST_INTERVAL", "10s"),
+    ];
+    let quick = QUICK.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let addressed = (1..).zip(sites::all()).flat_map(|(index, described)| {
+        let address = SocketAddr::from(([127, 0, 0, 1], port + index));
+        described.parameters(address)
+    });
+    quick.into_iter().chain(addressed).collect()
+}

@@ -1,0 +1,123 @@
+//! The small page to break and mend with. Loopback only, and nothing on it is real.
+
+use std::io;
+use std::net::SocketAddr;
+
+use actix_web::dev::ServerHandle;
+use actix_web::web::{self, Data, Path};
+use actix_web::{App, HttpRequest, HttpServer};
+use askama::Template;
+
+use super::site::{Mode, Site};
+use crate::foundation::web::{self as pages, Error, Lamp, assets};
+
+#[derive(Template)]
+#[template(path = "simulator/index.html")]
+struct Page {
+    rows: Vec<Row>,
+}
+
+struct Row {
+    index: usize,
+    platform: &'static str,
+    name: &'static str,
+    address: SocketAddr,
+    lamp: Lamp,
+    mode: Mode,
+    others: Vec<Mode>,
+}
+
+impl Page {
+    fn asset(&self, name: &str) -> String {
+        assets::asset(name)
+    }
+}
+
+impl Mode {
+    const fn is(self) -> &'static str {
+        match self {
+            Self::Well => "Well",
+            Self::Failing => "Answers with errors",
+            Self::Slow => "Does not answer in time",
+            Self::Refusing => "Refuses connections",
+            Self::Wrong => "Answers wrongly",
+        }
+    }
+
+    const fn verb(self) -> &'static str {
+        match self {
+            Self::Well => "Mend",
+            Self::Failing => "Fail",
+            Self::Slow => "Slow down",
+            Self::Refusing => "Refuse",
+            Self::Wrong => "Answer wrongly",
+        }
+    }
+}
+
+/// Serves the page; with port 0 on a free one.
+pub fn serve(port: u16, sites: Vec<Site>) -> io::Result<(SocketAddr, ServerHandle)> {
+    let sites = Data::new(sites);
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(sites.clone())
+            .route("/", web::get().to(index))
+            .route("/sites/{index}/{mode}", web::post().to(set))
+            .route("/assets/{digest}/{path:.*}", web::get().to(assets::serve))
+    })
+    .workers(1)
+    .disable_signals()
+    .bind(("127.0.0.1", port))?;
+    let address = server.addrs()[0];
+    let running = server.run();
+    let handle = running.handle();
+    tokio::spawn(running);
+    Ok((address, handle))
+}
+
+async fn index(sites: Data<Vec<Site>>) -> pages::Result {
+    let row = |(index, site): (usize, &Site)| Row {
+        index,
+        platform: site.described.platform,
+        name: site.described.name,
+        address: site.address,
+        lamp: if site.mode() == Mode::Well {
+            Lamp::Clear
+        } else {
+            Lamp::Red
+        },
+        mode: site.mode(),
+        others: site
+            .modes()
+            .iter()
+            .copied()
+            .filter(|mode| *mode != site.mode())
+            .collect(),
+    };
+    pages::page(&Page {
+        rows: sites.iter().enumerate().map(row).collect(),
+    })
+}
+
+async fn set(
+    request: HttpRequest,
+    sites: Data<Vec<Site>>,
+    path: Path<(usize, String)>,
+) -> pages::Result {
+    refuse_foreign_origins(&request)?;
+    let (index, mode) = path.into_inner();
+    let site = sites.get(index).ok_or(Error::NotFound)?;
+    let mode: Mode = mode.parse().map_err(|_| Error::NotFound)?;
+    if !site.set(mode) {
+        return Err(Error::NotFound);
+    }
+    pages::see_other("/")
+}
+
+/// Another site's page must not break the demo.
+fn refuse_foreign_origins(request: &HttpRequest) -> Result<(), Error> {
+    match request.headers().get("sec-fetch-site") {
+        Some(from) if from != "same-origin" => Err(Error::Forbidden),
+        _ => Ok(()),
+    }
+}

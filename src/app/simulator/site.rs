@@ -1,0 +1,156 @@
+use std::io;
+use std::net::SocketAddr;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+use super::sites::{Described, Speaks};
+use super::wire;
+
+/// How a site behaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    Well,
+    /// Answers with an error: 500, or too many connections.
+    Failing,
+    /// Takes longer than any probe waits.
+    Slow,
+    /// Nothing listens.
+    Refusing,
+    /// Answers, but not what is expected; a database refuses the credentials.
+    Wrong,
+}
+
+impl Mode {
+    pub const ALL: [Self; 5] = [
+        Self::Well,
+        Self::Failing,
+        Self::Slow,
+        Self::Refusing,
+        Self::Wrong,
+    ];
+
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Well => "well",
+            Self::Failing => "failing",
+            Self::Slow => "slow",
+            Self::Refusing => "refusing",
+            Self::Wrong => "wrong",
+        }
+    }
+}
+
+impl FromStr for Mode {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let found = Self::ALL.into_iter().find(|mode| mode.as_str() == text);
+        found.ok_or_else(|| format!("\"{text}\" is not a way to behave"))
+    }
+}
+
+/// How long a slow site takes.
+const SLOW: Duration = Duration::from_secs(30);
+
+/// A site at its address. Clones are the same site.
+#[derive(Clone)]
+pub struct Site {
+    pub described: Described,
+    pub address: SocketAddr,
+    mode: Arc<watch::Sender<Option<Mode>>>,
+}
+
+impl Site {
+    pub async fn start(described: Described, port: u16) -> io::Result<Self> {
+        let listener = TcpListener::bind(("127.0.0.1", port)).await?;
+        let address = listener.local_addr()?;
+        let (mode, watched) = watch::channel(Some(Mode::Well));
+        tokio::spawn(keep(described, address, listener, watched));
+        Ok(Self {
+            described,
+            address,
+            mode: Arc::new(mode),
+        })
+    }
+
+    pub fn is(&self, platform: &str, name: &str) -> bool {
+        self.described.platform == platform && self.described.name == name
+    }
+
+    pub fn mode(&self) -> Mode {
+        self.mode.borrow().unwrap_or(Mode::Refusing)
+    }
+
+    /// The ways in which this site can be told to behave: a bare port is only there or not.
+    pub fn modes(&self) -> &'static [Mode] {
+        match self.described.speaks {
+            Speaks::Tcp => &[Mode::Well, Mode::Refusing],
+            _ => &Mode::ALL,
+        }
+    }
+
+    pub fn set(&self, mode: Mode) -> bool {
+        self.modes().contains(&mode) && self.mode.send(Some(mode)).is_ok()
+    }
+
+    pub fn stop(&self) {
+        let _ = self.mode.send(None);
+    }
+
+    pub fn parameters(&self) -> Vec<(String, String)> {
+        self.described.parameters(self.address)
+    }
+}
+
+/// Listens while the site is not refusing, and again when it is told otherwise.
+async fn keep(
+    described: Described,
+    address: SocketAddr,
+    first: TcpListener,
+    mut mode: watch::Receiver<Option<Mode>>,
+) {
+    let mut listener = Some(first);
+    loop {
+        let now = *mode.borrow_and_update();
+        let Some(now) = now else { return };
+        if now == Mode::Refusing {
+            listener = None;
+        } else if listener.is_none() {
+            match TcpListener::bind(address).await {
+                Ok(bound) => listener = Some(bound),
+                Err(error) => tracing::warn!(%error, %address, "a simulated service cannot listen"),
+            }
+        }
+        let changed = match &listener {
+            None => mode.changed().await,
+            Some(listener) => loop {
+                tokio::select! {
+                    changed = mode.changed() => break changed,
+                    accepted = listener.accept() => if let Ok((stream, _)) = accepted {
+                        tokio::spawn(answer(described, now, stream));
+                    },
+                }
+            },
+        };
+        if changed.is_err() {
+            return;
+        }
+    }
+}
+
+async fn answer(described: Described, mode: Mode, stream: TcpStream) {
+    if mode == Mode::Slow {
+        tokio::time::sleep(SLOW).await;
+    }
+    // A probe that hangs up early is its own affair.
+    let _ = match described.speaks {
+        Speaks::Http(routes) => wire::http(stream, routes, mode).await,
+        Speaks::Postgres => wire::postgres(stream, mode).await,
+        Speaks::Tcp => Ok(()),
+    };
+}

@@ -1,0 +1,101 @@
+//! What is stood in for: the services of the five guides.
+
+use std::net::SocketAddr;
+
+/// A service that the simulator answers for.
+#[derive(Clone, Copy, Debug)]
+pub struct Described {
+    /// The platform's id in its pack.
+    pub platform: &'static str,
+    pub name: &'static str,
+    pub speaks: Speaks,
+    /// The parameter that holds its address, without the platform in front.
+    parameter: &'static str,
+}
+
+/// What it speaks.
+#[derive(Clone, Copy, Debug)]
+pub enum Speaks {
+    /// Paths and what they answer; everything else is 404.
+    Http(&'static [(&'static str, Answer)]),
+    Postgres,
+    /// Accepts connections and says nothing.
+    Tcp,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct Answer {
+    pub kind: &'static str,
+    pub body: &'static str,
+}
+
+const OK: Answer = Answer {
+    kind: "application/json",
+    body: r#"{"status":"ok"}"#,
+};
+const FRONT: Answer = Answer {
+    kind: "text/html",
+    body: "<!doctype html><title>Simulated</title><p>Simulated front page.",
+};
+const METRICS: Answer = Answer {
+    kind: "text/plain; version=0.0.4",
+    body: "# TYPE http_requests_total counter\nhttp_requests_total{simulated=\"true\"} 1\n\
+           # TYPE finchat_questions_total counter\nfinchat_questions_total{simulated=\"true\"} 1\n",
+};
+
+const API: &[(&str, Answer)] = &[("/health", OK), ("/metrics", METRICS)];
+const LAIT_BACKEND: &[(&str, Answer)] = &[("/api/health", OK), ("/api/readiness", OK)];
+const FRONT_PAGE: &[(&str, Answer)] = &[("/", FRONT)];
+const UP: &[(&str, Answer)] = &[("/up", FRONT)];
+const DEBT_OS_API: &[(&str, Answer)] = &[
+    ("/api/health", OK),
+    ("/api/health/db", OK),
+    ("/api/health/redis", OK),
+];
+
+/// All of them, in the order of their ports.
+pub fn all() -> Vec<Described> {
+    use Speaks::{Http, Postgres, Tcp};
+    let of = |platform| {
+        move |name, speaks, parameter| Described {
+            platform,
+            name,
+            speaks,
+            parameter,
+        }
+    };
+    let (horizon, lait, finaegis) = (of("regtech-horizon"), of("lait"), of("finaegis"));
+    let (finchat, debt_os) = (of("finchat"), of("debt-os"));
+    vec![
+        horizon("API", Http(API), "API_URL"),
+        horizon("LumaDB", Postgres, "LUMADB"),
+        lait("Backend", Http(LAIT_BACKEND), "API_URL"),
+        lait("Front end", Http(FRONT_PAGE), "WEB_URL"),
+        lait("Database", Postgres, "DB"),
+        finaegis("Application", Http(UP), "APP_URL"),
+        finaegis("Event store", Postgres, "DB"),
+        finaegis("Cache and queues", Tcp, "REDIS_ADDRESS"),
+        finchat("API", Http(API), "API_URL"),
+        finchat("Web application", Http(FRONT_PAGE), "WEB_URL"),
+        debt_os("API", Http(DEBT_OS_API), "API_URL"),
+        debt_os("PostgreSQL", Postgres, "DB"),
+        debt_os("Redis", Tcp, "REDIS_ADDRESS"),
+    ]
+}
+
+impl Described {
+    /// The parameters that send the platform's pack to `address`.
+    pub fn parameters(&self, address: SocketAddr) -> Vec<(String, String)> {
+        let platform = self.platform.to_uppercase().replace('-', "_");
+        let named =
+            |suffix: &str, value: String| (format!("{platform}_{}{suffix}", self.parameter), value);
+        match self.speaks {
+            Speaks::Http(_) => vec![named("", format!("http://{address}"))],
+            Speaks::Tcp => vec![named("", address.to_string())],
+            Speaks::Postgres => vec![
+                named("_HOST", address.ip().to_string()),
+                named("_PORT", address.port().to_string()),
+            ],
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! `signalbox simulate`: stands in for the platforms that the packs describe.
+
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, ExitCode, Stdio};
+
+use super::failed;
+use crate::app::simulator::{self, Simulator};
+use crate::features::health::demo;
+use crate::features::packs::actions as packs;
+use crate::features::packs::parameters::Given;
+use crate::foundation::Services;
+use crate::foundation::audit::Actor;
+
+/// Answer as the five platforms do, on loopback, with a page to break and mend each
+///
+/// The page listens on --port, the services on the ports after it. --parameters prints what to set so that
+/// `signalbox pack apply` points the packs here.
+#[derive(clap::Args, Debug)]
+pub(super) struct Args {
+    /// Where the page is
+    #[arg(long, default_value_t = simulator::DEFAULT_PORT, value_parser = clap::value_parser!(u16).range(1..=65_000))]
+    port: u16,
+    /// Only print the packs' parameters, as NAME=VALUE lines
+    #[arg(long)]
+    parameters: bool,
+    /// End with the process that started us
+    #[arg(long, hide = true)]
+    with_parent: bool,
+}
+
+pub(super) fn run(args: &Args) -> ExitCode {
+    if args.parameters {
+        for (name, value) in simulator::parameters(args.port) {
+            println!("{name}={value}");
+        }
+        return ExitCode::SUCCESS;
+    }
+    if args.with_parent
+        && let Err(error) = end_with_parent()
+    {
+        return failed(error);
+    }
+    let served = actix_web::rt::System::new().block_on(async {
+        let simulator = Simulator::start(args.port).await?;
+        println!(
+            "The simulated platforms are at http://127.0.0.1:{}  (Ctrl-C ends them)",
+            args.port
+        );
+        super::instance::wait_for_the_end().await?;
+        simulator.stop().await;
+        Ok::<_, io::Error>(())
+    });
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(format!(
+            "the simulator cannot listen on {} and the ports after it: {error}",
+            args.port
+        )),
+    }
+}
+
+/// A demo that is killed cannot end us, and our ports must be free for the next one.
+fn end_with_parent() -> io::Result<()> {
+    let parent = rustix::process::getppid();
+    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::TERM))?;
+    // It may have gone before we asked.
+    if rustix::process::getppid() == parent {
+        Ok(())
+    } else {
+        Err(io::ErrorKind::Interrupted.into())
+    }
+}
+
+/// The packs that ship with the product.
+const PACKS: [&str; 6] = [
+    include_str!("../../packs/regtech-horizon.toml"),
+    include_str!("../../packs/lait.toml"),
+    include_str!("../../packs/finaegis.toml"),
+    include_str!("../../packs/finchat.toml"),
+    include_str!("../../packs/debt-os.toml"),
+    include_str!("../../packs/signalbox.toml"),
+];
+
+/// For the demo: starts the simulator, points the packs at it, and gives charts a labelled past.
+pub(super) fn stand_in(
+    services: &Services,
+) -> Result<Simulated, Box<dyn std::error::Error + Send + Sync>> {
+    let simulated = Simulated::start(simulator::DEFAULT_PORT)?;
+    let own = services
+        .config
+        .web
+        .base_url
+        .as_str()
+        .trim_end_matches('/')
+        .to_owned();
+    let mut given: Given = simulator::parameters(simulator::DEFAULT_PORT)
+        .into_iter()
+        .collect();
+    given.extend([("SIGNALBOX_SELF_URL", own)]);
+    for pack in PACKS {
+        packs::apply_if_changed(services, &Actor::job("demo"), pack, &given)?;
+    }
+    demo::fill(services)?;
+    Ok(simulated)
+}
+
+/// The simulator as a process of the demo's own; it ends with the value.
+pub(super) struct Simulated(Child);
+
+impl Simulated {
+    pub(super) fn start(port: u16) -> io::Result<Self> {
+        let child = Command::new(std::env::current_exe()?)
+            .args(["simulate", "--with-parent", "--port", &port.to_string()])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            // Ctrl-C is for the demo, which ends this process after its own probes.
+            .process_group(0)
+            .spawn()?;
+        Ok(Self(child))
+    }
+}
+
+impl Drop for Simulated {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}

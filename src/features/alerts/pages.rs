@@ -1,0 +1,290 @@
+use std::collections::HashMap;
+
+use actix_web::web::{Data, Path, Query};
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::store::{self, Alert};
+use super::views::{self, Directory, RunbookCard};
+use super::{AlertId, actions};
+use crate::features::packs::pack::{ItemId, Rule, Runbook, Service};
+use crate::features::packs::store::{self as packs};
+use crate::foundation::Services;
+use crate::foundation::auth::{Permission, Signed};
+use crate::foundation::db::{self, Conn};
+use crate::foundation::web::paging::{Cursor, Direction, PAGE_ROWS};
+use crate::foundation::web::{self, Chrome, Form, Lamp, Nav, Problems, Refusal, block};
+
+/// Which alerts a list shows, and from where on.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Listing {
+    state: Option<State>,
+    after: Option<String>,
+    acknowledged: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum State {
+    #[default]
+    Open,
+    Closed,
+}
+
+type Place = (DateTime<Utc>, Uuid);
+
+/// `GET /alerts`: what is lit, worst first; or what has been closed, newest first.
+pub async fn list(signed: Signed, services: Data<Services>, query: Query<Listing>) -> web::Result {
+    let open = query.state.unwrap_or_default() == State::Open;
+    let after: Option<Cursor<Place>> = query.after.as_deref().map(Cursor::decode).transpose()?;
+    let (app, now) = (services.clone(), services.clock.now());
+    let (mut alerts, directory, pending) = block(move || {
+        app.db.read(|conn| {
+            let alerts = if open {
+                store::open(conn)?
+            } else {
+                store::closed(conn, after.map(|cursor| cursor.key), PAGE_ROWS as i64 + 1)?
+            };
+            let pending = if open { pending(conn)? } else { Vec::new() };
+            Ok::<_, web::Error>((alerts, directory(conn)?, pending))
+        })
+    })
+    .await?;
+    let next = (!open && alerts.len() > PAGE_ROWS).then(|| {
+        alerts.truncate(PAGE_ROWS);
+        alerts.last().and_then(next_place)
+    });
+    let mut chrome = Chrome::new(&signed, &services, "Alerts", Nav::Alerts);
+    if query.acknowledged.is_some() {
+        chrome = chrome.notice(Lamp::Clear, "Acknowledged");
+    }
+    let pending = pending
+        .into_iter()
+        .map(|(name, platform, since)| views::PendingRow {
+            name,
+            platform: directory.platform(platform),
+            since,
+        });
+    web::page(&views::List {
+        chrome,
+        open,
+        storm: open && alerts.len() as i64 >= store::OPEN_AT_MOST,
+        rows: alerts
+            .iter()
+            .map(|alert| directory.row(alert, now))
+            .collect(),
+        pending: pending.collect(),
+        may_act: signed.may(Permission::AlertsAct),
+        next: next.flatten(),
+    })
+}
+
+fn next_place(last: &Alert) -> Option<String> {
+    let key = (last.resolved_at?, last.id.uuid());
+    let cursor = Cursor {
+        direction: Direction::Next,
+        key,
+    };
+    Some(format!("/alerts?state=closed&after={}", cursor.encode()))
+}
+
+/// Rules whose condition holds and has not lasted long enough.
+fn pending(
+    conn: &mut Conn,
+) -> db::Result<Vec<(String, crate::foundation::kernel::PlatformId, DateTime<Utc>)>> {
+    let states = store::rule_states(conn)?;
+    let rules = packs::live_rules(conn)?;
+    let since = |rule: &ItemId| {
+        states
+            .get(rule)
+            .and_then(|state| state.track.pending_since())
+    };
+    let pending = rules
+        .into_iter()
+        .filter_map(|rule| Some((rule.name.clone(), rule.platform, since(&rule.id)?)));
+    Ok(pending.collect())
+}
+
+/// Names of platforms, and who is expected to act on a rule's alerts.
+pub(super) fn directory(conn: &mut Conn) -> db::Result<Directory> {
+    let platforms = packs::platforms(conn)?
+        .into_iter()
+        .map(|it| (it.id, it))
+        .collect();
+    let owner = |spec: &serde_json::Value| spec.get("owner")?.as_str().map(str::to_owned);
+    let owners: HashMap<ItemId, String> = packs::live_rules(conn)?
+        .into_iter()
+        .filter_map(|rule| Some((rule.id, owner(&rule.spec)?)))
+        .collect();
+    Ok(Directory { platforms, owners })
+}
+
+/// `GET /alerts/{id}`: one alert, what happened to it, and what to do.
+pub async fn alert(signed: Signed, services: Data<Services>, id: Path<AlertId>) -> web::Result {
+    let (app, now) = (services.clone(), services.clock.now());
+    let id = id.into_inner();
+    let (alert, directory, changes, runbook, service) = block(move || {
+        app.db.read(|conn| {
+            let alert = store::alert(conn, id)?;
+            let runbook = runbook_of(conn, &alert)?;
+            let service = alert
+                .service
+                .map(|id| packs::item::<Service>(conn, id))
+                .transpose()?;
+            let changes = store::changes(conn, id)?;
+            Ok::<_, web::Error>((alert, directory(conn)?, changes, runbook, service))
+        })
+    })
+    .await?;
+    let no_form = match (
+        alert.is_open(),
+        alert.is_acknowledged(now),
+        signed.may(Permission::AlertsAct),
+    ) {
+        (false, ..) => "It is closed: nothing is left to do.",
+        (true, true, _) => "Somebody has it in hand.",
+        (true, false, false) => "Acknowledging takes the operator's role.",
+        (true, false, true) => "",
+    };
+    web::page(&views::AlertPage {
+        chrome: Chrome::new(&signed, &services, &alert.name, Nav::Alerts),
+        row: directory.row(&alert, now),
+        active_at: alert.active_at,
+        fingerprint: alert.fingerprint.clone(),
+        service: service.map(|item| (item.id.to_string(), item.name)),
+        note: alert
+            .acknowledged
+            .as_ref()
+            .map(|held| held.note.clone())
+            .filter(|note| !note.is_empty()),
+        timeline: changes.iter().rev().map(views::TimelineRow::from).collect(),
+        runbook: runbook.map(|item| RunbookCard::of(&item, now)),
+        form: no_form.is_empty().then(Problems::new),
+        no_form,
+    })
+}
+
+/// The runbook of an alert's rule, while both are in force.
+fn runbook_of(conn: &mut Conn, alert: &Alert) -> db::Result<Option<packs::Item<Runbook>>> {
+    let rule = match packs::item::<Rule>(conn, alert.rule) {
+        Ok(rule) => rule,
+        // A rule that cannot be read has lit this very lamp.
+        Err(db::Error::Query(_)) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let Some(slug) = rule.spec.runbook else {
+        return Ok(None);
+    };
+    match packs::by_slug(conn, alert.platform, &slug) {
+        Ok(runbook) => Ok(Some(runbook)),
+        Err(db::Error::NotFound) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Note {
+    #[serde(default)]
+    note: String,
+}
+
+/// `POST /alerts/{id}/acknowledgement`
+pub async fn acknowledge(
+    signed: Signed,
+    services: Data<Services>,
+    id: Path<AlertId>,
+    form: Form<Note>,
+) -> web::Result {
+    let id = id.into_inner();
+    let location = format!("/alerts/{id}");
+    acknowledge_all(
+        signed,
+        services,
+        vec![id],
+        form.data.note,
+        form.key,
+        location,
+    )
+    .await
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Chosen {
+    #[serde(default)]
+    alert: Vec<AlertId>,
+    #[serde(default)]
+    note: String,
+}
+
+/// `POST /alerts/acknowledgement`: several at once.
+pub async fn acknowledge_several(
+    signed: Signed,
+    services: Data<Services>,
+    form: Form<Chosen>,
+) -> web::Result {
+    if form.data.alert.is_empty() {
+        return Err(web::Error::Refused(Refusal::new(
+            "nothing_chosen",
+            "No alert was chosen.",
+            "Go back, tick the alerts that you take in hand, and send the form again.",
+        )));
+    }
+    let location = "/alerts?acknowledged=yes".to_owned();
+    acknowledge_all(
+        signed,
+        services,
+        form.data.alert,
+        form.data.note,
+        form.key,
+        location,
+    )
+    .await
+}
+
+async fn acknowledge_all(
+    signed: Signed,
+    services: Data<Services>,
+    alerts: Vec<AlertId>,
+    note: String,
+    key: Uuid,
+    location: String,
+) -> web::Result {
+    let to = location.clone();
+    block(move || {
+        actions::acknowledge(&services, &signed, &alerts, &note, key, &location)
+            .map_err(web::Error::from)
+    })
+    .await?;
+    web::see_other(to)
+}
+
+/// `GET /runbooks/{id}`
+pub async fn runbook(signed: Signed, services: Data<Services>, id: Path<ItemId>) -> web::Result {
+    let (app, now) = (services.clone(), services.clock.now());
+    let (item, directory, rules) = block(move || {
+        app.db.read(|conn| {
+            let item = packs::item::<Runbook>(conn, *id)?;
+            let leads = |rule: &packs::Item<serde_json::Value>| {
+                rule.platform == item.platform
+                    && rule.spec.get("runbook").and_then(serde_json::Value::as_str)
+                        == Some(item.slug.as_str())
+            };
+            let rules = packs::live_rules(conn)?
+                .into_iter()
+                .filter(leads)
+                .map(|rule| rule.name);
+            let rules: Vec<String> = rules.collect();
+            Ok::<_, web::Error>((item, directory(conn)?, rules))
+        })
+    })
+    .await?;
+    web::page(&views::RunbookPage {
+        chrome: Chrome::new(&signed, &services, &item.name, Nav::Alerts),
+        platform: directory.platform(item.platform),
+        retired: item.retired_at.is_some(),
+        runbook: RunbookCard::of(&item, now),
+        rules,
+    })
+}

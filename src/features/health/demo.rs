@@ -1,0 +1,124 @@
+//! History for the demo, so that its charts are not empty. Every row of it is marked, and the pages
+//! say that it is invented.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Days, DurationRound, NaiveTime, TimeDelta, Utc};
+
+use super::latency::Histogram;
+use super::probe::fnv1a_64;
+use super::store;
+use super::store::samples::{self, Sample, Span};
+use crate::features::packs::pack::{Indicator, ItemId, Probe};
+use crate::features::packs::store as packs;
+use crate::foundation::Services;
+use crate::foundation::audit::Unaudited;
+use crate::foundation::db::{self, Conn};
+
+/// One row stands for ten minutes.
+const STEP: TimeDelta = TimeDelta::minutes(10);
+
+/// Days that have hours beneath them; those before have only their sums.
+const DETAILED_DAYS: u64 = 2;
+const DAYS: u64 = 90;
+
+/// What the demo's platforms are said to have reported last.
+const VALUES: [(&str, f64); 12] = [
+    ("ncc_qos", 99.1),
+    ("ingestion_lag", 42.0),
+    ("report_generation", 12.4),
+    ("legal_search_p95", 6.2),
+    ("invoice_upload_p95", 2.9),
+    ("dashboard_p95", 1.1),
+    ("error_share", 0.2),
+    ("cache_hits", 91.0),
+    ("external_latency", 3.8),
+    ("queue_depth", 7.0),
+    ("queue_wait", 4.0),
+    ("app_memory", 46.0),
+];
+
+/// Gives every probe that has none a past, and every indicator named above a value. A second start
+/// finds them there and changes nothing.
+pub fn fill(services: &Services) -> db::Result<()> {
+    let now = services.clock.now();
+    services.audit.write_unaudited(Unaudited::Sample, |conn| {
+        fill_probes(conn, now)?;
+        fill_indicators(conn, now)
+    })
+}
+
+fn fill_probes(conn: &mut Conn, now: DateTime<Utc>) -> db::Result<()> {
+    let probes: Vec<ItemId> = packs::live::<Probe>(conn)?
+        .iter()
+        .map(|item| item.id)
+        .collect();
+    let known = samples::since(conn, &probes, Span::Day, now - Days::new(DAYS))?;
+    let fresh: Vec<ItemId> = probes
+        .into_iter()
+        .filter(|id| !known.contains_key(id))
+        .collect();
+    if fresh.is_empty() {
+        return Ok(());
+    }
+    let today = now.date_naive().and_time(NaiveTime::MIN).and_utc();
+    let detailed = today - Days::new(DETAILED_DAYS);
+    for id in fresh {
+        let minutes = steps(detailed, now.duration_trunc(STEP).unwrap_or(now), STEP);
+        let history: Vec<Sample> = minutes.map(|at| invented(id, at, 20)).collect();
+        samples::insert(conn, id, Span::Minute, &history)?;
+        let days = steps(today - Days::new(DAYS), detailed, TimeDelta::days(1));
+        let past: Vec<Sample> = days.map(|at| invented(id, at, 2_880)).collect();
+        samples::insert(conn, id, Span::Day, &past)?;
+    }
+    samples::roll_up_since(conn, detailed, now)
+}
+
+fn steps(
+    from: DateTime<Utc>,
+    to: DateTime<Utc>,
+    step: TimeDelta,
+) -> impl Iterator<Item = DateTime<Utc>> {
+    std::iter::successors(Some(from), move |at| Some(*at + step)).take_while(move |at| *at < to)
+}
+
+/// The same for the same probe and time, so that a demo looks alike whenever it starts.
+fn invented(probe: ItemId, at: DateTime<Utc>, runs: i64) -> Sample {
+    let mut seed = probe.uuid().as_bytes().to_vec();
+    seed.extend(at.timestamp().to_be_bytes());
+    let dice = fnv1a_64(&seed);
+    let typical_us = 4_000 + i64::try_from(fnv1a_64(probe.uuid().as_bytes()) % 60_000).unwrap_or(0);
+    // One row in eighty has a failure in it, and every twentieth is slow.
+    let failed = if dice % 80 == 0 { 1 + runs / 50 } else { 0 };
+    let slow = if dice / 80 % 20 == 0 { runs / 4 } else { 0 };
+    let mut histogram = Histogram::default();
+    for run in 0..runs - failed {
+        let spread = i64::try_from((dice >> (run % 32)) % 40).unwrap_or(0);
+        let latency = typical_us * (80 + spread) / 100;
+        histogram.record(if run < slow { latency * 6 } else { latency });
+    }
+    Sample {
+        at,
+        good: runs - failed,
+        failed,
+        unknown: 0,
+        histogram,
+        demo: true,
+    }
+}
+
+fn fill_indicators(conn: &mut Conn, now: DateTime<Utc>) -> db::Result<()> {
+    let indicators = packs::live::<Indicator>(conn)?;
+    let ids: Vec<ItemId> = indicators.iter().map(|item| item.id).collect();
+    let reported = store::last_reports(conn, &ids)?;
+    let values: HashMap<&str, f64> = VALUES.into_iter().collect();
+    for indicator in indicators
+        .iter()
+        .filter(|item| !reported.contains_key(&item.id))
+    {
+        if let Some(value) = values.get(indicator.slug.as_str()) {
+            store::insert_report(conn, indicator.id, now, *value, true)?;
+        }
+    }
+    Ok(())
+}
