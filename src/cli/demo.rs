@@ -5,8 +5,16 @@ use super::connect::{Connected, is_demo_folder};
 use super::failed;
 use super::instance::Instance;
 use super::simulate;
-use crate::features::account;
+use crate::features::intake::actions::{Order, Received};
+use crate::features::intake::desk::Shell;
+use crate::features::{account, intake, screening};
+use crate::foundation::Services;
+use crate::foundation::audit::Actor;
 use crate::foundation::config::{Config, Mode};
+use crate::foundation::db::PoolKind;
+
+/// Shipped with the demo; every name in it says that it is invented.
+const CUSTOMERS: &[u8] = include_bytes!("../features/intake/demo.ndjson");
 
 /// Marks a data folder whose people have passwords that a page shows.
 pub(super) const MARK: &str = "this-is-a-demo";
@@ -49,6 +57,9 @@ fn start() -> ExitCode {
         Ok(simulated) => simulated,
         Err(error) => return failed(error),
     };
+    if let Err(error) = take_in_customers(&instance.services) {
+        return failed(error);
+    }
     let ended = instance.run(|services| {
         println!(
             "Signalbox's demo is at {}  (Ctrl-C ends it)",
@@ -57,6 +68,33 @@ fn start() -> ExitCode {
     });
     drop(simulated);
     ended
+}
+
+/// Invented customers, and an invented list that names some of them. The same again changes nothing.
+fn take_in_customers(services: &Services) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let actor = Actor::job("demo");
+    screening::lists::load_demo(services, &actor)?;
+    let now = services.clock.now();
+    let platform = services.db.read_on(PoolKind::Jobs, |conn| {
+        intake::store::default_platform(conn, now)
+    })?;
+    let platform = platform.ok_or("no platform takes the demo's customers")?;
+    let (sha256, lines) = intake::actions::survey(CUSTOMERS)?;
+    let order = Order {
+        platform: &platform,
+        name: "demo.ndjson",
+        ignore_unknown: false,
+        lines_total: Some(lines),
+    };
+    let shell = Shell {
+        services,
+        actor,
+        view: &|_| {},
+    };
+    if let Received::New(batch) = intake::actions::receive(&shell, &order, Some(sha256))? {
+        intake::reading::read(&shell, batch, CUSTOMERS, || None)?;
+    }
+    Ok(())
 }
 
 /// Codes are told of a demo's people only; its folder says that it is one.
