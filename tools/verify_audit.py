@@ -187,7 +187,7 @@ def read_json(place, data):
     return value
 
 
-def members(place, value, **types):
+def members(place, value, /, **types):
     """The members of an object that has these and no others."""
     if not isinstance(value, dict) or set(value) != set(types):
         raise Refuted(place, "not the members that belong here")
@@ -410,19 +410,21 @@ class Tree:
         return self.held[level][1]
 
     def check(self, root):
-        count = 0
-        for level in range(8):
-            entries = self.size >> 8 * level
-            for index in range((entries + 255) // 256):
-                path, row = self.tile(level, index, check=True)
-                count += 1
-                if len(row) == 256 and self.hashes(level + 1, index // 256)[index % 256] != fold(row):
-                    above = tile_path(level + 1, index // 256, min(256, (entries >> 8) - index // 256 * 256))
-                    raise Refuted(path, f"its hash is not the one in {above}")
-        if sum(path.startswith("tiles/") for path in self.package.files) != count:
+        """Files first, then the root, then each full tile against the one above it: a tile that
+        is held to the root can be trusted about the ones below."""
+        levels = [(level, range(((self.size >> 8 * level) + 255) // 256)) for level in range(8)]
+        for level, indexes in levels:
+            for index in indexes:
+                self.tile(level, index, check=True)
+        if sum(path.startswith("tiles/") for path in self.package.files) != sum(len(each) for _, each in levels):
             raise Refuted("tiles", "there are tiles that the tree does not have")
         if self.root(self.size) != root:
             raise Refuted("tiles", "the hashes do not lead to the root of the checkpoint")
+        for level, indexes in reversed(levels):
+            for index in indexes:
+                path, row = self.tile(level, index)
+                if len(row) == 256 and self.hashes(level + 1, index // 256)[index % 256] != fold(row):
+                    raise Refuted(path, f"its hash is not the one in {self.tile(level + 1, index // 256)[0]}")
 
     def node(self, level, index):
         """The hash over the leaves `index << level` and on, a power of two of them."""

@@ -154,7 +154,7 @@ fn begin_manifest(
     Ok(Manifest {
         format: FORMAT.to_owned(),
         origin: signed.checkpoint.origin,
-        tree_size: signed.checkpoint.size,
+        tree_size: size,
         from,
         to,
         count: to - from,

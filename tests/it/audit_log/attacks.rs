@@ -5,7 +5,6 @@
 use std::path::Path;
 
 use signalbox::foundation::audit::Log;
-use signalbox::foundation::audit::seal::LogSealer;
 use signalbox::foundation::audit::tiles::Edge;
 use signalbox::foundation::audit::tree::leaf_hash;
 use signalbox::foundation::db;
@@ -54,7 +53,7 @@ fn nothing_done_nothing_found() {
 #[test]
 fn editing_a_body() {
     attack(
-        "UPDATE audit_log SET body = replace(convert_from(body, 'UTF8'), 'test.noted', 'test.moted')::bytea WHERE idx = 6",
+        "UPDATE audit_log SET body = convert_to(replace(convert_from(body, 'UTF8'), 'test.noted', 'test.moted'), 'UTF8') WHERE idx = 6",
         "event #6",
     );
 }
@@ -253,13 +252,10 @@ fn what_is_no_event_is_kept_aside_and_named() {
     bench.record(20..21);
     assert_eq!(bench.seal(), 23);
     assert_eq!(judge(&bench, &anchors), (0, String::new()));
-    let mut conn = bench.sealer();
-    let mut sealer = LogSealer::resume(&mut conn, Log::Main, &bench.signer, bench.now()).unwrap();
     assert_eq!(
-        sealer
-            .seal(&mut conn, &bench.signer, bench.now(), 10)
-            .unwrap(),
-        None
+        bench.seal(),
+        25,
+        "what is kept aside does not come back; the export's two events do"
     );
 }
 

@@ -58,6 +58,15 @@ impl Package {
         }
     }
 
+    /// How many files of the manifest are in this folder.
+    pub(super) fn count_below(&self, folder: &str) -> usize {
+        let below = |path: &&String| {
+            path.strip_prefix(folder)
+                .is_some_and(|rest| rest.starts_with('/'))
+        };
+        self.manifest.files.keys().filter(below).count()
+    }
+
     /// A small file, whole and held to the manifest.
     pub(super) fn read(&self, path: &str) -> Result<Vec<u8>, Failure> {
         let bytes = self.read_unchecked(path)?;

@@ -1,7 +1,7 @@
 //! The tree as it stands in the export.
 
 use super::super::package::TILES;
-use super::super::tiles::{Location, Tile, TileId, tiles_of, width_of};
+use super::super::tiles::{Location, Tile, TileId, WIDTH, tiles_of, width_of};
 use super::super::tree::{self, Hash, Nodes};
 use super::files::Package;
 use super::{Failure, refuted};
@@ -16,54 +16,49 @@ impl<'a> TileFiles<'a> {
         Self { package, size }
     }
 
-    /// Every tile is the one in the manifest, leads to the tile above it, and all of them to the
-    /// root of the checkpoint; and there is no other tile.
+    /// Every tile is the one in the manifest and there is no other; the unfinished ones lead to
+    /// the root of the checkpoint, and each full one to the tile above it. In this order, because
+    /// a tile that is held to the root can then be trusted about the ones below.
     pub(super) fn check(&self, root: &Hash) -> Result<(), Failure> {
         let mut count = 0;
-        let mut above: Option<(TileId, Tile)> = None;
         for id in tiles_of(self.size) {
+            Self::parse(id, &self.package.read(&path(id))?)?;
             count += 1;
-            let tile = Self::parse(id, &self.package.read(&path(id))?)?;
-            let Some(summary) = tile.summary() else {
-                continue;
-            };
-            let parent = self.id(id.level + 1, id.index / 256);
+        }
+        if self.package.count_below(TILES) != count {
+            return Err(refuted(
+                TILES,
+                "there are tiles that the tree does not have",
+            ));
+        }
+        if tree::root(self, self.size)? != *root {
+            return Err(refuted(
+                TILES,
+                "the hashes do not lead to the root of the checkpoint",
+            ));
+        }
+        let mut above: Option<(TileId, Tile)> = None;
+        // The tiles above come first.
+        let full = tiles_of(self.size).filter(|id| id.width == WIDTH);
+        let mut ids: Vec<_> = full.collect();
+        ids.sort_by_key(|id| (std::cmp::Reverse(id.level), id.index));
+        for id in ids {
+            let parent = self.id(id.level + 1, id.index / WIDTH as u64);
             if above.as_ref().is_none_or(|(held, _)| *held != parent) {
                 above = Some((parent, self.tile(parent)?));
             }
+            let at = id.index % WIDTH as u64;
             let listed = above
                 .as_ref()
-                .and_then(|(_, tile)| Location::of(0, id.index % 256).read(tile));
-            if listed != Some(summary) {
+                .and_then(|(_, tile)| Location::of(0, at).read(tile));
+            if listed != self.tile(id)?.summary() {
                 return Err(refuted(
                     path(id),
                     format!("its hash is not the one in {}", path(parent)),
                 ));
             }
         }
-        let prefix = format!("{TILES}/");
-        if self
-            .package
-            .manifest
-            .files
-            .keys()
-            .filter(|path| path.starts_with(&prefix))
-            .count()
-            != count
-        {
-            return Err(refuted(
-                TILES,
-                "there are tiles that the tree does not have",
-            ));
-        }
-        if tree::root(self, self.size)? == *root {
-            Ok(())
-        } else {
-            Err(refuted(
-                TILES,
-                "the hashes do not lead to the root of the checkpoint",
-            ))
-        }
+        Ok(())
     }
 
     /// The leaf hashes of events `index * 256 ..`.
