@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::features::alerts;
+use crate::features::{alerts, reviews};
 use crate::foundation::Services;
 use crate::foundation::db::{self, Conn, PoolKind};
 use crate::foundation::kernel::Level;
@@ -12,7 +12,10 @@ const EVERY: Duration = Duration::from_secs(3);
 
 type Reading = fn(&mut Conn) -> db::Result<Count>;
 
-const READINGS: &[(Nav, Reading)] = &[(Nav::Alerts, open_alerts)];
+/// Counted no further: the page shows "99+".
+const CAP: i64 = 100;
+
+const READINGS: &[(Nav, Reading)] = &[(Nav::Alerts, open_alerts), (Nav::Queue, open_cases)];
 
 /// Starts posting. The task ends with the runtime.
 pub fn keep(services: Services) {
@@ -45,5 +48,13 @@ fn open_alerts(conn: &mut Conn) -> db::Result<Count> {
         number: open.len() as u64,
         noun: "open alerts",
         lamp: red.then_some(Lamp::Red),
+    })
+}
+
+fn open_cases(conn: &mut Conn) -> db::Result<Count> {
+    Ok(Count {
+        number: reviews::store::queue::open_count(conn, CAP)? as u64,
+        noun: "open cases",
+        lamp: None,
     })
 }
