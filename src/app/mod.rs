@@ -1,5 +1,6 @@
 //! Wires the floors together: the route table, the order of middleware, what follows from what.
 
+mod board;
 mod health_routes;
 mod home;
 mod jobs;

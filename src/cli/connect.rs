@@ -13,6 +13,7 @@ use crate::foundation::db::Db;
 use crate::foundation::db::cluster::{Cluster, ClusterConfig, ClusterError};
 use crate::foundation::db::roles::Role;
 use crate::foundation::kernel::{Clock, Secret};
+use crate::foundation::web::Board;
 
 /// Where the private cluster's encryption key lies, in the data folder.
 pub(super) const ENCRYPTION_KEY_FILE: &str = "encryption.key";
@@ -85,6 +86,7 @@ pub(super) fn services(config: Config, url: &Secret<String>) -> Result<Services,
         db,
         keyring,
         passwords,
+        board: Board::default(),
     })
 }
 

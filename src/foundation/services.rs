@@ -8,6 +8,7 @@ use super::config::Config;
 use super::crypto::Keyring;
 use super::db::Db;
 use super::kernel::Clock;
+use super::web::Board;
 
 /// The foundation as one value: cheap to clone, and the only thing that pages, actions and jobs
 /// take. Nothing global stands beside it.
@@ -19,4 +20,6 @@ pub struct Services {
     pub audit: Audit,
     pub keyring: Keyring,
     pub passwords: Hasher,
+    /// What waits behind the items of the navigation.
+    pub board: Board,
 }

@@ -5,6 +5,7 @@ const modules = {
   chart: () => import("./enhance/chart.js"),
   copy: () => import("./enhance/copy.js"),
   countdown: () => import("./enhance/countdown.js"),
+  draft: () => import("./enhance/draft.js"),
   focus: () => import("./enhance/focus.js"),
   keyboard: () => import("./enhance/keyboard.js"),
   live: () => import("./enhance/live.js"),

@@ -103,6 +103,7 @@ const FOUNDATION: &[(&str, &[&str])] = &[
             "db",
             "audit",
             "auth",
+            "web",
         ],
     ),
 ];

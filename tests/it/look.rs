@@ -137,7 +137,12 @@ fn pairs() -> Vec<(String, String, f64)> {
     );
     on(
         "--nav-ink",
-        &["--nav-surface", "--nav-hover", "--nav-chosen"],
+        &[
+            "--nav-surface",
+            "--nav-hover",
+            "--nav-chosen",
+            "--nav-count",
+        ],
         TEXT,
     );
     on("--nav-ink-muted", &["--nav-surface"], TEXT);

@@ -8,7 +8,7 @@ use chrono_tz::Tz;
 use uuid::Uuid;
 
 use super::format::When;
-use super::{Lamp, assets};
+use super::{Board, Count, Lamp, assets};
 use crate::foundation::Services;
 use crate::foundation::auth::{Permission, Signed};
 use crate::foundation::config::Mode;
@@ -106,8 +106,7 @@ impl Nav {
             Self::Alerts => Some(Permission::AlertsRead),
             Self::Queue => Some(Permission::ReviewsRead),
             Self::Approvals => Some(Permission::ReviewsApprove),
-            Self::Subjects => Some(Permission::SubjectsRead),
-            Self::Intake => Some(Permission::IntakeWrite),
+            Self::Subjects | Self::Intake => Some(Permission::SubjectsRead),
             Self::ScreeningLists => Some(Permission::ScreeningRead),
             Self::AuditLog => Some(Permission::AuditRead),
             Self::Exports => Some(Permission::AuditExport),
@@ -146,6 +145,7 @@ pub struct NavItem {
     pub href: &'static str,
     pub key: Option<char>,
     pub current: bool,
+    pub count: Option<Count>,
 }
 
 /// The person, as the menu names them.
@@ -174,13 +174,27 @@ pub struct Notice {
 impl Chrome {
     pub fn new(signed: &Signed, services: &Services, title: impl Into<String>, at: Nav) -> Self {
         let demo = services.config.mode == Mode::Demo;
-        Self::dressed(signed, services.clock.now(), demo, title.into(), Some(at))
+        Self::dressed(
+            signed,
+            &services.board,
+            services.clock.now(),
+            demo,
+            title.into(),
+            Some(at),
+        )
     }
 
     /// For pages that stand nowhere in the navigation, such as errors.
     pub fn nowhere(signed: &Signed, services: &Services, title: impl Into<String>) -> Self {
         let demo = services.config.mode == Mode::Demo;
-        Self::dressed(signed, services.clock.now(), demo, title.into(), None)
+        Self::dressed(
+            signed,
+            &services.board,
+            services.clock.now(),
+            demo,
+            title.into(),
+            None,
+        )
     }
 
     /// Without services: what the layout's own tests need.
@@ -188,6 +202,7 @@ impl Chrome {
     pub(super) fn for_test(signed: &Signed, now: DateTime<Utc>) -> Self {
         Self::dressed(
             signed,
+            &Board::default(),
             now,
             true,
             "Overview".to_owned(),
@@ -197,6 +212,7 @@ impl Chrome {
 
     fn dressed(
         signed: &Signed,
+        board: &Board,
         now: DateTime<Utc>,
         demo: bool,
         title: String,
@@ -204,7 +220,7 @@ impl Chrome {
     ) -> Self {
         Self {
             title,
-            nav: navigation(signed, at),
+            nav: navigation(signed, board, at),
             person: Badge::of(signed),
             search: signed.may(Permission::SubjectsRead).then_some(Search {
                 action: Nav::Subjects.href(),
@@ -264,7 +280,7 @@ impl Chrome {
     }
 }
 
-fn navigation(signed: &Signed, at: Option<Nav>) -> Vec<NavGroup> {
+fn navigation(signed: &Signed, board: &Board, at: Option<Nav>) -> Vec<NavGroup> {
     GROUPS
         .iter()
         .map(|(name, pages)| NavGroup {
@@ -277,6 +293,7 @@ fn navigation(signed: &Signed, at: Option<Nav>) -> Vec<NavGroup> {
                     href: page.href(),
                     key: page.key(),
                     current: at == Some(page),
+                    count: board.count(page),
                 })
                 .collect(),
         })

@@ -8,6 +8,7 @@
 
 pub mod assets;
 mod block;
+mod board;
 pub mod chart;
 pub mod chrome;
 mod error;
@@ -27,6 +28,7 @@ mod routes;
 mod tile;
 
 pub use block::{Lanes, block, block_sign_in};
+pub use board::{Board, Count};
 pub use chrome::{Chrome, Door, Nav};
 pub use error::{Error, Refusal};
 pub use form::Form;

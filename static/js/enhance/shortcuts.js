@@ -20,7 +20,7 @@ function line(keys, what) {
 }
 
 function build() {
-  const pages = [...document.querySelectorAll("[data-go]")].flatMap((link) => line(["g", link.dataset.go], link.textContent.trim()));
+  const pages = [...document.querySelectorAll("[data-go]")].flatMap((link) => line(["g", link.dataset.go], link.firstElementChild.textContent));
   const close = make("button", { class: "button small", type: "button" }, "Close");
   const box = make("input", { type: "checkbox" });
   box.checked = recall("shortcuts") !== "off";

@@ -14,6 +14,8 @@ use signalbox::foundation::db::Db;
 use signalbox::foundation::jobs::{self, Drained};
 use signalbox::foundation::kernel::{Clock, Secret};
 
+use signalbox::foundation::web::Board;
+
 use super::db::TestDb;
 
 pub const TEST_KEY: &str = "q83vASNFZ4mrze8BI0VniavN7wEjRWeJq83vASNFZ4k=";
@@ -106,5 +108,6 @@ pub fn services_at(mode: Mode, port: u16, url: &Secret<String>, clock: Clock) ->
         db: pools,
         keyring,
         passwords,
+        board: Board::default(),
     }
 }

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::enrol::recovery_codes_page;
+use super::sign_in::Confirmed;
 use super::status_of;
 use crate::features::account::actions::Visitor;
 use crate::features::account::actions::own::{self, Refusal};
@@ -46,7 +47,7 @@ pub struct Codes {
 }
 
 /// "Stay signed in": a deliberate act, so the guard has prolonged the session already.
-pub async fn stay(_signed: Signed, _form: Form<()>) -> web::Result {
+pub async fn stay(_signed: Signed, _form: Form<Confirmed>) -> web::Result {
     Ok(HttpResponse::NoContent().finish())
 }
 
