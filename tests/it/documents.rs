@@ -37,18 +37,13 @@ fn the_example_of_an_environment_names_every_variable() {
         .map(|name| name.trim_end_matches("_FILE").to_owned())
         .collect();
     let is_of_tests = |file: &Path| file.to_string_lossy().ends_with("_tests.rs");
-    for file in sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src")) {
-        if is_of_tests(&file) {
-            continue;
-        }
-        for name in quoted_variables(&fs::read_to_string(&file).unwrap()) {
-            let plain = name.trim_end_matches("_FILE");
-            assert!(
-                named.contains(plain),
-                "{name} of {file:?} is not in .env.example"
-            );
-        }
-    }
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let read = sources(&src)
+        .into_iter()
+        .flat_map(|file| quoted_variables(&fs::read_to_string(file).unwrap()))
+        .map(|name| name.trim_end_matches("_FILE").to_owned());
+    let missing: BTreeSet<String> = read.filter(|name| !named.contains(name)).collect();
+    assert_eq!(missing, BTreeSet::new(), "read in src, not in .env.example");
 }
 
 /// Names at the start of a line, also those that are commented out.
@@ -74,8 +69,10 @@ fn quoted_variables(source: &str) -> Vec<String> {
 }
 
 fn is_variable(name: &str) -> bool {
-    // What the build hands to the program, and the tests to themselves, is not the operator's.
-    !["SIGNALBOX_ASSET_DIGEST", "SIGNALBOX_REFERENCE"].contains(&name)
+    // What the build hands to the program, and the tests to themselves, is not the operator's; a bare
+    // prefix is no name.
+    !name.ends_with('_')
+        && !["SIGNALBOX_ASSET_DIGEST", "SIGNALBOX_REFERENCE"].contains(&name)
         && name
             .chars()
             .all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')

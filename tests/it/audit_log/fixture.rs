@@ -28,7 +28,7 @@ pub struct Bench {
     pub signer: CheckpointSigner,
     pub folder: TempDir,
     pub db: TestDb,
-    exports: std::cell::Cell<usize>,
+    pub(super) exports: std::cell::Cell<usize>,
 }
 
 impl Bench {
