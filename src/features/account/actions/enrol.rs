@@ -100,6 +100,9 @@ pub fn waiting_seed(services: &Services, person: PersonId) -> Result<Seed, Error
     seed.ok_or(Error::NotFound)
 }
 
+/// The first whole session, and the recovery codes to show with it.
+pub type Enrolled = (Begun, Vec<Secret<String>>);
+
 /// Confirms the authenticator by its first code. Gives the session and the recovery codes, or
 /// nothing when the code is wrong.
 pub fn confirm(
@@ -107,7 +110,7 @@ pub fn confirm(
     visitor: &Visitor,
     half: &HalfSigned,
     typed: &str,
-) -> Result<Option<(Begun, Vec<Secret<String>>)>, Error> {
+) -> Result<Option<Enrolled>, Error> {
     let now = services.clock.now();
     let (counted, seed) = tries::count(services, visitor, "code", &half.email, |conn| {
         Ok(factors::seed(conn, &services.keyring, half.person)?)
