@@ -2,6 +2,8 @@
 //! apps expect. One step of clock drift is accepted on each side, and a code only once: the caller
 //! burns the matched step with [`store::accept_step`](super::store::accept_step).
 
+use std::fmt::Write as _;
+
 use chrono::{DateTime, Utc};
 use qrcode::{Color, EcLevel, QrCode};
 use totp_rs::{Builder, Secret, Totp};
@@ -104,13 +106,14 @@ impl From<&QrCode> for QrPath {
         /// Scanners need a quiet margin of four modules.
         const MARGIN: usize = 4;
         let width = code.width();
-        let outline = code
-            .to_colors()
-            .iter()
-            .enumerate()
-            .filter(|(_, colour)| **colour == Color::Dark)
-            .map(|(at, _)| format!("M{} {}h1v1h-1z", at % width + MARGIN, at / width + MARGIN))
-            .collect();
+        let mut outline = String::new();
+        for (at, colour) in code.to_colors().into_iter().enumerate() {
+            if colour == Color::Dark {
+                let (x, y) = (at % width + MARGIN, at / width + MARGIN);
+                // Writing to a String cannot fail.
+                let _ = write!(outline, "M{x} {y}h1v1h-1z");
+            }
+        }
         Self {
             size: width + 2 * MARGIN,
             outline,

@@ -21,6 +21,9 @@ pub enum Refusal {
     Weak(Weak),
 }
 
+/// A session that leads on, or why there is none.
+pub type FirstPassword = Result<(Stage, Begun), Refusal>;
+
 /// Whose link this is, while it works.
 pub fn owner(services: &Services, link: &Token) -> Result<Option<people::Person>, Error> {
     let (now, hash) = (services.clock.now(), link.hash());
@@ -36,7 +39,7 @@ pub async fn set_first_password(
     visitor: Visitor,
     link: &Token,
     chosen: Secret<String>,
-) -> Result<Result<(Stage, Begun), Refusal>, Error> {
+) -> Result<FirstPassword, Error> {
     let person = {
         let (services, link) = (services.clone(), link.clone());
         block_sign_in(move || owner(&services, &link)).await?
@@ -59,7 +62,7 @@ fn use_link(
     link: &TokenHash,
     person: &people::Person,
     hash: &str,
-) -> Result<Result<(Stage, Begun), Refusal>, Error> {
+) -> Result<FirstPassword, Error> {
     let actor = Actor::person(person.id).with_request(&visitor.request);
     let done = services.audit.write_on(PoolKind::SignIn, &actor, |tx| {
         if factors::use_link(tx, link)? != Some(person.id) {
@@ -97,6 +100,9 @@ pub fn waiting_seed(services: &Services, person: PersonId) -> Result<Seed, Error
     seed.ok_or(Error::NotFound)
 }
 
+/// The first whole session, and the recovery codes to show with it.
+pub type Enrolled = (Begun, Vec<Secret<String>>);
+
 /// Confirms the authenticator by its first code. Gives the session and the recovery codes, or
 /// nothing when the code is wrong.
 pub fn confirm(
@@ -104,7 +110,7 @@ pub fn confirm(
     visitor: &Visitor,
     half: &HalfSigned,
     typed: &str,
-) -> Result<Option<(Begun, Vec<Secret<String>>)>, Error> {
+) -> Result<Option<Enrolled>, Error> {
     let now = services.clock.now();
     let (counted, seed) = tries::count(services, visitor, "code", &half.email, |conn| {
         Ok(factors::seed(conn, &services.keyring, half.person)?)

@@ -121,17 +121,15 @@ pub async fn submit_recovery_codes(
         block(move || own::new_recovery_codes(&services, &visitor, &signed, &form.data.code))
             .await?
     };
-    match made {
-        Some(codes) => recovery_codes_page(&services, &signed.csrf, &codes, "/account"),
-        None => {
-            let left = methods(&services, &signed).await?.recovery_codes_left;
-            let problems = Problems::one(
-                "code",
-                "This code is wrong, too old, or has been used. Wait for the next one.",
-            );
-            new_codes_page(&services, &signed, left, problems)
-        }
+    if let Some(codes) = made {
+        return recovery_codes_page(&services, &signed.csrf, &codes, "/account");
     }
+    let left = methods(&services, &signed).await?.recovery_codes_left;
+    let problems = Problems::one(
+        "code",
+        "This code is wrong, too old, or has been used. Wait for the next one.",
+    );
+    new_codes_page(&services, &signed, left, problems)
 }
 
 /// The codes that a page has just shown, as a file. They come from that page: the database cannot

@@ -92,22 +92,20 @@ pub async fn submit(
         .map(|signed| signed.session)
         .or(half.map(|half| half.session));
     let password = Secret::new(typed.password);
-    match sign_in::with_password(&services, visitor, &typed.email, password, replaced).await? {
-        Some((stage, begun)) => {
-            let to = match stage {
-                Stage::Enrolment => ENROLMENT_PATH.to_owned(),
-                Stage::SecondFactor | Stage::Full => with_next(SECOND_FACTOR_PATH, next),
-            };
-            carrying(web::see_other(to)?, &services, &session, &begun)
-        }
-        None => {
-            let problems = Problems::one(
-                "password",
-                "Email and password do not belong together. Check both and try again.",
-            );
-            sign_in_page(&services, &typed.email, next, problems).await
-        }
-    }
+    let accepted =
+        sign_in::with_password(&services, visitor, &typed.email, password, replaced).await?;
+    let Some((stage, begun)) = accepted else {
+        let problems = Problems::one(
+            "password",
+            "Email and password do not belong together. Check both and try again.",
+        );
+        return sign_in_page(&services, &typed.email, next, problems).await;
+    };
+    let way_on = match stage {
+        Stage::Enrolment => ENROLMENT_PATH.to_owned(),
+        Stage::SecondFactor | Stage::Full => with_next(SECOND_FACTOR_PATH, next),
+    };
+    carrying(web::see_other(way_on)?, &services, &session, &begun)
 }
 
 pub async fn code(services: Data<Services>, half: HalfSigned, asked: Query<Asked>) -> web::Result {
@@ -132,16 +130,14 @@ pub async fn submit_code(
         let (services, half) = (services.clone(), half.clone());
         block_sign_in(move || second_factor::with_code(&services, &visitor, &half, &code)).await?
     };
-    match begun {
-        Some(begun) => enter(&services, &session, &begun, next),
-        None => {
-            let problems = Problems::one(
-                "code",
-                "This code is wrong, too old, or has been used. Wait for the next one.",
-            );
-            code_page(&services, &half, next, problems).await
-        }
+    if let Some(begun) = begun {
+        return enter(&services, &session, &begun, next);
     }
+    let problems = Problems::one(
+        "code",
+        "This code is wrong, too old, or has been used. Wait for the next one.",
+    );
+    code_page(&services, &half, next, problems).await
 }
 
 pub async fn recovery(
@@ -171,16 +167,14 @@ pub async fn submit_recovery(
         block_sign_in(move || second_factor::with_recovery_code(&services, &visitor, &half, &code))
             .await?
     };
-    match begun {
-        Some(begun) => enter(&services, &session, &begun, next),
-        None => {
-            let problems = Problems::one(
-                "code",
-                "This is not one of your unused recovery codes. Each works once.",
-            );
-            recovery_page(&services, &half, next, problems)
-        }
+    if let Some(begun) = begun {
+        return enter(&services, &session, &begun, next);
     }
+    let problems = Problems::one(
+        "code",
+        "This is not one of your unused recovery codes. Each works once.",
+    );
+    recovery_page(&services, &half, next, problems)
 }
 
 pub async fn sign_out(
