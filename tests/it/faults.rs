@@ -3,7 +3,7 @@
 #[path = "../faults/scenarios/mod.rs"]
 mod scenarios;
 
-use scenarios::{Trial, app_killed, child, database_killed, pool, sealer_killed};
+use scenarios::{Trial, app_killed, child, database_killed, pool, program, sealer_killed};
 
 const FEW: Trial = Trial { rounds: 3, seed: 1 };
 const ONCE: Trial = Trial { rounds: 1, seed: 1 };
@@ -37,6 +37,16 @@ fn a_sealer_killed_under_load_leaves_a_whole_log() {
 #[test]
 fn several_sealers_take_turns() {
     sealer_killed::several_at_once(FEW);
+}
+
+#[actix_web::test]
+async fn the_killed_program_loses_nobody_who_had_signed_in() {
+    program::killed(FEW).await;
+}
+
+#[actix_web::test]
+async fn the_program_starts_its_killed_database_again() {
+    program::database_killed(ONCE).await;
 }
 
 #[actix_web::test]

@@ -31,6 +31,10 @@ const WRITER_THREADS: usize = 4;
 pub struct Killable(Child);
 
 impl Killable {
+    pub fn new(child: Child) -> Self {
+        Self(child)
+    }
+
     pub fn kill(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
@@ -88,7 +92,7 @@ impl Writer {
             }
         });
         Self {
-            process: Killable(child),
+            process: Killable::new(child),
             acknowledged,
             seen: HashSet::new(),
         }
@@ -168,5 +172,5 @@ pub fn sealer(plant: &Plant) -> Killable {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    Killable(child)
+    Killable::new(child)
 }

@@ -9,6 +9,7 @@ pub mod database_killed;
 mod ledger;
 pub mod plant;
 pub mod pool;
+pub mod program;
 pub mod sealer_killed;
 
 use std::fmt::Display;
