@@ -1,12 +1,15 @@
 mod account;
+mod alerts;
 mod architecture;
 mod audit_log;
 mod audited_writes;
 mod doctor;
 mod documents;
 mod front_door;
+mod health;
 mod look;
 mod migrations;
+mod packs;
 mod privileges;
 mod screening;
 mod screening_sample;
