@@ -1,4 +1,5 @@
 mod account;
+mod alerts;
 mod architecture;
 mod audit_log;
 mod audited_writes;
@@ -6,10 +7,12 @@ mod doctor;
 mod documents;
 mod faults;
 mod front_door;
+mod health;
 mod intake;
 mod jobs;
 mod look;
 mod migrations;
+mod packs;
 mod privileges;
 mod screening;
 mod screening_sample;
