@@ -11,6 +11,7 @@ mod jobs;
 mod look;
 mod migrations;
 mod privileges;
+mod reviews;
 mod screening;
 mod screening_sample;
 mod support;
