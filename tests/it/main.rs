@@ -14,6 +14,7 @@ mod look;
 mod migrations;
 mod packs;
 mod privileges;
+mod reviews;
 mod screening;
 mod screening_sample;
 mod support;

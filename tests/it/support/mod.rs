@@ -9,3 +9,4 @@ pub mod events;
 pub mod page;
 pub mod personas;
 pub mod reference;
+pub mod subjects;
