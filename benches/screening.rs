@@ -27,7 +27,7 @@ fn main() {
         "list: {} entries, {} names; read in {read:.0?}, indexed in {:.0?}; memory {} MiB",
         index.entries(),
         index.names(),
-        started.elapsed() - read,
+        started.elapsed().checked_sub(read).unwrap(),
         peak_mib(),
     );
 

@@ -26,7 +26,7 @@ type Scenario = (&'static str, u32, fn(Trial));
 const SCENARIOS: &[Scenario] = &[
     ("a writer killed", 1, app_killed::loses_nothing),
     ("the program killed", 1, |trial| {
-        wait_for(program::killed(trial))
+        wait_for(program::killed(trial));
     }),
     ("the database killed", 5, database_killed::recovers),
     ("the program's own database killed", 10, |trial| {
@@ -40,10 +40,10 @@ const SCENARIOS: &[Scenario] = &[
     ("the sealer killed under load", 2, sealer_killed::under_load),
     ("three sealers at once", 4, sealer_killed::several_at_once),
     ("connections exhausted", 20, |trial| {
-        wait_for(pool::exhausted(trial))
+        wait_for(pool::exhausted(trial));
     }),
     ("the database silent", 33, |trial| {
-        wait_for(pool::silent(trial))
+        wait_for(pool::silent(trial));
     }),
 ];
 

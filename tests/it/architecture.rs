@@ -174,7 +174,7 @@ impl Source {
 
     /// The second part of the path: the feature or the module of the foundation.
     fn part(&self, floor: &str) -> Option<String> {
-        let mut parts = self.path.components().map(|part| part.as_os_str());
+        let mut parts = self.path.components().map(std::path::Component::as_os_str);
         (parts.next()? == floor).then_some(())?;
         let name = parts.next()?.to_string_lossy().into_owned();
         Some(name.trim_end_matches(".rs").to_owned())

@@ -28,9 +28,7 @@ async fn every_answer_carries_the_security_headers_and_a_request_id() {
         let header = |name: &str| {
             answer
                 .headers()
-                .get(name)
-                .map(|value| value.to_str().unwrap().to_owned())
-                .unwrap_or_else(|| panic!("{path} has no {name}"))
+                .get(name).map_or_else(|| panic!("{path} has no {name}"), |value| value.to_str().unwrap().to_owned())
         };
         assert_eq!(header("content-security-policy"), CONTENT_POLICY);
         assert_eq!(header("x-content-type-options"), "nosniff");

@@ -22,7 +22,7 @@ use crate::foundation::db::{self, PoolKind};
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// How often samples are rolled up and old ones dropped.
-const TIDY_EVERY: Duration = Duration::from_secs(300);
+const TIDY_EVERY: Duration = Duration::from_mins(5);
 
 /// How often we report on ourselves.
 const REPORT_EVERY: Duration = Duration::from_secs(15);

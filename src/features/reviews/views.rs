@@ -439,12 +439,12 @@ fn hit_card(hit: &HitFile, file: &CaseFile, viewer: &Viewer, held: bool, forms: 
         agreements: hit
             .explanation
             .as_ref()
-            .map(|e| e.agreements())
+            .map(super::super::screening::hit::Explanation::agreements)
             .unwrap_or_default(),
         differences: hit
             .explanation
             .as_ref()
-            .map(|e| e.differences())
+            .map(super::super::screening::hit::Explanation::differences)
             .unwrap_or_default(),
         report_due: hit
             .hit

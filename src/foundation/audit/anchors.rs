@@ -244,7 +244,7 @@ mod tests {
             );
         }
         let whole = std::fs::read(file.path()).unwrap();
-        for torn in 1..note(300).len() + 1 {
+        for torn in 1..=note(300).len() {
             let mut bytes = whole.clone();
             bytes.extend(&note(300).as_bytes()[..torn]);
             if String::from_utf8(bytes.clone()).is_err() {

@@ -10,7 +10,7 @@ use crate::foundation::config::PoolSizes;
 use crate::foundation::kernel::Secret;
 
 /// How long a caller waits for a connection before it is told to come back.
-const PATIENCE: Duration = Duration::from_millis(1_000);
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Which pool does the work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

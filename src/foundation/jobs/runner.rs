@@ -52,7 +52,7 @@ impl Runner {
             let (engine, held) = (engine.clone(), held.clone());
             let (take, ready) = (Arc::clone(&take), ready.clone());
             threads.push(spawn("job-worker", move || {
-                work(&engine, &held, &take, &ready)
+                work(&engine, &held, &take, &ready);
             })?);
         }
         let (dispatcher, dispatched) = (engine.clone(), held.clone());

@@ -24,7 +24,7 @@ const POLL: Duration = Duration::from_millis(400);
 /// Keeps proxies from closing a quiet stream.
 const HEARTBEAT: Duration = Duration::from_secs(20);
 /// A stream ends after this; the browser comes back, and the guard looks at its session anew.
-const LONGEST: Duration = Duration::from_secs(120);
+const LONGEST: Duration = Duration::from_mins(2);
 const BATCH: i64 = 500;
 const BACKLOG: usize = 256;
 

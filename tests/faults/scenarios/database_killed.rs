@@ -67,15 +67,12 @@ impl Load {
             thread::spawn(move || {
                 while !over.load(Ordering::Relaxed) {
                     let began = Instant::now();
-                    match child::write(&services) {
-                        Ok(id) => {
-                            seen.lock().unwrap().insert(id);
-                        }
-                        Err(_) => {
-                            let waited = began.elapsed();
-                            assert!(waited < Duration::from_secs(4), "told after {waited:?}");
-                            thread::sleep(Duration::from_millis(20));
-                        }
+                    if let Ok(id) = child::write(&services) {
+                        seen.lock().unwrap().insert(id);
+                    } else {
+                        let waited = began.elapsed();
+                        assert!(waited < Duration::from_secs(4), "told after {waited:?}");
+                        thread::sleep(Duration::from_millis(20));
                     }
                 }
             })

@@ -43,7 +43,7 @@ const START: Duration = Duration::from_secs(5);
 const RECOVERY: Duration = Duration::from_secs(10);
 
 /// A database that was killed looks through its files first; how long that takes is its own affair.
-const DATABASE_START: Duration = Duration::from_secs(60);
+const DATABASE_START: Duration = Duration::from_mins(1);
 
 /// `kill -9` of the program while people sign in. Whoever got a session has one, with its event;
 /// there is no session without its event, nor the reverse; and the next start is quick.

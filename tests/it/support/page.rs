@@ -125,9 +125,7 @@ impl Page {
         let html = self.html();
         html.select(&parse("dl > div"))
             .find(|pair| pair.select(&parse("dt")).any(|dt| text_of(dt) == term))
-            .and_then(|pair| pair.select(&parse("dd")).next())
-            .map(text_of)
-            .unwrap_or_else(|| panic!("no term \"{term}\" on {}", self.heading()))
+            .and_then(|pair| pair.select(&parse("dd")).next()).map_or_else(|| panic!("no term \"{term}\" on {}", self.heading()), text_of)
     }
 
     fn html(&self) -> Html {

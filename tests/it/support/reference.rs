@@ -7,11 +7,8 @@ pub fn json(path: &str) -> Option<Value> {
     let root = std::env::var("SIGNALBOX_REFERENCE")
         .unwrap_or_else(|_| format!("{}/../shared/reference", env!("CARGO_MANIFEST_DIR")));
     let file = format!("{root}/{path}");
-    match std::fs::read(&file) {
-        Ok(bytes) => Some(serde_json::from_slice(&bytes).unwrap()),
-        Err(_) => {
-            eprintln!("skipped for want of the reference file {path}");
-            None
-        }
+    if let Ok(bytes) = std::fs::read(&file) { Some(serde_json::from_slice(&bytes).unwrap()) } else {
+        eprintln!("skipped for want of the reference file {path}");
+        None
     }
 }

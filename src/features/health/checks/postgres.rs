@@ -12,7 +12,7 @@ use crate::features::health::probe::{ErrorKind, Outcome};
 use crate::features::packs::pack::{Measure, Postgres, Tls};
 
 /// Whichever comes first, the attempt's own timeout ends it.
-const CONNECT_LIMIT: Duration = Duration::from_secs(60);
+const CONNECT_LIMIT: Duration = Duration::from_mins(1);
 
 /// Connects, asks `SELECT 1`, and reads how full the server is.
 pub async fn check(pg: &Postgres) -> Outcome {

@@ -17,7 +17,7 @@ use super::postmaster::{FAST_LIMIT, IMMEDIATE_LIMIT, Postmaster, send, stop_orph
 use super::{ClusterError, io};
 use crate::foundation::db::roles::{Passwords, Role};
 
-const START_LIMIT: Duration = Duration::from_secs(60);
+const START_LIMIT: Duration = Duration::from_mins(1);
 
 /// A taken port, or the shared memory of a server that was killed a moment ago, goes away by itself.
 const ATTEMPTS: u32 = 10;
