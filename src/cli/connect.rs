@@ -47,7 +47,9 @@ impl Connected {
     /// [`Connected::open`], for the demo's own commands.
     pub(super) fn open_as(mode: Mode) -> Result<Self, ConnectError> {
         let config = Config::from_env(mode)?;
-        let (url, cluster) = if let Some(url) = &config.database.app_url { (url.clone(), None) } else {
+        let (url, cluster) = if let Some(url) = &config.database.app_url {
+            (url.clone(), None)
+        } else {
             let cluster = Cluster::start_or_join(&ClusterConfig::new(&config.data_dir))?;
             (cluster.url(Role::App), Some(cluster))
         };

@@ -72,12 +72,16 @@ fn check(files: &[PathBuf], given: &Given) -> ExitCode {
                     path.display(),
                     summary(&file.pack, findings.len())
                 );
-                findings.iter().for_each(|finding| println!("  {finding}"));
+                for finding in findings {
+                    println!("  {finding}");
+                }
             }
             Err(problems) => {
                 good = false;
                 println!("{}: cannot be read", path.display());
-                problems.iter().for_each(|problem| println!("  {problem}"));
+                for problem in problems {
+                    println!("  {problem}");
+                }
             }
         }
     }

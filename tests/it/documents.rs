@@ -36,7 +36,6 @@ fn the_example_of_an_environment_names_every_variable() {
         .into_iter()
         .map(|name| name.trim_end_matches("_FILE").to_owned())
         .collect();
-    let _is_of_tests = |file: &Path| file.to_string_lossy().ends_with("_tests.rs");
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let read = sources(&src)
         .into_iter()

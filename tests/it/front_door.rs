@@ -26,9 +26,10 @@ async fn every_answer_carries_the_security_headers_and_a_request_id() {
     for path in ["/health", "/nowhere", "/api/nowhere"] {
         let answer = app.get(path).await;
         let header = |name: &str| {
-            answer
-                .headers()
-                .get(name).map_or_else(|| panic!("{path} has no {name}"), |value| value.to_str().unwrap().to_owned())
+            answer.headers().get(name).map_or_else(
+                || panic!("{path} has no {name}"),
+                |value| value.to_str().unwrap().to_owned(),
+            )
         };
         assert_eq!(header("content-security-policy"), CONTENT_POLICY);
         assert_eq!(header("x-content-type-options"), "nosniff");

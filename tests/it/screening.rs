@@ -70,7 +70,10 @@ async fn a_list_is_put_in_place_as_a_difference() {
         )
         .replace(",\r\n", "\r\n")
     };
-    let third = format!("3,\"NOBODY, Cy\",individual,DEMO,{}-0- \r\n", "-0- ,".repeat(7));
+    let third = format!(
+        "3,\"NOBODY, Cy\",individual,DEMO,{}-0- \r\n",
+        "-0- ,".repeat(7)
+    );
     let load = |sdn: &str, published: &str| {
         let list = lists::read_ofac(
             sdn.as_bytes(),
@@ -81,11 +84,17 @@ async fn a_list_is_put_in_place_as_a_difference() {
         lists::load(&app.services, &Actor::command_line("test"), list)
     };
     let first = load(&sdn("1960", ""), "2026-01-01").unwrap();
-    assert_eq!((first.version, first.added, first.entries, first.names), (1, 2, 2, 3));
+    assert_eq!(
+        (first.version, first.added, first.entries, first.names),
+        (1, 2, 2, 3)
+    );
     let again = load(&sdn("1960", ""), "2026-01-02").unwrap();
     assert!(again.unchanged && again.version == 1);
     let second = load(&sdn("1961", &third), "2026-02-01").unwrap();
-    assert_eq!((second.version, second.added, second.changed, second.removed), (2, 1, 1, 0));
+    assert_eq!(
+        (second.version, second.added, second.changed, second.removed),
+        (2, 1, 1, 0)
+    );
     let older = load(&sdn("1962", ""), "2025-01-01");
     assert!(matches!(older, Err(LoadError::Older { .. })));
     assert!(load("1,NAME\r\n", "2026-03-01").is_err());

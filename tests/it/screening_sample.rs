@@ -14,6 +14,7 @@ use signalbox::features::screening::name::Name;
 use signalbox::features::screening::ofac::{self, OfacError};
 
 /// One record with its label: the entry that it is, or none.
+#[allow(dead_code, reason = "a measurement asks for less than the tests do")]
 pub struct Labelled {
     pub query: Query,
     pub entry: Option<usize>,

@@ -28,6 +28,10 @@ struct Row {
 }
 
 impl Page {
+    #[allow(
+        clippy::unused_self,
+        reason = "the layout asks the page for its assets"
+    )]
     fn asset(&self, name: &str) -> String {
         assets::asset(name)
     }

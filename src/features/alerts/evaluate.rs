@@ -417,7 +417,7 @@ impl<'s> Lamp<'s> {
             acknowledged: None,
         };
         store::insert(tx, self.about, &alert)?;
-        self.note(tx, &alert, "fired", &alert.summary)?;
+        note(tx, &alert, "fired", &alert.summary)?;
         self.record(tx, "alert.fired", &alert)
     }
 
@@ -433,7 +433,7 @@ impl<'s> Lamp<'s> {
         }
         let voided = to == Level::Red && alert.acknowledged.take().is_some();
         store::save(tx, &alert)?;
-        self.note(
+        note(
             tx,
             &alert,
             "moved",
@@ -441,7 +441,7 @@ impl<'s> Lamp<'s> {
         )?;
         if voided {
             let text = "it is worse than what was acknowledged";
-            self.note(tx, &alert, "acknowledgement_ended", text)?;
+            note(tx, &alert, "acknowledgement_ended", text)?;
         }
         self.record(tx, "alert.level_changed", &alert)
     }
@@ -453,18 +453,8 @@ impl<'s> Lamp<'s> {
         alert.firing = false;
         alert.resolved_at = Some(now);
         store::save(tx, &alert)?;
-        self.note(tx, &alert, "resolved", "the condition ended")?;
+        note(tx, &alert, "resolved", "the condition ended")?;
         self.record(tx, "alert.resolved", &alert)
-    }
-
-    fn note(
-        &self,
-        tx: &mut Tx<'_>,
-        alert: &Alert,
-        kind: &'static str,
-        text: &str,
-    ) -> db::Result<()> {
-        store::insert_change(tx, alert.id, kind, alert.level, "Signalbox", text)
     }
 
     fn record(&self, tx: &mut Tx<'_>, kind: &'static str, alert: &Alert) -> db::Result<()> {
@@ -478,4 +468,9 @@ impl<'s> Lamp<'s> {
         )?;
         Ok(())
     }
+}
+
+/// What the timeline of an alert says that the rules did.
+fn note(tx: &mut Tx<'_>, alert: &Alert, kind: &'static str, text: &str) -> db::Result<()> {
+    store::insert_change(tx, alert.id, kind, alert.level, "Signalbox", text)
 }

@@ -157,8 +157,9 @@ impl ServiceStatus {
             .collect();
         let (state, since) = together(&probes);
         let mut histogram = Histogram::default();
-        own.iter()
-            .for_each(|sample| histogram.add(&sample.histogram));
+        for sample in &own {
+            histogram.add(&sample.histogram);
+        }
         let failed: i64 = own.iter().map(|sample| sample.failed).sum();
         let known: i64 = own.iter().map(|sample| sample.failed + sample.good).sum();
         Self {

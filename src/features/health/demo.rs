@@ -89,8 +89,16 @@ fn invented(probe: ItemId, at: DateTime<Utc>, runs: i64) -> Sample {
     let dice = fnv1a_64(&seed);
     let typical_us = 4_000 + i64::try_from(fnv1a_64(probe.uuid().as_bytes()) % 60_000).unwrap_or(0);
     // One row in eighty has a failure in it, and every twentieth is slow.
-    let failed = if dice.is_multiple_of(80) { 1 + runs / 50 } else { 0 };
-    let slow = if (dice / 80).is_multiple_of(20) { runs / 4 } else { 0 };
+    let failed = if dice.is_multiple_of(80) {
+        1 + runs / 50
+    } else {
+        0
+    };
+    let slow = if (dice / 80).is_multiple_of(20) {
+        runs / 4
+    } else {
+        0
+    };
     let mut histogram = Histogram::default();
     for run in 0..runs - failed {
         let spread = i64::try_from((dice >> (run % 32)) % 40).unwrap_or(0);

@@ -181,7 +181,10 @@ pub struct LineCount {
 
 impl LineCount {
     pub fn see(&mut self, bytes: &[u8]) {
-        self.ends += bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
+        self.ends += bytes
+            .iter()
+            .map(|byte| u64::from(*byte == b'\n'))
+            .sum::<u64>();
         if let Some(last) = bytes.last() {
             self.open = *last != b'\n';
         }

@@ -143,7 +143,7 @@ impl<R: BufRead> Records<R> {
 
     fn take(&mut self, len: usize, end: usize, fault: Option<Fault>) -> Record {
         let mut raw: Vec<u8> = self.pending.drain(..len + end).collect();
-        let lines = raw.iter().filter(|byte| **byte == b'\n').count();
+        let lines: usize = raw.iter().map(|byte| usize::from(*byte == b'\n')).sum();
         raw.truncate(len);
         self.row += 1;
         let line = self.line;

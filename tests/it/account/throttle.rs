@@ -145,9 +145,8 @@ async fn denials_are_recorded_and_coalesced() {
         .find(|route| {
             use signalbox::foundation::auth::Role;
             use signalbox::foundation::web::Access;
-            let needed = match route.access {
-                Access::Needs(permission) => permission,
-                _ => return false,
+            let Access::Needs(needed) = route.access else {
+                return false;
             };
             route.method == "GET" && !Role::Auditor.permissions().contains(&needed)
         })

@@ -101,7 +101,7 @@ fn mutate(bench: &Bench, folder: &Path, file: &str, flips: &Flips) -> Vec<Verdic
 /// A changed event is named by its index, all else by its file; an anchor by its line, if it is
 /// the note that was changed and not what is said about it.
 fn expected_places(file: &str, content: &[u8], at: usize) -> Vec<String> {
-    let line = content[..at].iter().filter(|byte| **byte == b'\n').count();
+    let line = content[..at].split(|byte| *byte == b'\n').count() - 1;
     match file {
         "events.ndjson" => vec![format!("event #{line}")],
         "anchors.ndjson" => vec![file.to_owned(), format!("{file} line {}", line + 1)],

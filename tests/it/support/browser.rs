@@ -56,7 +56,7 @@ impl Browser {
         let mut all = page.form(action);
         for (name, value) in fields {
             match all.iter_mut().find(|(field, _)| field == name) {
-                Some(field) => field.1 = (*value).to_owned(),
+                Some(field) => (*value).clone_into(&mut field.1),
                 None => panic!("the form to {action} has no field {name}"),
             }
         }

@@ -125,7 +125,11 @@ impl Page {
         let html = self.html();
         html.select(&parse("dl > div"))
             .find(|pair| pair.select(&parse("dt")).any(|dt| text_of(dt) == term))
-            .and_then(|pair| pair.select(&parse("dd")).next()).map_or_else(|| panic!("no term \"{term}\" on {}", self.heading()), text_of)
+            .and_then(|pair| pair.select(&parse("dd")).next())
+            .map_or_else(
+                || panic!("no term \"{term}\" on {}", self.heading()),
+                text_of,
+            )
     }
 
     fn html(&self) -> Html {
