@@ -1,4 +1,5 @@
 mod account;
+mod alerts;
 mod architecture;
 mod audit_log;
 mod audited_writes;
@@ -8,8 +9,10 @@ mod faults;
 mod front_door;
 mod intake;
 mod jobs;
+mod health;
 mod look;
 mod migrations;
+mod packs;
 mod privileges;
 mod screening;
 mod screening_sample;

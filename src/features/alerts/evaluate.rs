@@ -109,10 +109,11 @@ fn evaluate(
     item: &Item<Value>,
     pause: TimeDelta,
 ) -> db::Result<bool> {
-    let Some(known) = snapshot.known.get(&item.id) else {
-        enrol(services, snapshot, item)?;
-        return Ok(false);
+    let known = match snapshot.known.get(&item.id) {
+        Some(known) => known.clone(),
+        None => enrol(services, snapshot, item)?,
     };
+    let known = &known;
     let rule: Rule = match serde_json::from_value(item.spec.clone()) {
         Ok(rule) => rule,
         Err(error) => return note_error(services, snapshot, item, known, Some(error.to_string())),
@@ -155,7 +156,7 @@ fn evaluate(
 }
 
 /// A new rule looks at nothing that was reported before it came.
-fn enrol(services: &Services, snapshot: &Snapshot, item: &Item<Value>) -> db::Result<()> {
+fn enrol(services: &Services, snapshot: &Snapshot, item: &Item<Value>) -> db::Result<RuleState> {
     let rule = serde_json::from_value::<Rule>(item.spec.clone());
     let event_type = rule.ok().and_then(|rule| match rule.on {
         Source::Event(slug) => snapshot.event_types.get(&(item.platform, slug)).copied(),
@@ -168,7 +169,9 @@ fn enrol(services: &Services, snapshot: &Snapshot, item: &Item<Value>) -> db::Re
                 Some(event_type) => health::events_before(conn, event_type, item.changed_at)?,
                 None => 0,
             };
-            store::enrol_rule(conn, item.id, seen)
+            store::enrol_rule(conn, item.id, seen)?;
+            // Somebody else may have been first.
+            Ok(store::lock_rule(conn, item.id)?.unwrap_or_default())
         })
 }
 

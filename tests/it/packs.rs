@@ -1,0 +1,307 @@
+//! Packs: the ones that ship, what the linter says, and what applying one does.
+
+use signalbox::app::simulator;
+use signalbox::features::packs::actions::{self, ApplyError, What};
+use signalbox::features::packs::lint::{Finding, Severity};
+use signalbox::features::packs::pack::{Rule, Service};
+use signalbox::features::packs::parameters::Given;
+use signalbox::features::packs::store;
+use signalbox::foundation::audit::Actor;
+use signalbox::foundation::db;
+
+use crate::support::app::TestApp;
+
+pub const SMALL: &str = r#"
+[platform]
+id = "demo"
+name = "Demo"
+version = "1"
+
+[[service]]
+id = "api"
+name = "API"
+
+[[probe]]
+id = "api-health"
+service = "api"
+check.http = { url = "${API_URL:-http://localhost:8000}/health", json = { "/status" = "ok" } }
+interval = "30s"
+
+[[indicator]]
+id = "ncc_qos"
+name = "NCC quality of service"
+unit = "%"
+
+[[event_type]]
+id = "report.submitted"
+name = "Report submitted"
+
+[[rule]]
+id = "api-down"
+name = "API is down"
+on.state = "api-health"
+red = { is = "down" }
+runbook = "mend"
+
+[[rule]]
+id = "qos"
+name = "Quality is in breach"
+on.indicator = "ncc_qos"
+red = { below = 98 }
+yellow = { below = 99 }
+runbook = "mend"
+owner = "compliance"
+
+[[rule]]
+id = "submitted"
+name = "Report submitted"
+on.event = "report.submitted"
+blue = {}
+
+[[runbook]]
+id = "mend"
+title = "Mend it"
+owner = "Operations"
+version = "1"
+next_review = "2027-01-01"
+steps = ["Look.", "Mend."]
+"#;
+
+pub fn apply(app: &TestApp, source: &str) -> actions::Outcome {
+    let actor = Actor::command_line("tester");
+    actions::apply(&app.services, &actor, source, &Given::default()).unwrap()
+}
+
+fn shipped() -> Vec<(String, String)> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/packs");
+    let files = std::fs::read_dir(folder).unwrap().flatten();
+    let mut packs: Vec<_> = files
+        .map(|file| {
+            (
+                file.file_name().into_string().unwrap(),
+                std::fs::read_to_string(file.path()).unwrap(),
+            )
+        })
+        .collect();
+    packs.sort();
+    packs
+}
+
+#[test]
+fn the_packs_that_ship_have_nothing_to_be_said_against_them() {
+    let packs = shipped();
+    assert_eq!(packs.len(), 6);
+    let quick: Given = simulator::parameters(7100).into_iter().collect();
+    for (name, source) in packs {
+        for given in [&Given::default(), &quick] {
+            let (file, findings) = actions::check(&source, given).unwrap();
+            let open: Vec<String> = findings
+                .iter()
+                .filter(|finding| !matches!(finding.severity, Severity::Accepted(_)))
+                .map(ToString::to_string)
+                .collect();
+            assert_eq!(open, Vec::<String>::new(), "{name}");
+            assert!(name.starts_with(&file.pack.platform.id));
+        }
+    }
+}
+
+fn findings(source: &str) -> Vec<Finding> {
+    actions::check(source, &Given::default()).unwrap().1
+}
+
+/// What the linter says about the small pack with one thing in it replaced.
+fn said(from: &str, to: &str) -> Vec<(&'static str, bool)> {
+    let source = SMALL.replacen(from, to, 1);
+    assert_ne!(source, SMALL);
+    findings(&source)
+        .into_iter()
+        .map(|finding| (finding.code, finding.severity == Severity::Error))
+        .collect()
+}
+
+#[test]
+fn the_linter_names_what_cannot_stand() {
+    assert_eq!(findings(SMALL), []);
+    let error = |from, to, code| {
+        assert!(
+            said(from, to).contains(&(code, true)),
+            "{code}: {:?}",
+            said(from, to)
+        )
+    };
+    error(
+        "service = \"api\"",
+        "service = \"web\"",
+        "unknown-reference",
+    );
+    error(
+        "on.state = \"api-health\"",
+        "on.state = \"other\"",
+        "unknown-reference",
+    );
+    error(
+        "runbook = \"mend\"",
+        "runbook = \"other\"",
+        "unknown-reference",
+    );
+    error("runbook = \"mend\"", "", "red-without-runbook");
+    error("id = \"qos\"", "id = \"api-down\"", "duplicate");
+    error("id = \"qos\"", "id = \"QoS\"", "bad-id");
+    error(
+        "yellow = { below = 99 }",
+        "yellow = { below = 97 }",
+        "levels-out-of-order",
+    );
+    error(
+        "red = { below = 98 }",
+        "red = { below = \"5m\" }",
+        "bad-condition",
+    );
+    error(
+        "red = { below = 98 }",
+        "red = { below = 98, clear = 97 }",
+        "bad-condition",
+    );
+    error(
+        "red = { is = \"down\" }",
+        "red = { above = 1 }",
+        "bad-condition",
+    );
+    error("blue = {}", "", "no-level");
+    error(
+        "http://localhost:8000",
+        "http://a:b@localhost",
+        "bad-address",
+    );
+    error(
+        "interval = \"30s\"",
+        "interval = \"30s\"\ntimeout = \"25s\"",
+        "bad-timing",
+    );
+    error("report.submitted", "sar.filed", "sar-event");
+    // A timeout below what a rule wants to see.
+    error(
+        "on.state = \"api-health\"\nred = { is = \"down\" }",
+        "on.latency = \"api-health\"\nred = { above = \"10s\" }",
+        "timeout-under-threshold",
+    );
+}
+
+#[test]
+fn a_share_is_not_a_count_of_percent() {
+    let host = SMALL.replacen("check.http = { url = \"${API_URL:-http://localhost:8000}/health\", json = { \"/status\" = \"ok\" } }", "check.host = {}", 1);
+    let with = |threshold: &str| {
+        let condition = format!(
+            "on.measure = {{ probe = \"api-health\", name = \"disk\" }}\nred = {{ above = {threshold} }}"
+        );
+        findings(&host.replacen(
+            "on.state = \"api-health\"\nred = { is = \"down\" }",
+            &condition,
+            1,
+        ))
+    };
+    assert_eq!(with("\"90%\""), []);
+    assert_eq!(with("90")[0].code, "bad-condition");
+}
+
+#[test]
+fn a_warning_can_be_accepted_with_a_reason() {
+    let short = SMALL.replacen(
+        "red = { is = \"down\" }",
+        "red = { is = \"down\", for = \"45s\" }",
+        1,
+    );
+    let found = findings(&short);
+    assert_eq!(
+        (found[0].code, &found[0].severity),
+        ("hold-under-twice-interval", &Severity::Warning)
+    );
+    let accepting = format!(
+        "{short}\n[[accept]]\nwarning = \"hold-under-twice-interval\"\non = \"api-down\"\nreason = \"The guide says so.\"\n"
+    );
+    let found = findings(&accepting);
+    assert_eq!(
+        found[0].severity,
+        Severity::Accepted("The guide says so.".to_owned())
+    );
+    assert_eq!(found.len(), 1);
+    let idle = format!("{SMALL}\n[[accept]]\nwarning = \"x\"\non = \"api-down\"\nreason = \"y\"\n");
+    assert_eq!(findings(&idle)[0].code, "nothing-to-accept");
+}
+
+#[tokio::test]
+async fn applying_writes_everything_once_with_its_event() {
+    let app = TestApp::start().await;
+    let first = apply(&app, SMALL);
+    assert_eq!(first.differences.len(), 7);
+    assert!(
+        first
+            .differences
+            .iter()
+            .all(|difference| difference.what == What::Added)
+    );
+    let again = apply(&app, SMALL);
+    assert_eq!((again.revision, again.differences.len()), (2, 0));
+    let events = app.events_of("pack.applied");
+    assert_eq!(events.len(), 2);
+    assert_eq!(events[0]["subject"]["id"], "demo");
+}
+
+#[tokio::test]
+async fn what_a_pack_stops_naming_is_retired_and_may_return() {
+    let app = TestApp::start().await;
+    apply(&app, SMALL);
+    let rules = |app: &TestApp| app.services.db.read(store::live::<Rule>).unwrap().len();
+    let submitted = "[[rule]]\nid = \"submitted\"\nname = \"Report submitted\"\non.event = \"report.submitted\"\nblue = {}\n";
+    let less = SMALL
+        .replacen(submitted, "", 1)
+        .replacen("name = \"API\"", "name = \"The API\"", 1);
+    let outcome = apply(&app, &less);
+    let told: Vec<String> = outcome
+        .differences
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "~ service api: name",
+            "- rule submitted (retired; its history stays)"
+        ]
+    );
+    assert_eq!(rules(&app), 2);
+    assert_eq!(apply(&app, SMALL).differences.len(), 2);
+    assert_eq!(rules(&app), 3);
+}
+
+#[tokio::test]
+async fn a_pack_with_errors_changes_nothing() {
+    let app = TestApp::start().await;
+    let wrong = SMALL.replacen("runbook = \"mend\"", "", 1);
+    let refused = actions::apply(
+        &app.services,
+        &Actor::command_line("tester"),
+        &wrong,
+        &Given::default(),
+    );
+    assert!(matches!(refused, Err(ApplyError::Wrong(_))));
+    let services: db::Result<Vec<_>> = app.services.db.read(store::live::<Service>);
+    assert!(services.unwrap().is_empty());
+    assert!(app.events_of("pack.applied").is_empty());
+}
+
+#[tokio::test]
+async fn parameters_are_named_and_their_values_kept_out() {
+    let app = TestApp::start().await;
+    let given: Given = [("DEMO_API_URL", "http://10.1.2.3:9000")]
+        .into_iter()
+        .collect();
+    actions::apply(&app.services, &Actor::command_line("tester"), SMALL, &given).unwrap();
+    let page = app.as_operator().get("/packs").await;
+    assert_eq!(page.status, 200);
+    assert!(page.says("Demo"));
+    assert!(page.says("API_URL"));
+    assert!(!page.says("10.1.2.3"));
+    assert_eq!(app.as_reviewer().get("/packs").await.status, 403);
+}
