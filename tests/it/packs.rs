@@ -128,7 +128,7 @@ fn the_linter_names_what_cannot_stand() {
             said(from, to).contains(&(code, true)),
             "{code}: {:?}",
             said(from, to)
-        );
+        )
     };
     error(
         "service = \"api\"",
@@ -234,7 +234,7 @@ fn a_warning_can_be_accepted_with_a_reason() {
 async fn applying_writes_everything_once_with_its_event() {
     let app = TestApp::start().await;
     let first = apply(&app, SMALL);
-    assert_eq!(first.differences.len(), 7);
+    assert_eq!(first.differences.len(), 8);
     assert!(
         first
             .differences

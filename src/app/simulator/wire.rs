@@ -50,6 +50,10 @@ async fn read_path(stream: &mut TcpStream) -> io::Result<String> {
             return Err(io::ErrorKind::InvalidData.into());
         }
         head.extend_from_slice(&chunk[..read]);
+        // Somebody who wants to speak TLS here is hung up on, as a plain server does.
+        if !head[0].is_ascii_uppercase() {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
     }
     let head = String::from_utf8_lossy(&head);
     let target = head.split(' ').nth(1).unwrap_or("/");
