@@ -41,7 +41,10 @@ async fn app_with(rows: &[&str]) -> TestApp {
 
 fn open_cases(app: &TestApp) -> Vec<Case> {
     let wanted = Wanted::default();
-    let page = app.services.db.read(|conn| queue::page(conn, &wanted, None));
+    let page = app
+        .services
+        .db
+        .read(|conn| queue::page(conn, &wanted, None));
     page.unwrap().items
 }
 
@@ -56,7 +59,10 @@ fn reread(app: &TestApp, id: CaseId) -> Case {
 }
 
 fn hits_of(app: &TestApp, case: &Case) -> Vec<Hit> {
-    let read = app.services.db.read(|conn| hits::of_subjects(conn, &[case.subject]));
+    let read = app
+        .services
+        .db
+        .read(|conn| hits::of_subjects(conn, &[case.subject]));
     read.unwrap()
 }
 
@@ -83,11 +89,17 @@ fn events(app: &TestApp, kind: &str) -> i64 {
         .count
 }
 
-async fn decide(client: &Client, case: &Case, fields: &[(&str, &str)]) -> crate::support::page::Page {
+async fn decide(
+    client: &Client,
+    case: &Case,
+    fields: &[(&str, &str)],
+) -> crate::support::page::Page {
     let version = case.version.to_string();
     let mut all = vec![("version", version.as_str())];
     all.extend_from_slice(fields);
-    client.post_form(&format!("/reviews/{}/decision", case.id), &all).await
+    client
+        .post_form(&format!("/reviews/{}/decision", case.id), &all)
+        .await
 }
 
 #[tokio::test]
@@ -95,7 +107,11 @@ async fn intake_opens_cases_where_a_person_has_to_look() {
     let app = app_with(&[LISTED, RISKY, PLAIN]).await;
     let cases = open_cases(&app);
     let names: Vec<&str> = cases.iter().map(|case| case.external_id.as_str()).collect();
-    assert_eq!(names, ["DEMO-7", "DEMO-41"], "the hit is due before the high risk");
+    assert_eq!(
+        names,
+        ["DEMO-7", "DEMO-41"],
+        "the hit is due before the high risk"
+    );
     let hits = hits_of(&app, &cases[0]);
     assert_eq!(hits.len(), 1);
     assert!(hits[0].exact && hits[0].score >= 950, "{:?}", hits[0]);
@@ -117,20 +133,39 @@ async fn the_case_says_why_and_nobody_approves_over_an_undecided_hit() {
     let page = reviewer.get(&format!("/reviews/{}", case.id)).await;
     assert_eq!(page.status, 200);
     assert_eq!(page.heading(), "Zoltan Fakename-Demo");
-    for text in ["Why flagged", "A hit with exact name and date", "FAKENAME-DEMO, Zoltan",
-                 "the date of birth is the same", "Nobody holds this case."] {
+    for text in [
+        "Why flagged",
+        "A hit with exact name and date",
+        "FAKENAME-DEMO, Zoltan",
+        "the date of birth is the same",
+        "Nobody holds this case.",
+    ] {
         assert!(page.says(text), "{text}");
     }
     reviewer.get(&format!("/reviews/{}", case.id)).await;
-    assert_eq!(events(&app, "kyc.case_read"), 1, "reading twice at once is one act");
+    assert_eq!(
+        events(&app, "kyc.case_read"),
+        1,
+        "reading twice at once is one act"
+    );
 
-    reviewer.post_form(&format!("/reviews/{}/claim", case.id), &[]).await;
+    reviewer
+        .post_form(&format!("/reviews/{}/claim", case.id), &[])
+        .await;
     let case = the_case(&app);
-    let fields = [("decision", "approve"), ("reason", "risk_understood"), ("note", "typed text")];
+    let fields = [
+        ("decision", "approve"),
+        ("reason", "risk_understood"),
+        ("note", "typed text"),
+    ];
     let page = decide(&reviewer, &case, &fields).await;
     assert_eq!(page.status, 409);
     assert!(page.says("A screening hit of this subject is undecided."));
-    assert_eq!(page.field("Note").value.trim(), "typed text", "nothing typed is lost");
+    assert_eq!(
+        page.field("Note").value.trim(),
+        "typed text",
+        "nothing typed is lost"
+    );
     assert_eq!(the_case(&app).status, Status::Open);
 }
 
@@ -139,7 +174,9 @@ async fn a_form_that_lacks_something_comes_back_with_what_was_typed() {
     let app = app_with(&[RISKY]).await;
     let reviewer = app.as_reviewer();
     let case = the_case(&app);
-    reviewer.post_form(&format!("/reviews/{}/claim", case.id), &[]).await;
+    reviewer
+        .post_form(&format!("/reviews/{}/claim", case.id), &[])
+        .await;
     let case = the_case(&app);
     let note = "<script>alert(1)</script> & \"quoted\"";
     let page = decide(&reviewer, &case, &[("note", note)]).await;
@@ -155,8 +192,13 @@ async fn a_high_risk_is_approved_by_two_people() {
     let app = app_with(&[RISKY]).await;
     let (ann, ben) = (app.as_reviewer(), app.as_second_reviewer());
     let case = the_case(&app);
-    ann.post_form(&format!("/reviews/{}/claim", case.id), &[]).await;
-    let fields = [("decision", "approve"), ("reason", "risk_understood"), ("note", "seen it all")];
+    ann.post_form(&format!("/reviews/{}/claim", case.id), &[])
+        .await;
+    let fields = [
+        ("decision", "approve"),
+        ("reason", "risk_understood"),
+        ("note", "seen it all"),
+    ];
     let page = decide(&ann, &the_case(&app), &fields).await;
     assert_eq!(page.status, 303);
     assert_eq!(the_case(&app).status, Status::Proposed);
@@ -165,17 +207,30 @@ async fn a_high_risk_is_approved_by_two_people() {
     let page = ann.get(&format!("/reviews/{}", case.id)).await;
     assert!(page.says("You cannot approve this yourself"));
     assert!(!page.has_button("Approve the proposal"));
-    let read = app.services.db.read(|conn| decisions::of_case(conn, case.id));
+    let read = app
+        .services
+        .db
+        .read(|conn| decisions::of_case(conn, case.id));
     let proposal = read.unwrap().pop().unwrap();
     let id = proposal.id.to_string();
     let approval = format!("/reviews/{}/approval", case.id);
-    assert_eq!(ann.post_form(&approval, &[("proposal", &id)]).await.status, 409);
-    assert!(ann.get("/reviews/approvals").await.says("Nothing awaits you"));
+    assert_eq!(
+        ann.post_form(&approval, &[("proposal", &id)]).await.status,
+        409
+    );
+    assert!(
+        ann.get("/reviews/approvals")
+            .await
+            .says("Nothing awaits you")
+    );
 
     let page = ben.get("/reviews/approvals").await;
     let rows = page.table("Proposals, the oldest first");
     assert_eq!(rows[0][..3], ["Approve case 1", "DEMO-41", "Test reviewer"]);
-    assert_eq!(ben.post_form(&approval, &[("proposal", &id)]).await.status, 303);
+    assert_eq!(
+        ben.post_form(&approval, &[("proposal", &id)]).await.status,
+        303
+    );
     let closed = reread(&app, case.id);
     assert_eq!(closed.status, Status::Approved);
     assert_eq!(events(&app, "kyc.decision_proposed"), 1);
@@ -189,7 +244,8 @@ async fn a_strong_hit_is_judged_by_two_people_and_stays_judged() {
     let app = app_with(&[LISTED]).await;
     let (ann, ben) = (app.as_reviewer(), app.as_second_reviewer());
     let case = the_case(&app);
-    ann.post_form(&format!("/reviews/{}/claim", case.id), &[]).await;
+    ann.post_form(&format!("/reviews/{}/claim", case.id), &[])
+        .await;
     let hit = hits_of(&app, &case).remove(0);
     let base = format!("/reviews/{}/hits/{}", case.id, hit.id);
     let fields = [
@@ -201,20 +257,34 @@ async fn a_strong_hit_is_judged_by_two_people_and_stays_judged() {
     let page = ann.post_form(&format!("{base}/disposition"), &fields).await;
     assert_eq!(page.status, 303, "{}", page.text());
     assert_eq!(hits_of(&app, &case)[0].status, HitStatus::Proposed);
-    assert_eq!(ann.post_form(&format!("{base}/approval"), &[]).await.status, 409);
+    assert_eq!(
+        ann.post_form(&format!("{base}/approval"), &[]).await.status,
+        409
+    );
     let page = ben.get(&format!("/reviews/{}", case.id)).await;
     assert!(page.has_button("Agree about the hit"));
-    assert_eq!(ben.post_form(&format!("{base}/approval"), &[]).await.status, 303);
+    assert_eq!(
+        ben.post_form(&format!("{base}/approval"), &[]).await.status,
+        303
+    );
     assert_eq!(hits_of(&app, &case)[0].status, HitStatus::Dismissed);
     let rated = reread(&app, case.id);
     assert!(rated.score < case.score, "a dismissed hit no longer counts");
 
     // The same file, and something else about the subject: what was decided stands.
-    take_in(&app.services, &app.db, &csv(&[&LISTED.replace("accountant", "engineer")]));
+    take_in(
+        &app.services,
+        &app.db,
+        &csv(&[&LISTED.replace("accountant", "engineer")]),
+    );
     app.run_jobs();
     assert_eq!(hits_of(&app, &case)[0].status, HitStatus::Dismissed);
     // Another name: the two records have to be compared again.
-    take_in(&app.services, &app.db, &csv(&[&LISTED.replace("Zoltan F", "Zoltan Z F")]));
+    take_in(
+        &app.services,
+        &app.db,
+        &csv(&[&LISTED.replace("Zoltan F", "Zoltan Z F")]),
+    );
     app.run_jobs();
     assert_eq!(hits_of(&app, &case)[0].status, HitStatus::Open);
     assert_eq!(events(&app, "screening.hit_reopened"), 1);
@@ -225,11 +295,20 @@ async fn a_stale_page_gets_what_changed_and_keeps_what_was_typed() {
     let app = app_with(&[RISKY]).await;
     let ann = app.as_reviewer();
     let case = the_case(&app);
-    ann.post_form(&format!("/reviews/{}/claim", case.id), &[]).await;
+    ann.post_form(&format!("/reviews/{}/claim", case.id), &[])
+        .await;
     let seen = the_case(&app);
-    take_in(&app.services, &app.db, &csv(&[&RISKY.replace("teacher", "arms dealer")]));
+    take_in(
+        &app.services,
+        &app.db,
+        &csv(&[&RISKY.replace("teacher", "arms dealer")]),
+    );
     app.run_jobs();
-    let fields = [("decision", "reject"), ("reason", "outside_appetite"), ("note", "my words")];
+    let fields = [
+        ("decision", "reject"),
+        ("reason", "outside_appetite"),
+        ("note", "my words"),
+    ];
     let page = decide(&ann, &seen, &fields).await;
     assert_eq!(page.status, 409);
     assert!(page.says("What changed since you opened the case"));
@@ -249,12 +328,19 @@ async fn claiming_next_takes_what_is_due_first_and_then_there_is_none() {
     let second = ben.post_form("/reviews/next", &[]).await;
     assert_eq!(first.location(), format!("/reviews/{}", due[0].id));
     assert_eq!(second.location(), format!("/reviews/{}", due[1].id));
-    assert_eq!(ann.post_form("/reviews/next", &[]).await.location(), "/reviews?notice=none");
+    assert_eq!(
+        ann.post_form("/reviews/next", &[]).await.location(),
+        "/reviews?notice=none"
+    );
     let claim = format!("/reviews/{}/claim", due[0].id);
     assert_eq!(ben.post_form(&claim, &[]).await.status, 409);
     app.advance(chrono::Duration::minutes(31));
     let ben = app.as_second_reviewer();
-    assert_eq!(ben.post_form(&claim, &[]).await.status, 303, "the lease has run out");
+    assert_eq!(
+        ben.post_form(&claim, &[]).await.status,
+        303,
+        "the lease has run out"
+    );
 }
 
 #[tokio::test]
@@ -263,10 +349,16 @@ async fn who_may_not_decide_is_kept_out() {
     let case = the_case(&app);
     for client in [app.as_operator(), app.as_admin()] {
         assert_eq!(client.get("/reviews").await.status, 403);
-        assert_eq!(client.get(&format!("/reviews/{}", case.id)).await.status, 403);
+        assert_eq!(
+            client.get(&format!("/reviews/{}", case.id)).await.status,
+            403
+        );
     }
     let auditor = app.as_auditor();
-    assert_eq!(auditor.get(&format!("/reviews/{}", case.id)).await.status, 200);
+    assert_eq!(
+        auditor.get(&format!("/reviews/{}", case.id)).await.status,
+        200
+    );
     let claim = format!("/reviews/{}/claim", case.id);
     assert_eq!(auditor.post_form(&claim, &[]).await.status, 403);
     assert_eq!(app.as_compliance().post_form(&claim, &[]).await.status, 303);
@@ -289,7 +381,10 @@ async fn of_two_claims_at_once_one_holds() {
     });
     assert_eq!(usize::from(first.is_ok()) + usize::from(second.is_ok()), 1);
     let lost = first.err().or(second.err()).unwrap();
-    assert!(matches!(lost, ReviewError::Case(CaseRefusal::ClaimedByOther)), "{lost}");
+    assert!(
+        matches!(lost, ReviewError::Case(CaseRefusal::ClaimedByOther)),
+        "{lost}"
+    );
     assert_eq!(events(&app, "kyc.case_claimed"), 1);
 }
 
@@ -384,9 +479,16 @@ async fn the_database_refuses_what_the_code_forgets() {
     assert!(!dismissed.unwrap(), "an exact hit needs two people");
     let mut conn = app.db.connect_superuser();
     let error = conn
-        .batch_execute("UPDATE screening_disposition SET approver_id = proposer_id, approved_at = now()")
+        .batch_execute(
+            "UPDATE screening_disposition SET approver_id = proposer_id, approved_at = now()",
+        )
         .unwrap_err();
-    assert!(error.to_string().contains("screening_disposition_four_eyes"), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains("screening_disposition_four_eyes"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -396,10 +498,20 @@ async fn notes_and_parking_stand_in_the_timeline_sealed() {
     let case = the_case(&app);
     let path = |what: &str| format!("/reviews/{}/{what}", case.id);
     ann.post_form(&path("claim"), &[]).await;
-    assert_eq!(ann.post_form(&path("notes"), &[("remark", "")]).await.status, 422);
-    let page = ann.post_form(&path("notes"), &[("remark", "called the bank")]).await;
+    assert_eq!(
+        ann.post_form(&path("notes"), &[("remark", "")])
+            .await
+            .status,
+        422
+    );
+    let page = ann
+        .post_form(&path("notes"), &[("remark", "called the bank")])
+        .await;
     assert_eq!(page.status, 303);
-    let fields = [("parking_days", "3"), ("parking_reason", "waiting for papers")];
+    let fields = [
+        ("parking_days", "3"),
+        ("parking_reason", "waiting for papers"),
+    ];
     assert_eq!(ann.post_form(&path("parking"), &fields).await.status, 303);
     let page = ann.get(&format!("/reviews/{}", case.id)).await;
     assert!(page.says("called the bank") && page.says("waiting for papers"));
@@ -413,7 +525,11 @@ async fn notes_and_parking_stand_in_the_timeline_sealed() {
             .unwrap()
     };
     assert_eq!(sealed.len(), 2);
-    assert!(sealed.iter().all(|note| !String::from_utf8_lossy(note).contains("bank")));
+    assert!(
+        sealed
+            .iter()
+            .all(|note| !String::from_utf8_lossy(note).contains("bank"))
+    );
     app.advance(chrono::Duration::days(3));
     app.run_jobs();
     assert_eq!(the_case(&app).status, Status::Open);

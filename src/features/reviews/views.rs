@@ -90,6 +90,7 @@ pub struct CasePage {
     pub due_at: DateTime<Utc>,
     pub closed_at: Option<DateTime<Utc>>,
     pub parked_until: Option<DateTime<Utc>>,
+    pub review_at: Option<DateTime<Utc>>,
     pub overdue: bool,
     pub erased: bool,
     pub claim: ClaimBanner,
@@ -312,6 +313,7 @@ impl CasePage {
             due_at: case.due_at,
             closed_at: case.closed_at,
             parked_until: case.parked_until,
+            review_at: file.review_at,
             overdue: case.is_overdue(now),
             erased: personal.is_none(),
             reasons: file

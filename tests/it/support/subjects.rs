@@ -40,7 +40,9 @@ fn platform(services: &Services, test: &TestDb) -> Platform {
     use diesel::connection::SimpleConnection;
     let known = |services: &Services| {
         let platforms = services.db.read(store::platforms).unwrap();
-        platforms.into_iter().find(|platform| platform.slug == "demo")
+        platforms
+            .into_iter()
+            .find(|platform| platform.slug == "demo")
     };
     if let Some(platform) = known(services) {
         return platform;
