@@ -8,7 +8,7 @@ use super::desk::{CaseFile, HitFile};
 use super::risk::{Band, Contribution, Factor};
 use crate::features::intake::Personal;
 use crate::features::screening::hit::reason_label as hit_reason_label;
-use crate::features::screening::hit::{HitStatus, Outcome, REASONS as HIT_REASONS};
+use crate::features::screening::hit::{Explanation, HitStatus, Outcome, REASONS as HIT_REASONS};
 use crate::foundation::kernel::PersonId;
 use crate::foundation::web::{Chrome, Lamp, Problems};
 
@@ -39,6 +39,10 @@ pub struct Choice {
 
 #[derive(Template)]
 #[template(path = "reviews/queue.html")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "a page shows or does not show"
+)]
 pub struct Queue {
     pub chrome: Chrome,
     pub rows: Vec<Row>,
@@ -441,12 +445,12 @@ fn hit_card(hit: &HitFile, file: &CaseFile, viewer: &Viewer, held: bool, forms: 
         agreements: hit
             .explanation
             .as_ref()
-            .map(|e| e.agreements())
+            .map(Explanation::agreements)
             .unwrap_or_default(),
         differences: hit
             .explanation
             .as_ref()
-            .map(|e| e.differences())
+            .map(Explanation::differences)
             .unwrap_or_default(),
         report_due: hit
             .hit
