@@ -41,8 +41,8 @@ struct Chunk {
     subjects: Vec<SubjectId>,
     #[serde(default)]
     batch: Option<String>,
-    #[serde(default)]
-    chunk: Option<i64>,
+    #[serde(default, rename = "chunk")]
+    number: Option<i64>,
 }
 
 pub fn assess_chunk(ctx: &JobContext, payload: Value) -> Result<(), JobError> {
@@ -55,7 +55,7 @@ pub fn assess_chunk(ctx: &JobContext, payload: Value) -> Result<(), JobError> {
     for subjects in chunk.subjects.chunks(SUBJECTS_AT_ONCE) {
         ctx.check()?;
         let event = Event::new("kyc.subjects_assessed", about.clone());
-        let event = match chunk.chunk {
+        let event = match chunk.number {
             Some(number) => event.detail("chunk", number),
             None => event,
         };

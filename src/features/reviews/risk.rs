@@ -168,6 +168,7 @@ mod minor_units {
 
 /// What of a subject counts.
 #[derive(Clone, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Facts {
     pub company: bool,
     pub residence: Option<String>,

@@ -83,14 +83,24 @@ pub fn read_ofac(
     add: impl Read,
     published: NaiveDate,
 ) -> Result<ReadList, LoadError> {
-    let (mut sdn, mut alt, mut add) = (Hashing::new(sdn), Hashing::new(alt), Hashing::new(add));
+    let (mut entries_in, mut aliases_in) = (Hashing::new(sdn), Hashing::new(alt));
+    let mut addresses_in = Hashing::new(add);
     let mut entries = Vec::new();
-    let warnings = ofac::read::<LoadError>(&mut sdn, &mut alt, &mut add, |entry| {
-        entries.push(entry);
-        Ok(())
-    })?;
+    let warnings = ofac::read::<LoadError>(
+        &mut entries_in,
+        &mut aliases_in,
+        &mut addresses_in,
+        |entry| {
+            entries.push(entry);
+            Ok(())
+        },
+    )?;
     let mut digest = Sha256::new();
-    for part in [add.finish(), alt.finish(), sdn.finish()] {
+    for part in [
+        addresses_in.finish(),
+        aliases_in.finish(),
+        entries_in.finish(),
+    ] {
         digest.update(part);
     }
     Ok(ReadList {
