@@ -189,8 +189,7 @@ pub fn note(tx: &mut Tx<'_>, id: CaseId, by: PersonId, text: &str) -> Result<(),
     let key = key_of(tx, &case)?;
     steps::add(tx, &case, Some(by), What::Noted, Some((text, &key)))?;
     tx.record(
-        event("kyc.case_noted", &case)
-            .personal(case.subject, serde_json::json!({ "note": text })),
+        event("kyc.case_noted", &case).personal(case.subject, serde_json::json!({ "note": text })),
     )?;
     Ok(())
 }

@@ -156,11 +156,11 @@ impl<'r> Book<'r> {
         let Some(personal) = &record.personal else {
             return Ok(());
         };
-        let assessment = self
-            .rules
-            .risk
-            .value
-            .assess(&facts(record.kind, personal, strongest(&screening.hits)));
+        let assessment =
+            self.rules
+                .risk
+                .value
+                .assess(&facts(record.kind, personal, strongest(&screening.hits)));
         let content = serde_json::to_vec(personal).unwrap_or_default();
         let basis = keyed(tx.keyring(), "reviews.basis", record.id, &content);
         let before = self.before.get(&record.id);
@@ -177,7 +177,10 @@ impl<'r> Book<'r> {
             return Ok(());
         }
         self.tally.assessed += 1;
-        let undecided = screening.hits.iter().any(|(status, _)| status.is_undecided());
+        let undecided = screening
+            .hits
+            .iter()
+            .any(|(status, _)| status.is_undecided());
         self.follow_up(tx, record, &assessment, undecided)?;
         let months = self.rules.risk.value.review_months.of(assessment.band);
         self.after.push(NewStanding {

@@ -104,11 +104,7 @@ fn open(conn: &mut Conn, keyring: &Keyring, id: CaseId) -> db::Result<CaseFile> 
     })
 }
 
-fn open_hits(
-    conn: &mut Conn,
-    case: &Case,
-    key: Option<&SubjectKey>,
-) -> db::Result<Vec<HitFile>> {
+fn open_hits(conn: &mut Conn, case: &Case, key: Option<&SubjectKey>) -> db::Result<Vec<HitFile>> {
     let found = hits::of_subjects(conn, &[case.subject])?;
     let ids: Vec<_> = found.iter().map(|hit| hit.entry).collect();
     let mut listed = entries(conn, &ids)?;

@@ -24,7 +24,9 @@ pub const RESUME_PARKED: &str = "reviews.resume_parked";
 /// # Panics
 /// Where the schedule is not one, which a test would have told.
 pub fn register(registry: &mut Registry) {
-    registry.handle(ASSESS_CHUNK, assess_chunk).lane(Lane::HEAVY);
+    registry
+        .handle(ASSESS_CHUNK, assess_chunk)
+        .lane(Lane::HEAVY);
     registry.handle(ASSESS_ALL, assess_all).lane(Lane::HEAVY);
     registry.handle(RESUME_PARKED, resume_parked);
     let often = Schedule::new(RESUME_PARKED, "*/10 * * * *", "UTC", RESUME_PARKED)
@@ -72,8 +74,7 @@ struct Everybody {
 pub fn assess_all(ctx: &JobContext, payload: Value) -> Result<(), JobError> {
     let everybody: Everybody = read(payload)?;
     let limit = i64::try_from(SUBJECTS_AT_ONCE).unwrap_or(i64::MAX);
-    let subjects =
-        ctx.read(|conn| Ok(intake::store::ids_after(conn, everybody.after, limit)?))?;
+    let subjects = ctx.read(|conn| Ok(intake::store::ids_after(conn, everybody.after, limit)?))?;
     let Some(last) = subjects.last() else {
         return Ok(());
     };

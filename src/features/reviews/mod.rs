@@ -40,7 +40,19 @@ pub fn routes() -> Routes {
         .post("/reviews/{id}/proposal", act, pages::decide)
         .post("/reviews/{id}/approval", approve, pages::approve)
         .post("/reviews/{id}/refusal", approve, pages::refuse)
-        .post("/reviews/{id}/hits/{hit}/disposition", act, pages::judge_hit)
-        .post("/reviews/{id}/hits/{hit}/approval", approve, pages::second_hit)
-        .post("/reviews/{id}/hits/{hit}/refusal", approve, pages::refuse_hit)
+        .post(
+            "/reviews/{id}/hits/{hit}/disposition",
+            act,
+            pages::judge_hit,
+        )
+        .post(
+            "/reviews/{id}/hits/{hit}/approval",
+            approve,
+            pages::second_hit,
+        )
+        .post(
+            "/reviews/{id}/hits/{hit}/refusal",
+            approve,
+            pages::refuse_hit,
+        )
 }

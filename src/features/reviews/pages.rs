@@ -11,8 +11,8 @@ use super::actions::{self, Decide, ReviewError};
 use super::case::{CaseId, CaseRefusal, Effect, Status, Verdict, reason_label};
 use super::desk;
 use super::risk::Band;
-use super::store::queue::{self, Place, Wanted};
 use super::store::decisions;
+use super::store::queue::{self, Place, Wanted};
 use super::views::{
     Approvals, Awaiting, CasePage, Choice, Forms, HitForm, Queue, Row, Stale, Viewer, bands,
     statuses, step_lines,
@@ -67,7 +67,11 @@ impl QueueFilter {
             ("after", Some(cursor)),
         ];
         let query = url::form_urlencoded::Serializer::new(String::new())
-            .extend_pairs(pairs.iter().filter_map(|(name, value)| Some((name, (*value)?))))
+            .extend_pairs(
+                pairs
+                    .iter()
+                    .filter_map(|(name, value)| Some((name, (*value)?))),
+            )
             .finish();
         format!("/reviews?{query}")
     }
@@ -139,7 +143,9 @@ fn rows(
     let row = |case: &super::case::Case| {
         let platform = platforms.iter().find(|(id, _)| *id == case.platform);
         let platform = platform.map(|(_, name)| name.clone()).unwrap_or_default();
-        let claimed_by = case.live_claim(now).and_then(|claim| names.get(&claim.by).cloned());
+        let claimed_by = case
+            .live_claim(now)
+            .and_then(|claim| names.get(&claim.by).cloned());
         Row::new(case, now, platform, claimed_by)
     };
     Ok(cases.iter().map(row).collect())
@@ -259,8 +265,14 @@ fn notice(code: &str) -> Option<(Lamp, &'static str)> {
         "last" => (Lamp::Clear, "Done. No other case is free."),
         "none" => (Lamp::Clear, "No case is free to claim."),
         "hit" => (Lamp::Clear, "The hit is decided."),
-        "hit-proposed" => (Lamp::Blue, "Proposed. A second person has to agree about the hit."),
-        "refused" => (Lamp::Blue, "The proposal is not accepted; the case is open again."),
+        "hit-proposed" => (
+            Lamp::Blue,
+            "Proposed. A second person has to agree about the hit.",
+        ),
+        "refused" => (
+            Lamp::Blue,
+            "The proposal is not accepted; the case is open again.",
+        ),
         "parked" => (Lamp::Blue, "The case is parked."),
         "noted" => (Lamp::Clear, "The note is in the timeline."),
         _ => return None,
@@ -270,7 +282,11 @@ fn notice(code: &str) -> Option<(Lamp, &'static str)> {
 #[derive(Deserialize)]
 pub struct Empty {}
 
-pub async fn claim_next(signed: Signed, services: Data<Services>, form: Form<Empty>) -> web::Result {
+pub async fn claim_next(
+    signed: Signed,
+    services: Data<Services>,
+    form: Form<Empty>,
+) -> web::Result {
     let claimed = block(move || {
         services.audit.write(&signed.actor(), |tx| {
             let id = actions::claim_next(tx, signed.person)?;
@@ -316,7 +332,10 @@ pub async fn claim(
     form: Form<Empty>,
 ) -> web::Result {
     let (id, by) = (id.into_inner(), signed.person);
-    act(signed, services, id, form.key, "", move |tx| actions::claim(tx, id, by)).await
+    act(signed, services, id, form.key, "", move |tx| {
+        actions::claim(tx, id, by)
+    })
+    .await
 }
 
 pub async fn release(
@@ -326,7 +345,10 @@ pub async fn release(
     form: Form<Empty>,
 ) -> web::Result {
     let (id, by) = (id.into_inner(), signed.person);
-    act(signed, services, id, form.key, "", move |tx| actions::release(tx, id, by)).await
+    act(signed, services, id, form.key, "", move |tx| {
+        actions::release(tx, id, by)
+    })
+    .await
 }
 
 #[derive(Deserialize)]
@@ -377,11 +399,20 @@ pub async fn park(
         parking_reason,
     } = form.data;
     let mut problems = Problems::new();
-    let days = parking_days.trim().parse::<i64>().ok().filter(|days| (1..=30).contains(days));
+    let days = parking_days
+        .trim()
+        .parse::<i64>()
+        .ok()
+        .filter(|days| (1..=30).contains(days));
     if days.is_none() {
         problems.add("parking_days", "Give a number of days from 1 to 30.");
     }
-    check_text(&mut problems, "parking_reason", &parking_reason, "Say what the case waits for.");
+    check_text(
+        &mut problems,
+        "parking_reason",
+        &parking_reason,
+        "Say what the case waits for.",
+    );
     let (Some(days), true) = (days, problems.is_empty()) else {
         let forms = Forms {
             problems,
@@ -391,10 +422,17 @@ pub async fn park(
         };
         return again(signed, services, id, forms).await;
     };
-    act(signed, services, id, form.key, "?notice=parked", move |tx| {
-        let until = tx.now() + chrono::Duration::days(days);
-        actions::park(tx, id, by, until, parking_reason.trim())
-    })
+    act(
+        signed,
+        services,
+        id,
+        form.key,
+        "?notice=parked",
+        move |tx| {
+            let until = tx.now() + chrono::Duration::days(days);
+            actions::park(tx, id, by, until, parking_reason.trim())
+        },
+    )
     .await
 }
 
@@ -476,10 +514,15 @@ pub async fn decide(
             };
             next_case(signed, services, said).await
         }
-        Err(ReviewError::Case(refusal @ (CaseRefusal::Stale | CaseRefusal::UndecidedHit
-            | CaseRefusal::NotClaimed | CaseRefusal::ClaimedByOther
-            | CaseRefusal::AwaitingApproval))) => {
-            let problems = Problems::one("", web::Error::from(ReviewError::Case(refusal)).to_string());
+        Err(ReviewError::Case(
+            refusal @ (CaseRefusal::Stale
+            | CaseRefusal::UndecidedHit
+            | CaseRefusal::NotClaimed
+            | CaseRefusal::ClaimedByOther
+            | CaseRefusal::AwaitingApproval),
+        )) => {
+            let problems =
+                Problems::one("", web::Error::from(ReviewError::Case(refusal)).to_string());
             conflict(signed, services, id, form.typed(problems), seen).await
         }
         Err(error) => Err(error.into()),
@@ -497,7 +540,8 @@ async fn next_case(signed: Signed, services: Data<Services>, said: &'static str)
             let now = services.clock.now();
             let open = queue::page(conn, &wanted, None)?;
             let free = open.items.into_iter().find(|case| {
-                case.live_claim(now).is_none_or(|claim| claim.by == signed.person)
+                case.live_claim(now)
+                    .is_none_or(|claim| claim.by == signed.person)
             });
             Ok::<_, web::Error>(free.map(|case| case.id))
         })
@@ -571,7 +615,12 @@ pub async fn refuse(
     let (id, by) = (id.into_inner(), signed.person);
     let why = form.data.refusal;
     let mut problems = Problems::new();
-    check_text(&mut problems, "refusal", &why, "Say why, so that the next person knows.");
+    check_text(
+        &mut problems,
+        "refusal",
+        &why,
+        "Say why, so that the next person knows.",
+    );
     if !problems.is_empty() {
         let forms = Forms {
             problems,
@@ -580,9 +629,14 @@ pub async fn refuse(
         };
         return again(signed, services, id, forms).await;
     }
-    act(signed, services, id, form.key, "?notice=refused", move |tx| {
-        actions::refuse(tx, id, by, why.trim())
-    })
+    act(
+        signed,
+        services,
+        id,
+        form.key,
+        "?notice=refused",
+        move |tx| actions::refuse(tx, id, by, why.trim()),
+    )
     .await
 }
 
@@ -613,7 +667,12 @@ pub async fn judge_hit(
     if hit_reason_label(&form.hit_reason).is_none() {
         problems.add("hit_reason", "Choose the reason.");
     }
-    check_text(&mut problems, "hit_note", &form.hit_note, "Write down what you compared.");
+    check_text(
+        &mut problems,
+        "hit_note",
+        &form.hit_note,
+        "Write down what you compared.",
+    );
     let (Some(outcome), true) = (outcome, problems.is_empty()) else {
         let typed = HitForm {
             outcome: form.outcome,
@@ -652,9 +711,14 @@ pub async fn second_hit(
     form: Form<Empty>,
 ) -> web::Result {
     let ((id, hit), by) = (path.into_inner(), signed.person);
-    act(signed, services, id, form.key, "?notice=hit#hits", move |tx| {
-        actions::second_hit(tx, id, hit, by)
-    })
+    act(
+        signed,
+        services,
+        id,
+        form.key,
+        "?notice=hit#hits",
+        move |tx| actions::second_hit(tx, id, hit, by),
+    )
     .await
 }
 

@@ -7,8 +7,8 @@ use super::case::{Case, REASONS, Status, Verdict, reason_label};
 use super::desk::{CaseFile, HitFile};
 use super::risk::{Band, Contribution, Factor};
 use crate::features::intake::Personal;
-use crate::features::screening::hit::{HitStatus, Outcome, REASONS as HIT_REASONS};
 use crate::features::screening::hit::reason_label as hit_reason_label;
+use crate::features::screening::hit::{HitStatus, Outcome, REASONS as HIT_REASONS};
 use crate::foundation::kernel::PersonId;
 use crate::foundation::web::{Chrome, Lamp, Problems};
 
@@ -286,8 +286,10 @@ impl CasePage {
             .iter()
             .map(|hit| hit_card(hit, &file, viewer, claim.held, &forms))
             .collect();
-        let (proposed, decided): (Vec<_>, Vec<_>) =
-            file.decisions.iter().partition(|(decision, _)| decision.proposed);
+        let (proposed, decided): (Vec<_>, Vec<_>) = file
+            .decisions
+            .iter()
+            .partition(|(decision, _)| decision.proposed);
         let undecided = file.hits.iter().filter(|hit| hit.hit.status.is_undecided());
         Self {
             chrome,
@@ -376,7 +378,10 @@ fn claim_banner(file: &CaseFile, viewer: &Viewer, now: DateTime<Utc>) -> ClaimBa
     let (lamp, title) = match (case.status, live) {
         (Status::Approved | Status::Rejected, _) => (
             Lamp::Clear,
-            format!("This case is closed: {}.", case.status.label().to_lowercase()),
+            format!(
+                "This case is closed: {}.",
+                case.status.label().to_lowercase()
+            ),
         ),
         (Status::Proposed, _) => (
             Lamp::Yellow,
@@ -401,13 +406,7 @@ fn claim_banner(file: &CaseFile, viewer: &Viewer, now: DateTime<Utc>) -> ClaimBa
     }
 }
 
-fn hit_card(
-    hit: &HitFile,
-    file: &CaseFile,
-    viewer: &Viewer,
-    held: bool,
-    forms: &Forms,
-) -> HitCard {
+fn hit_card(hit: &HitFile, file: &CaseFile, viewer: &Viewer, held: bool, forms: &Forms) -> HitCard {
     let own = hit
         .disposition
         .as_ref()
@@ -423,15 +422,34 @@ fn hit_card(
         score: hit.hit.score,
         list: format!("{} version {}", hit.hit.source, hit.hit.list_version),
         reference: hit.hit.reference.clone(),
-        subject_name: hit.explanation.as_ref().map_or_else(String::new, |e| e.subject_name.clone()),
+        subject_name: hit
+            .explanation
+            .as_ref()
+            .map_or_else(String::new, |e| e.subject_name.clone()),
         entry_name: hit.explanation.as_ref().map_or_else(
-            || hit.entry.as_ref().map_or("", |entry| entry.primary_name()).to_owned(),
+            || {
+                hit.entry
+                    .as_ref()
+                    .map_or("", |entry| entry.primary_name())
+                    .to_owned()
+            },
             |e| e.entry_name.clone(),
         ),
         entry_facts: entry_facts(hit),
-        agreements: hit.explanation.as_ref().map(|e| e.agreements()).unwrap_or_default(),
-        differences: hit.explanation.as_ref().map(|e| e.differences()).unwrap_or_default(),
-        report_due: hit.hit.report_due.map(|date| date.format("%-d %b %Y").to_string()),
+        agreements: hit
+            .explanation
+            .as_ref()
+            .map(|e| e.agreements())
+            .unwrap_or_default(),
+        differences: hit
+            .explanation
+            .as_ref()
+            .map(|e| e.differences())
+            .unwrap_or_default(),
+        report_due: hit
+            .hit
+            .report_due
+            .map(|date| date.format("%-d %b %Y").to_string()),
         said: hit.disposition.as_ref().map(|(said, note)| Said {
             outcome: said.outcome.label(),
             reason: hit_reason_label(&said.reason).unwrap_or("Other"),
@@ -485,12 +503,19 @@ fn entry_facts(hit: &HitFile) -> Vec<(&'static str, String)> {
         ("Programs", entry.programs.join(", ")),
         ("Title", entry.title.clone().unwrap_or_default()),
     ];
-    rows.into_iter().filter(|(_, value)| !value.is_empty()).collect()
+    rows.into_iter()
+        .filter(|(_, value)| !value.is_empty())
+        .collect()
 }
 
 fn facts(personal: &Personal) -> Vec<(&'static str, String)> {
     let text = |value: &Option<String>| value.clone().unwrap_or_default();
-    let parts = [&personal.street, &personal.postal_code, &personal.city, &personal.state];
+    let parts = [
+        &personal.street,
+        &personal.postal_code,
+        &personal.city,
+        &personal.state,
+    ];
     let address: Vec<&str> = parts.into_iter().flatten().map(String::as_str).collect();
     let rows = [
         ("Name", personal.name.clone()),
@@ -501,8 +526,14 @@ fn facts(personal: &Personal) -> Vec<(&'static str, String)> {
                 .date_of_birth
                 .map_or_else(String::new, |date| date.format("%-d %b %Y").to_string()),
         ),
-        ("Residence", personal.country.map_or("", |c| c.name()).to_owned()),
-        ("Nationality", personal.nationality.map_or("", |c| c.name()).to_owned()),
+        (
+            "Residence",
+            personal.country.map_or("", |c| c.name()).to_owned(),
+        ),
+        (
+            "Nationality",
+            personal.nationality.map_or("", |c| c.name()).to_owned(),
+        ),
         ("Occupation", text(&personal.occupation)),
         ("Product", text(&personal.product)),
         (
@@ -529,12 +560,21 @@ fn facts(personal: &Personal) -> Vec<(&'static str, String)> {
                 .map_or_else(String::new, |number| masked(personal, number)),
         ),
     ];
-    rows.into_iter().filter(|(_, value)| !value.is_empty()).collect()
+    rows.into_iter()
+        .filter(|(_, value)| !value.is_empty())
+        .collect()
 }
 
 /// The end of a number is enough to compare papers; the whole stands on the subject's page.
 fn masked(personal: &Personal, number: &str) -> String {
-    let end: String = number.chars().rev().take(4).collect::<Vec<_>>().into_iter().rev().collect();
+    let end: String = number
+        .chars()
+        .rev()
+        .take(4)
+        .collect::<Vec<_>>()
+        .into_iter()
+        .rev()
+        .collect();
     let kind = personal.id_type.as_deref().unwrap_or("Number");
     let country = personal.id_country.map_or("", |country| country.code());
     format!("{kind} {country} …{end}")
@@ -554,7 +594,10 @@ fn flag(contribution: &Contribution, personal: Option<&Personal>) -> Flag {
                 "residence_prohibited" => {
                     format!("Lives in {}, which is prohibited", country(|p| p.country))
                 }
-                _ => format!("National of {}, which is prohibited", country(|p| p.nationality)),
+                _ => format!(
+                    "National of {}, which is prohibited",
+                    country(|p| p.nationality)
+                ),
             },
         ),
         Factor::Product => ("Product", contribution.reason.replace('_', " ")),

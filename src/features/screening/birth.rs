@@ -24,7 +24,12 @@ impl std::fmt::Display for Birth {
             Self::During(year) => write!(f, "{year}"),
             Self::About(year) => write!(f, "about {year}"),
             Self::Between(from, to) => {
-                write!(f, "{} to {}", from.format("%-d %b %Y"), to.format("%-d %b %Y"))
+                write!(
+                    f,
+                    "{} to {}",
+                    from.format("%-d %b %Y"),
+                    to.format("%-d %b %Y")
+                )
             }
         }
     }

@@ -75,7 +75,10 @@ impl Line {
                 "{} people, {} companies, {} vessels, {} aircraft",
                 row.people, row.companies, row.vessels, row.aircraft
             ),
-            changes: format!("{} added, {} changed, {} removed", row.added, row.changed, row.removed),
+            changes: format!(
+                "{} added, {} changed, {} removed",
+                row.added, row.changed, row.removed
+            ),
             published: row.published.format("%-d %b %Y").to_string(),
             hash: hex::encode(row.sha256),
             source: row.source,

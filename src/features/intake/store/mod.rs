@@ -16,8 +16,7 @@ pub use readings::{note as note_reading, recent as recently_read};
 pub use search::{Filter, SubjectLine, has_external_id, search};
 pub use subjects::{
     Platform, SubjectRecord, default_platform, ids_after, personal, platform_by_slug, platform_of,
-    platforms, records,
-    set_standing,
+    platforms, records, set_standing,
 };
 
 use diesel::prelude::*;

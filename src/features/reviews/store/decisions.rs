@@ -97,7 +97,11 @@ pub fn insert(
     new: &NewDecision<'_>,
     key: &SubjectKey,
 ) -> db::Result<()> {
-    let state = if new.two_people { "proposed" } else { "effective" };
+    let state = if new.two_people {
+        "proposed"
+    } else {
+        "effective"
+    };
     let now = tx.now();
     diesel::insert_into(case_decision::table)
         .values((

@@ -118,5 +118,8 @@ pub fn platforms(conn: &mut Conn) -> db::Result<Vec<(PlatformId, String)>> {
         .select((platform::id, platform::name))
         .limit(200)
         .load(conn)?;
-    Ok(rows.into_iter().map(|(id, name)| (id.into(), name)).collect())
+    Ok(rows
+        .into_iter()
+        .map(|(id, name)| (id.into(), name))
+        .collect())
 }
