@@ -10,7 +10,7 @@ use signalbox::features::intake::actions::{self, Order, Received};
 use signalbox::features::intake::batch::{Batch, BatchId, Counts, State};
 use signalbox::features::intake::desk::{Desk, Seen, Shell};
 use signalbox::features::intake::store::{self, Platform};
-use signalbox::features::intake::{Error, Status, reading};
+use signalbox::features::intake::{Error, reading};
 use signalbox::foundation::Services;
 use signalbox::foundation::audit::{Actor, Event, Subject};
 use signalbox::foundation::config::Mode;
@@ -177,7 +177,8 @@ fn a_file_is_taken_in_chunk_by_chunk_with_an_event_each() {
     let batch = bench.take_in(rows(0..2_500));
     assert_eq!(batch.state, State::Done);
     assert_eq!(batch.counts.added, 2_500);
-    let chunks = bench.events("intake.chunk_recorded");
+    let mut chunks = bench.events("intake.chunk_recorded");
+    chunks.sort_by_key(|chunk| chunk["details"]["chunk"].as_i64());
     let sizes: Vec<_> = chunks.iter().map(|c| &c["details"]["added"]).collect();
     assert_eq!(sizes, [1_000, 1_000, 500]);
     assert_eq!(chunks[2]["details"]["to_row"], 2_501);
@@ -198,15 +199,15 @@ fn a_file_is_taken_in_chunk_by_chunk_with_an_event_each() {
 #[test]
 fn nothing_personal_stands_in_the_clear() {
     let bench = Bench::new();
-    bench.take_in(format!("{HEAD}A-1,person,Zebediah Fakename,1970-01-01,GB\nA-2,person,Quixote Fakename,1970-02-30,GB\n"));
+    bench.take_in(format!("{HEAD}A-1,person,Zebediah Fakename,1971-04-09,GB\nA-2,person,Quixote Fakename,1971-02-30,GB\n"));
     assert_eq!(bench.name_of("A-1").as_deref(), Some("Zebediah Fakename"));
     let dump = whole_database(&bench.db);
     for secret in [
         "Zebediah",
         "Quixote",
         "Fakename",
-        "1970-01-01",
-        "1970-02-30",
+        "1971-04-09",
+        "1971-02-30",
     ] {
         assert!(
             !dump.contains(secret),
@@ -632,7 +633,6 @@ async fn subjects_are_found_by_name_sound_and_number_and_each_look_is_recorded()
         let page = reviewer.get(&href).await;
         assert_eq!(page.heading(), "Vilhelmina Inventova");
         assert_eq!(page.definition("Tax id"), "12-3456789");
-        assert_eq!(page.definition("Status"), Status::NotStarted.label());
     }
     assert_eq!(
         events(&app.db, "subject.read").len(),

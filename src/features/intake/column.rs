@@ -123,7 +123,7 @@ pub enum HeaderError {
     Twice(String),
     #[error("missing columns: {}; the first row must name the columns", .0.join(", "))]
     Missing(Vec<String>),
-    #[error("the first row is not well-formed CSV: {0}")]
+    #[error("the first row is not well-formed CSV: it {0}")]
     Malformed(&'static str),
     #[error("this is {0}")]
     Foreign(&'static str),

@@ -132,7 +132,7 @@ impl<R: BufRead> Document<R> {
                 return Err(HeaderError::Malformed(fault_message(fault)).into());
             }
             let fields = fields(&record.raw)
-                .map_err(|_| HeaderError::Malformed("text follows a closing quote"))?;
+                .map_err(|_| HeaderError::Malformed("has text after a closing quote"))?;
             let header = Header::read(&fields, self.ignore_unknown)?;
             return Ok((header, record.raw));
         }
@@ -141,8 +141,8 @@ impl<R: BufRead> Document<R> {
 
 fn fault_message(fault: Fault) -> &'static str {
     match fault {
-        Fault::UnclosedQuote => "a quote opens here and is never closed; close or double it",
-        Fault::TooLong => "the row is longer than 64 KiB; only its beginning was kept",
+        Fault::UnclosedQuote => "has a quote that opens and is never closed; close or double it",
+        Fault::TooLong => "is longer than 64 KiB; only its beginning was kept",
     }
 }
 

@@ -198,7 +198,7 @@ fn csv_end(bytes: &[u8]) -> Cut {
 
 /// The record is not well-formed CSV.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is text between a closing quote and the next comma")]
+#[error("has text between a closing quote and the next comma")]
 pub struct Malformed;
 
 /// The fields of one CSV record. A quote inside an unquoted field stands for itself.
