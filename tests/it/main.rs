@@ -15,6 +15,7 @@ mod migrations;
 mod packs;
 mod privileges;
 mod reviews;
+mod routes;
 mod screening;
 mod screening_sample;
 mod support;
