@@ -6,7 +6,7 @@ use super::case::{Case, CaseId};
 use super::risk::Contribution;
 use super::step::Step;
 use super::store::decisions::{self, Decision};
-use super::store::{cases, queue, steps};
+use super::store::{assessments, cases, queue, steps};
 use crate::features::intake;
 use crate::features::intake::store::SubjectRecord;
 use crate::features::screening::hit::{Disposition, Explanation, Hit};
@@ -28,6 +28,7 @@ pub struct CaseFile {
     /// `personal` inside is `None` once the subject has been erased.
     pub record: SubjectRecord,
     pub contributions: Vec<Contribution>,
+    pub review_at: Option<chrono::DateTime<chrono::Utc>>,
     pub hits: Vec<HitFile>,
     pub steps: Vec<Step>,
     pub decisions: Vec<(Decision, String)>,
@@ -89,9 +90,11 @@ fn open(conn: &mut Conn, keyring: &Keyring, id: CaseId) -> db::Result<CaseFile> 
         .collect::<db::Result<Vec<_>>>()?;
     let hits = open_hits(conn, &case, key.as_ref())?;
     let people = names(conn, &case, &steps, &decisions, &hits)?;
+    let standing = assessments::of_subjects(conn, &[case.subject])?.remove(&case.subject);
     Ok(CaseFile {
         platform: platform_name(conn, &case)?,
         contributions: cases::contributions(conn, id)?,
+        review_at: standing.map(|standing| standing.review_at),
         case,
         record,
         hits,

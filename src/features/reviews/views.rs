@@ -8,7 +8,7 @@ use super::desk::{CaseFile, HitFile};
 use super::risk::{Band, Contribution, Factor};
 use crate::features::intake::Personal;
 use crate::features::screening::hit::reason_label as hit_reason_label;
-use crate::features::screening::hit::{HitStatus, Outcome, REASONS as HIT_REASONS};
+use crate::features::screening::hit::{Explanation, HitStatus, Outcome, REASONS as HIT_REASONS};
 use crate::foundation::kernel::PersonId;
 use crate::foundation::web::{Chrome, Lamp, Problems};
 
@@ -39,6 +39,10 @@ pub struct Choice {
 
 #[derive(Template)]
 #[template(path = "reviews/queue.html")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "a page shows or does not show"
+)]
 pub struct Queue {
     pub chrome: Chrome,
     pub rows: Vec<Row>,
@@ -90,6 +94,7 @@ pub struct CasePage {
     pub due_at: DateTime<Utc>,
     pub closed_at: Option<DateTime<Utc>>,
     pub parked_until: Option<DateTime<Utc>>,
+    pub review_at: Option<DateTime<Utc>>,
     pub overdue: bool,
     pub erased: bool,
     pub claim: ClaimBanner,
@@ -312,6 +317,7 @@ impl CasePage {
             due_at: case.due_at,
             closed_at: case.closed_at,
             parked_until: case.parked_until,
+            review_at: file.review_at,
             overdue: case.is_overdue(now),
             erased: personal.is_none(),
             reasons: file
@@ -439,12 +445,12 @@ fn hit_card(hit: &HitFile, file: &CaseFile, viewer: &Viewer, held: bool, forms: 
         agreements: hit
             .explanation
             .as_ref()
-            .map(|e| e.agreements())
+            .map(Explanation::agreements)
             .unwrap_or_default(),
         differences: hit
             .explanation
             .as_ref()
-            .map(|e| e.differences())
+            .map(Explanation::differences)
             .unwrap_or_default(),
         report_due: hit
             .hit
