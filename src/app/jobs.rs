@@ -1,12 +1,13 @@
 //! Which handler does which kind of job, and what runs by the clock.
 
-use crate::features::{intake, reviews};
+use crate::features::{audit_log, intake, reviews};
 use crate::foundation::files;
 use crate::foundation::jobs::Registry;
 
 #[must_use]
 pub fn registry() -> Registry {
     let mut registry = Registry::new();
+    audit_log::jobs::register(&mut registry);
     files::register(&mut registry);
     intake::jobs::register(&mut registry);
     reviews::jobs::register(&mut registry);

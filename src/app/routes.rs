@@ -1,5 +1,7 @@
 use super::{health_routes, home};
-use crate::features::{account, alerts, health, intake, packs, reviews, screening, upkeep};
+use crate::features::{
+    account, alerts, audit_log, health, intake, packs, reviews, screening, upkeep,
+};
 use crate::foundation::web::{Access, Routes, assets, live};
 
 /// Everything that the application answers, in one tree.
@@ -12,6 +14,7 @@ pub fn routes() -> Routes {
         .and(account::routes())
         .and(alerts::routes())
         .and(health::routes())
+        .and(audit_log::routes())
         .and(intake::routes())
         .and(packs::routes())
         .and(reviews::routes())

@@ -1,1 +1,45 @@
+//! The audit log as people see it: search, one event, exports, and what verifying proves.
 //!
+//! Invariants:
+//! - what is shown is what is sealed, in the order of the seal: the index is the cursor;
+//! - reading the log is itself an event, once per person and filter in a quarter of an hour;
+//! - an export is asked for, made and downloaded by events; its page states count and hash;
+//! - personal details are never shown or exported here.
+//!
+//! Deliberately absent: totals (counting a million rows costs more than reading a page of them),
+//! and the second log, which is another grant.
+
+mod actions;
+mod archive;
+pub mod filter;
+pub mod jobs;
+mod pages;
+mod rows;
+mod store;
+mod views;
+
+use crate::foundation::auth::Permission;
+use crate::foundation::web::{Access, Routes};
+
+crate::typed_id!(
+    /// An export that somebody asked for on a page.
+    ExportId,
+);
+
+#[must_use]
+pub fn routes() -> Routes {
+    let read = Access::Needs(Permission::AuditRead);
+    let export = Access::Needs(Permission::AuditExport);
+    Routes::new()
+        .get("/audit", read, pages::list)
+        .get("/audit/exports", export, pages::exports)
+        .post("/audit/exports", export, pages::ask_for_export)
+        .get("/audit/exports/{id}", export, pages::export)
+        .get("/audit/exports/{id}/file", export, pages::download)
+        .get(
+            "/audit/verify",
+            Access::Needs(Permission::AuditVerify),
+            pages::verify,
+        )
+        .get("/audit/{idx:\\d+}", read, pages::event)
+}

@@ -104,9 +104,9 @@ impl LogSealer {
     /// it would be to sign it for them.
     fn require_our_signature(&self, conn: &mut Conn, signer: &CheckpointSigner) -> db::Result<()> {
         let stored = store::newest_checkpoint(conn, self.log)?.ok_or_else(store::damaged)?;
-        let signed = SignedCheckpoint::parse(&stored.note).map_err(|_| store::damaged())?;
-        let ours = signed.verify(&signer.verification_key()).is_ok();
-        if ours && signed.checkpoint == self.checkpoint() {
+        let newest = SignedCheckpoint::parse(&stored.note).map_err(|_| store::damaged())?;
+        let ours = newest.verify(&signer.verification_key()).is_ok();
+        if ours && newest.checkpoint == self.checkpoint() {
             Ok(())
         } else {
             Err(store::damaged())

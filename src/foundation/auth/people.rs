@@ -1,5 +1,6 @@
 //! The people who sign in, and the roles they hold.
 
+use std::collections::HashMap;
 use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
@@ -165,6 +166,19 @@ pub fn find_by_email(conn: &mut Conn, email: &str) -> db::Result<Option<Person>>
         .first(conn)
         .optional()?;
     Ok(row.map(Person::from))
+}
+
+/// What these people are called.
+pub fn names(conn: &mut Conn, ids: &[PersonId]) -> db::Result<HashMap<PersonId, String>> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
+    let rows: Vec<(Uuid, String)> = person::table
+        .filter(person::id.eq_any(ids))
+        .select((person::id, person::name))
+        .load(conn)?;
+    Ok(rows
+        .into_iter()
+        .map(|(id, name)| (id.into(), name))
+        .collect())
 }
 
 /// The demo's people, in the order they were made.

@@ -187,6 +187,30 @@ diesel::table! {
 }
 
 diesel::table! {
+    evidence_export (id) {
+        id -> Uuid,
+        person_id -> Uuid,
+        job_id -> Uuid,
+        format -> Text,
+        filter -> Jsonb,
+        asked_at -> Timestamptz,
+        finished_at -> Nullable<Timestamptz>,
+        file_id -> Nullable<Uuid>,
+        events -> Nullable<Int8>,
+        bytes -> Nullable<Int8>,
+        sha256 -> Nullable<Bytea>,
+    }
+}
+
+diesel::table! {
+    evidence_reading (person_id, what) {
+        person_id -> Uuid,
+        what -> Bytea,
+        read_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     file (id) {
         id -> Uuid,
         purpose -> Text,
@@ -816,6 +840,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     enrolment_link,
     event_report,
     event_tally,
+    evidence_export,
+    evidence_reading,
     file,
     file_chunk,
     idempotency,

@@ -4,4 +4,5 @@ mod attacks;
 mod export;
 mod fixture;
 mod mutations;
+mod pages;
 mod sealer;

@@ -1,0 +1,1 @@
+DROP TABLE evidence_reading, evidence_export;

@@ -1,0 +1,325 @@
+//! Queries over the sealed log, and the rows of exports and readings.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use diesel::prelude::*;
+use diesel::sql_types::Text;
+use uuid::Uuid;
+
+use super::ExportId;
+use super::filter::Filter;
+use crate::foundation::audit::package::EventRow;
+use crate::foundation::audit::projection::Projection;
+use crate::foundation::db::schema::{audit_log, evidence_export, evidence_reading, platform};
+use crate::foundation::db::{self, Conn};
+use crate::foundation::files::{FileId, Stored};
+use crate::foundation::jobs::JobId;
+use crate::foundation::kernel::PersonId;
+use crate::foundation::web::paging::{Cursor, Direction, PAGE_ROWS, Page};
+
+/// Reading is recorded once in this long.
+const READING_MINUTES: i64 = 15;
+
+/// More kinds of action than there are.
+const MOST_KINDS: i64 = 500;
+
+/// Exports that the page lists; older ones have expired.
+const MOST_EXPORTS: i64 = 50;
+
+type Row = (
+    i64,
+    Uuid,
+    DateTime<Utc>,
+    String,
+    String,
+    String,
+    String,
+    String,
+    Option<Uuid>,
+    String,
+    Vec<u8>,
+    Vec<u8>,
+);
+
+fn event(row: Row) -> db::Result<EventRow> {
+    let (
+        idx,
+        id,
+        recorded_at,
+        kind,
+        actor_kind,
+        actor_id,
+        subject_kind,
+        subject_id,
+        platform_id,
+        outcome,
+        body,
+        leaf,
+    ) = row;
+    Ok(EventRow {
+        idx: idx.cast_unsigned(),
+        body,
+        leaf_hash: leaf
+            .try_into()
+            .map_err(|_| db::Error::Damaged("a leaf hash"))?,
+        projection: Projection {
+            id,
+            recorded_at,
+            kind,
+            actor_kind,
+            actor_id,
+            subject_kind,
+            subject_id,
+            platform_id,
+            outcome,
+        },
+    })
+}
+
+type Query<'a> = audit_log::BoxedQuery<'a, diesel::pg::Pg>;
+
+fn filtered(filter: &Filter) -> Query<'_> {
+    let mut query = audit_log::table.into_boxed();
+    if let Some(actor) = &filter.actor {
+        query = query.filter(audit_log::actor_id.eq(actor));
+    }
+    if let Some(kind) = &filter.kind {
+        query = query.filter(audit_log::kind.eq(kind));
+    }
+    if let Some(subject) = &filter.subject {
+        query = query.filter(audit_log::subject_id.eq(subject));
+    }
+    if let Some(outcome) = &filter.outcome {
+        query = query.filter(audit_log::outcome.eq(outcome));
+    }
+    if let Some(platform) = filter.platform {
+        query = query.filter(audit_log::platform_id.eq(platform));
+    }
+    if let Some(from) = filter.from {
+        query = query.filter(audit_log::recorded_at.ge(from));
+    }
+    if let Some(until) = filter.until {
+        query = query.filter(audit_log::recorded_at.lt(until));
+    }
+    query
+}
+
+/// A screenful, newest first.
+pub fn page(
+    conn: &mut Conn,
+    filter: &Filter,
+    cursor: Option<&Cursor<i64>>,
+) -> db::Result<Page<EventRow>> {
+    let limit = i64::try_from(PAGE_ROWS).unwrap_or(i64::MAX) + 1;
+    let query = filtered(filter).limit(limit);
+    let query = match cursor {
+        None => query.order(audit_log::idx.desc()),
+        Some(Cursor {
+            direction: Direction::Next,
+            key,
+        }) => query
+            .filter(audit_log::idx.lt(*key))
+            .order(audit_log::idx.desc()),
+        Some(Cursor {
+            direction: Direction::Previous,
+            key,
+        }) => query
+            .filter(audit_log::idx.gt(*key))
+            .order(audit_log::idx.asc()),
+    };
+    let rows: Vec<Row> = query.load(conn)?;
+    let events = rows
+        .into_iter()
+        .map(event)
+        .collect::<db::Result<Vec<_>>>()?;
+    Ok(Page::from_rows(events, cursor, |event| {
+        event.idx.cast_signed()
+    }))
+}
+
+/// The next events of an export, oldest first, from `after` (not included) up to `before`.
+pub fn next_events(
+    conn: &mut Conn,
+    filter: &Filter,
+    after: i64,
+    before: i64,
+    most: i64,
+) -> db::Result<Vec<EventRow>> {
+    let rows: Vec<Row> = filtered(filter)
+        .filter(audit_log::idx.gt(after))
+        .filter(audit_log::idx.lt(before))
+        .order(audit_log::idx.asc())
+        .limit(most)
+        .load(conn)?;
+    rows.into_iter().map(event).collect()
+}
+
+/// Every kind of action in the log, by jumping from one to the next in the index.
+pub fn kinds(conn: &mut Conn) -> db::Result<Vec<String>> {
+    #[derive(QueryableByName)]
+    struct Kind {
+        #[diesel(sql_type = Text)]
+        kind: String,
+    }
+    let rows: Vec<Kind> = diesel::sql_query(format!(
+        "WITH RECURSIVE kinds (kind) AS ( \
+             (SELECT kind FROM audit_log ORDER BY kind LIMIT 1) \
+             UNION ALL \
+             SELECT (SELECT l.kind FROM audit_log l WHERE l.kind > kinds.kind ORDER BY l.kind LIMIT 1) \
+             FROM kinds WHERE kinds.kind IS NOT NULL) \
+         SELECT kind FROM kinds WHERE kind IS NOT NULL LIMIT {MOST_KINDS}"
+    ))
+    .load(conn)?;
+    Ok(rows.into_iter().map(|row| row.kind).collect())
+}
+
+/// Platforms by name.
+pub fn platforms(conn: &mut Conn) -> db::Result<Vec<(Uuid, String)>> {
+    let query = platform::table
+        .order(platform::name)
+        .select((platform::id, platform::name));
+    Ok(query.limit(200).load(conn)?)
+}
+
+pub fn recently_read(
+    conn: &mut Conn,
+    person: PersonId,
+    what: &[u8; 32],
+    now: DateTime<Utc>,
+) -> db::Result<bool> {
+    let recent = evidence_reading::table
+        .find((person.uuid(), what.as_slice()))
+        .filter(evidence_reading::read_at.gt(now - TimeDelta::minutes(READING_MINUTES)));
+    Ok(diesel::select(diesel::dsl::exists(recent)).get_result(conn)?)
+}
+
+/// Notes a reading, and forgets the person's older ones.
+pub fn note_reading(
+    conn: &mut Conn,
+    person: PersonId,
+    what: &[u8; 32],
+    now: DateTime<Utc>,
+) -> db::Result<()> {
+    let old = evidence_reading::table
+        .filter(evidence_reading::person_id.eq(person.uuid()))
+        .filter(evidence_reading::read_at.le(now - TimeDelta::minutes(READING_MINUTES)));
+    diesel::delete(old).execute(conn)?;
+    diesel::insert_into(evidence_reading::table)
+        .values((
+            evidence_reading::person_id.eq(person.uuid()),
+            evidence_reading::what.eq(what.as_slice()),
+            evidence_reading::read_at.eq(now),
+        ))
+        .on_conflict((evidence_reading::person_id, evidence_reading::what))
+        .do_update()
+        .set(evidence_reading::read_at.eq(now))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// An export and what came of it.
+#[derive(Clone, Debug)]
+pub struct Export {
+    pub id: ExportId,
+    pub person: PersonId,
+    pub job: JobId,
+    pub format: String,
+    pub filter: serde_json::Value,
+    pub asked_at: DateTime<Utc>,
+    pub result: Option<ExportResult>,
+}
+
+#[derive(Clone, Debug)]
+pub struct ExportResult {
+    pub finished_at: DateTime<Utc>,
+    pub file: FileId,
+    pub events: i64,
+    pub bytes: u64,
+    pub sha256: String,
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = evidence_export)]
+struct ExportRow {
+    id: Uuid,
+    person_id: Uuid,
+    job_id: Uuid,
+    format: String,
+    filter: serde_json::Value,
+    asked_at: DateTime<Utc>,
+    finished_at: Option<DateTime<Utc>>,
+    file_id: Option<Uuid>,
+    events: Option<i64>,
+    bytes: Option<i64>,
+    sha256: Option<Vec<u8>>,
+}
+
+impl From<ExportRow> for Export {
+    fn from(row: ExportRow) -> Self {
+        let finished = row.finished_at.zip(row.file_id);
+        Self {
+            id: row.id.into(),
+            person: row.person_id.into(),
+            job: row.job_id.into(),
+            format: row.format,
+            filter: row.filter,
+            asked_at: row.asked_at,
+            result: finished.map(|(finished_at, file)| ExportResult {
+                finished_at,
+                file: file.into(),
+                events: row.events.unwrap_or_default(),
+                bytes: row.bytes.unwrap_or_default().unsigned_abs(),
+                sha256: hex::encode(row.sha256.unwrap_or_default()),
+            }),
+        }
+    }
+}
+
+pub fn add_export(conn: &mut Conn, export: &Export) -> db::Result<()> {
+    diesel::insert_into(evidence_export::table)
+        .values((
+            evidence_export::id.eq(export.id.uuid()),
+            evidence_export::person_id.eq(export.person.uuid()),
+            evidence_export::job_id.eq(export.job.uuid()),
+            evidence_export::format.eq(&export.format),
+            evidence_export::filter.eq(&export.filter),
+            evidence_export::asked_at.eq(export.asked_at),
+        ))
+        .execute(conn)?;
+    Ok(())
+}
+
+pub fn export(conn: &mut Conn, id: ExportId) -> db::Result<Export> {
+    let query = evidence_export::table
+        .find(id.uuid())
+        .select(ExportRow::as_select());
+    Ok(query.first(conn)?.into())
+}
+
+/// The newest exports.
+pub fn exports(conn: &mut Conn) -> db::Result<Vec<Export>> {
+    let rows: Vec<ExportRow> = evidence_export::table
+        .order(evidence_export::id.desc())
+        .limit(MOST_EXPORTS)
+        .select(ExportRow::as_select())
+        .load(conn)?;
+    Ok(rows.into_iter().map(Export::from).collect())
+}
+
+pub fn finish_export(
+    conn: &mut Conn,
+    id: ExportId,
+    file: &Stored,
+    events: u64,
+    now: DateTime<Utc>,
+) -> db::Result<()> {
+    diesel::update(evidence_export::table.find(id.uuid()))
+        .set((
+            evidence_export::finished_at.eq(now),
+            evidence_export::file_id.eq(file.id.uuid()),
+            evidence_export::events.eq(events.cast_signed()),
+            evidence_export::bytes.eq(file.bytes.cast_signed()),
+            evidence_export::sha256.eq(file.sha256.as_slice()),
+        ))
+        .execute(conn)?;
+    Ok(())
+}

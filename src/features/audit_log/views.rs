@@ -1,0 +1,390 @@
+use std::collections::HashMap;
+
+use askama::Template;
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::actions::{Format, MOST_WAITING, Seal};
+use super::filter::{Asked, OUTCOMES};
+use super::store::Export;
+use crate::foundation::audit::package::EventRow;
+use crate::foundation::audit::projection::Body;
+use crate::foundation::audit::store::{self, StoredAnchor, StoredCheckpoint, StoredTree};
+use crate::foundation::audit::{Log, tree};
+use crate::foundation::auth::{Permission, Signed, people};
+use crate::foundation::db::{self, Conn};
+use crate::foundation::jobs::JobView;
+use crate::foundation::kernel::PersonId;
+use crate::foundation::web::paging::Page;
+use crate::foundation::web::{Chrome, Lamp, Problems, filters};
+
+pub struct Choice {
+    pub value: String,
+    pub label: String,
+    pub chosen: bool,
+}
+
+fn choice(value: impl Into<String>, label: impl Into<String>, chosen: &str) -> Choice {
+    let value = value.into();
+    Choice {
+        label: label.into(),
+        chosen: value == chosen,
+        value,
+    }
+}
+
+/// Who stands behind the actors' ids.
+pub struct Names(HashMap<PersonId, String>);
+
+impl Names {
+    pub fn load(conn: &mut Conn, events: &[EventRow]) -> db::Result<Self> {
+        let person = |event: &EventRow| {
+            let is_person = event.projection.actor_kind == "person";
+            is_person
+                .then(|| event.projection.actor_id.parse().ok())
+                .flatten()
+        };
+        let ids: Vec<PersonId> = events.iter().filter_map(person).collect();
+        people::names(conn, &ids).map(Self)
+    }
+
+    fn actor(&self, event: &EventRow) -> String {
+        let id = &event.projection.actor_id;
+        let name = id.parse().ok().and_then(|id: PersonId| self.0.get(&id));
+        name.unwrap_or(id).clone()
+    }
+}
+
+fn lamp_of(outcome: &str) -> Lamp {
+    match outcome {
+        "success" => Lamp::Clear,
+        "denied" => Lamp::Yellow,
+        _ => Lamp::Red,
+    }
+}
+
+fn word_of(outcome: &str) -> String {
+    let known = OUTCOMES.iter().find(|(value, _)| *value == outcome);
+    known.map_or_else(|| outcome.to_owned(), |(_, label)| (*label).to_owned())
+}
+
+/// One line of the list.
+pub struct Line {
+    pub idx: u64,
+    pub at: DateTime<Utc>,
+    pub kind: String,
+    pub actor: String,
+    pub actor_kind: String,
+    pub actor_filter: String,
+    pub subject_kind: String,
+    pub subject: String,
+    pub subject_filter: String,
+    pub platform: String,
+    pub lamp: Lamp,
+    pub outcome: String,
+    pub details: Vec<(String, String)>,
+}
+
+impl Line {
+    fn new(event: &EventRow, names: &Names, platforms: &[(Uuid, String)]) -> Self {
+        let columns = &event.projection;
+        let filter = |name: &str, value: &str| {
+            let mut asked = Asked::default();
+            match name {
+                "actor" => value.clone_into(&mut asked.actor),
+                _ => value.clone_into(&mut asked.subject),
+            }
+            format!("/audit?{}", asked.query())
+        };
+        Self {
+            idx: event.idx,
+            at: columns.recorded_at,
+            kind: columns.kind.clone(),
+            actor: names.actor(event),
+            actor_kind: columns.actor_kind.replace('_', " "),
+            actor_filter: filter("actor", &columns.actor_id),
+            subject_kind: columns.subject_kind.replace('_', " "),
+            subject: columns.subject_id.clone(),
+            subject_filter: filter("subject", &columns.subject_id),
+            platform: platform_name(columns.platform_id, platforms),
+            lamp: lamp_of(&columns.outcome),
+            outcome: word_of(&columns.outcome),
+            details: details(event),
+        }
+    }
+}
+
+fn platform_name(id: Option<Uuid>, platforms: &[(Uuid, String)]) -> String {
+    let found = platforms.iter().find(|(known, _)| Some(*known) == id);
+    found
+        .map(|(_, name)| name.clone())
+        .or(id.map(|id| id.to_string()))
+        .unwrap_or_default()
+}
+
+fn details(event: &EventRow) -> Vec<(String, String)> {
+    let Ok(body) = Body::parse(&event.body) else {
+        return Vec::new();
+    };
+    let shown = |value: &serde_json::Value| {
+        value
+            .as_str()
+            .map_or_else(|| value.to_string(), ToOwned::to_owned)
+    };
+    body.details()
+        .map(|(name, value)| (name.replace('_', " "), shown(value)))
+        .collect()
+}
+
+/// What the database had for the list.
+pub struct Found {
+    pub events: Page<EventRow>,
+    pub names: Names,
+    pub kinds: Vec<String>,
+    pub platforms: Vec<(Uuid, String)>,
+    pub seal: Seal,
+}
+
+#[derive(Template)]
+#[template(path = "audit_log/list.html")]
+pub struct List {
+    chrome: Chrome,
+    asked: Asked,
+    filtered: bool,
+    lines: Vec<Line>,
+    kinds: Vec<String>,
+    outcomes: Vec<Choice>,
+    platforms: Vec<Choice>,
+    sealed: SealLine,
+    export_href: Option<String>,
+    previous: Option<String>,
+    next: Option<String>,
+}
+
+impl List {
+    pub fn new(chrome: Chrome, signed: &Signed, asked: Asked, found: Found) -> Self {
+        let query = asked.query();
+        let link = |cursor: Option<String>| {
+            cursor.map(|cursor| {
+                format!(
+                    "/audit?{query}{}cursor={cursor}",
+                    if query.is_empty() { "" } else { "&" }
+                )
+            })
+        };
+        let events = &found.events.items;
+        Self {
+            lines: events
+                .iter()
+                .map(|event| Line::new(event, &found.names, &found.platforms))
+                .collect(),
+            outcomes: OUTCOMES
+                .iter()
+                .map(|(value, label)| choice(*value, *label, &asked.outcome))
+                .collect(),
+            platforms: found
+                .platforms
+                .iter()
+                .map(|(id, name)| choice(id.to_string(), name, &asked.platform))
+                .collect(),
+            export_href: signed
+                .may(Permission::AuditExport)
+                .then(|| format!("/audit/exports?{query}#new")),
+            previous: link(found.events.previous),
+            next: link(found.events.next),
+            kinds: found.kinds,
+            sealed: SealLine::new(&found.seal),
+            filtered: !asked.is_empty(),
+            chrome,
+            asked,
+        }
+    }
+}
+
+/// "Sealed to #41, last checkpoint 12:03; 2 waiting".
+pub struct SealLine {
+    pub last: Option<u64>,
+    pub at: Option<DateTime<Utc>>,
+    pub waiting: String,
+}
+
+impl SealLine {
+    fn new(seal: &Seal) -> Self {
+        let waiting = match seal.waiting {
+            0 => String::new(),
+            count if count >= MOST_WAITING => {
+                format!("more than {} waiting for the seal", MOST_WAITING - 1)
+            }
+            count => format!("{count} waiting for the seal"),
+        };
+        Self {
+            last: seal.size.checked_sub(1),
+            at: seal.sealed_at,
+            waiting,
+        }
+    }
+}
+
+/// That the event stands in the tree that was signed.
+pub struct Proof {
+    pub leaf: String,
+    pub hashes: Vec<String>,
+    pub size: u64,
+    pub root: String,
+    pub holds: bool,
+}
+
+impl Proof {
+    pub fn build(conn: &mut Conn, event: &EventRow) -> db::Result<Option<Self>> {
+        let Some(checkpoint) = store::newest_checkpoint(conn, Log::Main)? else {
+            return Ok(None);
+        };
+        if event.idx >= checkpoint.size {
+            return Ok(None);
+        }
+        let stored = StoredTree::new(conn, Log::Main, checkpoint.size);
+        let hashes = tree::inclusion_proof(&stored, event.idx, checkpoint.size)?;
+        let leaf = tree::leaf_hash(&event.body);
+        Ok(Some(Self {
+            holds: tree::verify_inclusion(
+                event.idx,
+                checkpoint.size,
+                leaf,
+                &hashes,
+                &checkpoint.root,
+            ),
+            leaf: hex::encode(leaf),
+            hashes: hashes.iter().map(hex::encode).collect(),
+            size: checkpoint.size,
+            root: hex::encode(checkpoint.root),
+        }))
+    }
+}
+
+#[derive(Template)]
+#[template(path = "audit_log/event.html")]
+pub struct EventPage {
+    chrome: Chrome,
+    line: Line,
+    id: String,
+    request: String,
+    commitments: usize,
+    body: String,
+    proof: Option<Proof>,
+}
+
+impl EventPage {
+    pub fn new(
+        chrome: Chrome,
+        (event, names, platforms, proof): (EventRow, Names, Vec<(Uuid, String)>, Option<Proof>),
+    ) -> Self {
+        let parsed = Body::parse(&event.body).ok();
+        Self {
+            chrome,
+            line: Line::new(&event, &names, &platforms),
+            id: event.projection.id.simple().to_string(),
+            request: parsed
+                .as_ref()
+                .and_then(Body::request)
+                .unwrap_or_default()
+                .to_owned(),
+            commitments: parsed.map_or(0, |body| body.commitments.len()),
+            body: String::from_utf8_lossy(&event.body).into_owned(),
+            proof,
+        }
+    }
+}
+
+/// How an export stands.
+pub struct ExportLine {
+    pub export: Export,
+    pub label: &'static str,
+    pub lamp: Lamp,
+    pub word: &'static str,
+}
+
+impl ExportLine {
+    fn new(export: Export, job: Option<&JobView>) -> Self {
+        let (lamp, word) = match (&export.result, job) {
+            (Some(_), _) => (Lamp::Clear, "Ready"),
+            (None, Some(job)) if job.state.is_open() => (Lamp::Blue, "Being made"),
+            _ => (Lamp::Red, "Not made"),
+        };
+        let label = Format::parse(&export.format).map_or("", Format::label);
+        Self {
+            export,
+            label,
+            lamp,
+            word,
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "audit_log/exports.html")]
+pub struct Exports {
+    chrome: Chrome,
+    asked: Asked,
+    filtered: bool,
+    lines: Vec<ExportLine>,
+    formats: Vec<(&'static str, &'static str)>,
+    problems: Problems,
+}
+
+impl Exports {
+    pub fn new(
+        chrome: Chrome,
+        asked: Asked,
+        exports: Vec<Export>,
+        jobs: Vec<Option<JobView>>,
+    ) -> Self {
+        let line = |(export, job): (Export, Option<JobView>)| ExportLine::new(export, job.as_ref());
+        Self {
+            chrome,
+            filtered: !asked.is_empty(),
+            asked,
+            lines: exports.into_iter().zip(jobs).map(line).collect(),
+            formats: Format::ALL
+                .iter()
+                .map(|format| (format.as_str(), format.label()))
+                .collect(),
+            problems: Problems::default(),
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "audit_log/export.html")]
+pub struct ExportPage {
+    chrome: Chrome,
+    line: ExportLine,
+    job: Option<JobView>,
+}
+
+impl ExportPage {
+    pub fn new(chrome: Chrome, export: Export, job: Option<JobView>) -> Self {
+        Self {
+            chrome,
+            line: ExportLine::new(export, job.as_ref()),
+            job,
+        }
+    }
+}
+
+/// Where the log stands, for the page on verifying.
+pub struct Standing {
+    pub seal: Seal,
+    pub origin: Option<String>,
+    pub checkpoint: Option<StoredCheckpoint>,
+    pub anchor: Option<StoredAnchor>,
+}
+
+#[derive(Template)]
+#[template(path = "audit_log/verify.html")]
+pub struct Verify {
+    pub chrome: Chrome,
+    pub standing: Standing,
+    /// Application, sealer and database run under one system user.
+    pub one_user: bool,
+    pub data_dir: String,
+}
