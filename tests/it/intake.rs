@@ -484,15 +484,12 @@ fn with_platform(app: &TestApp) -> Platform {
 
 /// Posts the upload form as a browser would.
 async fn upload(client: &Client, csrf: &str, name: &str, text: &str) -> Page {
-    let mut body = String::new();
-    let key = uuid::Uuid::now_v7().to_string();
-    for (field, value) in [("csrf", csrf), ("idempotency", &key), ("platform", "test")] {
-        body += &format!(
-            "--edge\r\ncontent-disposition: form-data; name=\"{field}\"\r\n\r\n{value}\r\n"
-        );
-    }
-    body += &format!(
-        "--edge\r\ncontent-disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\
+    let key = uuid::Uuid::now_v7();
+    let body = format!(
+        "--edge\r\ncontent-disposition: form-data; name=\"csrf\"\r\n\r\n{csrf}\r\n\
+         --edge\r\ncontent-disposition: form-data; name=\"idempotency\"\r\n\r\n{key}\r\n\
+         --edge\r\ncontent-disposition: form-data; name=\"platform\"\r\n\r\ntest\r\n\
+         --edge\r\ncontent-disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\
          content-type: text/csv\r\n\r\n{text}\r\n--edge--\r\n"
     );
     let request = client

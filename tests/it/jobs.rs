@@ -223,6 +223,7 @@ fn two_workers_never_hold_the_same_job() {
 fn a_lane_has_a_limit_over_all_workers() {
     static RUNNING: AtomicUsize = AtomicUsize::new(0);
     static MOST: AtomicUsize = AtomicUsize::new(0);
+    #[allow(clippy::unnecessary_wraps, reason = "a handler's signature")]
     fn slow(_: &JobContext, _: Value) -> Result<(), JobError> {
         let now = RUNNING.fetch_add(1, Ordering::SeqCst) + 1;
         MOST.fetch_max(now, Ordering::SeqCst);

@@ -160,6 +160,7 @@ mod amount {
 
     use super::Money;
 
+    #[allow(clippy::ref_option, reason = "serde asks for this signature")]
     pub fn serialize<S: Serializer>(money: &Option<Money>, to: S) -> Result<S::Ok, S::Error> {
         match money {
             Some(money) => to.collect_str(money),

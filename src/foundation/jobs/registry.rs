@@ -71,7 +71,9 @@ impl Registry {
             lane: Lane::QUICK,
             attempts: ATTEMPTS,
         };
-        self.handlers.entry(kind).insert_entry(handler).into_mut()
+        let place = self.handlers.entry(kind).or_insert(handler);
+        *place = handler;
+        place
     }
 
     pub fn schedule(&mut self, schedule: Schedule) {

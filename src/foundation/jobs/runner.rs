@@ -27,10 +27,13 @@ pub struct Runner {
 
 /// The jobs that this process is running.
 #[derive(Clone, Default)]
-struct Held(Arc<Mutex<HashMap<JobId, (i64, Arc<Signals>)>>>);
+struct Held(Arc<Mutex<Running>>);
+
+/// Each with its fencing number.
+type Running = HashMap<JobId, (i64, Arc<Signals>)>;
 
 impl Held {
-    fn lock(&self) -> MutexGuard<'_, HashMap<JobId, (i64, Arc<Signals>)>> {
+    fn lock(&self) -> MutexGuard<'_, Running> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -55,9 +58,9 @@ impl Runner {
                 work(&engine, &held, &take, &ready);
             })?);
         }
-        let (dispatcher, dispatched) = (engine.clone(), held.clone());
+        let (claiming, claimed) = (engine.clone(), held.clone());
         threads.push(spawn("job-dispatcher", move || {
-            dispatch(&dispatcher, &dispatched, &woken, &readiness, &hand_out);
+            dispatch(&claiming, &claimed, &woken, &readiness, &hand_out);
         })?);
         let keeper = engine.clone();
         threads.push(spawn("job-leases", move || keep_leases(&keeper, &held))?);

@@ -433,7 +433,8 @@ pub fn batches_of(
     keyring: &Keyring,
     subject: SubjectId,
 ) -> db::Result<Vec<SubjectBatch>> {
-    let rows: Vec<(Uuid, Vec<u8>, i64, String, DateTime<Utc>)> = intake_record::table
+    type Row = (Uuid, Vec<u8>, i64, String, DateTime<Utc>);
+    let rows: Vec<Row> = intake_record::table
         .inner_join(intake_batch::table)
         .filter(intake_record::subject_id.eq(subject.uuid()))
         .order(intake_record::batch_id.desc())
