@@ -137,22 +137,22 @@ pub fn load(services: &Services, actor: &Actor, list: ReadList) -> Result<Loaded
     if list.entries.is_empty() {
         return Err(LoadError::Empty);
     }
-    let last = services.db.read_on(PoolKind::Jobs, |conn| {
+    let before = services.db.read_on(PoolKind::Jobs, |conn| {
         store::current_list(conn, list.source)
     })?;
-    if let Some(last) = &last {
-        if last.sha256 == list.sha256 {
-            return Ok(Loaded::nothing_new(&list, last.version));
+    if let Some(before) = &before {
+        if before.sha256 == list.sha256 {
+            return Ok(Loaded::nothing_new(&list, before.version));
         }
-        if last.published > list.published {
+        if before.published > list.published {
             return Err(LoadError::Older {
-                version: last.version,
-                from: last.published,
+                version: before.version,
+                from: before.published,
                 given: list.published,
             });
         }
     }
-    let version = last.map_or(1, |last| last.version + 1);
+    let version = before.map_or(1, |before| before.version + 1);
     services
         .audit
         .write_on(PoolKind::Jobs, actor, |tx| put_in_place(tx, &list, version))
