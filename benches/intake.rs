@@ -2,6 +2,7 @@
 //! against the whole OFAC list. Run with `cargo bench --bench intake`.
 
 mod ground;
+#[allow(dead_code, reason = "only names are wanted here")]
 #[path = "../tests/it/screening_sample.rs"]
 mod screening_sample;
 
@@ -16,8 +17,9 @@ use signalbox::foundation::db::schema::platform;
 use uuid::Uuid;
 
 const PROFILES: usize = 100_000;
-/// Jobs that are still to be done, however often they were tried.
-const OPEN_JOBS: &str = "SELECT count(*) AS number FROM job WHERE state IN ('waiting', 'running')";
+/// Chunks that are still to be assessed, however often that was tried.
+const OPEN_JOBS: &str = "SELECT count(*) AS number FROM job \
+    WHERE kind = 'reviews.assess_chunk' AND state IN ('waiting', 'running')";
 
 fn main() {
     let Some(reference) = reference() else {

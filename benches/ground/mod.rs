@@ -28,6 +28,7 @@ use signalbox::foundation::db::cluster::{Cluster, ClusterConfig};
 use signalbox::foundation::db::roles::Role;
 use signalbox::foundation::db::{Db, migrate};
 use signalbox::foundation::kernel::Clock;
+use signalbox::foundation::web::Board;
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -87,6 +88,7 @@ impl Ground {
             clock,
             db,
             keyring,
+            board: Board::default(),
         }
     }
 
