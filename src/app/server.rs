@@ -10,7 +10,7 @@ use actix_web::web::{self, Data};
 use actix_web::{App, HttpResponse, HttpServer};
 
 use super::topics::topic_of;
-use super::{board, health_routes, routes};
+use super::{health_routes, routes};
 use crate::foundation::Services;
 use crate::foundation::auth::session_store;
 use crate::foundation::web::live::Hub;
@@ -44,7 +44,6 @@ pub fn serve(services: Services, listener: TcpListener) -> std::io::Result<Runni
     let pools = services.config.database.pools;
     let lanes = Lanes::share(pools.web, pools.sign_in, workers);
     let table = routes();
-    board::keep(services.clone());
     let live = Data::new(Hub::start(&services, topic_of));
     let services = Data::new(services);
     let server = HttpServer::new(move || {

@@ -1,6 +1,7 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
+use super::board;
 use super::jobs::registry;
 use super::server::{Running, serve, serve_metrics};
 use crate::features::alerts::runner::Evaluator;
@@ -28,6 +29,7 @@ pub fn start(services: Services, listener: TcpListener) -> std::io::Result<Appli
         .metrics_bind
         .map(|bind| serve_metrics(services.clone(), TcpListener::bind(bind)?))
         .transpose()?;
+    board::keep(services.clone());
     Ok(Application {
         pages: serve(services.clone(), listener)?,
         metrics,

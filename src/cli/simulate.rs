@@ -97,7 +97,7 @@ pub(super) fn stand_in(
     let mut given: Given = simulator::parameters(simulator::DEFAULT_PORT)
         .into_iter()
         .collect();
-    given.extend([("SIGNALBOX_SELF_URL", own)]);
+    given.extend([("SELF_URL", own)]);
     for pack in PACKS {
         packs::apply_if_changed(services, &Actor::job("demo"), pack, &given)?;
     }

@@ -128,7 +128,7 @@ fn the_linter_names_what_cannot_stand() {
             said(from, to).contains(&(code, true)),
             "{code}: {:?}",
             said(from, to)
-        )
+        );
     };
     error(
         "service = \"api\"",

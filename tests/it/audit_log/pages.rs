@@ -67,7 +67,7 @@ async fn the_list_pages_by_index_and_filters() {
     let third = auditor.get(&second.link("Next")).await;
     let all: Vec<_> = [&first, &second, &third]
         .into_iter()
-        .flat_map(|page| numbers(page))
+        .flat_map(numbers)
         .collect();
     assert_eq!(all.len(), 120);
     assert_eq!(numbers(&auditor.get(&second.link("Previous")).await), shown);

@@ -7,6 +7,7 @@ use std::path::Path;
 use signalbox::features::intake::actions::{self as intake, Order, Received};
 use signalbox::features::intake::desk::Shell;
 use signalbox::features::intake::{reading, store};
+use signalbox::features::packs::Given;
 use signalbox::features::packs::actions as packs;
 use signalbox::foundation::audit::Actor;
 use signalbox::foundation::auth::Role;
@@ -31,7 +32,7 @@ fn is_mark_up(text: &str) -> bool {
     let opens =
         |after: &str| after.starts_with(|c: char| c.is_ascii_alphabetic() || "/!?".contains(c));
     let opens_a_tag = text.split('<').skip(1).any(opens);
-    opens_a_tag || (text.len() > 5 && (text.contains("\"") && text.contains('=')))
+    opens_a_tag || (text.len() > 5 && (text.contains('"') && text.contains('=')))
 }
 
 fn check(page: &Page, form: &Form, text: &str) {
@@ -52,7 +53,7 @@ fn furnish(app: &TestApp, strings: &[String]) {
     for file in fs::read_dir(root).unwrap().flatten() {
         if file.path().extension().is_some_and(|end| end == "toml") {
             let source = fs::read_to_string(file.path()).unwrap();
-            packs::apply(&app.services, &actor, &source, &Default::default()).unwrap();
+            packs::apply(&app.services, &actor, &source, &Given::default()).unwrap();
         }
     }
     let platform = app.services.db.read(store::platforms).unwrap().remove(0);
