@@ -24,7 +24,7 @@ fn probe(check: Check) -> Probe {
         service: "s".into(),
         check,
         interval: Lasting::from_secs(10),
-        timeout: Some(Lasting::from_millis(400)),
+        timeout: Some(Lasting::from_secs(3)),
         retries: 0,
         failures_to_down: 3,
         successes_to_up: 2,
