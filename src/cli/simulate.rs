@@ -86,7 +86,8 @@ const PACKS: [&str; 6] = [
 pub(super) fn stand_in(
     services: &Services,
 ) -> Result<Simulated, Box<dyn std::error::Error + Send + Sync>> {
-    let simulated = Simulated::start(simulator::DEFAULT_PORT)?;
+    let port = simulator::free_port();
+    let simulated = Simulated::start(port)?;
     let own = services
         .config
         .web
@@ -94,9 +95,7 @@ pub(super) fn stand_in(
         .as_str()
         .trim_end_matches('/')
         .to_owned();
-    let mut given: Given = simulator::parameters(simulator::DEFAULT_PORT)
-        .into_iter()
-        .collect();
+    let mut given: Given = simulator::parameters(port).into_iter().collect();
     given.extend([("SELF_URL", own)]);
     for pack in PACKS {
         packs::apply_if_changed(services, &Actor::job("demo"), pack, &given)?;

@@ -74,16 +74,31 @@ impl Simulator {
     }
 }
 
+/// The first of a few ranges of ports that nobody uses, so that two demos can run on one machine.
+#[must_use]
+pub fn free_port() -> u16 {
+    const RANGES: usize = 8;
+    const APART: usize = 100;
+    let needed = 1 + u16::try_from(sites::all().len()).unwrap_or(u16::MAX);
+    let is_free = |port: u16| std::net::TcpListener::bind(("127.0.0.1", port)).is_ok();
+    (DEFAULT_PORT..)
+        .step_by(APART)
+        .take(RANGES)
+        .find(|base| (*base..base + needed).all(is_free))
+        .unwrap_or(DEFAULT_PORT)
+}
+
 /// The parameters that point the packs at a simulator on this port, with intervals short enough to
 /// see a service turn red within half a minute.
 #[must_use]
 pub fn parameters(port: u16) -> Vec<(String, String)> {
-    const QUICK: [(&str, &str); 5] = [
+    const QUICK: [(&str, &str); 6] = [
         ("PROBE_INTERVAL", "5s"),
         ("PROBE_TIMEOUT", "3s"),
         ("STORE_INTERVAL", "3s"),
         ("STORE_TIMEOUT", "2s"),
         ("HOST_INTERVAL", "10s"),
+        ("PATIENCE_INTERVAL", "25s"),
     ];
     let quick = QUICK.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let addressed = (1..).zip(sites::all()).flat_map(|(index, described)| {

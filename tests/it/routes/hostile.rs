@@ -7,8 +7,8 @@ use std::path::Path;
 use signalbox::features::intake::actions::{self as intake, Order, Received};
 use signalbox::features::intake::desk::Shell;
 use signalbox::features::intake::{reading, store};
-use signalbox::features::packs::Given;
 use signalbox::features::packs::actions as packs;
+use signalbox::features::packs::parameters::Given;
 use signalbox::foundation::audit::Actor;
 use signalbox::foundation::auth::Role;
 
