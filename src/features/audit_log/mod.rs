@@ -41,5 +41,5 @@ pub fn routes() -> Routes {
             Access::Needs(Permission::AuditVerify),
             pages::verify,
         )
-        .get("/audit/{idx:\\d+}", read, pages::event)
+        .get("/audit/events/{idx}", read, pages::event)
 }

@@ -123,7 +123,7 @@ async fn an_event_shows_its_proof() {
     let list = auditor.get("/audit?actor=test.job").await;
     let page = auditor
         .get(&format!(
-            "/audit/{}",
+            "/audit/events/{}",
             numbers(&list)[0].trim_start_matches('#')
         ))
         .await;
@@ -133,7 +133,7 @@ async fn an_event_shows_its_proof() {
         "{}",
         page.text()
     );
-    assert_eq!(auditor.get("/audit/999999").await.status, 404);
+    assert_eq!(auditor.get("/audit/events/999999").await.status, 404);
 }
 
 async fn make(app: &TestApp, auditor: &Client, format: &str, filter: &[(&str, &str)]) -> Page {
@@ -238,7 +238,7 @@ async fn the_verify_page_says_what_cannot_be_seen() {
 #[actix_web::test]
 async fn who_may_not_read_the_log_does_not() {
     let app = TestApp::start().await;
-    for path in ["/audit", "/audit/0", "/audit/exports", "/audit/verify"] {
+    for path in ["/audit", "/audit/events/0", "/audit/exports", "/audit/verify"] {
         assert_eq!(app.as_operator().get(path).await.status, 403, "{path}");
     }
     let admin = app.as_admin();
