@@ -238,7 +238,12 @@ async fn the_verify_page_says_what_cannot_be_seen() {
 #[actix_web::test]
 async fn who_may_not_read_the_log_does_not() {
     let app = TestApp::start().await;
-    for path in ["/audit", "/audit/events/0", "/audit/exports", "/audit/verify"] {
+    for path in [
+        "/audit",
+        "/audit/events/0",
+        "/audit/exports",
+        "/audit/verify",
+    ] {
         assert_eq!(app.as_operator().get(path).await.status, 403, "{path}");
     }
     let admin = app.as_admin();
