@@ -72,14 +72,14 @@ fn check(files: &[PathBuf], given: &Given) -> ExitCode {
                     path.display(),
                     summary(&file.pack, findings.len())
                 );
-                for finding in findings {
+                for finding in &findings {
                     println!("  {finding}");
                 }
             }
             Err(problems) => {
                 good = false;
                 println!("{}: cannot be read", path.display());
-                for problem in problems {
+                for problem in &problems {
                     println!("  {problem}");
                 }
             }
@@ -122,14 +122,12 @@ fn apply(files: &[PathBuf], given: &Given) -> ExitCode {
         match actions::apply(&connected.services, &connected.actor(), &source, given) {
             Ok(outcome) => {
                 println!("{}: applied, revision {}", path.display(), outcome.revision);
-                outcome
-                    .findings
-                    .iter()
-                    .for_each(|finding| println!("  {finding}"));
-                outcome
-                    .differences
-                    .iter()
-                    .for_each(|difference| println!("  {difference}"));
+                for finding in &outcome.findings {
+                    println!("  {finding}");
+                }
+                for difference in &outcome.differences {
+                    println!("  {difference}");
+                }
                 if outcome.differences.is_empty() {
                     println!("  nothing has changed");
                 }

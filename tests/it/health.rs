@@ -8,15 +8,12 @@ use signalbox::features::health::checks::Checks;
 use signalbox::features::health::probe::{ErrorKind, Outcome, Run};
 use signalbox::features::health::store;
 use signalbox::features::health::store::samples::{self, Span};
-use signalbox::features::packs::pack::{
-    Check, Http, ItemId, Postgres, Probe, ProbeState, Tcp, Tls,
-};
+use signalbox::features::packs::pack::{Check, Http, Postgres, Probe, ProbeState, Tcp, Tls};
 use signalbox::features::packs::quantity::Lasting;
 use signalbox::features::packs::store::{self as packs, Item};
 use signalbox::foundation::audit::Actor;
 
 use chrono::TimeDelta;
-use std::collections::HashMap;
 
 use crate::packs::{SMALL, apply};
 use crate::support::app::TestApp;
@@ -178,7 +175,7 @@ async fn a_databases_failures_are_told_apart() {
     }
 }
 
-fn probes(app: &TestApp) -> HashMap<ItemId, Item<Probe>> {
+fn probes(app: &TestApp) -> actions::Probes {
     let live = app.services.db.read(packs::live::<Probe>).unwrap();
     live.into_iter().map(|item| (item.id, item)).collect()
 }

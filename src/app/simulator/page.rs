@@ -14,6 +14,8 @@ use crate::foundation::web::{self as pages, Error, Lamp, assets};
 #[derive(Template)]
 #[template(path = "simulator/index.html")]
 struct Page {
+    icon: String,
+    styles: String,
     rows: Vec<Row>,
 }
 
@@ -25,16 +27,6 @@ struct Row {
     lamp: Lamp,
     mode: Mode,
     others: Vec<Mode>,
-}
-
-impl Page {
-    #[allow(
-        clippy::unused_self,
-        reason = "the layout asks the page for its assets"
-    )]
-    fn asset(&self, name: &str) -> String {
-        assets::asset(name)
-    }
 }
 
 impl Mode {
@@ -99,6 +91,8 @@ async fn index(sites: Data<Vec<Site>>) -> pages::Result {
             .collect(),
     };
     pages::page(&Page {
+        icon: assets::asset("icons/favicon.svg"),
+        styles: assets::asset("css/main.css"),
         rows: sites.iter().enumerate().map(row).collect(),
     })
 }

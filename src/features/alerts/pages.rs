@@ -33,6 +33,9 @@ enum State {
     Closed,
 }
 
+/// A page, and one row that tells whether there is another.
+const CLOSED_AT_MOST: usize = PAGE_ROWS + 1;
+
 type Place = (DateTime<Utc>, Uuid);
 
 /// `GET /alerts`: what is lit, worst first; or what has been closed, newest first.
@@ -45,7 +48,7 @@ pub async fn list(signed: Signed, services: Data<Services>, query: Query<Listing
             let alerts = if open {
                 store::open(conn)?
             } else {
-                store::closed(conn, after.map(|cursor| cursor.key), PAGE_ROWS as i64 + 1)?
+                store::closed(conn, after.map(|cursor| cursor.key), CLOSED_AT_MOST)?
             };
             let pending = if open { pending(conn)? } else { Vec::new() };
             Ok::<_, web::Error>((alerts, directory(conn)?, pending))
@@ -70,7 +73,7 @@ pub async fn list(signed: Signed, services: Data<Services>, query: Query<Listing
     web::page(&views::List {
         chrome,
         open,
-        storm: open && alerts.len() as i64 >= store::OPEN_AT_MOST,
+        storm: open && alerts.len() >= store::OPEN_AT_MOST,
         rows: alerts
             .iter()
             .map(|alert| directory.row(alert, now))

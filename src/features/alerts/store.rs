@@ -271,7 +271,11 @@ fn read_all(rows: Vec<AlertRow>) -> Result<Vec<Alert>> {
 }
 
 /// Most open alerts that a page shows; beyond it there is a storm, and the page says so.
-pub const OPEN_AT_MOST: i64 = 500;
+pub const OPEN_AT_MOST: usize = 500;
+
+fn rows_at_most(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
 
 /// Everything that wants a hand, worst first, oldest first within a level.
 pub fn open(conn: &mut Conn) -> Result<Vec<Alert>> {
@@ -279,7 +283,7 @@ pub fn open(conn: &mut Conn) -> Result<Vec<Alert>> {
     let rows: Vec<AlertRow> = alert::table
         .filter(alert::status.eq("firing").or(unseen))
         .order((alert::level_at, alert::id))
-        .limit(OPEN_AT_MOST)
+        .limit(rows_at_most(OPEN_AT_MOST))
         .select(AlertRow::as_select())
         .load(conn)?;
     let mut open = read_all(rows)?;
@@ -291,7 +295,7 @@ pub fn open(conn: &mut Conn) -> Result<Vec<Alert>> {
 pub fn closed(
     conn: &mut Conn,
     before: Option<(DateTime<Utc>, Uuid)>,
-    at_most: i64,
+    at_most: usize,
 ) -> Result<Vec<Alert>> {
     let mut query = alert::table
         .filter(alert::status.eq("resolved"))
@@ -301,7 +305,7 @@ pub fn closed(
                 .or(alert::acknowledged_at.is_not_null()),
         )
         .order((alert::resolved_at.desc(), alert::id.desc()))
-        .limit(at_most)
+        .limit(rows_at_most(at_most))
         .select(AlertRow::as_select())
         .into_boxed();
     if let Some((at, id)) = before {

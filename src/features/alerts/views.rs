@@ -397,11 +397,11 @@ mod tests {
 
     #[test]
     fn the_verdict_counts_services_first() {
+        use ProbeState::{Down, Unknown, Up};
         let check = |services: &[ServiceStatus], open: &[Alert], lamp, sentence: &str| {
             let verdict = Verdict::of(services, open);
             assert_eq!((verdict.lamp, verdict.sentence.as_str()), (lamp, sentence));
         };
-        use ProbeState::{Down, Unknown, Up};
         check(&[], &[], Lamp::Unknown, "Nothing is watched yet");
         check(
             &[service(Up), service(Up)],

@@ -1,6 +1,6 @@
 //! What happens to probes, indicators and events.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -13,6 +13,9 @@ use crate::foundation::Services;
 use crate::foundation::audit::{self, Actor, Event, Log, Subject, Tx, Unaudited};
 use crate::foundation::db::{self, Conn};
 
+/// The probes in force.
+pub type Probes = BTreeMap<ItemId, Item<Probe>>;
+
 /// Longer than a run may last, so that a run ends before its lease does.
 const LEASE_SLACK: TimeDelta = TimeDelta::seconds(10);
 
@@ -23,7 +26,7 @@ const OWN_REPORTS_KEPT: TimeDelta = TimeDelta::hours(48);
 const CLAIMS_AT_MOST: i64 = 64;
 
 /// Takes on the probes that are due. Those that are new get their first slot.
-pub fn claim(services: &Services, probes: &HashMap<ItemId, Item<Probe>>) -> db::Result<Vec<Claim>> {
+pub fn claim(services: &Services, probes: &Probes) -> db::Result<Vec<Claim>> {
     let now = services.clock.now();
     let lease = |probe: &Probe| probe.deadline().delta() + LEASE_SLACK;
     let leases = probes
@@ -36,7 +39,7 @@ pub fn claim(services: &Services, probes: &HashMap<ItemId, Item<Probe>>) -> db::
 }
 
 /// Gives each probe its row.
-pub fn enrol(services: &Services, probes: &HashMap<ItemId, Item<Probe>>) -> db::Result<()> {
+pub fn enrol(services: &Services, probes: &Probes) -> db::Result<()> {
     let now = services.clock.now();
     let slots: Vec<(ItemId, DateTime<Utc>)> = probes
         .iter()

@@ -70,15 +70,15 @@ impl ProbeStatus {
                 missed: 0,
             };
         };
-        let stale = now - state.due_at > item.spec.interval.delta() * 2;
+        let unheard = now - state.due_at > item.spec.interval.delta() * 2;
         Self {
             item,
-            state: if stale {
+            state: if unheard {
                 ProbeState::Unknown
             } else {
                 state.standing.state
             },
-            since: Some(if stale {
+            since: Some(if unheard {
                 state.due_at
             } else {
                 state.standing.since
@@ -87,7 +87,7 @@ impl ProbeStatus {
             error: state.error.clone(),
             message: state.message.clone(),
             latency_us: state.latencies_us.first().copied(),
-            measures: if stale {
+            measures: if unheard {
                 Vec::new()
             } else {
                 state.measures.clone()
@@ -108,8 +108,8 @@ pub fn services(conn: &mut Conn, now: DateTime<Utc>) -> Result<Vec<ServiceStatus
     let mut probes: HashMap<(PlatformId, String), Vec<ProbeStatus>> = HashMap::new();
     for item in packs::live::<Probe>(conn)? {
         let key = (item.platform, item.spec.service.clone());
-        let status = ProbeStatus::of(item.clone(), states.get(&item.id), now);
-        probes.entry(key).or_default().push(status);
+        let probe = ProbeStatus::of(item.clone(), states.get(&item.id), now);
+        probes.entry(key).or_default().push(probe);
     }
     let ids: Vec<ItemId> = probes
         .values()

@@ -15,11 +15,11 @@ use crate::foundation::Services;
 use crate::foundation::audit::Unaudited;
 use crate::foundation::db::{self, Conn};
 
-/// One row stands for ten minutes.
-const STEP: TimeDelta = TimeDelta::minutes(10);
+/// One row stands for five minutes, like a step of the charts.
+const STEP: TimeDelta = TimeDelta::minutes(5);
 
 /// Days that have hours beneath them; those before have only their sums.
-const DETAILED_DAYS: u64 = 2;
+const DETAILED_DAYS: u64 = 1;
 const DAYS: u64 = 90;
 
 /// What the demo's platforms are said to have reported last.
@@ -65,7 +65,7 @@ fn fill_probes(conn: &mut Conn, now: DateTime<Utc>) -> db::Result<()> {
     let detailed = today - Days::new(DETAILED_DAYS);
     for id in fresh {
         let minutes = steps(detailed, now.duration_trunc(STEP).unwrap_or(now), STEP);
-        let history: Vec<Sample> = minutes.map(|at| invented(id, at, 20)).collect();
+        let history: Vec<Sample> = minutes.map(|at| invented(id, at, 10)).collect();
         samples::insert(conn, id, Span::Minute, &history)?;
         let days = steps(today - Days::new(DAYS), detailed, TimeDelta::days(1));
         let past: Vec<Sample> = days.map(|at| invented(id, at, 2_880)).collect();

@@ -2,7 +2,6 @@
 //!
 //! Any number of processes may do this at once; each probe's own row says who has it.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,10 +9,10 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use super::actions;
+use super::actions::{self, Probes};
 use super::checks::Checks;
 use super::store::Claim;
-use crate::features::packs::pack::{ItemId, Probe};
+use crate::features::packs::pack::Probe;
 use crate::features::packs::store::{self as packs, Item};
 use crate::foundation::Services;
 use crate::foundation::db::{self, PoolKind};
@@ -56,8 +55,6 @@ impl Runner {
         let _ = self.task.await;
     }
 }
-
-type Probes = HashMap<ItemId, Item<Probe>>;
 
 struct Work {
     services: Services,

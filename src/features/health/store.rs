@@ -2,7 +2,7 @@
 
 pub mod samples;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use diesel::prelude::*;
@@ -128,7 +128,7 @@ pub struct Claim {
 /// Takes on probes that are due, each with a lease of its own length.
 pub fn claim(
     conn: &mut Conn,
-    leases: &HashMap<ItemId, TimeDelta>,
+    leases: &BTreeMap<ItemId, TimeDelta>,
     now: DateTime<Utc>,
     at_most: i64,
 ) -> Result<Vec<Claim>> {

@@ -72,7 +72,9 @@ impl Db {
         let pool = |kind: PoolKind, size: u32| {
             r2d2::Pool::builder()
                 .max_size(size)
-                .min_idle(Some(1))
+                // Connections are made by whoever needs one: a short command must not end while a thread
+                // of the pool is still inside the TLS library.
+                .min_idle(Some(0))
                 .connection_timeout(PATIENCE)
                 .test_on_check_out(false)
                 .error_handler(Box::new(LogErrors))

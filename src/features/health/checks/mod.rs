@@ -142,9 +142,9 @@ fn io_kind(error: &io::Error) -> Option<Cause> {
     use io::ErrorKind as Io;
     Some(match error.kind() {
         Io::ConnectionRefused => Cause::Target(ErrorKind::Refused),
-        Io::TimedOut => Cause::Target(ErrorKind::Timeout),
+        // No answer came from that far: for us the same as waiting in vain.
+        Io::TimedOut | Io::HostUnreachable => Cause::Target(ErrorKind::Timeout),
         Io::NetworkUnreachable | Io::NetworkDown | Io::AddrNotAvailable => Cause::OurNetwork,
-        Io::HostUnreachable => Cause::Target(ErrorKind::Timeout),
         Io::ConnectionReset | Io::ConnectionAborted | Io::BrokenPipe | Io::UnexpectedEof => {
             Cause::Target(ErrorKind::WrongAnswer)
         }
