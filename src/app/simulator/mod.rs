@@ -78,12 +78,13 @@ impl Simulator {
 /// see a service turn red within half a minute.
 #[must_use]
 pub fn parameters(port: u16) -> Vec<(String, String)> {
-    const QUICK: [(&str, &str); 5] = [
+    const QUICK: [(&str, &str); 6] = [
         ("PROBE_INTERVAL", "5s"),
         ("PROBE_TIMEOUT", "3s"),
         ("STORE_INTERVAL", "3s"),
         ("STORE_TIMEOUT", "2s"),
         ("HOST_INTERVAL", "10s"),
+        ("PATIENCE_INTERVAL", "25s"),
     ];
     let quick = QUICK.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let addressed = (1..).zip(sites::all()).flat_map(|(index, described)| {
