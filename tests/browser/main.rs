@@ -4,6 +4,7 @@
 //! Where one is missing, a test says so and passes.
 
 mod chromium;
+mod journey;
 mod look;
 #[path = "../it/support/mod.rs"]
 mod support;
