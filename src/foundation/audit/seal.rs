@@ -26,6 +26,12 @@ use crate::foundation::db::{self, Conn, Error};
 /// Partitions are made at least two ahead, so looking this often is plenty.
 const PARTITION_CHECK_EVENTS: u64 = 100_000;
 
+/// A lost key has a procedure, and a forged checkpoint another; both begin with somebody looking.
+const NOT_OURS: Error = Error::Damaged(
+    "the newest checkpoint is not signed with this sealer's key: the key file was replaced, or \
+     somebody else has sealed",
+);
+
 /// Seals one log over one connection. It keeps the right edge of the tree in memory; after any
 /// error it must be thrown away and [resumed](LogSealer::resume).
 pub struct LogSealer {
@@ -105,8 +111,10 @@ impl LogSealer {
     fn require_our_signature(&self, conn: &mut Conn, signer: &CheckpointSigner) -> db::Result<()> {
         let stored = store::newest_checkpoint(conn, self.log)?.ok_or_else(store::damaged)?;
         let newest = SignedCheckpoint::parse(&stored.note).map_err(|_| store::damaged())?;
-        let ours = newest.verify(&signer.verification_key()).is_ok();
-        if ours && newest.checkpoint == self.checkpoint() {
+        newest
+            .verify(&signer.verification_key())
+            .map_err(|_| NOT_OURS)?;
+        if newest.checkpoint == self.checkpoint() {
             Ok(())
         } else {
             Err(store::damaged())
