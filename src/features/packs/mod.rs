@@ -18,6 +18,8 @@ pub mod quantity;
 pub mod store;
 pub mod views;
 
+pub use parameters::Given;
+
 use crate::foundation::auth::Permission::PacksRead;
 use crate::foundation::web::{Access, Routes};
 
