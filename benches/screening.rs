@@ -4,16 +4,19 @@
 #[path = "../tests/it/screening_sample.rs"]
 mod screening_sample;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::time::Instant;
 
 use screening_sample::{Random, common_names, negatives, positives, reference, whole_list};
 use signalbox::features::screening::index::{Index, Query, Scratch};
+use signalbox::features::screening::listed::ListedEntry;
 use signalbox::features::screening::name::Name;
 
 const PROFILES: usize = 100_000;
 const HIT_AT: u16 = 850;
 
+#[expect(clippy::cast_precision_loss, reason = "figures for people to read")]
 fn main() {
     let Some(reference) = reference() else {
         println!("skipped: the reference lists (screening/, names/) are not there");
@@ -74,6 +77,21 @@ fn main() {
             found as f64 * 100.0 / (found + troubled) as f64,
             troubled as f64 * 1000.0 / others.len() as f64,
         );
+    }
+    print_by_disguise(&index, &list, &mut scratch);
+}
+
+/// Which disguises are seen through, at the score that makes a hit.
+fn print_by_disguise(index: &Index, list: &[ListedEntry], scratch: &mut Scratch) {
+    let mut tally: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+    for labelled in positives(list, 5_000, 20_261_120) {
+        let hits = index.search(&labelled.query, HIT_AT, scratch);
+        let seen = tally.entry(labelled.variation).or_default();
+        seen.0 += usize::from(hits.iter().any(|hit| Some(hit.entry) == labelled.entry));
+        seen.1 += 1;
+    }
+    for (variation, (seen, of)) in tally {
+        println!("  {variation}: {seen} of {of}");
     }
 }
 
