@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use diesel::prelude::*;
-use ground::{Ground, median, verdict};
+use ground::{Ground, verdict};
 use signalbox::foundation::Services;
 use signalbox::foundation::audit::{Actor, Event, Subject, Unaudited};
 use signalbox::foundation::db::schema::platform;
@@ -16,8 +16,9 @@ use signalbox::foundation::db::{self, Conn};
 use uuid::Uuid;
 
 const CLIENTS: u32 = 16;
-const ROUNDS: usize = 5;
-const ROUND: Duration = Duration::from_secs(6);
+/// Short rounds that take turns: what else the machine does falls on both alike.
+const ROUNDS: usize = 20;
+const ROUND: Duration = Duration::from_secs(2);
 const FLOOR: f64 = 0.7;
 
 fn main() {
@@ -32,19 +33,13 @@ fn main() {
         without.push(round(&services, &rows, plain));
         with.push(round(&services, &rows, audited));
     }
-    let ratios: Vec<f64> = with
-        .iter()
-        .zip(&without)
-        .map(|(with, without)| with / without)
-        .collect();
     sealer.stop();
-    println!("ratios of the {ROUNDS} rounds: {ratios:.2?}");
     verdict(
         &format!("audited commits with {CLIENTS} clients, sealer running"),
-        median(with),
+        mean(&with),
         "a second",
         "the same update unaudited",
-        median(without),
+        mean(&without),
         Some(FLOOR),
     );
 }
@@ -93,6 +88,10 @@ fn audited(services: &Services, id: Uuid, number: u64) -> db::Result<()> {
         )?;
         Ok(())
     })
+}
+
+fn mean(rates: &[f64]) -> f64 {
+    rates.iter().sum::<f64>() / rates.len() as f64
 }
 
 fn round(
