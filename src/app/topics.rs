@@ -10,6 +10,7 @@ pub fn topic_of(kind: &str) -> Option<&'static str> {
         "job" => Some("jobs"),
         "list" => Some("screening"),
         "pack" => Some("packs"),
+        "audit_log" => Some("evidence"),
         _ => None,
     }
 }

@@ -1,6 +1,6 @@
 use std::ops::{Deref, DerefMut};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -18,7 +18,7 @@ pub struct Tx<'a> {
     actor: &'a Actor,
     audit: &'a Audit,
     now: DateTime<Utc>,
-    recorded: usize,
+    recorded: i64,
 }
 
 impl<'a> Tx<'a> {
@@ -51,10 +51,12 @@ impl<'a> Tx<'a> {
     /// Writes the event, and enqueues what follows from it. Returns the event's id.
     pub fn record(&mut self, event: Event) -> db::Result<Uuid> {
         let id = Uuid::from_bytes(random());
+        // A microsecond apart, so that the seal keeps the order within a transaction.
+        let at = self.now + TimeDelta::microseconds(self.recorded);
         let commitments = self.seal_personal(id, &event)?;
-        let value = event.to_json(id, self.now, self.actor, &commitments);
+        let value = event.to_json(id, at, self.actor, &commitments);
         let body = jcs::to_vec(&value).map_err(|error| Error::Event(error.to_string()))?;
-        self.insert(id, event.log, &body)?;
+        self.insert(id, at, event.log, &body)?;
         self.recorded += 1;
         for job in (self.audit.reactions)(&event) {
             self.enqueue(&job)?;
@@ -101,19 +103,19 @@ impl<'a> Tx<'a> {
         Ok(())
     }
 
-    fn insert(&mut self, id: Uuid, log: Log, body: &[u8]) -> db::Result<()> {
+    fn insert(&mut self, id: Uuid, at: DateTime<Utc>, log: Log, body: &[u8]) -> db::Result<()> {
         match log {
             Log::Main => diesel::insert_into(audit_inbox::table)
                 .values((
                     audit_inbox::id.eq(id),
-                    audit_inbox::recorded_at.eq(self.now),
+                    audit_inbox::recorded_at.eq(at),
                     audit_inbox::body.eq(body),
                 ))
                 .execute(self.conn)?,
             Log::Sar => diesel::insert_into(sar_audit_inbox::table)
                 .values((
                     sar_audit_inbox::id.eq(id),
-                    sar_audit_inbox::recorded_at.eq(self.now),
+                    sar_audit_inbox::recorded_at.eq(at),
                     sar_audit_inbox::body.eq(body),
                 ))
                 .execute(self.conn)?,
