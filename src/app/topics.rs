@@ -5,10 +5,10 @@ pub fn topic_of(kind: &str) -> Option<&'static str> {
     match noun {
         "alert" => Some("alerts"),
         "probe" | "indicator" => Some("health"),
-        "case" | "hit" => Some("reviews"),
+        "kyc" => Some("reviews"),
         "intake" | "subject" => Some("intake"),
         "job" => Some("jobs"),
-        "list" => Some("screening"),
+        "screening" => Some("screening"),
         "pack" => Some("packs"),
         "audit_log" => Some("evidence"),
         _ => None,

@@ -50,13 +50,11 @@ pub(super) struct Export {
 #[derive(Debug, clap::Args)]
 pub(super) struct Key {
     /// The sealer's key file; run this where the sealer runs
-    #[arg(
-        long,
-        env = "SIGNALBOX_SEALER_KEY_FILE",
-        default_value = "var/sealer.key",
-        value_name = "FILE"
-    )]
-    key_file: PathBuf,
+    #[arg(long, env = "SIGNALBOX_SEALER_KEY_FILE")]
+    key_file: Option<PathBuf>,
+    /// Where it lies when no file is named
+    #[arg(long, env = "SIGNALBOX_DATA_DIR", default_value = "var")]
+    data_dir: PathBuf,
 }
 
 #[derive(Debug, clap::Args)]
@@ -124,7 +122,8 @@ fn progress() -> impl FnMut(u64, u64) -> bool {
 }
 
 fn key(args: &Key) -> ExitCode {
-    match sealer::read_key(&args.key_file) {
+    let in_folder = || args.data_dir.join("sealer.key");
+    match sealer::read_key(&args.key_file.clone().unwrap_or_else(in_folder)) {
         Ok(signer) => {
             println!("{}", signer.verification_key());
             ExitCode::SUCCESS

@@ -187,14 +187,28 @@ impl Somebody<'_> {
         }
     }
 
+    /// Asked of the page itself: an element found a moment ago may have been renewed since.
     async fn text(&self) -> String {
-        let body = self.browser.page.find(Locator::Css("body")).await.unwrap();
-        body.text().await.unwrap()
+        let text = self
+            .browser
+            .page
+            .execute("return document.body?.innerText ?? ''", vec![])
+            .await
+            .unwrap();
+        text.as_str().unwrap_or_default().to_owned()
     }
 
     async fn wait_for(&self, text: &str) {
         self.wait_until(&format!("\"{text}\""), |page| page.contains(text))
             .await;
+    }
+
+    /// Waits for the answer to a form: leaving earlier would call it back.
+    async fn wait_until_gone(&self, text: &str) {
+        self.wait_until(&format!("an answer to \"{text}\""), |page| {
+            !page.contains(text)
+        })
+        .await;
     }
 
     /// Looks again and again, as the page renews itself or is opened anew.
@@ -244,7 +258,7 @@ async fn the_main_job() {
 /// A service breaks and is red; it is acknowledged, mended, and resolved. Reports light red and blue.
 async fn lamps(operator: &Somebody<'_>) {
     operator.sign_in("operator@demo.signalbox").await;
-    operator.tell_simulator("Refuse: LAIT Backend").await;
+    operator.tell_simulator("Refuse: lait Backend").await;
     operator.open("/alerts").await;
     operator.wait_for("Backend").await;
     operator.browser.hold("the alerts with a red one").await;
@@ -252,7 +266,7 @@ async fn lamps(operator: &Somebody<'_>) {
     operator.fill("Note", "Looking into it").await;
     operator.press("Acknowledge").await;
     operator.wait_for("Looking into it").await;
-    operator.tell_simulator("Mend: LAIT Backend").await;
+    operator.tell_simulator("Mend: lait Backend").await;
     operator.open("/alerts").await;
     operator
         .wait_until("the alert to be resolved", |page| !page.contains("Backend"))
@@ -300,12 +314,14 @@ async fn customers(officer: &Somebody<'_>) {
         .fill("Note", "Papers seen, source of funds is a salary")
         .await;
     officer.press("Send decision").await;
+    officer.wait_until_gone("Send decision").await;
     officer.open("/reviews").await;
     officer.browser.hold("the queue with a proposal").await;
     officer.sign_in("second-reviewer@demo.signalbox").await;
     officer.open("/reviews/approvals").await;
-    officer.follow("KYC").await;
-    officer.press("Approve").await;
+    officer.follow("Approve case").await;
+    officer.press("Approve the proposal").await;
+    officer.wait_until_gone("Approve the proposal").await;
     officer.open("/reviews/approvals").await;
     officer
         .wait_until("nothing to approve", |page| !page.contains("WALK-2"))
@@ -315,8 +331,8 @@ async fn customers(officer: &Somebody<'_>) {
 /// The auditor finds every act, and verifies an export with both programs.
 async fn evidence(auditor: &Somebody<'_>, demo: &Demo) {
     auditor.sign_in("auditor@demo.signalbox").await;
-    auditor.open("/audit?action=case.approved").await;
-    auditor.wait_for("case.approved").await;
+    auditor.open("/audit?action=kyc.case_approved").await;
+    auditor.wait_for("kyc.case_approved").await;
     for kind in [
         "alert.acknowledged",
         "intake.chunk_recorded",
