@@ -20,6 +20,7 @@ use signalbox::foundation::auth::sessions::{self, Method, Stage, Token};
 use signalbox::foundation::auth::{Role as Office, session_store};
 use signalbox::foundation::db;
 use signalbox::foundation::db::roles::Role;
+use signalbox::foundation::kernel::Scope;
 use signalbox::foundation::web::paging::{Cursor, Direction, PAGE_ROWS};
 
 const EVENTS: usize = 1_000_000;
@@ -159,6 +160,7 @@ fn sign_in(services: &Services) -> String {
         email: "auditor@bench.example".to_owned(),
         name: "Bench auditor".to_owned(),
         roles: vec![Office::Auditor],
+        scope: Scope::All,
         demo: false,
     };
     let actor = Actor::command_line("bench");

@@ -1,16 +1,16 @@
-//! Keeps the counts beside the navigation fresh, with one reading for all pages of this process.
+//! Keeps the counts beside the navigation and the platforms of the switch fresh, with one reading for all pages of this process.
 
 use std::time::Duration;
 
-use crate::features::{alerts, reviews};
+use crate::features::{alerts, packs, reviews};
 use crate::foundation::Services;
 use crate::foundation::db::{self, Conn, PoolKind};
-use crate::foundation::kernel::Level;
-use crate::foundation::web::{Count, Lamp, Nav};
+use crate::foundation::kernel::{Level, PlatformId};
+use crate::foundation::web::{Count, Counts, Lamp, Nav, Place};
 
 const EVERY: Duration = Duration::from_secs(3);
 
-type Reading = fn(&mut Conn) -> db::Result<Count>;
+type Reading = fn(&mut Conn, &[PlatformId]) -> db::Result<Counts>;
 
 /// Counted no further: the page shows "99+".
 const CAP: i64 = 100;
@@ -34,27 +34,46 @@ pub fn keep(services: Services) {
 
 fn post(services: &Services) -> db::Result<()> {
     services.db.read_on(PoolKind::Jobs, |conn| {
+        let platforms = packs::store::platforms(conn)?;
+        let ids: Vec<PlatformId> = platforms.iter().map(|platform| platform.id).collect();
         for (at, read) in READINGS {
-            services.board.post(*at, read(conn)?);
+            services.board.post(*at, read(conn, &ids)?);
         }
+        let places = platforms.into_iter().map(|platform| Place {
+            id: platform.id,
+            name: platform.name,
+        });
+        services.board.post_platforms(places.collect());
         Ok(())
     })
 }
 
-fn open_alerts(conn: &mut Conn) -> db::Result<Count> {
-    let open = alerts::store::open(conn)?;
-    let red = open.iter().any(|alert| alert.level == Level::Red);
-    Ok(Count {
-        number: open.len() as u64,
-        noun: "open alerts",
-        lamp: red.then_some(Lamp::Red),
-    })
+fn open_alerts(conn: &mut Conn, _: &[PlatformId]) -> db::Result<Counts> {
+    let mut counts = Counts::new();
+    for alert in alerts::store::open(conn)? {
+        let count = counts.entry(alert.platform).or_insert(Count {
+            number: 0,
+            noun: "open alerts",
+            lamp: None,
+        });
+        count.number += 1;
+        if alert.level == Level::Red {
+            count.lamp = Some(Lamp::Red);
+        }
+    }
+    Ok(counts)
 }
 
-fn open_cases(conn: &mut Conn) -> db::Result<Count> {
-    Ok(Count {
-        number: reviews::store::queue::open_count(conn, CAP)? as u64,
-        noun: "open cases",
-        lamp: None,
-    })
+fn open_cases(conn: &mut Conn, platforms: &[PlatformId]) -> db::Result<Counts> {
+    platforms
+        .iter()
+        .map(|platform| {
+            let count = Count {
+                number: reviews::store::queue::open_count(conn, *platform, CAP)? as u64,
+                noun: "open cases",
+                lamp: None,
+            };
+            Ok((*platform, count))
+        })
+        .collect()
 }

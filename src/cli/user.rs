@@ -2,10 +2,12 @@ use std::process::ExitCode;
 
 use super::connect::Connected;
 use super::failed;
-use crate::features::account;
+use crate::features::{account, packs};
+use crate::foundation::Services;
 use crate::foundation::auth::Role;
 use crate::foundation::auth::factors::LINK_LIVES;
 use crate::foundation::auth::people::NewPerson;
+use crate::foundation::kernel::Scope;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -29,6 +31,9 @@ struct Add {
     roles: Vec<Role>,
     #[arg(long)]
     name: Option<String>,
+    /// Limit the roles to this platform, by the name that its pack gives it; may be repeated
+    #[arg(long = "platform")]
+    platforms: Vec<String>,
 }
 
 pub(super) fn run(args: Args) -> ExitCode {
@@ -37,15 +42,47 @@ pub(super) fn run(args: Args) -> ExitCode {
     }
 }
 
+/// The platforms of these names; all of them where none is given.
+fn scope(services: &Services, names: &[String]) -> Result<Scope, String> {
+    if names.is_empty() {
+        return Ok(Scope::All);
+    }
+    let known = services
+        .db
+        .read(packs::store::platforms)
+        .map_err(|error| error.to_string())?;
+    names
+        .iter()
+        .map(|name| {
+            let named = known.iter().find(|platform| platform.slug == *name);
+            named.map(|platform| platform.id).ok_or_else(|| {
+                let slugs: Vec<_> = known
+                    .iter()
+                    .map(|platform| platform.slug.as_str())
+                    .collect();
+                format!(
+                    "there is no platform \"{name}\"; there are: {}",
+                    slugs.join(", ")
+                )
+            })
+        })
+        .collect()
+}
+
 fn add(person: Add) -> ExitCode {
     let connected = match Connected::open() {
         Ok(connected) => connected,
+        Err(error) => return failed(error),
+    };
+    let scope = match scope(&connected.services, &person.platforms) {
+        Ok(scope) => scope,
         Err(error) => return failed(error),
     };
     let new = NewPerson {
         name: person.name.unwrap_or_else(|| person.email.clone()),
         email: person.email,
         roles: person.roles,
+        scope,
         demo: false,
     };
     match account::invite(&connected.services, &connected.actor(), &new) {

@@ -6,7 +6,7 @@ use crate::foundation::audit::{Actor, Tx};
 use crate::foundation::auth::people::{self, NewPerson, Person, Refusal};
 use crate::foundation::auth::{Role, factors, totp};
 use crate::foundation::db::{self, Conn, PoolKind};
-use crate::foundation::kernel::Secret;
+use crate::foundation::kernel::{Scope, Secret};
 
 /// The password of everybody in the demo.
 pub const PASSWORD: &str = "signal lamps at dusk";
@@ -57,6 +57,7 @@ pub fn seed(services: &Services) -> Result<(), Refusal> {
             email: email.to_owned(),
             name: name.to_owned(),
             roles: vec![role],
+            scope: Scope::All,
             demo: true,
         })
         .filter_map(|person| match exists(services, &person.email) {

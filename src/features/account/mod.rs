@@ -57,6 +57,11 @@ pub fn routes() -> Routes {
         )
         .get("/account", Access::Signed, pages::own::show)
         .post("/account/session", Access::Signed, pages::own::stay)
+        .post(
+            "/account/platform",
+            Access::Signed,
+            pages::own::choose_platform,
+        )
         .get("/account/password", Access::Signed, pages::own::password)
         .post(
             "/account/password",

@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use crate::foundation::kernel::PersonId;
+use crate::foundation::kernel::{PersonId, Scope};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ActorKind {
@@ -31,6 +31,7 @@ pub struct Actor {
     kind: ActorKind,
     id: String,
     request: Option<String>,
+    reach: Scope,
 }
 
 impl Actor {
@@ -70,6 +71,18 @@ impl Actor {
         self
     }
 
+    /// Limits what is done to these platforms.
+    #[must_use]
+    pub fn reaching(mut self, reach: Scope) -> Self {
+        self.reach = reach;
+        self
+    }
+
+    #[must_use]
+    pub fn reach(&self) -> &Scope {
+        &self.reach
+    }
+
     #[must_use]
     pub fn kind(&self) -> ActorKind {
         self.kind
@@ -94,6 +107,7 @@ impl Actor {
             kind,
             id,
             request: None,
+            reach: Scope::All,
         }
     }
 }

@@ -10,7 +10,7 @@ use super::{Actor, Audit, Event, Log, NewJob, jcs};
 use crate::foundation::crypto::{Keyring, random, subject_keys};
 use crate::foundation::db::schema::{audit_detail, audit_inbox, idempotency, sar_audit_inbox};
 use crate::foundation::db::{self, Conn, Error};
-use crate::foundation::kernel::SubjectId;
+use crate::foundation::kernel::{PlatformId, SubjectId};
 
 /// A writing transaction. It derefs to the connection, so that whatever reads can be given it.
 pub struct Tx<'a> {
@@ -41,6 +41,16 @@ impl<'a> Tx<'a> {
     #[must_use]
     pub fn actor(&self) -> &Actor {
         self.actor
+    }
+
+    /// Whether the actor reaches an object of `platform`. Asked on the locked row; elsewhere the object does
+    /// not exist for them.
+    pub fn reach(&self, platform: PlatformId) -> db::Result<()> {
+        if self.actor.reach().allows(platform) {
+            Ok(())
+        } else {
+            Err(Error::NotFound)
+        }
     }
 
     #[must_use]

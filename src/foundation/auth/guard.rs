@@ -183,13 +183,17 @@ async fn require(
     services: &Services,
     permission: Permission,
 ) -> Result<(), Error> {
-    let signed = request.extensions().get::<Signed>().cloned();
-    let Some(signed) = signed else {
-        return Err(Error::SignInRequired);
+    let signed = {
+        let mut extensions = request.extensions_mut();
+        let Some(signed) = extensions.get_mut::<Signed>() else {
+            return Err(Error::SignInRequired);
+        };
+        if signed.may(permission) {
+            signed.under(permission);
+            return Ok(());
+        }
+        signed.clone()
     };
-    if signed.may(permission) {
-        return Ok(());
-    }
     let route = request.match_pattern().unwrap_or_default();
     let method = request.method().to_string();
     record_denial(services, &signed, &route, &method).await?;
@@ -265,7 +269,7 @@ async fn turn_away(
     };
     match kept {
         Ok(Some(path)) => to_sign_in(&path),
-        Ok(None) => to_sign_in(&came_from(request)),
+        Ok(None) => to_sign_in(&came_from(request.request())),
         Err(error) => error,
     }
 }
@@ -322,8 +326,9 @@ fn local_target(request: &HttpRequest) -> String {
         .to_owned()
 }
 
-/// The page of ours that a lost form stood on.
-fn came_from(request: &ServiceRequest) -> String {
+/// The page of ours that a form stood on, without its query.
+#[must_use]
+pub fn came_from(request: &HttpRequest) -> String {
     request
         .headers()
         .get(REFERER)

@@ -26,5 +26,7 @@ mod signed;
 pub mod throttle;
 pub mod totp;
 
-pub use permissions::{Permission, Role, RoleConflict, check_roles, permissions_of};
+pub use permissions::{
+    Grant, Permission, Role, RoleConflict, check_roles, permissions_of, reach_of,
+};
 pub use signed::{FormToken, HalfSigned, Signed};

@@ -11,9 +11,9 @@ use uuid::Uuid;
 use super::permissions::{Role, RoleConflict, check_roles};
 use super::throttle::canonical_account;
 use crate::foundation::audit::{Event, Subject, Tx};
-use crate::foundation::db::schema::{person, person_role};
+use crate::foundation::db::schema::{person, person_role, person_role_platform};
 use crate::foundation::db::{self, Conn};
-use crate::foundation::kernel::PersonId;
+use crate::foundation::kernel::{PersonId, Scope};
 
 const LONGEST_EMAIL: usize = 254;
 const LONGEST_NAME: usize = 200;
@@ -34,6 +34,8 @@ pub struct NewPerson {
     pub email: String,
     pub name: String,
     pub roles: Vec<Role>,
+    /// The platforms that these roles reach.
+    pub scope: Scope,
     /// Made by the demo, which shows this person's password and code to everybody.
     pub demo: bool,
 }
@@ -133,24 +135,42 @@ pub fn add(tx: &mut Tx<'_>, new: &NewPerson) -> Result<PersonId, Refusal> {
         })?;
     tx.record(Event::new("person.added", Subject::new("person", id)).detail("demo", new.demo))?;
     for role in &new.roles {
-        grant(tx, id, *role)?;
+        grant(tx, id, *role, &new.scope)?;
     }
     Ok(id)
 }
 
-fn grant(tx: &mut Tx<'_>, id: PersonId, role: Role) -> db::Result<()> {
+fn grant(tx: &mut Tx<'_>, id: PersonId, role: Role, scope: &Scope) -> db::Result<()> {
     let (now, by) = (tx.now(), tx.actor().to_string());
+    let platforms = scope.ids();
     diesel::insert_into(person_role::table)
         .values((
             person_role::person_id.eq(id.uuid()),
             person_role::role.eq(role.as_str()),
             person_role::granted_by.eq(by),
             person_role::granted_at.eq(now),
+            person_role::limited.eq(platforms.is_some()),
         ))
         .execute(&mut **tx)?;
-    tx.record(
-        Event::new("role.granted", Subject::new("person", id)).detail("role", role.as_str()),
-    )?;
+    let mut event =
+        Event::new("role.granted", Subject::new("person", id)).detail("role", role.as_str());
+    if let Some(platforms) = platforms {
+        let rows: Vec<_> = platforms
+            .iter()
+            .map(|platform| {
+                (
+                    person_role_platform::person_id.eq(id.uuid()),
+                    person_role_platform::role.eq(role.as_str()),
+                    person_role_platform::platform_id.eq(*platform),
+                )
+            })
+            .collect();
+        diesel::insert_into(person_role_platform::table)
+            .values(rows)
+            .execute(&mut **tx)?;
+        event = event.detail("platforms", serde_json::json!(platforms));
+    }
+    tx.record(event)?;
     Ok(())
 }
 

@@ -6,6 +6,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::foundation::kernel::Scope;
+
 /// One thing that somebody may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Permission {
@@ -173,18 +175,37 @@ pub fn check_roles(roles: &[Role]) -> Result<(), RoleConflict> {
     }
 }
 
-/// What the holder of these roles may do.
+/// A role, and the platforms for which somebody holds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    pub role: Role,
+    pub scope: Scope,
+}
+
+/// What the holder of these grants may do somewhere.
 #[must_use]
-pub fn permissions_of(roles: &[Role]) -> BTreeSet<Permission> {
-    roles
+pub fn permissions_of(grants: &[Grant]) -> BTreeSet<Permission> {
+    grants
         .iter()
-        .flat_map(|role| role.permissions().iter().copied())
+        .flat_map(|grant| grant.role.permissions().iter().copied())
         .collect()
+}
+
+/// The platforms for which these grants hold a permission.
+#[must_use]
+pub fn reach_of(grants: &[Grant], permission: Permission) -> Scope {
+    grants
+        .iter()
+        .filter(|grant| grant.role.permissions().contains(&permission))
+        .fold(Scope::nothing(), |reach, grant| {
+            reach.and(grant.scope.clone())
+        })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::foundation::kernel::PlatformId;
 
     /// What an auditor must never be able to do, and an operator or administrator neither when it
     /// is about cases.
@@ -197,9 +218,36 @@ mod tests {
         Permission::PeopleManage,
     ];
 
+    fn everywhere(role: Role) -> Grant {
+        let scope = Scope::All;
+        Grant { role, scope }
+    }
+
+    #[test]
+    fn a_permission_reaches_what_its_own_grants_reach() {
+        let (lait, finchat) = (PlatformId::new(), PlatformId::new());
+        let held = [
+            Grant {
+                role: Role::Operator,
+                scope: Scope::one(lait),
+            },
+            Grant {
+                role: Role::Reviewer,
+                scope: Scope::one(finchat),
+            },
+        ];
+        let both = Scope::one(lait).and(Scope::one(finchat));
+        assert_eq!(reach_of(&held, Permission::AlertsAct), Scope::one(lait));
+        assert_eq!(reach_of(&held, Permission::ReviewsAct), Scope::one(finchat));
+        assert_eq!(reach_of(&held, Permission::HealthRead), both);
+        assert_eq!(reach_of(&held, Permission::PacksApply), Scope::nothing());
+        let held = [everywhere(Role::Compliance), held[1].clone()];
+        assert_eq!(reach_of(&held, Permission::ReviewsAct), Scope::All);
+    }
+
     #[test]
     fn an_auditor_changes_nothing() {
-        let held = permissions_of(&[Role::Auditor]);
+        let held = permissions_of(&[everywhere(Role::Auditor)]);
         assert!(ACTING.iter().all(|permission| !held.contains(permission)));
     }
 

@@ -9,11 +9,13 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::permissions::Role;
+use super::permissions::Grant;
 use crate::foundation::crypto::random;
-use crate::foundation::db::schema::{known_device, person, person_role, session};
+use crate::foundation::db::schema::{
+    known_device, person, person_role, person_role_platform, session,
+};
 use crate::foundation::db::{self, Conn};
-use crate::foundation::kernel::{PersonId, Secret};
+use crate::foundation::kernel::{PersonId, PlatformId, Scope, Secret};
 
 /// Without a deliberate request for this long, a session is over.
 pub const IDLE: Duration = Duration::minutes(15);
@@ -110,14 +112,16 @@ impl Method {
 }
 
 /// A session and its person, as one request sees them.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct Facts {
     pub session: Uuid,
     pub person: PersonId,
     pub email: String,
     pub name: String,
     pub zone: String,
-    pub roles: Vec<Role>,
+    pub grants: Vec<Grant>,
+    /// What the switch of the top bar is set to.
+    pub platform: Option<PlatformId>,
     pub stage: Stage,
     pub method: Option<Method>,
     pub created_at: DateTime<Utc>,
@@ -233,27 +237,33 @@ pub fn touch(conn: &mut Conn, id: Uuid, now: DateTime<Utc>) -> db::Result<()> {
     Ok(())
 }
 
-type Row = (
-    Uuid,
-    Uuid,
-    String,
-    String,
-    String,
-    String,
-    Option<String>,
-    DateTime<Utc>,
-    DateTime<Utc>,
-    Option<DateTime<Utc>>,
-    Vec<String>,
-);
+#[derive(Queryable)]
+struct Row {
+    session: Uuid,
+    person: Uuid,
+    email: String,
+    name: String,
+    zone: String,
+    stage: String,
+    method: Option<String>,
+    created_at: DateTime<Utc>,
+    last_seen_at: DateTime<Utc>,
+    disabled_at: Option<DateTime<Utc>>,
+    platform: Option<Uuid>,
+    unlimited_roles: Vec<String>,
+    limited_roles: Vec<String>,
+}
 
-/// The session with this token, live or over, in one query.
+/// The session with this token, live or over: one query, and another where a grant is limited.
 pub fn find(conn: &mut Conn, hash: &TokenHash) -> db::Result<Option<Facts>> {
-    let roles = diesel::dsl::array(
-        person_role::table
-            .filter(person_role::person_id.eq(session::person_id))
-            .select(person_role::role),
-    );
+    let roles = |limited: bool| {
+        diesel::dsl::array(
+            person_role::table
+                .filter(person_role::person_id.eq(session::person_id))
+                .filter(person_role::limited.eq(limited))
+                .select(person_role::role),
+        )
+    };
     let row: Option<Row> = session::table
         .inner_join(person::table)
         .filter(session::token_hash.eq(hash.as_slice()))
@@ -268,28 +278,76 @@ pub fn find(conn: &mut Conn, hash: &TokenHash) -> db::Result<Option<Facts>> {
             session::created_at,
             session::last_seen_at,
             person::disabled_at,
-            roles,
+            session::platform_id,
+            roles(false),
+            roles(true),
         ))
         .first(conn)
         .optional()?;
-    Ok(row.and_then(facts))
+    let Some(row) = row else {
+        return Ok(None);
+    };
+    let limited = limited_grants(conn, row.person, &row.limited_roles)?;
+    Ok(facts(row, limited))
 }
 
-fn facts(row: Row) -> Option<Facts> {
-    let (session, person, email, name, zone, stage, method, created_at, last_seen_at, off, roles) =
-        row;
+/// A limited role reaches the platforms listed for it, and none where none is.
+fn limited_grants(conn: &mut Conn, person: Uuid, roles: &[String]) -> db::Result<Vec<Grant>> {
+    if roles.is_empty() {
+        return Ok(Vec::new());
+    }
+    let listed: Vec<(String, Uuid)> = person_role_platform::table
+        .filter(person_role_platform::person_id.eq(person))
+        .select((
+            person_role_platform::role,
+            person_role_platform::platform_id,
+        ))
+        .load(conn)?;
+    let reach = |role: &String| -> Scope {
+        listed
+            .iter()
+            .filter(|(of, _)| of == role)
+            .map(|(_, platform)| PlatformId::from(*platform))
+            .collect()
+    };
+    Ok(roles
+        .iter()
+        .filter_map(|role| {
+            Some(Grant {
+                role: role.parse().ok()?,
+                scope: reach(role),
+            })
+        })
+        .collect())
+}
+
+/// Sets the switch of the top bar; nothing means all platforms.
+pub fn choose_platform(conn: &mut Conn, id: Uuid, platform: Option<PlatformId>) -> db::Result<()> {
+    diesel::update(session::table.find(id))
+        .set(session::platform_id.eq(platform.map(PlatformId::uuid)))
+        .execute(conn)?;
+    Ok(())
+}
+
+fn facts(row: Row, limited: Vec<Grant>) -> Option<Facts> {
+    let unlimited = row.unlimited_roles.iter().filter_map(|role| {
+        let role = role.parse().ok()?;
+        let scope = Scope::All;
+        Some(Grant { role, scope })
+    });
     Some(Facts {
-        session,
-        person: person.into(),
-        email,
-        name,
-        zone,
-        roles: roles.iter().filter_map(|role| role.parse().ok()).collect(),
-        stage: Stage::parse(&stage)?,
-        method: method.as_deref().and_then(Method::parse),
-        created_at,
-        last_seen_at,
-        disabled: off.is_some(),
+        session: row.session,
+        person: row.person.into(),
+        email: row.email,
+        name: row.name,
+        zone: row.zone,
+        grants: unlimited.chain(limited).collect(),
+        platform: row.platform.map(PlatformId::from),
+        stage: Stage::parse(&row.stage)?,
+        method: row.method.as_deref().and_then(Method::parse),
+        created_at: row.created_at,
+        last_seen_at: row.last_seen_at,
+        disabled: row.disabled_at.is_some(),
     })
 }
 
@@ -365,7 +423,8 @@ mod tests {
             email: String::new(),
             name: String::new(),
             zone: "UTC".into(),
-            roles: Vec::new(),
+            grants: Vec::new(),
+            platform: None,
             stage,
             method: None,
             created_at: now - since_start,

@@ -9,9 +9,9 @@ use chrono_tz::Tz;
 use uuid::Uuid;
 
 use super::sessions::{Facts, Stage};
-use super::{Permission, Role, permissions_of};
+use super::{Grant, Permission, permissions_of, reach_of};
 use crate::foundation::audit::Actor;
-use crate::foundation::kernel::PersonId;
+use crate::foundation::kernel::{PersonId, PlatformId, Scope};
 use crate::foundation::web;
 
 /// The signed-in person of a request, as the route guard found them a moment ago.
@@ -23,8 +23,12 @@ pub struct Signed {
     pub person: PersonId,
     pub name: String,
     pub email: String,
-    pub roles: Vec<Role>,
+    pub grants: Vec<Grant>,
+    /// What the switch of the top bar is set to; nothing means all platforms.
+    pub platform: Option<PlatformId>,
     pub permissions: BTreeSet<Permission>,
+    /// The platforms for which this request's permission is held.
+    reach: Scope,
     pub session: Uuid,
     pub since: DateTime<Utc>,
     /// When the session ends if nothing more is done in it; the page warns before.
@@ -53,17 +57,20 @@ pub struct HalfSigned {
 pub struct FormToken(pub String);
 
 impl Signed {
-    pub(super) fn new(facts: Facts, csrf: String, request: String) -> Self {
+    pub(in crate::foundation) fn new(facts: Facts, csrf: String, request: String) -> Self {
+        let anywhere = anywhere(&facts.grants);
         Self {
             person: facts.person,
-            permissions: permissions_of(&facts.roles),
+            permissions: permissions_of(&facts.grants),
+            platform: facts.platform.filter(|chosen| anywhere.allows(*chosen)),
+            reach: anywhere,
             session: facts.session,
             since: facts.created_at,
             session_ends_at: facts.ends_at(),
             zone: Tz::from_str(&facts.zone).unwrap_or(Tz::UTC),
             name: facts.name,
             email: facts.email,
-            roles: facts.roles,
+            grants: facts.grants,
             csrf,
             request,
         }
@@ -74,10 +81,48 @@ impl Signed {
         self.permissions.contains(&permission)
     }
 
+    /// Every platform for which anything is held.
+    #[must_use]
+    pub fn reach_anywhere(&self) -> Scope {
+        anywhere(&self.grants)
+    }
+
+    /// The platforms for which a permission is held.
+    #[must_use]
+    pub fn reach_for(&self, permission: Permission) -> Scope {
+        reach_of(&self.grants, permission)
+    }
+
+    /// What this request may open and change: an object elsewhere does not exist for it.
+    #[must_use]
+    pub fn reach(&self) -> &Scope {
+        &self.reach
+    }
+
+    /// What this request's lists show: its reach, narrowed by the switch of the top bar.
+    #[must_use]
+    pub fn view(&self) -> Scope {
+        self.reach.narrowed(self.platform)
+    }
+
+    /// From here on the request acts under `permission`, and reaches no further.
+    pub(super) fn under(&mut self, permission: Permission) {
+        self.reach = self.reach_for(permission);
+    }
+
+    /// Who acts. The writes of its transactions reach no further than the request.
     #[must_use]
     pub fn actor(&self) -> Actor {
-        Actor::person(self.person).with_request(&self.request)
+        Actor::person(self.person)
+            .with_request(&self.request)
+            .reaching(self.reach.clone())
     }
+}
+
+fn anywhere(grants: &[Grant]) -> Scope {
+    grants
+        .iter()
+        .fold(Scope::nothing(), |all, grant| all.and(grant.scope.clone()))
 }
 
 impl HalfSigned {

@@ -420,6 +420,15 @@ diesel::table! {
         acts -> Bool,
         granted_by -> Text,
         granted_at -> Timestamptz,
+        limited -> Bool,
+    }
+}
+
+diesel::table! {
+    person_role_platform (person_id, role, platform_id) {
+        person_id -> Uuid,
+        role -> Text,
+        platform_id -> Uuid,
     }
 }
 
@@ -715,6 +724,7 @@ diesel::table! {
         user_agent -> Text,
         created_at -> Timestamptz,
         last_seen_at -> Timestamptz,
+        platform_id -> Nullable<Uuid>,
     }
 }
 
@@ -859,6 +869,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     password,
     person,
     person_role,
+    person_role_platform,
     platform,
     policy,
     probe_change,

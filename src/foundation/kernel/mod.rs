@@ -7,10 +7,12 @@ mod clock;
 mod ids;
 mod level;
 mod money;
+mod scope;
 mod secret;
 
 pub use clock::Clock;
 pub use ids::{PersonId, PlatformId, SubjectId};
 pub use level::Level;
 pub use money::{Currency, Money, MoneyError};
+pub use scope::Scope;
 pub use secret::Secret;

@@ -1,4 +1,5 @@
-//! The counts beside the navigation: read once for everybody, never per page.
+//! What every page says beside its own content: the counts of the navigation and the platforms of the
+//! switch, read once for everybody, never per page.
 //!
 //! The application posts them every few seconds and a page only looks. A count that has not been posted lately is not
 //! shown: none is better than a wrong one.
@@ -9,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::format::capped;
 use super::{Lamp, Nav};
+use crate::foundation::kernel::{PlatformId, Scope};
 
 /// After this a count has gone stale.
 const LASTS: Duration = Duration::from_secs(30);
@@ -28,23 +30,67 @@ impl Count {
     pub fn text(self) -> String {
         capped(self.number)
     }
+
+    fn and(self, other: Self) -> Self {
+        Self {
+            number: self.number + other.number,
+            noun: self.noun,
+            lamp: self.lamp.or(other.lamp),
+        }
+    }
+}
+
+/// A platform, as the switch names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    pub id: PlatformId,
+    pub name: String,
+}
+
+/// What waits, by platform.
+pub type Counts = BTreeMap<PlatformId, Count>;
+
+#[derive(Debug, Default)]
+struct Posted {
+    counts: BTreeMap<Nav, (Counts, Instant)>,
+    platforms: Vec<Place>,
 }
 
 /// Shared by all pages of this process.
 #[derive(Clone, Debug, Default)]
-pub struct Board(Arc<RwLock<BTreeMap<Nav, (Count, Instant)>>>);
+pub struct Board(Arc<RwLock<Posted>>);
 
 impl Board {
-    pub fn post(&self, at: Nav, count: Count) {
-        let mut counts = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        counts.insert(at, (count, Instant::now()));
+    pub fn post(&self, at: Nav, counts: Counts) {
+        let mut posted = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        posted.counts.insert(at, (counts, Instant::now()));
     }
 
-    /// What waits there; nothing where nothing waits, or nobody knows.
-    pub fn count(&self, at: Nav) -> Option<Count> {
-        let counts = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let (count, posted) = counts.get(&at)?;
-        (count.number > 0 && posted.elapsed() < LASTS).then_some(*count)
+    pub fn post_platforms(&self, platforms: Vec<Place>) {
+        let mut posted = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        posted.platforms = platforms;
+    }
+
+    /// What waits there on these platforms; nothing where nothing waits, or nobody knows.
+    pub fn count(&self, at: Nav, scope: &Scope) -> Option<Count> {
+        let posted = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let (counts, since) = posted.counts.get(&at)?;
+        let together = counts
+            .iter()
+            .filter(|(platform, _)| scope.allows(**platform))
+            .map(|(_, count)| *count)
+            .reduce(Count::and)?;
+        (together.number > 0 && since.elapsed() < LASTS).then_some(together)
+    }
+
+    /// The platforms among these, by name.
+    pub fn platforms(&self, scope: &Scope) -> Vec<Place> {
+        let posted = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let places = posted.platforms.iter();
+        places
+            .filter(|place| scope.allows(place.id))
+            .cloned()
+            .collect()
     }
 }
 
@@ -52,21 +98,40 @@ impl Board {
 mod tests {
     use super::*;
 
-    #[test]
-    fn nothing_waiting_is_not_shown() {
-        let board = Board::default();
-        let count = |number| Count {
+    fn alerts(number: u64) -> Count {
+        Count {
             number,
             noun: "open alerts",
             lamp: None,
+        }
+    }
+
+    #[test]
+    fn nothing_waiting_is_not_shown() {
+        let (board, platform) = (Board::default(), PlatformId::new());
+        assert_eq!(board.count(Nav::Alerts, &Scope::All), None);
+        board.post(Nav::Alerts, Counts::from([(platform, alerts(0))]));
+        assert_eq!(board.count(Nav::Alerts, &Scope::All), None);
+        board.post(Nav::Alerts, Counts::from([(platform, alerts(120))]));
+        let count = board.count(Nav::Alerts, &Scope::All);
+        assert_eq!(count.map(Count::text).as_deref(), Some("99+"));
+    }
+
+    #[test]
+    fn counts_say_only_what_waits_on_the_readers_platforms() {
+        let (board, lait, finchat) = (Board::default(), PlatformId::new(), PlatformId::new());
+        let red = Count {
+            lamp: Some(Lamp::Red),
+            ..alerts(2)
         };
-        assert_eq!(board.count(Nav::Alerts), None);
-        board.post(Nav::Alerts, count(0));
-        assert_eq!(board.count(Nav::Alerts), None);
-        board.post(Nav::Alerts, count(120));
-        assert_eq!(
-            board.count(Nav::Alerts).map(Count::text).as_deref(),
-            Some("99+")
+        board.post(
+            Nav::Alerts,
+            Counts::from([(lait, alerts(3)), (finchat, red)]),
         );
+        let count = |scope| board.count(Nav::Alerts, &scope);
+        assert_eq!(count(Scope::All).map(|all| all.number), Some(5));
+        assert_eq!(count(Scope::All).and_then(|all| all.lamp), Some(Lamp::Red));
+        assert_eq!(count(Scope::one(lait)), Some(alerts(3)));
+        assert_eq!(count(Scope::nothing()), None);
     }
 }

@@ -8,7 +8,7 @@ use chrono_tz::Tz;
 use uuid::Uuid;
 
 use super::format::When;
-use super::{Board, Count, Lamp, assets};
+use super::{Board, Count, Lamp, Place, assets};
 use crate::foundation::Services;
 use crate::foundation::auth::{Permission, Signed};
 use crate::foundation::config::Mode;
@@ -124,6 +124,8 @@ pub struct Chrome {
     pub nav: Vec<NavGroup>,
     pub person: Badge,
     pub search: Option<Search>,
+    /// For those who see more than one platform.
+    pub switch: Option<Switch>,
     pub csrf: String,
     pub notice: Option<Notice>,
     pub demo: bool,
@@ -155,6 +157,37 @@ pub struct Badge {
     pub email: String,
     pub roles: String,
     pub initials: String,
+}
+
+/// The platforms of the top bar, and which one is chosen.
+#[derive(Clone, Debug)]
+pub struct Switch {
+    pub chosen: Option<Place>,
+    pub platforms: Vec<Place>,
+}
+
+impl Switch {
+    fn of(signed: &Signed, board: &Board) -> Option<Self> {
+        let platforms = board.platforms(&signed.reach_anywhere());
+        let chosen = platforms
+            .iter()
+            .find(|place| signed.platform == Some(place.id))
+            .cloned();
+        (platforms.len() > 1).then_some(Self { chosen, platforms })
+    }
+
+    /// What the closed switch says.
+    #[must_use]
+    pub fn label(&self) -> &str {
+        self.chosen
+            .as_ref()
+            .map_or("All platforms", |place| place.name.as_str())
+    }
+
+    #[must_use]
+    pub fn is_chosen(&self, place: &Place) -> bool {
+        self.chosen.as_ref() == Some(place)
+    }
 }
 
 /// The search of the top bar, for those who may look people up.
@@ -226,6 +259,7 @@ impl Chrome {
                 action: Nav::Subjects.href(),
                 label: "Search subjects",
             }),
+            switch: Switch::of(signed, board),
             csrf: signed.csrf.clone(),
             notice: None,
             demo,
@@ -293,7 +327,7 @@ fn navigation(signed: &Signed, board: &Board, at: Option<Nav>) -> Vec<NavGroup> 
                     href: page.href(),
                     key: page.key(),
                     current: at == Some(page),
-                    count: board.count(page),
+                    count: waiting(signed, board, page),
                 })
                 .collect(),
         })
@@ -301,9 +335,19 @@ fn navigation(signed: &Signed, board: &Board, at: Option<Nav>) -> Vec<NavGroup> 
         .collect()
 }
 
+/// What waits behind a page, on the platforms that it would show.
+fn waiting(signed: &Signed, board: &Board, page: Nav) -> Option<Count> {
+    let reach = signed.reach_for(page.permission()?);
+    board.count(page, &reach.narrowed(signed.platform))
+}
+
 impl Badge {
     fn of(signed: &Signed) -> Self {
-        let roles: Vec<_> = signed.roles.iter().map(|role| role.label()).collect();
+        let roles: Vec<_> = signed
+            .grants
+            .iter()
+            .map(|grant| grant.role.label())
+            .collect();
         Self {
             name: signed.name.clone(),
             email: signed.email.clone(),

@@ -8,8 +8,9 @@ use uuid::Uuid;
 
 use super::chart::{Chart, Days, Drawing, Series, Spark};
 use super::{Chrome, Lamp, Problems, Tile};
-use crate::foundation::auth::{Role, Signed};
-use crate::foundation::kernel::PersonId;
+use crate::foundation::auth::sessions::{Facts, Stage};
+use crate::foundation::auth::{Grant, Role, Signed};
+use crate::foundation::kernel::{PersonId, Scope};
 
 #[derive(Template)]
 #[template(path = "components/gallery.html")]
@@ -25,22 +26,25 @@ struct Gallery {
 }
 
 fn signed(roles: &[Role]) -> Signed {
-    Signed {
-        person: PersonId::new(),
-        name: "Ada <b>Lovelace".to_owned(),
-        email: "ada@example.test".to_owned(),
-        roles: roles.to_vec(),
-        permissions: roles
-            .iter()
-            .flat_map(|role| role.permissions().iter().copied())
-            .collect(),
+    let everywhere = |role: &Role| Grant {
+        role: *role,
+        scope: Scope::All,
+    };
+    let facts = Facts {
         session: Uuid::nil(),
-        since: DateTime::UNIX_EPOCH,
-        session_ends_at: DateTime::UNIX_EPOCH,
-        csrf: "token".to_owned(),
-        zone: Madrid,
-        request: String::new(),
-    }
+        person: PersonId::new(),
+        email: "ada@example.test".to_owned(),
+        name: "Ada <b>Lovelace".to_owned(),
+        zone: Madrid.name().to_owned(),
+        grants: roles.iter().map(everywhere).collect(),
+        platform: None,
+        stage: Stage::Full,
+        method: None,
+        created_at: DateTime::UNIX_EPOCH,
+        last_seen_at: DateTime::UNIX_EPOCH,
+        disabled: false,
+    };
+    Signed::new(facts, "token".to_owned(), String::new())
 }
 
 fn gallery() -> Gallery {

@@ -28,7 +28,7 @@ mod routes;
 mod tile;
 
 pub use block::{Lanes, block, block_sign_in};
-pub use board::{Board, Count};
+pub use board::{Board, Count, Counts, Place};
 pub use chrome::{Chrome, Door, Nav};
 pub use error::{Error, Refusal};
 pub use form::Form;

@@ -5,6 +5,7 @@ use signalbox::features::account;
 use signalbox::foundation::audit::Actor;
 use signalbox::foundation::auth::Role;
 use signalbox::foundation::auth::people::{NewPerson, Refusal};
+use signalbox::foundation::kernel::Scope;
 
 use super::{EMAIL, PASSWORD, give_password};
 use crate::support::app::TestApp;
@@ -16,6 +17,7 @@ fn invite(app: &TestApp, roles: &[Role]) -> Result<String, Refusal> {
         email: EMAIL.to_owned(),
         name: "Test person".to_owned(),
         roles: roles.to_vec(),
+        scope: Scope::All,
         demo: false,
     };
     let link = account::invite(&app.services, &Actor::command_line("tester"), &new)?;

@@ -13,7 +13,7 @@ use signalbox::foundation::auth::Role;
 use signalbox::foundation::auth::factors;
 use signalbox::foundation::auth::people::{NewPerson, Refusal};
 use signalbox::foundation::auth::{people, totp::Seed};
-use signalbox::foundation::kernel::{PersonId, Secret};
+use signalbox::foundation::kernel::{PersonId, Scope, Secret};
 
 use crate::support::app::TestApp;
 use crate::support::browser::Browser;
@@ -34,6 +34,7 @@ impl TestApp {
             email: email.to_owned(),
             name: "Test person".to_owned(),
             roles: vec![Role::Operator],
+            scope: Scope::All,
             demo: false,
         };
         self.services

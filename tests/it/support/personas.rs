@@ -7,7 +7,7 @@ use signalbox::foundation::audit::{Actor, Event, Subject};
 use signalbox::foundation::auth::people::{self, NewPerson, Refusal};
 use signalbox::foundation::auth::sessions::{self, Method, Stage, Token};
 use signalbox::foundation::auth::{Role, csrf, session_store};
-use signalbox::foundation::kernel::PersonId;
+use signalbox::foundation::kernel::{PersonId, Scope};
 use uuid::Uuid;
 
 use super::app::TestApp;
@@ -102,6 +102,7 @@ pub fn find_or_add(services: &Services, email: &str, name: &str, roles: &[Role])
         email: email.to_owned(),
         name: name.to_owned(),
         roles: roles.to_vec(),
+        scope: Scope::All,
         demo: false,
     };
     services

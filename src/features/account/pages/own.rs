@@ -1,5 +1,7 @@
 //! One's own account: what is known of me, and what I can change.
 
+use std::str::FromStr;
+
 use actix_session::Session;
 use actix_web::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use actix_web::web::{Data, Path, Query};
@@ -14,11 +16,13 @@ use crate::features::account::actions::Visitor;
 use crate::features::account::actions::own::{self, Refusal};
 use crate::features::account::views;
 use crate::foundation::Services;
+use crate::foundation::audit::Unaudited;
 use crate::foundation::auth::factors::{self, Methods};
-use crate::foundation::auth::{Signed, parked as parked_forms, session_store};
-use crate::foundation::kernel::Secret;
+use crate::foundation::auth::guard::{came_from, local_path};
+use crate::foundation::auth::{Grant, Signed, parked as parked_forms, session_store, sessions};
+use crate::foundation::kernel::{PlatformId, Scope, Secret};
 use crate::foundation::web::{
-    self, Chrome, Error, Form, Lamp, Nav, Problems, Refusal as Refused, block,
+    self, Chrome, Error, Form, Lamp, Nav, Problems, Refusal as Refused, block, block_sign_in,
 };
 
 /// The field that makes a double submit one act; a parked form keeps its own.
@@ -27,6 +31,12 @@ const KEY_FIELD: &str = "idempotency";
 #[derive(Deserialize)]
 pub struct Done {
     done: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub struct Chosen {
+    #[serde(default)]
+    platform: String,
 }
 
 #[derive(Deserialize)]
@@ -60,7 +70,11 @@ pub async fn show(services: Data<Services>, signed: Signed, done: Query<Done>) -
             "Your password is changed, and your other sessions have ended",
         );
     }
-    let roles: Vec<_> = signed.roles.iter().map(|role| role.label()).collect();
+    let roles: Vec<_> = signed
+        .grants
+        .iter()
+        .map(|grant| held(grant, &services))
+        .collect();
     web::page(&views::Own {
         chrome,
         roles: roles.join(", "),
@@ -68,6 +82,47 @@ pub async fn show(services: Data<Services>, signed: Signed, done: Query<Done>) -
         since: signed.since,
         ends_at: signed.session_ends_at,
     })
+}
+
+/// "Operator", or "Operator for LAIT and FinChat" where the grant is limited.
+fn held(grant: &Grant, services: &Services) -> String {
+    let role = grant.role.label();
+    if grant.scope == Scope::All {
+        return role.to_owned();
+    }
+    let names: Vec<_> = services
+        .board
+        .platforms(&grant.scope)
+        .into_iter()
+        .map(|place| place.name)
+        .collect();
+    format!("{role} for {}", names.join(", "))
+}
+
+/// Sets the switch of the top bar, and goes back to the page that it stood on.
+pub async fn choose_platform(
+    services: Data<Services>,
+    request: HttpRequest,
+    signed: Signed,
+    form: Form<Chosen>,
+) -> web::Result {
+    let platform = match form.data.platform.as_str() {
+        "" => None,
+        id => Some(PlatformId::from_str(id).map_err(|_| Error::NotFound)?),
+    };
+    if platform.is_some_and(|id| !signed.reach_anywhere().allows(id)) {
+        return Err(Error::NotFound);
+    }
+    let session = signed.session;
+    block_sign_in(move || {
+        services
+            .audit
+            .write_unaudited(Unaudited::SessionTouch, |conn| {
+                sessions::choose_platform(conn, session, platform).map_err(Error::from)
+            })
+    })
+    .await?;
+    web::see_other(local_path(Some(&came_from(&request))))
 }
 
 pub async fn password(services: Data<Services>, signed: Signed) -> web::Result {

@@ -101,9 +101,10 @@ pub fn open_of_subjects(conn: &mut Conn, subjects: &[SubjectId]) -> db::Result<V
     Ok(rows.into_iter().map(Case::from).collect())
 }
 
-/// How many open cases there are, counted no further than `cap`.
-pub fn open_count(conn: &mut Conn, cap: i64) -> db::Result<usize> {
+/// How many open cases a platform has, counted no further than `cap`.
+pub fn open_count(conn: &mut Conn, platform: PlatformId, cap: i64) -> db::Result<usize> {
     let ids: Vec<Uuid> = review_case::table
+        .filter(review_case::platform_id.eq(platform.uuid()))
         .filter(review_case::closed_at.is_null())
         .select(review_case::id)
         .limit(cap)
