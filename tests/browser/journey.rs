@@ -230,12 +230,13 @@ impl Somebody<'_> {
         }
     }
 
-    /// Breaks or mends a simulated service on the simulator's own page.
-    async fn tell_simulator(&self, button: &str) {
+    /// Breaks or mends a simulated service on the simulator's own page, and waits until it says so.
+    async fn tell_simulator(&self, button: &str, is_so: impl Fn(&str) -> bool) {
         let address = format!("http://127.0.0.1:{}/", self.demo.simulator);
         self.browser.page.goto(&address).await.unwrap();
         self.click(&format!("//button[starts-with(@aria-label, '{button}')]"))
             .await;
+        self.wait_until(button, is_so).await;
     }
 }
 
@@ -258,18 +259,32 @@ async fn the_main_job() {
 /// A service breaks and is red; it is acknowledged, mended, and resolved. Reports light red and blue.
 async fn lamps(operator: &Somebody<'_>) {
     operator.sign_in("operator@demo.signalbox").await;
-    operator.tell_simulator("Refuse: lait Backend").await;
+    operator
+        .tell_simulator("Refuse: lait Backend", |page| {
+            page.contains("Refuses connections")
+        })
+        .await;
     operator.open("/alerts").await;
-    operator.wait_for("Backend").await;
+    operator
+        .wait_until("the red alert", |page| {
+            page.contains("Acknowledge chosen") && page.contains("Backend")
+        })
+        .await;
     operator.browser.hold("the alerts with a red one").await;
     operator.follow("Backend").await;
     operator.fill("Note", "Looking into it").await;
     operator.press("Acknowledge").await;
     operator.wait_for("Looking into it").await;
-    operator.tell_simulator("Mend: lait Backend").await;
+    operator
+        .tell_simulator("Mend: lait Backend", |page| {
+            !page.contains("Refuses connections")
+        })
+        .await;
     operator.open("/alerts").await;
     operator
-        .wait_until("the alert to be resolved", |page| !page.contains("Backend"))
+        .wait_until("the alert to be resolved", |page| {
+            page.contains("What is lit") && !page.contains("Backend")
+        })
         .await;
     operator
         .demo
