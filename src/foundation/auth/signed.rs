@@ -93,6 +93,12 @@ impl Signed {
         reach_of(&self.grants, permission)
     }
 
+    /// Whether something may be done to an object of this platform: what a page asks before it shows a form.
+    #[must_use]
+    pub fn may_at(&self, permission: Permission, platform: PlatformId) -> bool {
+        self.reach_for(permission).allows(platform)
+    }
+
     /// What this request may open and change: an object elsewhere does not exist for it.
     #[must_use]
     pub fn reach(&self) -> &Scope {
