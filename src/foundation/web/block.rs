@@ -106,7 +106,8 @@ where
     match timeout(LONGEST, actix_web::web::block(work)).await {
         Ok(Ok(outcome)) => outcome,
         Ok(Err(_)) => Err(Error::Internal("a worker thread was lost".into()).into()),
-        Err(_) => Err(Error::Unavailable("the database does not answer".to_owned()).into()),
+        // The work goes on, and nobody can call it back.
+        Err(_) => Err(Error::OutcomeUnknown("the database does not answer".to_owned()).into()),
     }
 }
 
