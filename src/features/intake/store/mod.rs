@@ -9,7 +9,7 @@ mod subjects;
 pub use batches::{
     NewBatch, RejectedRow, Rejection, SubjectBatch, advance, batch, batch_of_file, batches,
     batches_of, claim, close, header, insert as insert_batch, keep_header, refuse, rejected_raw,
-    rejections,
+    rejections, waiting_since,
 };
 pub use chunks::{Known, Plan, PlannedSubject, known, lock_platform, recorded, write};
 pub use readings::{note as note_reading, recent as recently_read};
