@@ -37,7 +37,10 @@ pub(super) struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum DemoCommand {
     /// Print the code that a demo person's authenticator shows now
-    Code { email: String },
+    Code {
+        /// As the sign-in page lists them, for example operator@demo.example
+        email: String,
+    },
 }
 
 pub(super) fn run(args: &Args) -> ExitCode {
