@@ -87,10 +87,12 @@ impl Instance {
         };
         let services = self.services.clone();
         let outcome = runtime.block_on(async {
+            // From here on nobody ends us without our noticing.
+            let asked_to_end = listen_for_the_end()?;
             let running = app::start(services.clone(), listener)?;
             on_ready(&services, &running);
             tokio::select! {
-                ended = wait_for_the_end() => ended?,
+                () = asked_to_end => {}
                 () = self.look_after() => {}
             }
             tracing::info!("stopping");
@@ -135,13 +137,20 @@ impl Instance {
 }
 
 pub(super) async fn wait_for_the_end() -> std::io::Result<()> {
+    listen_for_the_end()?.await;
+    Ok(())
+}
+
+/// Listens at once, whenever it is waited for.
+fn listen_for_the_end() -> std::io::Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    Ok(())
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
 }
 
 /// A database that others run is migrated by `signalbox migrate`, by somebody who means to.
