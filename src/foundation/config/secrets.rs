@@ -54,7 +54,8 @@ pub(super) fn address_problems(database: &DatabaseConfig) -> Vec<String> {
 }
 
 fn address_problem(name: &str, url: &str) -> Option<String> {
-    let parsed = Url::parse(url).ok();
+    // A user without a host is fine for libpq, and no URL: it means the socket.
+    let parsed = Url::parse(&url.replacen("@/", "@%2F/", 1)).ok();
     let Some(url) = parsed.filter(|url| ["postgres", "postgresql"].contains(&url.scheme())) else {
         return Some(format!(
             "{name} is not a URL such as postgres://user:password@host/database"

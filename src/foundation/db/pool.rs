@@ -12,7 +12,7 @@ use crate::foundation::config::PoolSizes;
 use crate::foundation::kernel::Secret;
 
 /// How long a caller waits for a connection before it is told to come back.
-const PATIENCE: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_millis(800);
 
 const READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 const WRITE: &str = "BEGIN";

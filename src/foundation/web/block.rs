@@ -16,7 +16,7 @@ use super::Error;
 
 /// How long a request waits for its turn before it is told to come back. With the pool's own
 /// patience it makes less than two seconds.
-const PATIENCE: Duration = Duration::from_millis(900);
+const PATIENCE: Duration = Duration::from_millis(700);
 
 /// How long the work may take. A statement is stopped by the server before that, if there still is
 /// a server to stop it.

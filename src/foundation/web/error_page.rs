@@ -205,3 +205,20 @@ fn words(error: &Error, reads: bool) -> (String, String) {
         ),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_told_that_nothing_happened_when_nobody_knows() {
+        let unknown = Error::OutcomeUnknown("gone".to_owned());
+        let (_, advice) = words(&unknown, false);
+        assert!(advice.contains("may have been done"), "{advice}");
+        // Asking changes nothing, however it ends.
+        let (_, advice) = words(&unknown, true);
+        assert!(advice.contains("Nothing was changed"), "{advice}");
+        assert_eq!(unknown.code(), "outcome_unknown");
+        assert_eq!(unknown.status_code(), StatusCode::SERVICE_UNAVAILABLE);
+    }
+}

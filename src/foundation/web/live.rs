@@ -70,6 +70,8 @@ pub struct Hub {
     news: broadcast::Sender<Arc<News>>,
     /// How many streams each session has open.
     listening: Arc<Mutex<HashMap<Uuid, usize>>>,
+    /// What the first listener after a silence has been told.
+    begin: Arc<Mutex<Option<i64>>>,
     /// Sessions that turned out to be over.
     over: broadcast::Sender<Uuid>,
     closing: Arc<watch::Sender<bool>>,
@@ -83,6 +85,7 @@ impl Hub {
             topics,
             news: broadcast::channel(BACKLOG).0,
             listening: Arc::default(),
+            begin: Arc::default(),
             over: broadcast::channel(BACKLOG).0,
             closing: Arc::new(watch::channel(false).0),
         };
@@ -111,6 +114,10 @@ impl Hub {
             closing: self.closing.subscribe(),
             hub: self.clone(),
         })
+    }
+
+    fn begin(&self) -> MutexGuard<'_, Option<i64>> {
+        self.begin.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn sessions(&self) -> MutexGuard<'_, HashMap<Uuid, usize>> {
@@ -224,6 +231,7 @@ pub async fn stream_changes(
             .read(|conn| poll(conn, after).map_err(Error::from))
     })
     .await?;
+    hub.begin().get_or_insert(head);
     let now = services.clock.now();
     let session_lasts = (signed.session_ends_at - now).to_std().unwrap_or_default();
     let opening = News {
@@ -300,9 +308,11 @@ async fn follow(hub: Hub, services: Services) {
         // Nobody listens. Whoever comes is told what they missed when they open their stream.
         if sessions.is_empty() {
             seen = None;
+            *hub.begin() = None;
             continue;
         }
-        let (services, from, asked) = (services.clone(), seen, sessions.clone());
+        let from = seen.or_else(|| *hub.begin());
+        let (services, asked) = (services.clone(), sessions.clone());
         let polled = tokio::task::spawn_blocking(move || {
             let now = services.clock.now();
             services
@@ -315,8 +325,8 @@ async fn follow(hub: Hub, services: Services) {
         };
         let news = News {
             head,
-            // From nothing, the first listeners may have come a moment before: better once too often.
-            is_too_much: seen.is_none() || kinds.len() as i64 == BATCH,
+            // From nothing, a listener may have come a moment before: better once too often.
+            is_too_much: from.is_none() || kinds.len() as i64 == BATCH,
             topics: hub.topics_of(&kinds),
         };
         if seen != Some(head) {

@@ -24,7 +24,6 @@ mod server;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-
 use self::account::Account;
 use self::folder::{DataFolder, Lock};
 use self::server::Server;
