@@ -1,12 +1,16 @@
-//! Keeps the counts beside the navigation and the platforms of the switch fresh, with one reading for all pages of this process.
+//! Keeps fresh what every page says beside its own content, and what the metrics say of the whole
+//! installation, with one reading for this process.
 
 use std::time::Duration;
 
-use crate::features::{alerts, packs, reviews};
-use crate::foundation::Services;
+use chrono::{DateTime, Utc};
+
+use crate::features::{alerts, intake, packs, reviews};
 use crate::foundation::db::{self, Conn, PoolKind};
 use crate::foundation::kernel::{Level, PlatformId};
+use crate::foundation::web::live;
 use crate::foundation::web::{Count, Counts, Lamp, Nav, Place};
+use crate::foundation::{Services, jobs};
 
 const EVERY: Duration = Duration::from_secs(3);
 
@@ -44,8 +48,23 @@ fn post(services: &Services) -> db::Result<()> {
             name: platform.name,
         });
         services.board.post_platforms(places.collect());
+        services.board.post_head(live::head(conn)?);
+        measure_intake(conn, services.clock.now())?;
         Ok(())
     })
+}
+
+/// How long the oldest record that has come in waits to be read and assessed.
+fn measure_intake(conn: &mut Conn, now: DateTime<Utc>) -> db::Result<()> {
+    let kinds = [intake::events::READ_BATCH, reviews::jobs::ASSESS_CHUNK];
+    let waiting = [
+        intake::store::waiting_since(conn)?,
+        jobs::waiting_since(conn, &kinds)?,
+    ];
+    let oldest = waiting.into_iter().flatten().min();
+    let lag = oldest.map_or(0, |since| (now - since).num_milliseconds().max(0));
+    metrics::gauge!("ingestion_lag").set(lag as f64 / 1_000.0);
+    Ok(())
 }
 
 fn open_alerts(conn: &mut Conn, _: &[PlatformId]) -> db::Result<Counts> {

@@ -45,7 +45,8 @@ async fn redis() -> web::Result {
 
 /// What a scraper of our own metrics reads.
 pub async fn scrape(services: Data<Services>) -> web::Result {
+    services.db.measure();
     Ok(HttpResponse::Ok()
         .content_type("text/plain; version=0.0.4; charset=utf-8")
-        .body(metrics::render(&services.db)))
+        .body(metrics::render()))
 }

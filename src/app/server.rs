@@ -17,7 +17,7 @@ use crate::foundation::web::live::Hub;
 use crate::foundation::web::{Error, Lanes, headers, log_requests};
 
 /// How long requests in flight may take to finish after we were asked to stop.
-const GRACE_SECS: u64 = 10;
+const GRACE_SECS: u64 = 7;
 
 /// Threads of a worker for what waits for no database: password hashes, uploads on their way to disk.
 const OTHER_THREADS: usize = 3;
@@ -26,12 +26,17 @@ const OTHER_THREADS: usize = 3;
 pub struct Running {
     pub address: SocketAddr,
     handle: ServerHandle,
+    live: Option<Hub>,
     task: tokio::task::JoinHandle<std::io::Result<()>>,
 }
 
 impl Running {
-    /// Finishes the requests in flight and closes the listener.
+    /// Ends the event streams, finishes the requests in flight and closes the listener.
     pub async fn stop(self) {
+        // A stream is a request in flight for as long as its page is open.
+        if let Some(live) = self.live {
+            live.close();
+        }
         self.handle.stop(true).await;
         let _ = self.task.await;
     }
@@ -44,7 +49,8 @@ pub fn serve(services: Services, listener: TcpListener) -> std::io::Result<Runni
     let pools = services.config.database.pools;
     let lanes = Lanes::share(pools.web, pools.sign_in, workers);
     let table = routes();
-    let live = Data::new(Hub::start(&services, topic_of));
+    let hub = Hub::start(&services, topic_of);
+    let live = Data::new(hub.clone());
     let services = Data::new(services);
     let server = HttpServer::new(move || {
         lanes.open();
@@ -71,6 +77,7 @@ pub fn serve(services: Services, listener: TcpListener) -> std::io::Result<Runni
     Ok(Running {
         address,
         handle,
+        live: Some(hub),
         task: tokio::spawn(server),
     })
 }
@@ -85,6 +92,7 @@ pub fn serve_metrics(services: Services, listener: TcpListener) -> std::io::Resu
             .route("/metrics", web::get().to(health_routes::scrape))
     })
     .workers(1)
+    .shutdown_timeout(1)
     .disable_signals()
     .listen(listener)?
     .run();
@@ -92,6 +100,7 @@ pub fn serve_metrics(services: Services, listener: TcpListener) -> std::io::Resu
     Ok(Running {
         address,
         handle,
+        live: None,
         task: tokio::spawn(server),
     })
 }
@@ -121,11 +130,7 @@ async fn refuse_foreign_hosts(
 
 fn is_our_host(request: &ServiceRequest, services: &Services) -> bool {
     let path = request.path();
-    if path == "/health"
-        || path == "/metrics"
-        || path.starts_with("/api/health")
-        || path == "/api/readiness"
-    {
+    if path == "/health" || path.starts_with("/api/health") || path == "/api/readiness" {
         return true;
     }
     let Some(host) = request

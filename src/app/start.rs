@@ -1,4 +1,4 @@
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
 use super::board;
@@ -7,10 +7,15 @@ use super::server::{Running, serve, serve_metrics};
 use crate::features::alerts::runner::Evaluator;
 use crate::features::health::runner::Runner as Prober;
 use crate::foundation::Services;
+use crate::foundation::config::DEMO_METRICS;
 use crate::foundation::jobs::Runner;
 
+/// How long each step of stopping may take.
+const PAGES_LIMIT: Duration = Duration::from_secs(8);
+const WORK_LIMIT: Duration = Duration::from_secs(4);
+
 /// How long running jobs may take to come to a stop; what does not is rescued after its lease.
-const JOBS_GRACE: Duration = Duration::from_secs(10);
+const JOBS_GRACE: Duration = Duration::from_secs(3);
 
 /// The application at work: its pages, its metrics, its workers.
 pub struct Application {
@@ -23,11 +28,8 @@ pub struct Application {
 
 /// Starts everything that runs inside this process.
 pub fn start(services: Services, listener: TcpListener) -> std::io::Result<Application> {
-    let metrics = services
-        .config
-        .web
-        .metrics_bind
-        .map(|bind| serve_metrics(services.clone(), TcpListener::bind(bind)?))
+    let metrics = metrics_listener(&services)?
+        .map(|listener| serve_metrics(services.clone(), listener))
         .transpose()?;
     board::keep(services.clone());
     Ok(Application {
@@ -39,19 +41,68 @@ pub fn start(services: Services, listener: TcpListener) -> std::io::Result<Appli
     })
 }
 
+/// An address that somebody asked for must be had; the demo's own is left to whoever has it.
+fn metrics_listener(services: &Services) -> std::io::Result<Option<TcpListener>> {
+    match services.config.web.metrics_bind {
+        Some(bind) => TcpListener::bind(bind).map(Some).map_err(|error| {
+            let what =
+                format!("cannot show metrics on {bind}: {error}. Set SIGNALBOX_METRICS_BIND");
+            std::io::Error::new(error.kind(), what)
+        }),
+        None if services.config.is_demo() => Ok(TcpListener::bind(DEMO_METRICS).ok()),
+        None => Ok(None),
+    }
+}
+
 impl Application {
-    /// Finishes what is being done, then stops: no new requests first, the work behind them last.
+    /// The longest that [`Application::stop`] takes.
+    pub const LONGEST_STOP: Duration = PAGES_LIMIT.saturating_add(WORK_LIMIT);
+
+    /// Where `/metrics` is served, if anywhere.
+    #[must_use]
+    pub fn metrics(&self) -> Option<SocketAddr> {
+        self.metrics.as_ref().map(|metrics| metrics.address)
+    }
+
+    /// Finishes what is being done, then stops: no new requests first, the work behind them last. Nothing
+    /// is waited for without limit: a database that says nothing must not keep the process.
     pub async fn stop(self) {
-        self.pages.stop().await;
-        if let Some(metrics) = self.metrics {
-            metrics.stop().await;
-        }
-        self.probes.stop().await;
-        self.rules.stop().await;
+        within("pages", PAGES_LIMIT, self.pages.stop()).await;
         let jobs = self.jobs;
-        let remaining = tokio::task::spawn_blocking(move || jobs.stop(JOBS_GRACE)).await;
-        if let Ok(1..) = remaining {
-            tracing::warn!("some jobs did not stop in time; they are rescued after their lease");
-        }
+        let jobs = async {
+            let remaining = tokio::task::spawn_blocking(move || jobs.stop(JOBS_GRACE)).await;
+            if let Ok(1..) = remaining {
+                tracing::warn!(
+                    "some jobs did not stop in time; they are rescued after their lease"
+                );
+            }
+        };
+        let metrics = async {
+            if let Some(metrics) = self.metrics {
+                metrics.stop().await;
+            }
+        };
+        tokio::join!(
+            within("metrics", WORK_LIMIT, metrics),
+            within("probes", WORK_LIMIT, self.probes.stop()),
+            within("rules", WORK_LIMIT, self.rules.stop()),
+            within("jobs", WORK_LIMIT, jobs),
+        );
+    }
+}
+
+async fn within(what: &str, limit: Duration, stopping: impl Future<Output = ()>) {
+    if tokio::time::timeout(limit, stopping).await.is_err() {
+        tracing::warn!(what, "did not stop in time and is left behind");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_does_not_end_is_left_behind() {
+        within("test", Duration::from_millis(10), std::future::pending()).await;
     }
 }

@@ -1,7 +1,7 @@
 use std::os::unix::fs::DirBuilderExt;
 use std::process::ExitCode;
 
-use super::connect::{Connected, is_demo_folder};
+use super::connect::{Connected, ENCRYPTION_KEY_FILE, is_demo_folder};
 use super::failed;
 use super::instance::Instance;
 use super::simulate;
@@ -19,6 +19,15 @@ const CUSTOMERS: &[u8] = include_bytes!("../features/intake/demo.ndjson");
 /// Marks a data folder whose people have passwords that a page shows.
 pub(super) const MARK: &str = "this-is-a-demo";
 
+/// What a production start leaves in its data folder: with a key of its own that is no `encryption.key`.
+const TRACES: [&str; 5] = [
+    ENCRYPTION_KEY_FILE,
+    "postgres",
+    "postgres.passwords",
+    "postgres.location",
+    "sealer.key",
+];
+
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -28,7 +37,10 @@ pub(super) struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum DemoCommand {
     /// Print the code that a demo person's authenticator shows now
-    Code { email: String },
+    Code {
+        /// As the sign-in page lists them, for example operator@demo.example
+        email: String,
+    },
 }
 
 pub(super) fn run(args: &Args) -> ExitCode {
@@ -60,7 +72,10 @@ fn start() -> ExitCode {
     if let Err(error) = take_in_customers(&instance.services) {
         return failed(error);
     }
-    let ended = instance.run(|services| {
+    let ended = instance.run(|services, running| {
+        if let Some(metrics) = running.metrics() {
+            println!("Its metrics are at http://{metrics}/metrics");
+        }
         println!(
             "Signalbox's demo is at {}  (Ctrl-C ends it)",
             services.config.web.base_url.as_str().trim_end_matches('/')
@@ -120,8 +135,10 @@ fn code(email: &str) -> ExitCode {
 /// Refuses a folder that production data lies in: the demo's people must not appear there.
 fn mark(config: &Config) -> Result<(), String> {
     let mark = config.data_dir.join(MARK);
-    let has_data = config.data_dir.join("encryption.key").exists();
-    if has_data && !mark.exists() {
+    let is_in_use = TRACES
+        .iter()
+        .any(|trace| config.data_dir.join(trace).exists());
+    if is_in_use && !mark.exists() {
         return Err(format!(
             "{} was not made by the demo. Set SIGNALBOX_DATA_DIR to another folder",
             config.data_dir.display()
@@ -134,4 +151,37 @@ fn mark(config: &Config) -> Result<(), String> {
         .create(&config.data_dir)
         .and_then(|()| std::fs::write(&mark, "The passwords of its people are public.\n"))
         .map_err(|error| format!("{} cannot be written: {error}", mark.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(folder: &std::path::Path) -> Config {
+        let folder = folder.to_str().unwrap().to_owned();
+        let lookup = |name: &str| (name == "SIGNALBOX_DATA_DIR").then(|| folder.clone());
+        Config::read(Mode::Demo, &lookup).unwrap()
+    }
+
+    #[test]
+    fn a_folder_with_any_trace_of_production_is_refused() {
+        for trace in TRACES {
+            let folder = tempfile::tempdir().unwrap();
+            let config = config(folder.path());
+            std::fs::write(folder.path().join(trace), "").unwrap();
+            assert!(mark(&config).is_err(), "{trace}");
+            assert!(!is_demo_folder(folder.path()), "{trace}");
+        }
+    }
+
+    #[test]
+    fn a_folder_of_the_demos_own_is_taken_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = config(folder.path());
+        mark(&config).unwrap();
+        for trace in TRACES {
+            std::fs::write(folder.path().join(trace), "").unwrap();
+        }
+        mark(&config).unwrap();
+    }
 }

@@ -6,10 +6,11 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
+use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::connect;
-use crate::app;
+use crate::app::{self, Application};
 use crate::foundation::Services;
 use crate::foundation::config::Config;
 use crate::foundation::db::cluster::{Cluster, ClusterConfig};
@@ -20,6 +21,9 @@ use crate::foundation::telemetry::{logs, metrics};
 
 /// How often the database and the sealer are looked after.
 const LOOK: Duration = Duration::from_millis(500);
+
+/// How long threads that still work for the application may take once it has stopped.
+const RUNTIME_LIMIT: Duration = Duration::from_secs(1);
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -66,7 +70,7 @@ impl Instance {
 
     /// Serves until Ctrl-C or SIGTERM, then ends everything in order: requests, workers, sealer,
     /// cluster.
-    pub(super) fn run(mut self, on_ready: impl FnOnce(&Services)) -> ExitCode {
+    pub(super) fn run(mut self, on_ready: impl FnOnce(&Services, &Application)) -> ExitCode {
         let listener = match TcpListener::bind(self.services.config.web.bind) {
             Ok(listener) => listener,
             Err(error) => {
@@ -76,18 +80,27 @@ impl Instance {
                 ));
             }
         };
+        // On this thread: the cluster and the sealer that may have to be started again belong to it.
+        let runtime = match Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(error) => return super::failed(error),
+        };
         let services = self.services.clone();
-        let outcome = actix_web::rt::System::new().block_on(async {
+        let outcome = runtime.block_on(async {
+            // From here on nobody ends us without our noticing.
+            let asked_to_end = listen_for_the_end()?;
             let running = app::start(services.clone(), listener)?;
-            on_ready(&services);
+            on_ready(&services, &running);
             tokio::select! {
-                ended = wait_for_the_end() => ended?,
+                () = asked_to_end => {}
                 () = self.look_after() => {}
             }
             tracing::info!("stopping");
             running.stop().await;
             Ok::<_, std::io::Error>(())
         });
+        // Threads that wait for a silent database stay behind, and end with the process.
+        runtime.shutdown_timeout(RUNTIME_LIMIT);
         if let Some(sealer) = self.sealer.take() {
             sealer.stop();
         }
@@ -124,13 +137,20 @@ impl Instance {
 }
 
 pub(super) async fn wait_for_the_end() -> std::io::Result<()> {
+    listen_for_the_end()?.await;
+    Ok(())
+}
+
+/// Listens at once, whenever it is waited for.
+fn listen_for_the_end() -> std::io::Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    Ok(())
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
 }
 
 /// A database that others run is migrated by `signalbox migrate`, by somebody who means to.
@@ -148,6 +168,20 @@ fn refuse_pending_migrations(url: &Secret<String>) -> Result<(), Failure> {
     .into())
 }
 
+/// Takes out of a sealer's environment what it has no business with: whoever gets hold of it must not get
+/// hold of the application's secrets too, by value or by file.
+fn withhold(command: &mut Command) {
+    for name in [
+        "DATABASE_URL",
+        "SIGNALBOX_ENCRYPTION_KEY",
+        "SIGNALBOX_MIGRATE_DATABASE_URL",
+    ] {
+        command.env_remove(name).env_remove(format!("{name}_FILE"));
+    }
+    // Its own address is given by value; a file would win over that.
+    command.env_remove("SIGNALBOX_SEALER_DATABASE_URL_FILE");
+}
+
 /// The sealer's process. It alone reads the signing key.
 struct Sealer {
     command: Command,
@@ -156,7 +190,7 @@ struct Sealer {
 }
 
 impl Sealer {
-    const PATIENCE: Duration = Duration::from_secs(5);
+    const PATIENCE: Duration = Duration::from_secs(3);
 
     /// One that ends at once, because the log is in doubt, is not asked more often than this.
     const PAUSE: Duration = Duration::from_secs(5);
@@ -168,11 +202,10 @@ impl Sealer {
             .env("SIGNALBOX_SEALER_DATABASE_URL", url.expose())
             .env("SIGNALBOX_SEALER_KEY_FILE", &config.keys.sealer_file)
             .env("SIGNALBOX_DATA_DIR", &config.data_dir)
-            .env_remove("DATABASE_URL")
-            .env_remove("SIGNALBOX_ENCRYPTION_KEY")
             .stdin(Stdio::null())
             // Ctrl-C is for us: the sealer ends when we have written our last event.
             .process_group(0);
+        withhold(&mut command);
         if create_key {
             command.arg("--create-key");
         }
@@ -219,5 +252,40 @@ impl Sealer {
         }
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stopping_takes_less_than_a_supervisor_waits() {
+        // compose.yml and docs/DEPLOYMENT.md say 30 s.
+        let longest =
+            Application::LONGEST_STOP + RUNTIME_LIMIT + Sealer::PATIENCE + Cluster::LONGEST_STOP;
+        assert!(longest < Duration::from_secs(30), "{longest:?}");
+    }
+
+    #[test]
+    fn a_sealer_is_told_no_secret_but_its_own() {
+        let mut command = Command::new("true");
+        withhold(&mut command);
+        let removed: Vec<_> = command
+            .get_envs()
+            .filter(|(_, value)| value.is_none())
+            .filter_map(|(name, _)| name.to_str())
+            .collect();
+        for name in [
+            "DATABASE_URL",
+            "DATABASE_URL_FILE",
+            "SIGNALBOX_ENCRYPTION_KEY",
+            "SIGNALBOX_ENCRYPTION_KEY_FILE",
+            "SIGNALBOX_MIGRATE_DATABASE_URL",
+            "SIGNALBOX_MIGRATE_DATABASE_URL_FILE",
+            "SIGNALBOX_SEALER_DATABASE_URL_FILE",
+        ] {
+            assert!(removed.contains(&name), "{name} is handed on");
+        }
     }
 }

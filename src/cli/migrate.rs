@@ -22,6 +22,13 @@ pub(super) struct Args {
     pending: bool,
 }
 
+impl Args {
+    /// Looking and going back change nothing that concerns roles.
+    fn applies(&self) -> bool {
+        !self.pending && self.down.is_none()
+    }
+}
+
 pub(super) fn run(args: &Args) -> ExitCode {
     match migrate(args) {
         Ok(code) => code,
@@ -32,7 +39,9 @@ pub(super) fn run(args: &Args) -> ExitCode {
 fn migrate(args: &Args) -> Result<ExitCode, Box<dyn std::error::Error>> {
     let (data_dir, database) = Config::database_from_env()?;
     if let Some(url) = target(&database)? {
-        make_roles(&url, &database)?;
+        if args.applies() {
+            make_roles(&url, &database)?;
+        }
         return work(args, &url);
     }
     let cluster = Cluster::start_or_join(&ClusterConfig::new(data_dir))?;

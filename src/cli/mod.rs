@@ -53,7 +53,7 @@ enum Command {
     Pack(pack::Args),
     /// Seal the audit log: a process of its own, with the only copy of the signing key
     Sealer(sealer::Args),
-    /// Start in production, on `DATABASE_URL` or the private cluster
+    /// Start in production, on DATABASE_URL or a private PostgreSQL in the data folder
     Serve,
     Simulate(simulate::Args),
     /// Add the people who sign in

@@ -18,7 +18,7 @@ pub(super) fn run() -> ExitCode {
         ));
     }
     match Instance::start(config) {
-        Ok(instance) => instance.run(|services| {
+        Ok(instance) => instance.run(|services, _| {
             tracing::info!(url = %services.config.web.base_url, "serving");
         }),
         Err(error) => failed(error),

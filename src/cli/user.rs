@@ -23,16 +23,17 @@ enum UserCommand {
 
 #[derive(Debug, clap::Args)]
 struct Add {
-    /// Where they sign in with; also their name, unless one is given
+    /// The address they sign in with; also their name, unless one is given
     #[arg(long)]
     email: String,
     /// operator, reviewer, compliance, auditor or administrator; may be repeated
-    #[arg(long = "role", required = true)]
+    #[arg(long = "role", value_name = "ROLE", required = true)]
     roles: Vec<Role>,
+    /// Their name, as pages and the audit log's readers see it
     #[arg(long)]
     name: Option<String>,
     /// Limit the roles to this platform, by the name that its pack gives it; may be repeated
-    #[arg(long = "platform")]
+    #[arg(long = "platform", value_name = "PLATFORM")]
     platforms: Vec<String>,
 }
 
@@ -60,10 +61,12 @@ fn scope(services: &Services, names: &[String]) -> Result<Scope, String> {
                     .iter()
                     .map(|platform| platform.slug.as_str())
                     .collect();
-                format!(
-                    "there is no platform \"{name}\"; there are: {}",
-                    slugs.join(", ")
-                )
+                let others = if slugs.is_empty() {
+                    "no pack has been applied yet (signalbox pack apply FILE)".to_owned()
+                } else {
+                    format!("there are: {}", slugs.join(", "))
+                };
+                format!("there is no platform \"{name}\"; {others}")
             })
         })
         .collect()

@@ -45,6 +45,12 @@ const SCENARIOS: &[Scenario] = &[
     ("the database silent", 33, |trial| {
         wait_for(pool::silent(trial));
     }),
+    ("stopped with an open page", 100, |_| {
+        wait_for(program::stopped_with_an_open_page());
+    }),
+    ("stopped over a silent database", 100, |_| {
+        wait_for(program::stopped_over_a_silent_database());
+    }),
 ];
 
 fn main() -> ExitCode {

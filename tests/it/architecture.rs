@@ -30,82 +30,87 @@ const BETWEEN_FEATURES: &[(&str, &str, &str)] = &[
     ),
 ];
 
-/// What each module of the foundation may use besides itself.
-const FOUNDATION: &[(&str, &[&str])] = &[
-    ("kernel", &[]),
-    ("config", &["kernel", "crypto"]),
-    ("telemetry", &["kernel", "config", "db"]),
-    ("crypto", &["kernel", "config", "db"]),
-    ("db", &["kernel", "config", "crypto", "telemetry"]),
-    ("audit", &["kernel", "config", "telemetry", "crypto", "db"]),
+/// The foundation's floors, from the ground up: a module uses those below its own and no other.
+const FOUNDATION: &[&[&str]] = &[
+    &["kernel"],
+    &["config", "telemetry", "crypto"],
+    &["db"],
+    &["audit"],
+    &["web", "auth"],
+    &["services"],
+    &["jobs", "policy"],
+    &["files"],
+];
+
+/// Where the order of the foundation is broken, each with its reason.
+const ACROSS: &[(&str, &str, &str)] = &[
     (
-        "jobs",
-        &[
-            "kernel",
-            "config",
-            "telemetry",
-            "crypto",
-            "db",
-            "audit",
-            "services",
-        ],
+        "config",
+        "crypto",
+        "a key that cannot be read is told with everything else that is wrong",
     ),
+    ("crypto", "db", "the key of a subject is a row"),
     (
-        "files",
-        &[
-            "kernel",
-            "config",
-            "telemetry",
-            "crypto",
-            "db",
-            "audit",
-            "services",
-            "web",
-            "auth",
-            "jobs",
-        ],
+        "web",
+        "auth",
+        "the route table names permissions, and a page its reader",
     ),
-    ("policy", &["kernel", "config", "db", "audit", "services"]),
     (
         "auth",
-        &[
-            "kernel",
-            "config",
-            "telemetry",
-            "crypto",
-            "db",
-            "audit",
-            "services",
-            "web",
-        ],
+        "web",
+        "the guard answers requests, with the web's errors",
     ),
     (
         "web",
-        &[
-            "kernel",
-            "config",
-            "telemetry",
-            "crypto",
-            "db",
-            "audit",
-            "services",
-            "auth",
-            "jobs",
-        ],
+        "services",
+        "pages and streams are handed what every feature is",
     ),
     (
+        "auth",
         "services",
-        &[
-            "kernel",
-            "config",
-            "telemetry",
-            "crypto",
-            "db",
-            "audit",
-            "auth",
-            "web",
-        ],
+        "the guard is handed what every feature is",
     ),
+];
+
+/// State machines and rules: they import the kernel, each other and std. No database, no clock of their
+/// own, no IO.
+const PURE: &[&str] = &[
+    "alerts/alert",
+    "alerts/rule",
+    "alerts/words",
+    "audit_log/filter",
+    "health/latency",
+    "health/probe",
+    "intake/column",
+    "intake/country",
+    "intake/currency",
+    "intake/names",
+    "intake/row",
+    "intake/subject",
+    "packs/pack",
+    "packs/parameters",
+    "packs/quantity",
+    "reviews/case",
+    "reviews/risk",
+    "reviews/step",
+    "screening/birth",
+    "screening/country_names",
+    "screening/hit",
+    "screening/listed",
+    "screening/matching",
+    "screening/name",
+    "screening/plain",
+    "screening/policy",
+    "screening/word",
+];
+
+/// What asks something of the world, as the code that does it is written.
+const OUTWARD: &[&str] = &[
+    "reqwest::Client",
+    "reqwest::{",
+    "tokio_postgres::",
+    "TcpStream",
+    "UdpSocket",
 ];
 
 struct Source {
@@ -145,30 +150,72 @@ fn code(text: &str) -> String {
 }
 
 impl Source {
-    /// The names after `prefix` (`crate::features::`), wherever the text mentions them.
+    /// Where the file stands: `foundation::db::pool`.
+    fn module(&self) -> Vec<String> {
+        let path = self.path.with_extension("");
+        let mut parts: Vec<String> = path
+            .components()
+            .map(|part| part.as_os_str().to_string_lossy().into_owned())
+            .collect();
+        if parts.last().is_some_and(|last| last == "mod") {
+            parts.pop();
+        }
+        parts
+    }
+
+    /// Every path of ours that the text mentions, from the crate's root, however it is written there.
+    fn paths(&self) -> Vec<Vec<String>> {
+        let mut found = Vec::new();
+        for root in ["crate", "super", "self"] {
+            for (at, _) in self.text.match_indices(&format!("{root}::")) {
+                let before = self.text[..at].chars().next_back();
+                if before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == ':') {
+                    continue;
+                }
+                for path in expand(&self.text[at..]) {
+                    found.extend(self.resolve(&path));
+                }
+            }
+        }
+        found
+    }
+
+    fn resolve(&self, path: &str) -> Option<Vec<String>> {
+        let mut parts = path.split("::").peekable();
+        let mut base = match *parts.peek()? {
+            "crate" => {
+                parts.next();
+                Vec::new()
+            }
+            _ => self.module(),
+        };
+        while let Some(step) = parts.peek() {
+            match *step {
+                "super" => drop(base.pop()?),
+                "self" => {}
+                _ => break,
+            }
+            parts.next();
+        }
+        base.extend(parts.map(str::to_owned));
+        Some(base)
+    }
+
+    /// What this file uses of a floor: the names right under it.
+    fn uses(&self, floor: &str) -> BTreeSet<String> {
+        let paths = self.paths().into_iter();
+        paths
+            .filter(|path| path.first().is_some_and(|first| first == floor))
+            .filter_map(|path| path.into_iter().nth(1))
+            .collect()
+    }
+
+    /// The names after `prefix` (`schema::`), wherever the text mentions them.
     fn names_after(&self, prefix: &str) -> BTreeSet<String> {
         self.text
             .match_indices(prefix)
-            .flat_map(|(at, _)| {
-                let rest = &self.text[at + prefix.len()..];
-                let group = rest.strip_prefix('{').map(|group| {
-                    let end = group.find('}').unwrap_or(group.len());
-                    group[..end].to_owned()
-                });
-                let list = group.unwrap_or_else(|| rest.to_owned());
-                let first = |item: &str| {
-                    item.trim()
-                        .chars()
-                        .take_while(|c| c.is_alphanumeric() || *c == '_')
-                        .collect::<String>()
-                };
-                if rest.starts_with('{') {
-                    list.split(',').map(first).collect::<Vec<_>>()
-                } else {
-                    vec![first(&list)]
-                }
-            })
-            .filter(|name| !name.is_empty())
+            .flat_map(|(at, _)| expand(&self.text[at..]))
+            .filter_map(|path| path.split("::").nth(1).map(str::to_owned))
             .collect()
     }
 
@@ -185,6 +232,78 @@ impl Source {
     }
 }
 
+/// A name that a feature hands out stands in the module that it comes from.
+fn resolve_re_export(path: &[String]) -> Vec<String> {
+    let [floor, feature, name] = path else {
+        return path.to_vec();
+    };
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let file = root.join(floor).join(feature).join("mod.rs");
+    let text = fs::read_to_string(file).unwrap_or_default();
+    let handed_out = text
+        .match_indices("pub use ")
+        .flat_map(|(at, found)| expand(&text[at + found.len()..]));
+    let origin = handed_out
+        .filter_map(|found| found.strip_suffix(&format!("::{name}")).map(str::to_owned))
+        .next();
+    match origin {
+        Some(origin) => vec![floor.clone(), feature.clone(), origin, name.clone()],
+        None => path.to_vec(),
+    }
+}
+
+/// The paths that begin here, with every group taken apart: `a::{b, c::d}` is `a::b` and `a::c::d`.
+fn expand(text: &str) -> Vec<String> {
+    let is_path = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
+    let end = text.find(|c| !is_path(c)).unwrap_or(text.len());
+    let (head, rest) = text.split_at(end);
+    let Some(group) = rest.strip_prefix('{').filter(|_| head.ends_with("::")) else {
+        return vec![head.trim_end_matches("::").to_owned()];
+    };
+    let mut items = vec![String::new()];
+    let mut depth = 0;
+    for c in group.chars() {
+        match c {
+            '}' if depth == 0 => break,
+            ',' if depth == 0 => items.push(String::new()),
+            _ => {
+                depth += i32::from(c == '{') - i32::from(c == '}');
+                if let Some(item) = items.last_mut() {
+                    item.push(c);
+                }
+            }
+        }
+    }
+    items
+        .iter()
+        .map(|item| item.trim())
+        .filter(|item| !item.is_empty())
+        .flat_map(expand)
+        .map(|item| match item.as_str() {
+            "self" => head.trim_end_matches("::").to_owned(),
+            _ => format!("{head}{item}"),
+        })
+        .collect()
+}
+
+#[test]
+fn groups_are_taken_apart() {
+    let found = expand("super::{db::{self, Conn}, kernel::Clock};");
+    assert_eq!(
+        found,
+        ["super::db", "super::db::Conn", "super::kernel::Clock"]
+    );
+    let source = Source {
+        path: PathBuf::from("foundation/audit/tx.rs"),
+        text: "use super::super::db::Conn; fn f(_: self::jcs::X) {}".to_owned(),
+    };
+    let paths: Vec<String> = source.paths().iter().map(|path| path.join("::")).collect();
+    assert_eq!(
+        paths,
+        ["foundation::db::Conn", "foundation::audit::tx::jcs::X"]
+    );
+}
+
 fn report(broken: Vec<String>) {
     assert!(broken.is_empty(), "\n{}", broken.join("\n"));
 }
@@ -194,61 +313,169 @@ fn the_foundation_knows_no_feature() {
     let broken = sources()
         .iter()
         .filter(|source| source.part("foundation").is_some())
-        .filter(|source| {
-            source.text.contains("crate::features") || source.text.contains("crate::app")
-        })
+        .filter(|source| looks_up(source, &["features", "app", "cli"]))
         .map(|source| format!("{} looks up", source.path.display()))
         .collect();
     report(broken);
 }
 
+fn looks_up(source: &Source, above: &[&str]) -> bool {
+    let mut paths = source.paths().into_iter();
+    paths.any(|path| {
+        path.first()
+            .is_some_and(|first| above.contains(&first.as_str()))
+    })
+}
+
+fn floor_of(module: &str) -> Option<usize> {
+    FOUNDATION
+        .iter()
+        .position(|modules| modules.contains(&module))
+}
+
 #[test]
 fn the_foundation_has_an_order() {
-    let allowed: BTreeMap<&str, &[&str]> = FOUNDATION.iter().copied().collect();
-    let mut broken = Vec::new();
+    let mut broken = BTreeSet::new();
+    let mut needed = BTreeSet::new();
     for source in sources() {
         let Some(module) = source.part("foundation").filter(|module| module != "mod") else {
             continue;
         };
-        let Some(allowed) = allowed.get(module.as_str()) else {
-            broken.push(format!("{module} has no place in the order"));
+        let Some(floor) = floor_of(&module) else {
+            broken.insert(format!("{module} has no place in the order"));
             continue;
         };
-        for used in source.names_after("crate::foundation::") {
-            let is_module = FOUNDATION.iter().any(|(name, _)| *name == used);
-            if is_module && used != module && !allowed.contains(&used.as_str()) {
-                broken.push(format!("{} uses {used}", source.path.display()));
+        for used in source.uses("foundation") {
+            let used = if used == "Services" {
+                "services"
+            } else {
+                used.as_str()
+            };
+            if used == module || floor_of(used).is_none_or(|used| used < floor) {
+                continue;
+            }
+            let across = ACROSS
+                .iter()
+                .find(|(from, to, _)| *from == module && *to == used);
+            match across {
+                Some((from, to, _)) => drop(needed.insert((*from, *to))),
+                None => drop(broken.insert(format!("{} uses {used}", source.path.display()))),
             }
         }
     }
-    report(broken);
+    for (from, to, _) in ACROSS {
+        if !needed.contains(&(*from, *to)) {
+            broken.insert(format!("{from} no longer uses {to}: take it off the list"));
+        }
+    }
+    report(broken.into_iter().collect());
 }
 
 #[test]
 fn features_meet_along_a_short_list() {
-    let mut broken = Vec::new();
-    let mut used_lines = BTreeSet::new();
+    let mut broken = BTreeSet::new();
+    let mut needed = BTreeSet::new();
     for source in sources() {
-        let Some(feature) = source.part("features") else {
+        let Some(feature) = source.part("features").filter(|feature| feature != "mod") else {
             continue;
         };
-        for other in source.names_after("crate::features::") {
+        for other in source.uses("features") {
             if other == feature {
                 continue;
             }
-            if BETWEEN_FEATURES
+            let line = BETWEEN_FEATURES
                 .iter()
-                .any(|(from, to, _)| *from == feature && *to == other)
-            {
-                used_lines.insert((feature.clone(), other));
-            } else {
-                broken.push(format!("{} uses {other}", source.path.display()));
+                .find(|(from, to, _)| *from == feature && *to == other);
+            match line {
+                Some((from, to, _)) => drop(needed.insert((*from, *to))),
+                None => drop(broken.insert(format!("{} uses {other}", source.path.display()))),
             }
         }
-        if source.text.contains("crate::app") || source.text.contains("crate::cli") {
-            broken.push(format!("{} looks up", source.path.display()));
+        if looks_up(&source, &["app", "cli"]) {
+            broken.insert(format!("{} looks up", source.path.display()));
         }
     }
+    for (from, to, _) in BETWEEN_FEATURES {
+        if !needed.contains(&(*from, *to)) {
+            broken.insert(format!("{from} no longer uses {to}: take it off the list"));
+        }
+    }
+    report(broken.into_iter().collect());
+}
+
+#[test]
+fn features_meet_without_a_circle() {
+    let mut left: Vec<(&str, &str)> = BETWEEN_FEATURES
+        .iter()
+        .map(|(from, to, _)| (*from, *to))
+        .collect();
+    // Whoever uses nobody who is left cannot be part of a circle.
+    loop {
+        let users: BTreeSet<&str> = left.iter().map(|(from, _)| *from).collect();
+        let before = left.len();
+        left.retain(|(_, to)| users.contains(to));
+        if left.len() == before {
+            break;
+        }
+    }
+    assert_eq!(left, [], "these use each other in a circle");
+}
+
+#[test]
+fn state_machines_and_rules_are_pure() {
+    let mut missing: BTreeSet<&str> = PURE.iter().copied().collect();
+    let mut broken = Vec::new();
+    for source in sources() {
+        let name = source.path.with_extension("");
+        let Ok(name) = name.strip_prefix("features") else {
+            continue;
+        };
+        let name = name.to_string_lossy().into_owned();
+        if !missing.remove(name.as_str()) {
+            continue;
+        }
+        for path in source.paths() {
+            let joined = resolve_re_export(&path).join("/");
+            let is_pure = joined == "typed_id"
+                || joined.starts_with("foundation/kernel")
+                || PURE
+                    .iter()
+                    .any(|pure| joined.starts_with(&format!("features/{pure}")))
+                // A module of its own inside the file.
+                || joined.starts_with(&source.module()[..2].join("/"))
+                    && path.last().is_some_and(|last| last == "Money");
+            if !is_pure {
+                broken.push(format!("{name} uses {joined}"));
+            }
+        }
+        let impure = ["::now()", "std::fs", "std::env", "diesel", "tokio"];
+        let words = impure.iter().chain(OUTWARD);
+        for word in words.filter(|word| source.text.contains(**word)) {
+            broken.push(format!("{name} says {word}"));
+        }
+    }
+    broken.extend(missing.iter().map(|name| format!("{name} is gone")));
+    report(broken);
+}
+
+#[test]
+fn nobody_asks_the_world_inside_a_transaction() {
+    let broken = sources()
+        .iter()
+        .filter(|source| OUTWARD.iter().any(|word| source.text.contains(word)))
+        .filter(|source| {
+            let transactions = [
+                "audit.write",
+                ".write_on(",
+                ".write_unaudited(",
+                "Tx<",
+                ".read_on(",
+            ];
+            source.part("features").is_some()
+                && transactions.iter().any(|word| source.text.contains(word))
+        })
+        .map(|source| format!("{} asks outside and writes inside", source.path.display()))
+        .collect();
     report(broken);
 }
 

@@ -136,3 +136,64 @@ fn an_event_with_a_float_is_refused_with_its_write() {
         .write(&actor, |tx| tx.record(event().detail("share", 0.5)));
     assert!(matches!(outcome, Err(Error::Event(_))), "{outcome:?}");
 }
+
+#[test]
+fn reading_what_is_personal_is_done_in_the_readers_name() {
+    #[derive(diesel::QueryableByName)]
+    struct Named {
+        #[diesel(sql_type = diesel::sql_types::Nullable<diesel::sql_types::Text>)]
+        name: Option<String>,
+    }
+    let db = TestDb::create();
+    let services = services(Mode::Demo, 1, &db);
+    let ask = |conn: &mut Conn| -> db::Result<Option<String>> {
+        let query = "SELECT current_setting('app.actor', true) AS name";
+        let named: Named = diesel::sql_query(query).get_result(conn)?;
+        Ok(named.name.filter(|name| !name.is_empty()))
+    };
+    let actor = Actor::command_line("tester");
+    let named = services.audit.read(&actor, "test", event(), ask).unwrap();
+    assert_eq!(named, Some(actor.to_string()));
+    // The name goes with its transaction.
+    assert_eq!(services.db.read(ask).unwrap(), None);
+}
+
+#[test]
+fn a_commit_whose_answer_is_lost_may_have_happened() {
+    let db = TestDb::create();
+    let services = services(Mode::Demo, 1, &db);
+    let mut superuser = db.connect_superuser();
+    let cut = |conn: &mut Conn| -> db::Result<i32> {
+        #[derive(diesel::QueryableByName)]
+        struct Backend {
+            #[diesel(sql_type = diesel::sql_types::Integer)]
+            pid: i32,
+        }
+        let backend: Backend =
+            diesel::sql_query("SELECT pg_backend_pid() AS pid").get_result(conn)?;
+        Ok(backend.pid)
+    };
+    let kill = |superuser: &mut Conn, pid: i32| {
+        diesel::sql_query(format!("SELECT pg_terminate_backend({pid}, 5000)"))
+            .execute(superuser)
+            .unwrap();
+    };
+    let actor = Actor::command_line("tester");
+    let written = services.audit.write(&actor, |tx| {
+        tx.record(event())?;
+        let pid = cut(tx)?;
+        kill(&mut superuser, pid);
+        Ok::<_, Error>(())
+    });
+    assert!(
+        matches!(written, Err(Error::OutcomeUnknown(_))),
+        "{written:?}"
+    );
+    // Whoever only read lost nothing.
+    let read = services.db.read(|conn| {
+        let pid = cut(conn)?;
+        kill(&mut superuser, pid);
+        Ok::<_, Error>(())
+    });
+    assert!(matches!(read, Err(Error::Unavailable(_))), "{read:?}");
+}

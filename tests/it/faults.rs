@@ -58,3 +58,13 @@ async fn without_a_free_connection_people_are_told_at_once() {
 async fn a_silent_database_keeps_nobody_waiting_for_ever() {
     pool::silent(ONCE).await;
 }
+
+#[actix_web::test]
+async fn an_open_page_does_not_hold_up_the_end() {
+    program::stopped_with_an_open_page().await;
+}
+
+#[actix_web::test]
+async fn a_silent_database_does_not_hold_up_the_end() {
+    program::stopped_over_a_silent_database().await;
+}

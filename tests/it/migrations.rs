@@ -85,7 +85,7 @@ fn schema_rs_is_what_the_database_says() {
     );
 }
 
-/// `table.column` or `table.column?` for one that may be null.
+/// `table.column Type`, as diesel names the type, with `Nullable<…>` for one that may be null.
 fn columns(db: &TestDb, schema: &str) -> BTreeSet<String> {
     #[derive(QueryableByName)]
     struct Column {
@@ -93,8 +93,12 @@ fn columns(db: &TestDb, schema: &str) -> BTreeSet<String> {
         name: String,
         #[diesel(sql_type = Bool)]
         nullable: bool,
+        /// An array's begins with an underscore.
+        #[diesel(sql_type = Text)]
+        kind: String,
     }
-    let query = "SELECT c.table_name || '.' || c.column_name AS name, c.is_nullable = 'YES' AS nullable \
+    let query = "SELECT c.table_name || '.' || c.column_name AS name, \
+                 c.is_nullable = 'YES' AS nullable, c.udt_name::text AS kind \
                  FROM information_schema.columns c \
                  JOIN information_schema.tables t USING (table_schema, table_name) \
                  WHERE c.table_schema = $1 AND t.table_type = 'BASE TABLE' \
@@ -103,8 +107,38 @@ fn columns(db: &TestDb, schema: &str) -> BTreeSet<String> {
         .bind::<Text, _>(schema)
         .load(&mut db.connect(Role::Superuser))
         .unwrap();
-    let name = |row: Column| row.name + if row.nullable { "?" } else { "" };
+    let name = |row: Column| {
+        let kind = match row.kind.strip_prefix('_') {
+            Some(element) => format!("Array<Nullable<{}>>", diesel_type(element)),
+            None => diesel_type(&row.kind).to_owned(),
+        };
+        let kind = if row.nullable {
+            format!("Nullable<{kind}>")
+        } else {
+            kind
+        };
+        format!("{} {kind}", row.name)
+    };
     rows.into_iter().map(name).collect()
+}
+
+fn diesel_type(kind: &str) -> &'static str {
+    match kind {
+        "bool" => "Bool",
+        "bytea" => "Bytea",
+        "date" => "Date",
+        "float4" => "Float4",
+        "float8" => "Float8",
+        "int2" => "Int2",
+        "int4" => "Int4",
+        "int8" => "Int8",
+        "jsonb" => "Jsonb",
+        "numeric" => "Numeric",
+        "text" => "Text",
+        "timestamptz" => "Timestamptz",
+        "uuid" => "Uuid",
+        other => panic!("no column is of type {other} yet: say here what diesel calls it"),
+    }
 }
 
 /// The same out of what `diesel print-schema` wrote.
@@ -116,13 +150,12 @@ fn generated_columns(source: &str) -> BTreeSet<String> {
             name.clone_into(&mut table);
         } else if let Some((column, kind)) = line.split_once(" -> ").filter(|_| line.ends_with(','))
         {
-            let mark = if kind.starts_with("Nullable") {
-                "?"
-            } else {
-                ""
-            };
+            let kind = kind.trim_end_matches(',');
             // A column named as a keyword of Rust stands under another name, with a note of its own.
-            found.insert(format!("{table}.{}{mark}", column.trim_start_matches("r#")));
+            found.insert(format!(
+                "{table}.{} {kind}",
+                column.trim_start_matches("r#")
+            ));
         } else if let Some(real) = line.strip_prefix("#[sql_name = \"") {
             let real = real.trim_end_matches("\"]");
             found.insert(format!("renamed to {real}"));
@@ -131,7 +164,8 @@ fn generated_columns(source: &str) -> BTreeSet<String> {
     found
 }
 
-/// Everything that a migration can make: tables with their columns, indexes, constraints, functions.
+/// Everything that a migration can make: tables with their columns and grants, policies, indexes,
+/// constraints, functions.
 fn describe(db: &TestDb) -> BTreeSet<String> {
     #[derive(QueryableByName)]
     struct Line {
@@ -147,7 +181,9 @@ fn describe(db: &TestDb) -> BTreeSet<String> {
           FROM pg_class c WHERE c.relnamespace IN (SELECT oid FROM ours)
         UNION ALL
         SELECT c.relname || '.' || a.attname || ' ' || format_type(a.atttypid, a.atttypmod) || a.attnotnull::text
+               || ' ' || coalesce(pg_get_expr(d.adbin, d.adrelid), '') || ' ' || coalesce(a.attacl::text, '')
           FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+          LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
          WHERE c.relnamespace IN (SELECT oid FROM ours) AND a.attnum > 0 AND NOT a.attisdropped
         UNION ALL
         SELECT coalesce(r.relname, '') || ' ' || k.conname || ' ' || pg_get_constraintdef(k.oid)
@@ -156,7 +192,19 @@ fn describe(db: &TestDb) -> BTreeSet<String> {
         UNION ALL
         SELECT p.proname || ' ' || md5(p.prosrc) FROM pg_proc p WHERE p.pronamespace IN (SELECT oid FROM ours)
         UNION ALL
-        SELECT t.tgname || ' trigger' FROM pg_trigger t WHERE NOT t.tgisinternal
+        SELECT indexdef FROM pg_indexes WHERE schemaname IN (SELECT nspname FROM pg_namespace
+         WHERE oid IN (SELECT oid FROM ours)) AND tablename <> '__diesel_schema_migrations'
+        UNION ALL
+        SELECT tablename || ' policy ' || policyname || ' ' || permissive || ' ' || roles::text || ' ' || cmd
+               || ' ' || coalesce(qual, '') || ' ' || coalesce(with_check, '') FROM pg_policies
+        UNION ALL
+        SELECT relname || ' row security ' || relrowsecurity::text || relforcerowsecurity::text
+          FROM pg_class WHERE relnamespace IN (SELECT oid FROM ours) AND relrowsecurity
+        UNION ALL
+        SELECT p.proname || ' ' || coalesce(p.proacl::text, '') || p.prosecdef::text
+          FROM pg_proc p WHERE p.pronamespace IN (SELECT oid FROM ours)
+        UNION ALL
+        SELECT t.tgname || ' trigger ' || pg_get_triggerdef(t.oid) FROM pg_trigger t WHERE NOT t.tgisinternal
         UNION ALL
         SELECT n.nspname || ' schema' FROM pg_namespace n
          WHERE n.oid IN (SELECT oid FROM ours) AND n.nspname <> 'public'";

@@ -7,12 +7,21 @@ mod database;
 mod machine;
 
 use std::fmt;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::foundation::config::{Config, ConfigError, Mode};
 use crate::foundation::db::cluster::{Cluster, ClusterConfig, survey};
 use crate::foundation::db::roles::Role;
 use crate::foundation::kernel::Secret;
+
+/// Variables whose value may come from a file instead.
+const SECRETS: [&str; 4] = [
+    "DATABASE_URL",
+    "SIGNALBOX_MIGRATE_DATABASE_URL",
+    "SIGNALBOX_SEALER_DATABASE_URL",
+    "SIGNALBOX_ENCRYPTION_KEY",
+];
 
 /// Check the machine, the configuration and the database, and say how to mend what is wrong
 #[derive(clap::Args, Debug)]
@@ -120,11 +129,42 @@ fn examine() -> Vec<Finding> {
     findings.push(machine::port(config.web.bind));
     findings.extend(machine::data_dir(&config.data_dir));
     findings.extend(machine::secret_file("sealer key", &config.keys.sealer_file));
+    findings.extend(secrets(&config));
+    findings.push(metrics(&config));
     findings.extend(match &config.database.app_url {
         Some(app) => database::examine(&config, app, config.database.sealer_url.as_ref(), false),
         None => private_cluster(&config),
     });
     findings
+}
+
+/// Files with secrets in them: those that variables name, and those that were made on the spot.
+fn secrets(config: &Config) -> Vec<Finding> {
+    let named = SECRETS
+        .iter()
+        .filter_map(|name| std::env::var_os(format!("{name}_FILE")))
+        .filter(|path| !path.is_empty())
+        .map(PathBuf::from);
+    let made = ["encryption.key", "postgres.passwords"].map(|name| config.data_dir.join(name));
+    named
+        .chain(made)
+        .filter_map(|file| machine::secret_file("secrets", &file))
+        .collect()
+}
+
+fn metrics(config: &Config) -> Finding {
+    match config.web.metrics_bind {
+        None => Finding::ok(
+            "metrics",
+            "shown nowhere; SIGNALBOX_METRICS_BIND gives them an address",
+        ),
+        Some(bind) if bind.ip().is_loopback() => Finding::ok("metrics", format!("on {bind}")),
+        Some(bind) => Finding::warn(
+            "metrics",
+            format!("on {bind}, which others may reach: it asks nobody who they are"),
+            "see that only your scraper gets there",
+        ),
+    }
 }
 
 fn misconfigured(error: &ConfigError) -> Vec<Finding> {

@@ -113,6 +113,7 @@ impl Audit {
     ) -> Result<T, E> {
         self.write(actor, |tx| {
             tx.record(event.detail("purpose", purpose))?;
+            tx.name_actor()?;
             work(tx)
         })
     }

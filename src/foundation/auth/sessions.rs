@@ -321,6 +321,19 @@ fn limited_grants(conn: &mut Conn, person: Uuid, roles: &[String]) -> db::Result
         .collect())
 }
 
+/// Those among these sessions that still let their people in.
+pub fn alive(conn: &mut Conn, ids: &[Uuid], now: DateTime<Utc>) -> db::Result<Vec<Uuid>> {
+    Ok(session::table
+        .inner_join(person::table)
+        .filter(session::id.eq_any(ids))
+        .filter(session::stage.eq(Stage::Full.as_str()))
+        .filter(session::last_seen_at.gt(now - IDLE))
+        .filter(session::created_at.gt(now - ABSOLUTE))
+        .filter(person::disabled_at.is_null())
+        .select(session::id)
+        .load(conn)?)
+}
+
 /// Sets the switch of the top bar; nothing means all platforms.
 pub fn choose_platform(conn: &mut Conn, id: Uuid, platform: Option<PlatformId>) -> db::Result<()> {
     diesel::update(session::table.find(id))

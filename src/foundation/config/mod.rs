@@ -14,6 +14,11 @@ use url::Url;
 use self::read::Reader;
 use super::kernel::Secret;
 
+/// Where a demo shows its metrics, so that a newcomer sees them without setting anything. A reverse proxy
+/// makes every caller look local, so production has to say where they may be seen.
+pub const DEMO_METRICS: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 9464);
+
 /// Whether this is the real thing. It decides what may be missing, not how the product behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
@@ -34,11 +39,17 @@ pub struct Config {
     pub log_level: String,
 }
 
+/// More than any server's `max_connections` that makes sense.
+const MOST_CONNECTIONS: u32 = 1_000;
+const MOST_WORKERS: u32 = 256;
+
 #[derive(Clone, Debug)]
 pub struct WebConfig {
     pub bind: SocketAddr,
     /// Where people reach us: links, origins and cookie flags follow from it.
     pub base_url: Url,
+    /// Where `/metrics` is served. Without it production serves them nowhere, and the demo on
+    /// [`DEMO_METRICS`] if that is free.
     pub metrics_bind: Option<SocketAddr>,
     pub workers: usize,
 }
@@ -127,7 +138,7 @@ impl Config {
                 memory_kib: 19_456,
                 passes: 2,
             },
-            log_level: reader.text("LOG_LEVEL", "info"),
+            log_level: reader.log_level("LOG_LEVEL", "info"),
         };
         let mut problems = reader.problems();
         problems.extend(config.refusals());
@@ -145,7 +156,8 @@ impl Config {
         let mut reader = Reader::new(&lookup);
         let data_dir = PathBuf::from(reader.text("SIGNALBOX_DATA_DIR", "var"));
         let database = read_database(&mut reader);
-        let problems = reader.problems();
+        let mut problems = reader.problems();
+        problems.extend(secrets::address_problems(&database));
         if problems.is_empty() {
             Ok((data_dir, database))
         } else {
@@ -184,9 +196,7 @@ impl Config {
                             .to_owned(),
                     );
                 }
-                if self.database.app_url.is_some() {
-                    problems.extend(secrets::production_problems(self));
-                }
+                problems.extend(secrets::production_problems(self));
             }
         }
         problems
@@ -200,7 +210,7 @@ fn read_web(reader: &mut Reader<'_>) -> WebConfig {
         bind,
         base_url: reader.parsed("SIGNALBOX_BASE_URL", &base_url, "a URL"),
         metrics_bind: reader.parsed_optional("SIGNALBOX_METRICS_BIND", "an address and port"),
-        workers: reader.parsed("SIGNALBOX_WORKERS", "4", "a number of threads"),
+        workers: reader.count("SIGNALBOX_WORKERS", 4, MOST_WORKERS) as usize,
     }
 }
 
@@ -210,10 +220,10 @@ fn read_database(reader: &mut Reader<'_>) -> DatabaseConfig {
         migrate_url: reader.secret("SIGNALBOX_MIGRATE_DATABASE_URL"),
         sealer_url: reader.secret("SIGNALBOX_SEALER_DATABASE_URL"),
         pools: PoolSizes {
-            web: reader.parsed("SIGNALBOX_POOL_WEB", "12", "a number of connections"),
-            sign_in: reader.parsed("SIGNALBOX_POOL_SIGN_IN", "3", "a number of connections"),
-            jobs: reader.parsed("SIGNALBOX_POOL_JOBS", "6", "a number of connections"),
-            exports: reader.parsed("SIGNALBOX_POOL_EXPORTS", "2", "a number of connections"),
+            web: reader.count("SIGNALBOX_POOL_WEB", 12, MOST_CONNECTIONS),
+            sign_in: reader.count("SIGNALBOX_POOL_SIGN_IN", 3, MOST_CONNECTIONS),
+            jobs: reader.count("SIGNALBOX_POOL_JOBS", 6, MOST_CONNECTIONS),
+            exports: reader.count("SIGNALBOX_POOL_EXPORTS", 2, MOST_CONNECTIONS),
         },
     }
 }
@@ -269,6 +279,83 @@ mod tests {
             "SIGNALBOX_ENCRYPTION_KEY",
         ] {
             assert!(error.contains(name), "{name} missing from:\n{error}");
+        }
+    }
+
+    #[test]
+    fn every_address_is_looked_at_whatever_else_is_set() {
+        let cases = [
+            (
+                "SIGNALBOX_SEALER_DATABASE_URL",
+                "postgres://signalbox_sealer:changeme@db/signalbox",
+            ),
+            (
+                "SIGNALBOX_SEALER_DATABASE_URL",
+                "postgres://signalbox_sealer:vQ8-long-enough-to-pass-xT2@db/signalbox",
+            ),
+            (
+                "SIGNALBOX_MIGRATE_DATABASE_URL",
+                "postgres://postgres:postgres@localhost/signalbox",
+            ),
+            // libpq goes where the query says.
+            (
+                "SIGNALBOX_MIGRATE_DATABASE_URL",
+                "postgres://u:vQ8-long-enough-to-pass-xT2@/signalbox?host=db.example.com",
+            ),
+            (
+                "SIGNALBOX_SEALER_DATABASE_URL",
+                "postgres://u:vQ8-long-enough-to-pass-xT2@localhost/signalbox?hostaddr=192.0.2.7",
+            ),
+            (
+                "SIGNALBOX_SEALER_DATABASE_URL",
+                "postgres://u@db/signalbox?sslmode=verify-full&password=changeme",
+            ),
+        ];
+        for (name, url) in cases {
+            let error = read(Mode::Serve, &[(name, url)]).expect_err(url);
+            assert!(error.to_string().contains(name), "{error}");
+            assert!(!error.to_string().contains("vQ8"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_socket_or_loopback_needs_no_tls() {
+        for url in [
+            "postgres://signalbox_sealer:short@localhost/signalbox",
+            "postgres://signalbox_sealer:short@127.0.0.1:5433/signalbox",
+            "postgres://signalbox_sealer:short@%2Fvar%2Frun%2Fpostgresql/signalbox",
+            "postgres://signalbox_sealer:short@/signalbox?host=/var/run/postgresql",
+            "postgres:///signalbox",
+        ] {
+            let read = read(Mode::Serve, &[("SIGNALBOX_SEALER_DATABASE_URL", url)]);
+            assert!(read.is_ok(), "{url}: {read:?}");
+        }
+    }
+
+    #[test]
+    fn a_pool_of_nothing_is_refused() {
+        for name in ["SIGNALBOX_POOL_WEB", "SIGNALBOX_WORKERS"] {
+            for value in ["0", "-1", "many", "99999999"] {
+                let error = read(Mode::Demo, &[(name, value)]).unwrap_err().to_string();
+                assert!(error.contains(name), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_log_level_that_is_none_is_refused() {
+        for level in [
+            "loud",
+            "info,signalbox",
+            "signalbox=loud",
+            "info,,",
+            "=info",
+        ] {
+            let error = read(Mode::Demo, &[("LOG_LEVEL", level)]).unwrap_err();
+            assert!(error.to_string().contains("LOG_LEVEL"), "{error}");
+        }
+        for level in ["WARN", "off", "info,signalbox::foundation::db=debug"] {
+            assert!(read(Mode::Demo, &[("LOG_LEVEL", level)]).is_ok(), "{level}");
         }
     }
 

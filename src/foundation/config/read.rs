@@ -4,6 +4,8 @@ use std::str::FromStr;
 
 use crate::foundation::kernel::Secret;
 
+const LEVELS: &[&str] = &["error", "warn", "info", "debug", "trace", "off"];
+
 pub(super) struct Reader<'a> {
     lookup: &'a dyn Fn(&str) -> Option<String>,
     problems: Vec<String>,
@@ -44,6 +46,39 @@ impl<'a> Reader<'a> {
                 .push(format!("{name} must be {shape}, not \"{text}\""));
         }
         value
+    }
+
+    /// A number from 1 to `most`.
+    pub(super) fn count(&mut self, name: &str, default: u32, most: u32) -> u32 {
+        let Some(text) = self.optional(name) else {
+            return default;
+        };
+        match text.parse() {
+            Ok(number) if (1..=most).contains(&number) => number,
+            _ => {
+                let problem = format!("{name} must be a number from 1 to {most}, not \"{text}\"");
+                self.problems.push(problem);
+                default
+            }
+        }
+    }
+
+    /// A level, or a filter of `target=level` parts. A word that is no level would pass for a target and
+    /// silence everything else.
+    pub(super) fn log_level(&mut self, name: &str, default: &str) -> String {
+        let level = self.text(name, default).to_lowercase();
+        let is_filter = level.split(',').all(|part| match part.rsplit_once('=') {
+            Some((target, level)) => !target.is_empty() && LEVELS.contains(&level),
+            None => LEVELS.contains(&part),
+        });
+        if is_filter {
+            return level;
+        }
+        self.problems.push(format!(
+            "{name} must be error, warn, info, debug, trace or off, or a filter such as \
+             info,signalbox=debug, not \"{level}\""
+        ));
+        default.to_owned()
     }
 
     /// `NAME`, or the content of the file that `NAME_FILE` names, without its line end.

@@ -10,6 +10,9 @@ pub enum Error {
     /// No connection in time, or it broke: try again later.
     #[error("the database cannot be reached: {0}")]
     Unavailable(String),
+    /// The connection broke while the transaction was being committed: it may have been, or not.
+    #[error("the database went away during a commit, which may have happened: {0}")]
+    OutcomeUnknown(String),
     #[error("no such row")]
     NotFound,
     /// A unique constraint held; often the other one of two at once.

@@ -3,12 +3,11 @@
 use chrono::{DateTime, Utc};
 use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text, Timestamptz};
 use diesel::{
-    Connection, OptionalExtension, PgConnection, QueryResult, QueryableByName, RunQueryDsl,
-    sql_query,
+    OptionalExtension, PgConnection, QueryResult, QueryableByName, RunQueryDsl, sql_query,
 };
 
-use super::migrate;
 use super::roles::OWNER;
+use super::{connect, migrate};
 use crate::foundation::kernel::Secret;
 
 /// Settings that the doctor compares, as PostgreSQL's own names.
@@ -77,7 +76,7 @@ pub struct Setting {
 
 /// Looks through a connection of the application's.
 pub fn inspect(url: &Secret<String>) -> Result<Inspection, migrate::Error> {
-    let mut conn = PgConnection::establish(url.expose())?;
+    let mut conn = connect(url)?;
     let conn = &mut conn;
     Ok(Inspection {
         server: server(conn)?,
@@ -97,7 +96,7 @@ pub fn oldest_unsealed(url: &Secret<String>) -> Result<Option<DateTime<Utc>>, mi
         #[diesel(sql_type = Timestamptz)]
         recorded_at: DateTime<Utc>,
     }
-    let mut conn = PgConnection::establish(url.expose())?;
+    let mut conn = connect(url)?;
     let query = "SELECT recorded_at FROM audit_inbox ORDER BY recorded_at LIMIT 1";
     let oldest: Option<Oldest> = sql_query(query).get_result(&mut conn).optional()?;
     Ok(oldest.map(|oldest| oldest.recorded_at))

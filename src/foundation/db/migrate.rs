@@ -8,11 +8,10 @@ use diesel::connection::SimpleConnection;
 use diesel::migration::{Migration, MigrationSource};
 use diesel::pg::Pg;
 use diesel::sql_types::{BigInt, Bool, Nullable, Text};
-use diesel::{
-    Connection, ConnectionError, PgConnection, QueryableByName, RunQueryDsl, select, sql_query,
-};
+use diesel::{ConnectionError, PgConnection, QueryableByName, RunQueryDsl, select, sql_query};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
+use super::connect;
 use super::roles::{OWNER, Role};
 use crate::foundation::kernel::Secret;
 
@@ -108,7 +107,7 @@ pub fn pending(conn: &mut PgConnection) -> Result<Vec<String>, Error> {
 
 /// The same, for whoever has only an address.
 pub fn pending_at(url: &Secret<String>) -> Result<Vec<String>, Error> {
-    pending(&mut PgConnection::establish(url.expose())?)
+    pending(&mut connect(url)?)
 }
 
 /// Migrations that the database has and this program does not know: it belongs to a newer one.
@@ -123,7 +122,7 @@ fn as_owner<T>(
     url: &Secret<String>,
     work: impl FnOnce(&mut PgConnection) -> Result<T, Error>,
 ) -> Result<T, Error> {
-    let mut conn = PgConnection::establish(url.expose())?;
+    let mut conn = connect(url)?;
     become_owner(&mut conn)?;
     conn.batch_execute(&format!("SET lock_timeout = {LOCK_WAIT_MS}"))?;
     sql_query("SELECT pg_advisory_lock($1)")

@@ -10,6 +10,7 @@
 //!   out or streaming to a browser.
 
 pub mod cluster;
+mod connect;
 mod error;
 pub mod inspect;
 pub mod migrate;
@@ -17,6 +18,7 @@ mod pool;
 pub mod roles;
 pub mod schema;
 
+pub use connect::connect;
 pub use diesel::PgConnection as Conn;
 pub use error::{Error, Result};
 pub use pool::{Db, PoolKind, PoolState};

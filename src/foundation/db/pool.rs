@@ -3,14 +3,19 @@ use std::time::Duration;
 use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
 use diesel::r2d2::{self, ConnectionManager, ManageConnection, R2D2Connection};
 use diesel::result::Error as Diesel;
+use metrics::gauge;
 
+use super::connect::with_deadlines;
 use super::error::is_broken_link;
 use super::{Conn, Error, Result};
 use crate::foundation::config::PoolSizes;
 use crate::foundation::kernel::Secret;
 
 /// How long a caller waits for a connection before it is told to come back.
-const PATIENCE: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_millis(800);
+
+const READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+const WRITE: &str = "BEGIN";
 
 /// Which pool does the work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,11 +107,7 @@ impl Db {
         kind: PoolKind,
         work: impl FnOnce(&mut Conn) -> std::result::Result<T, E>,
     ) -> std::result::Result<T, E> {
-        self.transaction(
-            kind,
-            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
-            work,
-        )
+        self.transaction(kind, READ, work)
     }
 
     /// Runs `work` in a writing transaction. Only `audit` and the job queue's own bookkeeping may
@@ -116,12 +117,22 @@ impl Db {
         kind: PoolKind,
         work: impl FnOnce(&mut Conn) -> std::result::Result<T, E>,
     ) -> std::result::Result<T, E> {
-        self.transaction(kind, "BEGIN", work)
+        self.transaction(kind, WRITE, work)
     }
 
     /// Whether the database answers.
     pub fn ping(&self, kind: PoolKind) -> Result<()> {
         self.read_on(kind, |conn| Ok(conn.batch_execute("SELECT 1")?))
+    }
+
+    /// Sets the pools' gauges.
+    pub fn measure(&self) {
+        for pool in self.states() {
+            let kind = pool.kind.as_str();
+            gauge!("db_pool_connections", "pool" => kind).set(pool.connections);
+            gauge!("db_pool_idle", "pool" => kind).set(pool.idle);
+            gauge!("db_pool_limit", "pool" => kind).set(pool.limit);
+        }
     }
 
     #[must_use]
@@ -155,7 +166,13 @@ impl Db {
             Ok(()) => outcome,
             Err(error) => {
                 link.broken = true;
-                outcome.and(Err(Error::from(error).into()))
+                let may_have_committed = begin == WRITE && is_broken_link(&error);
+                let error = if may_have_committed {
+                    Error::OutcomeUnknown(error.to_string())
+                } else {
+                    Error::from(error)
+                };
+                outcome.and(Err(error.into()))
             }
         }
     }
@@ -241,42 +258,11 @@ impl ManageConnection for Manager {
     }
 }
 
-/// Adds time limits to a connection URL, where it does not state its own: a peer that drops
-/// packets must not hold a thread for the kernel's quarter of an hour.
-fn with_deadlines(url: &str) -> String {
-    let mut url = url.to_owned();
-    for (name, value) in [
-        ("connect_timeout", "2"),
-        ("tcp_user_timeout", "8000"),
-        ("keepalives_idle", "10"),
-        ("keepalives_interval", "3"),
-        ("keepalives_count", "3"),
-    ] {
-        if !url.contains(&format!("{name}=")) {
-            url.push(if url.contains('?') { '&' } else { '?' });
-            url.push_str(&format!("{name}={value}"));
-        }
-    }
-    url
-}
-
 #[derive(Debug)]
 struct LogErrors;
 
 impl<E: std::error::Error> diesel::r2d2::HandleError<E> for LogErrors {
     fn handle_error(&self, error: E) {
         tracing::warn!(%error, "a database connection could not be made");
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_stated_deadline_is_kept() {
-        let url = with_deadlines("postgres://h/db?connect_timeout=9");
-        assert!(url.contains("connect_timeout=9&tcp_user_timeout=8000"));
-        assert!(!url.contains("connect_timeout=2"));
     }
 }

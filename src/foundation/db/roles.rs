@@ -6,11 +6,10 @@
 use std::fmt;
 
 use diesel::sql_types::{Array, Bool, Text};
-use diesel::{
-    Connection, ConnectionError, PgConnection, QueryResult, QueryableByName, RunQueryDsl, sql_query,
-};
+use diesel::{ConnectionError, PgConnection, QueryResult, QueryableByName, RunQueryDsl, sql_query};
 use zeroize::Zeroize;
 
+use super::connect;
 use crate::foundation::kernel::Secret;
 
 /// Owns every object and cannot log in: migrations become this role.
@@ -142,7 +141,7 @@ pub fn set_up(
         #[diesel(sql_type = Text)]
         database: String,
     }
-    let mut conn = PgConnection::establish(url.expose())?;
+    let mut conn = connect(url)?;
     let query = "SELECT rolsuper OR rolcreaterole AS makes_roles, \
                  current_database()::text AS database FROM pg_roles WHERE rolname = current_user";
     let standing: Standing = sql_query(query).get_result(&mut conn)?;

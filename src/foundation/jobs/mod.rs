@@ -23,7 +23,7 @@ mod scheduler;
 
 pub use context::{Interrupted, JobContext, JobError};
 pub use engine::{Drained, run_due};
-pub use queue::{JobState, JobView, find, request_cancel};
+pub use queue::{JobState, JobView, find, request_cancel, waiting_since};
 pub use registry::{Handler, JobHandler, Lane, Registry};
 pub use runner::Runner;
 pub use schedule::{Late, Schedule};

@@ -281,6 +281,15 @@ pub(super) fn insert_slot(
     Ok(inserted == 1)
 }
 
+/// Since when the oldest job of these kinds waits for its end.
+pub fn waiting_since(conn: &mut Conn, kinds: &[&str]) -> db::Result<Option<DateTime<Utc>>> {
+    Ok(job::table
+        .filter(job::kind.eq_any(kinds))
+        .filter(job::state.eq_any(["waiting", "running"]))
+        .select(diesel::dsl::min(job::enqueued_at))
+        .first(conn)?)
+}
+
 /// Jobs by state, for `/metrics`.
 pub(super) fn counts(conn: &mut Conn) -> db::Result<Vec<(String, i64)>> {
     Ok(job::table

@@ -16,9 +16,36 @@ use tracing_subscriber::{EnvFilter, Layer};
 pub fn start(level: &str) {
     let filter =
         EnvFilter::try_new(level.to_lowercase()).unwrap_or_else(|_| EnvFilter::new("info"));
-    let _ = tracing_subscriber::registry()
+    let started = tracing_subscriber::registry()
         .with(JsonLines.with_filter(filter))
         .try_init();
+    if started.is_ok() {
+        std::panic::set_hook(Box::new(|panic| write(&panic_line(panic))));
+    }
+}
+
+/// A panic is a line like any other: what reads the log takes one object for each line.
+fn panic_line(panic: &std::panic::PanicHookInfo<'_>) -> String {
+    let message = panic.payload_as_str().unwrap_or("no message");
+    let mut context = Map::new();
+    if let Some(place) = panic.location() {
+        context.insert("at".to_owned(), json!(place.to_string()));
+    }
+    let thread = std::thread::current();
+    context.insert(
+        "thread".to_owned(),
+        json!(thread.name().unwrap_or("unnamed")),
+    );
+    let fields = Fields {
+        message: format!("panic: {message}"),
+        context,
+    };
+    line(&Level::ERROR, "signalbox", fields)
+}
+
+/// A log that cannot be written must not take the product down with it.
+fn write(line: &str) {
+    let _ = std::io::stderr().lock().write_all(line.as_bytes());
 }
 
 struct JsonLines;
@@ -28,9 +55,7 @@ impl<S: Subscriber> Layer<S> for JsonLines {
         let mut fields = Fields::default();
         event.record(&mut fields);
         let metadata = event.metadata();
-        let line = line(metadata.level(), metadata.target(), fields);
-        // A log that cannot be written must not take the product down with it.
-        let _ = std::io::stderr().lock().write_all(line.as_bytes());
+        write(&line(metadata.level(), metadata.target(), fields));
     }
 }
 

@@ -3,10 +3,8 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use metrics::{counter, gauge, histogram};
+use metrics::{counter, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-
-use crate::foundation::db::Db;
 
 /// Upper bounds in seconds; the same ones that probe results are kept in.
 pub const LATENCY_BUCKETS: [f64; 15] = [
@@ -31,13 +29,7 @@ pub fn start() -> &'static PrometheusHandle {
 
 /// The text that a scraper reads.
 #[must_use]
-pub fn render(db: &Db) -> String {
-    for pool in db.states() {
-        let kind = pool.kind.as_str();
-        gauge!("db_pool_connections", "pool" => kind).set(pool.connections);
-        gauge!("db_pool_idle", "pool" => kind).set(pool.idle);
-        gauge!("db_pool_limit", "pool" => kind).set(pool.limit);
-    }
+pub fn render() -> String {
     let handle = start();
     handle.run_upkeep();
     handle.render()
@@ -67,6 +59,7 @@ fn closed_method(method: &str) -> &'static str {
     }
 }
 
+/// What each series means, wherever it is set. A series that is missing here has no HELP, which a test tells.
 fn describe() {
     use metrics::{describe_counter, describe_gauge, describe_histogram};
     describe_counter!("http_requests_total", "Requests answered.");
@@ -77,4 +70,22 @@ fn describe() {
     describe_gauge!("db_pool_connections", "Open connections of a pool.");
     describe_gauge!("db_pool_idle", "Connections of a pool that wait for work.");
     describe_gauge!("db_pool_limit", "Most connections that a pool may open.");
+    describe_gauge!("jobs", "Jobs that wait for their turn or are running.");
+    describe_counter!("jobs_total", "Jobs that ended, by how.");
+    describe_histogram!(
+        "job_duration_seconds",
+        "Time from a job's claim to its end."
+    );
+    describe_gauge!(
+        "ingestion_lag",
+        "Seconds since the oldest record that was taken in and is not yet read and assessed; 0 when nothing waits."
+    );
+    describe_gauge!(
+        "audit_unsealed_events",
+        "Events of a log that wait for their seal."
+    );
+    describe_gauge!(
+        "audit_lag_seconds",
+        "Seconds since the oldest event of a log that waits for its seal; 0 when nothing waits."
+    );
 }

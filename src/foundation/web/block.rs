@@ -16,7 +16,7 @@ use super::Error;
 
 /// How long a request waits for its turn before it is told to come back. With the pool's own
 /// patience it makes less than two seconds.
-const PATIENCE: Duration = Duration::from_millis(900);
+const PATIENCE: Duration = Duration::from_millis(700);
 
 /// How long the work may take. A statement is stopped by the server before that, if there still is
 /// a server to stop it.
@@ -106,7 +106,8 @@ where
     match timeout(LONGEST, actix_web::web::block(work)).await {
         Ok(Ok(outcome)) => outcome,
         Ok(Err(_)) => Err(Error::Internal("a worker thread was lost".into()).into()),
-        Err(_) => Err(Error::Unavailable("the database does not answer".to_owned()).into()),
+        // The work goes on, and nobody can call it back.
+        Err(_) => Err(Error::OutcomeUnknown("the database does not answer".to_owned()).into()),
     }
 }
 

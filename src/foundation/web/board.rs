@@ -54,6 +54,8 @@ pub type Counts = BTreeMap<PlatformId, Count>;
 struct Posted {
     counts: BTreeMap<Nav, (Counts, Instant)>,
     platforms: Vec<Place>,
+    /// The sealed head of the log, as it was posted last and the time before.
+    heads: [Option<i64>; 2],
 }
 
 /// Shared by all pages of this process.
@@ -69,6 +71,18 @@ impl Board {
     pub fn post_platforms(&self, platforms: Vec<Place>) {
         let mut posted = self.0.write().unwrap_or_else(PoisonError::into_inner);
         posted.platforms = platforms;
+    }
+
+    pub fn post_head(&self, head: i64) {
+        let mut posted = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        posted.heads = [Some(head), posted.heads[0]];
+    }
+
+    /// An entry of the log that whatever is being shown can have seen: the page may have been read a moment
+    /// before the last posting, so it is the one before that.
+    pub fn head(&self) -> Option<i64> {
+        let posted = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        posted.heads[1]
     }
 
     /// What waits there on these platforms; nothing where nothing waits, or nobody knows.

@@ -130,6 +130,8 @@ pub struct Chrome {
     pub notice: Option<Notice>,
     pub demo: bool,
     pub now: DateTime<Utc>,
+    /// Where the page's event stream begins.
+    pub head: Option<i64>,
     pub zone: Tz,
     /// How long the session lasts if nothing more is done; seconds, because a visitor's clock may be wrong.
     pub session_seconds: i64,
@@ -264,6 +266,7 @@ impl Chrome {
             notice: None,
             demo,
             now,
+            head: board.head(),
             zone: signed.zone,
             session_seconds: (signed.session_ends_at - now).num_seconds().max(0),
         }

@@ -27,8 +27,12 @@ pub enum Error {
     TooLarge { limit_bytes: usize },
     #[error("too many requests, try again in {retry_after_secs} s")]
     TooMany { retry_after_secs: u64 },
+    /// Nothing was done.
     #[error("unavailable: {0}")]
     Unavailable(String),
+    /// Somebody stopped waiting, or the database went away, when it may have been done already.
+    #[error("outcome unknown: {0}")]
+    OutcomeUnknown(String),
     /// Not a failure: the answer is elsewhere, as after a double submit.
     #[error("see {0}")]
     SeeOther(String),
@@ -85,6 +89,7 @@ impl Error {
             Self::TooLarge { .. } => "too_large",
             Self::TooMany { .. } => "too_many_requests",
             Self::Unavailable(_) => "unavailable",
+            Self::OutcomeUnknown(_) => "outcome_unknown",
             Self::SeeOther(_) => "see_other",
             Self::Internal(_) => "internal",
         }
@@ -94,7 +99,7 @@ impl Error {
     pub fn retry_after_secs(&self) -> Option<u64> {
         match self {
             Self::TooMany { retry_after_secs } => Some(*retry_after_secs),
-            Self::Unavailable(_) => Some(Self::RETRY_SECS),
+            Self::Unavailable(_) | Self::OutcomeUnknown(_) => Some(Self::RETRY_SECS),
             _ => None,
         }
     }
@@ -105,6 +110,7 @@ impl From<db::Error> for Error {
         match error {
             db::Error::NotFound => Self::NotFound,
             db::Error::Unavailable(why) => Self::Unavailable(why),
+            db::Error::OutcomeUnknown(why) => Self::OutcomeUnknown(why),
             db::Error::Replayed { location } => Self::SeeOther(location),
             other => Self::Internal(Box::new(other)),
         }
@@ -121,7 +127,7 @@ impl ResponseError for Error {
             Self::Malformed(_) => StatusCode::BAD_REQUEST,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
-            Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unavailable(_) | Self::OutcomeUnknown(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::SeeOther(_) => StatusCode::SEE_OTHER,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }

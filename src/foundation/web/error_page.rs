@@ -40,7 +40,7 @@ struct SignedInPage<'a> {
 }
 
 pub(super) fn render(request: &HttpRequest, error: &Error, id: &str) -> HttpResponse {
-    let (title, advice) = words(error);
+    let (title, advice) = words(error, request.method().is_safe());
     let answer = error.error_response();
     if answer.status() == StatusCode::SEE_OTHER {
         return answer;
@@ -150,7 +150,8 @@ fn wants_json(request: &HttpRequest) -> bool {
     accepts_json || request.path().starts_with("/api/")
 }
 
-fn words(error: &Error) -> (String, String) {
+/// `reads`: the request only asked for something.
+fn words(error: &Error, reads: bool) -> (String, String) {
     let pair = |title: &str, advice: &str| (title.to_owned(), advice.to_owned());
     match error {
         Error::NotFound => pair(
@@ -186,7 +187,11 @@ fn words(error: &Error) -> (String, String) {
             "Too many requests".to_owned(),
             format!("Try again in {retry_after_secs} seconds."),
         ),
-        Error::Unavailable(_) => pair(
+        Error::OutcomeUnknown(_) if !reads => pair(
+            "The database did not answer in time",
+            "It may have been done. Look before you send it again; sending the same form again is safe.",
+        ),
+        Error::Unavailable(_) | Error::OutcomeUnknown(_) => pair(
             "Signalbox cannot reach its database",
             "Nothing was changed. Try again in a moment.",
         ),
@@ -198,5 +203,22 @@ fn words(error: &Error) -> (String, String) {
             "Something went wrong on our side",
             "Nothing was half done. If it happens again, tell an administrator the request id.",
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_told_that_nothing_happened_when_nobody_knows() {
+        let unknown = Error::OutcomeUnknown("gone".to_owned());
+        let (_, advice) = words(&unknown, false);
+        assert!(advice.contains("may have been done"), "{advice}");
+        // Asking changes nothing, however it ends.
+        let (_, advice) = words(&unknown, true);
+        assert!(advice.contains("Nothing was changed"), "{advice}");
+        assert_eq!(unknown.code(), "outcome_unknown");
+        assert_eq!(unknown.status_code(), StatusCode::SERVICE_UNAVAILABLE);
     }
 }

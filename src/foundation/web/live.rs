@@ -3,147 +3,376 @@
 //! One poll of the sealed log for each process feeds every stream, so a hundred open pages cost the
 //! database what one does. A message names a topic and nothing else: what it means to the reader is
 //! decided when the page is fetched again, by that reader's permissions.
+//!
+//! Invariants:
+//! - nothing that is sealed after a page was made goes unsaid: the page names the last entry that it can
+//!   have seen, the stream begins after that one, and every message names its own, so that a browser that
+//!   comes back begins where it was;
+//! - somebody hears of a topic only if they may read what it is about;
+//! - a stream ends with its session, whatever ended that, and when the server stops.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use actix_web::HttpResponse;
-use actix_web::web::{Bytes, Data};
+use actix_web::web::{Bytes, Data, Query};
+use actix_web::{HttpRequest, HttpResponse};
+use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use futures_util::stream;
-use tokio::sync::broadcast;
-use tokio::time::{Instant, timeout};
+use serde::Deserialize;
+use tokio::sync::{broadcast, watch};
+use tokio::time::{Instant, sleep_until};
+use uuid::Uuid;
 
+use super::{Error, block};
 use crate::foundation::Services;
-use crate::foundation::auth::Signed;
+use crate::foundation::auth::{Permission, Signed, sessions};
 use crate::foundation::db::schema::audit_log;
 use crate::foundation::db::{self, Conn, PoolKind};
 
 const POLL: Duration = Duration::from_millis(400);
 /// Keeps proxies from closing a quiet stream.
 const HEARTBEAT: Duration = Duration::from_secs(20);
-/// A stream ends after this; the browser comes back, and the guard looks at its session anew.
+/// A stream ends after this; the browser comes back, and the guard looks at its permissions anew.
 const LONGEST: Duration = Duration::from_mins(2);
+/// More than this at once is told as "anything may have changed".
 const BATCH: i64 = 500;
 const BACKLOG: usize = 256;
+/// A session's streams; more of them are the tabs of a browser that does not share one.
+const STREAMS_PER_SESSION: usize = 12;
+
+/// What changes on open pages: blocks listen for its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Topic {
+    pub name: &'static str,
+    /// Who may know that it changed.
+    pub needs: Permission,
+}
+
+/// What a kind of event changes.
+pub type Topics = fn(&str) -> Option<Topic>;
+
+/// What was sealed up to an entry of the log.
+#[derive(Clone, Debug, Default)]
+struct News {
+    /// The last entry that this tells of; -1 before the first.
+    head: i64,
+    topics: Vec<Topic>,
+    /// Too much to say what: everything may have changed.
+    is_too_much: bool,
+}
 
 /// The one source of changes in this process.
 #[derive(Clone)]
 pub struct Hub {
-    changes: broadcast::Sender<&'static str>,
-    listeners: Arc<AtomicUsize>,
+    topics: Topics,
+    news: broadcast::Sender<Arc<News>>,
+    /// How many streams each session has open.
+    listening: Arc<Mutex<HashMap<Uuid, usize>>>,
+    /// What the first listener after a silence has been told.
+    begin: Arc<Mutex<Option<i64>>>,
+    /// Sessions that turned out to be over.
+    over: broadcast::Sender<Uuid>,
+    closing: Arc<watch::Sender<bool>>,
 }
 
 impl Hub {
-    /// Starts following the sealed log. The task ends with the runtime.
+    /// Starts following the sealed log. The task ends when the hub is closed.
     #[must_use]
-    pub fn start(services: &Services, topics: fn(&str) -> Option<&'static str>) -> Self {
-        let (changes, _) = broadcast::channel(BACKLOG);
+    pub fn start(services: &Services, topics: Topics) -> Self {
         let hub = Self {
-            changes,
-            listeners: Arc::default(),
+            topics,
+            news: broadcast::channel(BACKLOG).0,
+            listening: Arc::default(),
+            begin: Arc::default(),
+            over: broadcast::channel(BACKLOG).0,
+            closing: Arc::new(watch::channel(false).0),
         };
-        tokio::spawn(follow(hub.clone(), services.clone(), topics));
+        tokio::spawn(follow(hub.clone(), services.clone()));
         hub
     }
 
-    fn subscribe(&self) -> Listener {
-        self.listeners.fetch_add(1, Ordering::Relaxed);
-        Listener {
-            changes: self.changes.subscribe(),
-            listeners: self.listeners.clone(),
+    /// Ends every stream, and lets nobody in any more.
+    pub fn close(&self) {
+        self.closing.send_replace(true);
+    }
+
+    /// Nothing where a session has too many streams already.
+    fn subscribe(&self, session: Uuid) -> Option<Listener> {
+        let mut listening = self.sessions();
+        let streams = listening.entry(session).or_default();
+        if *streams >= STREAMS_PER_SESSION {
+            return None;
         }
+        *streams += 1;
+        drop(listening);
+        Some(Listener {
+            session,
+            news: self.news.subscribe(),
+            over: self.over.subscribe(),
+            closing: self.closing.subscribe(),
+            hub: self.clone(),
+        })
+    }
+
+    fn begin(&self) -> MutexGuard<'_, Option<i64>> {
+        self.begin.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn sessions(&self) -> MutexGuard<'_, HashMap<Uuid, usize>> {
+        self.listening
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn topics_of(&self, kinds: &[String]) -> Vec<Topic> {
+        let mut topics: Vec<Topic> = kinds
+            .iter()
+            .filter_map(|kind| (self.topics)(kind))
+            .collect();
+        topics.sort_unstable_by_key(|topic| topic.name);
+        topics.dedup();
+        topics
     }
 }
 
 struct Listener {
-    changes: broadcast::Receiver<&'static str>,
-    listeners: Arc<AtomicUsize>,
+    session: Uuid,
+    news: broadcast::Receiver<Arc<News>>,
+    over: broadcast::Receiver<Uuid>,
+    closing: watch::Receiver<bool>,
+    hub: Hub,
 }
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        self.listeners.fetch_sub(1, Ordering::Relaxed);
+        let mut listening = self.hub.sessions();
+        if let Some(streams) = listening.get_mut(&self.session) {
+            *streams -= 1;
+            if *streams == 0 {
+                listening.remove(&self.session);
+            }
+        }
     }
 }
 
-/// `GET /live`: an event stream of topics.
-pub async fn stream_changes(hub: Data<Hub>, _signed: Signed) -> super::Result {
-    let ends = Instant::now() + LONGEST;
-    let listener = hub.subscribe();
-    let opening = Bytes::from_static(b"retry: 1000\n\n");
-    let messages = stream::unfold(
-        (listener, Some(opening)),
-        move |(mut listener, opening)| async move {
-            if let Some(opening) = opening {
-                return Some((Ok::<_, actix_web::Error>(opening), (listener, None)));
+/// What a listener waits for.
+enum Heard {
+    News(Arc<News>),
+    /// It fell behind and missed something.
+    Missed,
+    Silence,
+    End,
+}
+
+impl Listener {
+    async fn hear(&mut self, ends: Instant) -> Heard {
+        let quiet_until = Instant::now() + HEARTBEAT;
+        loop {
+            tokio::select! {
+                _ = self.closing.wait_for(|closing| *closing) => return Heard::End,
+                () = sleep_until(ends) => return Heard::End,
+                over = self.over.recv() => match over {
+                    Ok(session) if session != self.session => {}
+                    // Told, or too far behind to know: the guard knows, when the browser comes back.
+                    _ => return Heard::End,
+                },
+                news = self.news.recv() => return match news {
+                    Ok(news) => Heard::News(news),
+                    Err(broadcast::error::RecvError::Lagged(_)) => Heard::Missed,
+                    Err(broadcast::error::RecvError::Closed) => Heard::End,
+                },
+                () = sleep_until(quiet_until) => return Heard::Silence,
             }
-            if Instant::now() >= ends {
-                return None;
-            }
-            let message = match timeout(HEARTBEAT, listener.changes.recv()).await {
-                Ok(Ok(topic)) => Bytes::from(format!("event: change\ndata: {topic}\n\n")),
-                // Too far behind to say what changed: everything may have.
-                Ok(Err(broadcast::error::RecvError::Lagged(_))) => {
-                    Bytes::from_static(b"event: change\ndata: *\n\n")
-                }
-                Ok(Err(broadcast::error::RecvError::Closed)) => return None,
-                Err(_) => Bytes::from_static(b": still here\n\n"),
-            };
-            Some((Ok(message), (listener, None)))
-        },
-    );
+        }
+    }
+}
+
+#[derive(Deserialize)]
+pub struct Since {
+    /// The last entry of the log that the page can have seen.
+    after: Option<i64>,
+}
+
+/// One open stream.
+struct Stream {
+    listener: Listener,
+    signed: Signed,
+    ends: Instant,
+    /// The last entry that this browser was told of.
+    told: i64,
+    opening: Option<News>,
+}
+
+/// `GET /live?after=INDEX`: an event stream of topics, from there on.
+pub async fn stream_changes(
+    hub: Data<Hub>,
+    services: Data<Services>,
+    signed: Signed,
+    since: Query<Since>,
+    request: HttpRequest,
+) -> super::Result {
+    let session = signed.session;
+    let Some(listener) = hub.subscribe(session) else {
+        return Err(Error::TooMany {
+            retry_after_secs: 10,
+        });
+    };
+    // A browser that comes back by itself says how far it was.
+    let last = request.headers().get("last-event-id");
+    let last = last.and_then(|id| id.to_str().ok()?.parse().ok());
+    let after = last.or(since.after);
+    // After the subscription: what is sealed from here on comes through it.
+    let missed = services.clone();
+    let (head, kinds) = block(move || {
+        missed
+            .db
+            .read(|conn| poll(conn, after).map_err(Error::from))
+    })
+    .await?;
+    hub.begin().get_or_insert(head);
+    let now = services.clock.now();
+    let session_lasts = (signed.session_ends_at - now).to_std().unwrap_or_default();
+    let opening = News {
+        head,
+        is_too_much: after.is_none() || kinds.len() as i64 == BATCH,
+        topics: hub.topics_of(&kinds),
+    };
+    let stream = Stream {
+        listener,
+        signed,
+        ends: Instant::now() + LONGEST.min(session_lasts),
+        told: head,
+        opening: Some(opening),
+    };
     Ok(HttpResponse::Ok()
         .content_type("text/event-stream")
         .insert_header(("X-Accel-Buffering", "no"))
-        .streaming(messages))
+        .streaming(stream::unfold(stream, Stream::next)))
 }
 
-async fn follow(hub: Hub, services: Services, topics: fn(&str) -> Option<&'static str>) {
+impl Stream {
+    async fn next(mut self) -> Option<(Result<Bytes, actix_web::Error>, Self)> {
+        if let Some(news) = self.opening.take() {
+            // It tells a browser that hears nothing more where to begin again.
+            let mut text = format!(
+                "retry: 1000\nid: {head}\nevent: head\ndata: {head}\n\n",
+                head = news.head
+            );
+            text.push_str(&self.tell(&news));
+            return Some((Ok(text.into()), self));
+        }
+        loop {
+            let text = match self.listener.hear(self.ends).await {
+                Heard::End => return None,
+                Heard::Silence => ": still here\n\n".to_owned(),
+                Heard::Missed => message(self.told, "*"),
+                Heard::News(news) if news.head <= self.told => continue,
+                Heard::News(news) => {
+                    self.told = news.head;
+                    self.tell(&news)
+                }
+            };
+            if !text.is_empty() {
+                return Some((Ok(text.into()), self));
+            }
+        }
+    }
+
+    fn tell(&self, news: &News) -> String {
+        if news.is_too_much {
+            return message(news.head, "*");
+        }
+        let theirs = news.topics.iter();
+        theirs
+            .filter(|topic| self.signed.may(topic.needs))
+            .map(|topic| message(news.head, topic.name))
+            .collect()
+    }
+}
+
+fn message(head: i64, topic: &str) -> String {
+    format!("id: {head}\nevent: change\ndata: {topic}\n\n")
+}
+
+async fn follow(hub: Hub, services: Services) {
+    let mut closing = hub.closing.subscribe();
     let mut seen: Option<i64> = None;
     loop {
-        tokio::time::sleep(POLL).await;
-        if hub.listeners.load(Ordering::Relaxed) == 0 {
-            // Nobody listens: begin at the head again when somebody does.
+        tokio::select! {
+            _ = closing.wait_for(|closing| *closing) => return,
+            () = tokio::time::sleep(POLL) => {}
+        }
+        let sessions: Vec<Uuid> = hub.sessions().keys().copied().collect();
+        // Nobody listens. Whoever comes is told what they missed when they open their stream.
+        if sessions.is_empty() {
             seen = None;
+            *hub.begin() = None;
             continue;
         }
-        let services = services.clone();
-        let from = seen;
+        let from = seen.or_else(|| *hub.begin());
+        let (services, asked) = (services.clone(), sessions.clone());
         let polled = tokio::task::spawn_blocking(move || {
-            services.db.read_on(PoolKind::Jobs, |conn| poll(conn, from))
+            let now = services.clock.now();
+            services
+                .db
+                .read_on(PoolKind::Jobs, |conn| look(conn, from, &asked, now))
         })
         .await;
-        let Ok(Ok((head, kinds))) = polled else {
+        let Ok(Ok(((head, kinds), alive))) = polled else {
             continue;
         };
-        seen = Some(head);
-        let mut told: Vec<&'static str> = kinds.iter().filter_map(|kind| topics(kind)).collect();
-        told.sort_unstable();
-        told.dedup();
-        for topic in told {
-            let _ = hub.changes.send(topic);
+        let news = News {
+            head,
+            // From nothing, a listener may have come a moment before: better once too often.
+            is_too_much: from.is_none() || kinds.len() as i64 == BATCH,
+            topics: hub.topics_of(&kinds),
+        };
+        if seen != Some(head) {
+            seen = Some(head);
+            let _ = hub.news.send(Arc::new(news));
+        }
+        for session in sessions {
+            if !alive.contains(&session) {
+                let _ = hub.over.send(session);
+            }
         }
     }
 }
 
-/// The sealed head, and the kinds of the events after `from`.
+type Look = ((i64, Vec<String>), Vec<Uuid>);
+
+fn look(
+    conn: &mut Conn,
+    from: Option<i64>,
+    listening: &[Uuid],
+    now: DateTime<Utc>,
+) -> db::Result<Look> {
+    Ok((poll(conn, from)?, sessions::alive(conn, listening, now)?))
+}
+
+/// The last entry that is sealed; -1 where none is.
+pub fn head(conn: &mut Conn) -> db::Result<i64> {
+    let head: Option<i64> = audit_log::table
+        .select(audit_log::idx)
+        .order(audit_log::idx.desc())
+        .first(conn)
+        .optional()?;
+    Ok(head.unwrap_or(-1))
+}
+
+/// The sealed head, and the kinds of the events after `from`; at most [`BATCH`].
 fn poll(conn: &mut Conn, from: Option<i64>) -> db::Result<(i64, Vec<String>)> {
-    let Some(from) = from else {
-        let head: Option<i64> = audit_log::table
-            .select(audit_log::idx)
-            .order(audit_log::idx.desc())
-            .first(conn)
-            .optional()?;
-        return Ok((head.unwrap_or(-1), Vec::new()));
+    let head = head(conn)?;
+    let Some(from) = from.filter(|from| *from < head) else {
+        return Ok((head, Vec::new()));
     };
-    let rows: Vec<(i64, String)> = audit_log::table
+    let kinds = audit_log::table
         .filter(audit_log::idx.gt(from))
         .order(audit_log::idx)
         .limit(BATCH)
-        .select((audit_log::idx, audit_log::kind))
+        .select(audit_log::kind)
         .load(conn)?;
-    let head = rows.last().map_or(from, |(idx, _)| *idx);
-    Ok((head, rows.into_iter().map(|(_, kind)| kind).collect()))
+    Ok((head, kinds))
 }

@@ -70,6 +70,9 @@ fn note_cause(error: &Error, id: &str) {
         Error::Internal(source) => {
             tracing::error!(request = id, cause = %source, "a request failed");
         }
+        Error::OutcomeUnknown(why) => {
+            tracing::error!(request = id, cause = %why, "nobody knows how a request ended");
+        }
         Error::Unavailable(why) => {
             tracing::warn!(request = id, cause = %why, "a request could not be served");
         }

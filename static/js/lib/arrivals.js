@@ -6,6 +6,8 @@ import { make } from "./make.js";
 
 const ROWS = "tbody > tr[id], li[id]";
 
+const SETTLED_MS = 100;
+
 const find = (block, row) => block.querySelector(`#${CSS.escape(row.id)}`);
 
 const isInUse = (element) =>
@@ -36,8 +38,9 @@ function announce(block, count, show) {
     region = make("div", { class: "arrivals-region", "aria-live": "polite" });
     block.prepend(region);
   }
+  // What a live region holds when it comes into the page is not read out: it stands first, and then speaks.
   const button = make("button", { class: "button primary arrivals", type: "button" });
   button.textContent = `${count} new ${count === 1 ? one : many}, show`;
   button.addEventListener("click", show);
-  region.replaceChildren(button);
+  setTimeout(() => region.replaceChildren(button), SETTLED_MS);
 }

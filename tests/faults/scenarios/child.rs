@@ -45,11 +45,13 @@ impl Killable {
     }
 
     /// Asks it to finish.
-    pub fn stop(mut self) {
+    pub fn stop(self) {
+        self.stop_within(Duration::from_secs(15));
+    }
+
+    pub fn stop_within(mut self, limit: Duration) {
         super::plant::signal(self.0.id(), Signal::TERM);
-        super::wait_until("it ends when asked to", Duration::from_secs(15), || {
-            self.has_ended()
-        });
+        super::wait_until("it ends when asked to", limit, || self.has_ended());
     }
 }
 

@@ -19,7 +19,7 @@ use rand::{RngExt, SeedableRng};
 use rustix::process::Signal;
 use signalbox::foundation::Services;
 use signalbox::foundation::audit::{Actor, Event, Subject};
-use signalbox::foundation::auth::sessions::Token;
+use signalbox::foundation::auth::sessions::{Stage, Token};
 use signalbox::foundation::auth::{Role as Office, factors, session_store};
 use signalbox::foundation::db;
 use signalbox::foundation::db::cluster::{Cluster, ClusterConfig};
@@ -31,10 +31,10 @@ use super::child::Killable;
 use super::plant::{Plant, signal};
 use super::{Trial, wait_until};
 use crate::support::app::TEST_KEY;
-use crate::support::personas::find_or_add;
+use crate::support::personas::{begin_session, find_or_add, session_cookie};
 
 const PEOPLE: usize = 6;
-const PASSWORD: &str = "a lamp for every signal";
+pub(super) const PASSWORD: &str = "a lamp for every signal";
 
 /// From the start of the process to the first request that can be served.
 const START: Duration = Duration::from_secs(5);
@@ -106,6 +106,56 @@ pub async fn database_killed(trial: Trial) {
     );
 }
 
+/// A page that is open is a stream that never ends by itself: it must not hold up the end of the program.
+pub async fn stopped_with_an_open_page() {
+    let plant = Plant::start();
+    let port = free_port();
+    let services = plant.services(port);
+    let person = find_or_add(&services, "open@test.example", "Test", &[Office::Operator]);
+    let token = begin_session(&services, person, Stage::Full);
+    let program = serve_over(&plant, port);
+    until_ready(port, START).await;
+    let request = client()
+        .get(format!("http://localhost:{port}/live"))
+        .header("accept", "text/event-stream")
+        .header("cookie", session_cookie(&services, token.expose()));
+    let mut stream = request.send().await.unwrap();
+    assert_eq!(stream.status(), 200);
+    assert!(stream.chunk().await.unwrap().is_some());
+    let listening = actix_web::rt::spawn(async move {
+        while let Some(chunk) = stream.chunk().await? {
+            drop(chunk);
+        }
+        Ok::<_, reqwest::Error>(())
+    });
+    let asked = Instant::now();
+    actix_web::rt::task::spawn_blocking(move || program.stop())
+        .await
+        .unwrap();
+    let took = asked.elapsed();
+    assert!(took < Duration::from_secs(3), "it took {took:?}");
+    listening
+        .await
+        .unwrap()
+        .expect("the stream ends, and is not cut");
+}
+
+/// A database that says nothing must not keep the program from ending.
+pub async fn stopped_over_a_silent_database() {
+    let plant = Plant::start();
+    let port = free_port();
+    let program = serve_over(&plant, port);
+    until_ready(port, START).await;
+    let frozen = plant.freeze();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let asked = Instant::now();
+    actix_web::rt::task::spawn_blocking(move || program.stop_within(Duration::from_secs(29)))
+        .await
+        .unwrap();
+    println!("ended over a silent database after {:?}", asked.elapsed());
+    drop(frozen);
+}
+
 fn serve_over(plant: &Plant, port: u16) -> Killable {
     let app_url = plant.url(Role::App);
     let sealer_url = plant.url(Role::Sealer);
@@ -175,7 +225,7 @@ fn client() -> reqwest::Client {
 }
 
 /// People who can give a password.
-fn people(services: &Services) -> Vec<String> {
+pub(super) fn people(services: &Services) -> Vec<String> {
     let hash = services
         .passwords
         .hash_now(&Secret::from(PASSWORD))

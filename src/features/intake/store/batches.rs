@@ -234,6 +234,14 @@ pub fn advance(
     held(changed)
 }
 
+/// Since when the oldest batch waits to be read to its end.
+pub fn waiting_since(conn: &mut Conn) -> db::Result<Option<DateTime<Utc>>> {
+    Ok(intake_batch::table
+        .filter(intake_batch::state.eq_any(["waiting", "reading"]))
+        .select(diesel::dsl::min(intake_batch::created_at))
+        .first(conn)?)
+}
+
 /// Ends the reading, as `state`.
 pub fn close(
     conn: &mut Conn,

@@ -9,7 +9,7 @@ mod subjects;
 pub use batches::{
     NewBatch, RejectedRow, Rejection, SubjectBatch, advance, batch, batch_of_file, batches,
     batches_of, claim, close, header, insert as insert_batch, keep_header, refuse, rejected_raw,
-    rejections,
+    rejections, waiting_since,
 };
 pub use chunks::{Known, Plan, PlannedSubject, known, lock_platform, recorded, write};
 pub use readings::{note as note_reading, recent as recently_read};
@@ -23,10 +23,14 @@ use diesel::prelude::*;
 
 use crate::foundation::db::{self, Conn};
 
-/// Names the context in which sealed documents are read or written in this transaction; without
-/// it, row-level security shows none.
+/// Sees that sealed documents are read or written in somebody's name; without one, row-level security
+/// shows none. A transaction that has named its actor keeps them; reading without one is intake's own.
 fn enter(conn: &mut Conn) -> db::Result<()> {
-    diesel::sql_query("SELECT set_config('app.actor', 'intake', true)").execute(conn)?;
+    diesel::sql_query(
+        "SELECT set_config('app.actor', \
+         coalesce(nullif(current_setting('app.actor', true), ''), 'intake'), true)",
+    )
+    .execute(conn)?;
     Ok(())
 }
 

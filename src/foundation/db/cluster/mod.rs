@@ -24,11 +24,10 @@ mod server;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use diesel::{Connection, PgConnection};
-
 use self::account::Account;
 use self::folder::{DataFolder, Lock};
 use self::server::Server;
+use super::connect;
 use super::roles::{self, Passwords, Role};
 use crate::foundation::kernel::Secret;
 
@@ -142,6 +141,9 @@ struct Owned {
 }
 
 impl Cluster {
+    /// The longest that [`Cluster::stop`] takes.
+    pub const LONGEST_STOP: Duration = server::STOP_LIMIT.saturating_add(server::QUIT_LIMIT);
+
     /// Starts the cluster of this data folder and makes what is missing: the folder, roles, database.
     ///
     /// Call it **from the main thread, before any runtime starts**: the kernel stops PostgreSQL when the
@@ -207,7 +209,7 @@ impl Cluster {
     fn make_roles(&self) -> Result<(), ClusterError> {
         let report = |error: &dyn std::fmt::Display| ClusterError::Roles(error.to_string());
         let url = self.url_of(Role::Superuser, "postgres");
-        let mut conn = PgConnection::establish(url.expose()).map_err(|error| report(&error))?;
+        let mut conn = connect(&url).map_err(|error| report(&error))?;
         roles::ensure(&mut conn, &self.passwords).map_err(|error| report(&error))?;
         roles::ensure_database(&mut conn, DATABASE).map_err(|error| report(&error))
     }

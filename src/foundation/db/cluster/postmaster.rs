@@ -10,8 +10,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use super::folder::DataFolder;
 use super::{ClusterError, io};
 
-pub(super) const FAST_LIMIT: Duration = Duration::from_secs(15);
-pub(super) const IMMEDIATE_LIMIT: Duration = Duration::from_secs(5);
+const FAST_LIMIT: Duration = Duration::from_secs(15);
+const IMMEDIATE_LIMIT: Duration = Duration::from_secs(5);
 
 const TICK: Duration = Duration::from_millis(5);
 

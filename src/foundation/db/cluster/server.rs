@@ -13,11 +13,14 @@ use rustix::process::Signal;
 
 use super::binaries::Binaries;
 use super::folder::DataFolder;
-use super::postmaster::{FAST_LIMIT, IMMEDIATE_LIMIT, Postmaster, send, stop_orphan, wait};
+use super::postmaster::{Postmaster, send, stop_orphan, wait};
 use super::{ClusterError, io};
 use crate::foundation::db::roles::{Passwords, Role};
 
 const START_LIMIT: Duration = Duration::from_mins(1);
+/// For a shutdown with a checkpoint, and for one without, which the next start makes good.
+pub(super) const STOP_LIMIT: Duration = Duration::from_secs(10);
+pub(super) const QUIT_LIMIT: Duration = Duration::from_secs(2);
 
 /// A taken port, or the shared memory of a server that was killed a moment ago, goes away by itself.
 const ATTEMPTS: u32 = 10;
@@ -173,7 +176,7 @@ impl Server {
 
     /// Fast shutdown; when that takes too long immediate, which the next start recovers from; then the end.
     pub fn stop(&mut self) -> Result<(), ClusterError> {
-        for (signal, limit) in [(Signal::INT, FAST_LIMIT), (Signal::QUIT, IMMEDIATE_LIMIT)] {
+        for (signal, limit) in [(Signal::INT, STOP_LIMIT), (Signal::QUIT, QUIT_LIMIT)] {
             if self.ended()? {
                 return Ok(());
             }

@@ -6,6 +6,8 @@ use std::thread;
 use diesel::sql_types::{Bool, Text};
 use diesel::{QueryableByName, RunQueryDsl, sql_query};
 
+use diesel::{Connection, PgConnection};
+
 use super::*;
 
 struct Place(tempfile::TempDir);

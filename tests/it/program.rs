@@ -1,0 +1,349 @@
+//! The program that people run, from the outside: how it starts, stops, refuses, and what its commands say.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use diesel::connection::SimpleConnection;
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use tempfile::TempDir;
+
+use crate::support::app::TEST_KEY;
+use crate::support::db::TestDb;
+
+const START: Duration = Duration::from_mins(1);
+
+/// The program without anything of the surrounding environment that could lead it elsewhere.
+fn signalbox(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_signalbox"));
+    for (name, _) in std::env::vars() {
+        let is_ours = name.starts_with("SIGNALBOX_") || name.starts_with("PG");
+        if is_ours || name == "DATABASE_URL" || name == "LOG_LEVEL" {
+            command.env_remove(name);
+        }
+    }
+    command.args(args).stdin(Stdio::null());
+    command
+}
+
+fn run(command: &mut Command) -> Output {
+    command.output().unwrap()
+}
+
+fn said(output: &Output) -> String {
+    let both = [output.stdout.as_slice(), output.stderr.as_slice()].concat();
+    String::from_utf8(both).unwrap()
+}
+
+#[track_caller]
+fn refuses(command: &mut Command, words: &[&str]) {
+    let output = run(command);
+    let said = said(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    for word in words {
+        assert!(said.contains(word), "no {word:?} in:\n{said}");
+    }
+}
+
+/// A data folder and a port of a test's own.
+struct Site {
+    _folder: TempDir,
+    data: PathBuf,
+    port: u16,
+}
+
+impl Site {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        // PostgreSQL's user has to come through when the tests run as root.
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self {
+            data: folder.path().join("var"),
+            port: listener.local_addr().unwrap().port(),
+            _folder: folder,
+        }
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = signalbox(args);
+        command
+            .env("SIGNALBOX_DATA_DIR", &self.data)
+            .env("SIGNALBOX_BIND", format!("127.0.0.1:{}", self.port));
+        command
+    }
+
+    /// With a key from outside, as production has it, in a process group like a terminal's.
+    fn serve(&self) -> Running {
+        let mut command = self.command(&["serve"]);
+        command
+            .env("SIGNALBOX_ENCRYPTION_KEY", TEST_KEY)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .process_group(0);
+        Running::start(command)
+    }
+}
+
+struct Running {
+    child: Child,
+    pid: Pid,
+}
+
+impl Running {
+    fn start(mut command: Command) -> Self {
+        let child = command.spawn().unwrap();
+        let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+        Self { child, pid }
+    }
+
+    /// Waits until it says that it serves.
+    fn until_it_serves(&mut self) {
+        let mut log = String::new();
+        let mut lines = BufReader::new(self.child.stderr.take().unwrap());
+        while !log.contains("\"message\":\"serving\"") {
+            let read = lines.read_line(&mut log).unwrap();
+            assert!(read > 0, "it ended:\n{log}");
+        }
+        // Nobody may be kept waiting for a reader of the rest.
+        std::thread::spawn(move || lines.read_to_string(&mut String::new()));
+    }
+
+    fn ends_within(mut self, limit: Duration) -> Option<i32> {
+        let began = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code();
+            }
+            assert!(began.elapsed() < limit, "it does not end");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn postmaster(data: &Path) -> Option<String> {
+    let note = fs::read_to_string(data.join("postgres/postmaster.pid")).ok()?;
+    note.lines().next().map(str::to_owned)
+}
+
+#[test]
+fn a_second_start_is_refused_a_killed_one_recovers_and_ctrl_c_ends_everything() {
+    let site = Site::new();
+    let began = Instant::now();
+    let mut first = site.serve();
+    first.until_it_serves();
+    assert!(began.elapsed() < START);
+
+    let pid = first.child.id().to_string();
+    let mut second = site.command(&["serve"]);
+    refuses(
+        second.env("SIGNALBOX_ENCRYPTION_KEY", TEST_KEY),
+        &[&pid, site.data.to_str().unwrap()],
+    );
+
+    // `kill -9` takes the sealer and the database with it, and the next start clears up.
+    drop(first);
+    let mut again = site.serve();
+    again.until_it_serves();
+
+    // A terminal sends Ctrl-C to the whole group.
+    kill_process_group(again.pid, Signal::INT).unwrap();
+    assert_eq!(again.ends_within(Duration::from_secs(29)), Some(0));
+    assert_eq!(postmaster(&site.data), None, "the database was not stopped");
+
+    // Its key came from outside; still nobody takes it for a demo's.
+    assert!(!site.data.join("encryption.key").exists());
+    refuses(&mut site.command(&["demo"]), &["was not made by the demo"]);
+}
+
+#[test]
+fn a_second_sigterm_or_the_first_ends_it_either_way() {
+    let site = Site::new();
+    let mut running = site.serve();
+    running.until_it_serves();
+    kill_process(running.pid, Signal::TERM).unwrap();
+    let _ = kill_process(running.pid, Signal::TERM);
+    assert_eq!(running.ends_within(Duration::from_secs(29)), Some(0));
+}
+
+#[test]
+fn the_doctor_judges_an_installation_and_its_exit_code_says_so() {
+    let site = Site::new();
+    let mut running = site.serve();
+    running.until_it_serves();
+    let mut doctor = site.command(&["doctor"]);
+    doctor.env("SIGNALBOX_ENCRYPTION_KEY", TEST_KEY);
+    let output = run(&mut doctor);
+    let found = said(&output);
+    assert_eq!(output.status.code(), Some(0), "{found}");
+    for line in [
+        "ok    configuration",
+        "ok    port             Signalbox answers",
+        "ok    database role    signalbox_app",
+        "ok    migrations       up to date",
+        "ok    durability",
+        "ok    clock",
+        "ok    sealer key",
+        " 0 to mend",
+    ] {
+        assert!(found.contains(line), "no {line:?} in:\n{found}");
+    }
+
+    // A secret that others can read, whichever way it is given.
+    let key = site.data.join("key");
+    fs::write(&key, TEST_KEY).unwrap();
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
+    let mut doctor = site.command(&["doctor", "--quiet"]);
+    refuses(
+        doctor.env("SIGNALBOX_ENCRYPTION_KEY_FILE", &key),
+        &["FAIL  secrets", key.to_str().unwrap(), "chmod 600"],
+    );
+    let made = site.data.join("encryption.key");
+    fs::copy(&key, &made).unwrap();
+    fs::set_permissions(&made, fs::Permissions::from_mode(0o640)).unwrap();
+    refuses(
+        &mut site.command(&["doctor", "--quiet"]),
+        &["FAIL  secrets", made.to_str().unwrap()],
+    );
+}
+
+#[test]
+fn the_doctor_finds_what_is_wrong_with_a_database_of_others() {
+    let db = TestDb::create();
+    let site = Site::new();
+    let mut doctor = site.command(&["doctor"]);
+    doctor
+        .env("DATABASE_URL", db.superuser_url.expose())
+        .env("SIGNALBOX_ENCRYPTION_KEY", TEST_KEY);
+    // The server of the tests forgets writes, and this is its superuser.
+    refuses(
+        &mut doctor,
+        &[
+            "FAIL  durability",
+            "FAIL  database role    postgres is a superuser",
+            "FAIL  audit tables",
+            "warn  settings",
+            "warn  sealer",
+            "→ ",
+        ],
+    );
+    let empty = TestDb::empty();
+    refuses(
+        doctor.env("DATABASE_URL", empty.app_url.expose()),
+        &["FAIL  migrations", "run `signalbox migrate`"],
+    );
+    refuses(
+        doctor.env("DATABASE_URL", "postgres://u:p@127.0.0.1:1/nowhere"),
+        &["FAIL  database", "check DATABASE_URL"],
+    );
+    refuses(
+        doctor.env("SIGNALBOX_POOL_WEB", "0"),
+        &["FAIL  configuration", "SIGNALBOX_POOL_WEB"],
+    );
+}
+
+#[test]
+fn what_is_pending_is_listed_and_nothing_is_made() {
+    let db = TestDb::empty();
+    let site = Site::new();
+    let mut pending = site.command(&["migrate", "--pending"]);
+    pending.env("SIGNALBOX_MIGRATE_DATABASE_URL", db.superuser_url.expose());
+    let give_back = "ALTER DATABASE current OWNER TO postgres";
+    let name = url::Url::parse(db.app_url.expose()).unwrap();
+    let name = name.path().trim_start_matches('/').to_owned();
+    db.connect_superuser()
+        .batch_execute(&give_back.replace("current", &name))
+        .unwrap();
+    refuses(&mut pending, &["missing 2026-11-"]);
+    // Preparing the database would have given it to its owner.
+    let owner: Owner = diesel::RunQueryDsl::get_result(
+        diesel::sql_query(
+            "SELECT pg_get_userbyid(datdba)::text AS name FROM pg_database \
+             WHERE datname = current_database()",
+        ),
+        &mut db.connect_superuser(),
+    )
+    .unwrap();
+    assert_eq!(owner.name, "postgres");
+}
+
+#[derive(diesel::QueryableByName)]
+struct Owner {
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    name: String,
+}
+
+#[test]
+fn a_sealer_of_its_own_refuses_an_address_that_is_not_safe() {
+    let site = Site::new();
+    let mut sealer = site.command(&["sealer"]);
+    sealer.env(
+        "SIGNALBOX_SEALER_DATABASE_URL",
+        "postgres://signalbox_sealer:changeme@db.example.com/signalbox",
+    );
+    refuses(&mut sealer, &["SIGNALBOX_SEALER_DATABASE_URL"]);
+}
+
+#[test]
+fn a_person_can_be_limited_to_platforms_that_there_are() {
+    let db = TestDb::create();
+    let site = Site::new();
+    let add = |platform: &str| {
+        let mut command = site.command(&["user", "add", "--email", "a@test.example"]);
+        command
+            .args(["--role", "operator", "--platform", platform])
+            .env("DATABASE_URL", db.app_url.expose())
+            .env("SIGNALBOX_ENCRYPTION_KEY", TEST_KEY);
+        command
+    };
+    refuses(&mut add("finchat"), &["no platform \"finchat\"", "no pack"]);
+    db.connect_superuser()
+        .batch_execute(
+            "INSERT INTO platform (id, slug, name, created_at) VALUES \
+             ('00000000-0000-7000-8000-000000000001', 'finchat', 'FinChat', now()), \
+             ('00000000-0000-7000-8000-000000000002', 'lait', 'Lait', now())",
+        )
+        .unwrap();
+    refuses(&mut add("fin"), &["no platform \"fin\"", "finchat, lait"]);
+    let added = run(&mut add("lait"));
+    assert_eq!(added.status.code(), Some(0), "{}", said(&added));
+    assert!(said(&added).contains("/enrol/"), "{}", said(&added));
+}
+
+#[test]
+fn every_command_says_what_it_is_for() {
+    let top = said(&run(&mut signalbox(&["--help"])));
+    let commands = top
+        .split("Commands:")
+        .nth(1)
+        .and_then(|rest| rest.split("Options:").next())
+        .unwrap();
+    let mut seen = 0;
+    for line in commands
+        .lines()
+        .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
+    {
+        let mut words = line.split_whitespace();
+        let name = words.next().unwrap();
+        assert!(words.count() >= 2, "{name} says nothing of itself");
+        if name == "help" {
+            continue;
+        }
+        let help = run(&mut signalbox(&[name, "--help"]));
+        assert_eq!(help.status.code(), Some(0), "{name}");
+        seen += 1;
+    }
+    assert!(seen >= 12, "{top}");
+}
