@@ -199,7 +199,7 @@ impl Browser {
             if (document.documentElement.scrollWidth <= room) return null;
             const wide = [...document.body.querySelectorAll('*')].filter((element) =>
                 element.getBoundingClientRect().right > room + 1 && !element.closest('.table-scroll'));
-            return wide.slice(-3).map((element) => element.outerHTML.slice(0, 150)).join(' | ')";
+            return wide.slice(0, 3).concat(wide.slice(-3)).map((element) => element.outerHTML.slice(0, 150)).join(' | ')";
         let wide = self.page.execute(script, vec![]).await.unwrap();
         let wide = wide.as_str()?;
         Some(format!("{what} is wider than its window, by {wide}"))

@@ -262,9 +262,12 @@ async fn shortcuts() {
             new KeyboardEvent('keydown', { key: arguments[0], bubbles: true, cancelable: true }))";
         page.execute(script, vec![serde_json::json!(key)])
     };
-    press("j").await.unwrap();
     let in_list = "return document.activeElement.closest('[data-enhance~=rows]') !== null";
-    browser.wait_until(in_list).await;
+    // The script has been fetched, and may be about to listen.
+    let walk = format!(
+        "document.body.dispatchEvent(new KeyboardEvent('keydown', {{ key: 'j', bubbles: true }})); {in_list}"
+    );
+    browser.wait_until(&walk).await;
     press("/").await.unwrap();
     let searching = "return document.activeElement.matches('[data-shortcut=search]')";
     browser.wait_until(searching).await;
