@@ -3,8 +3,6 @@ use std::time::Duration;
 
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServerHandle, ServiceRequest, ServiceResponse};
-use actix_web::error::InternalError;
-use actix_web::http::StatusCode;
 use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{self, Data};
 use actix_web::{App, HttpResponse, HttpServer};
@@ -12,7 +10,7 @@ use actix_web::{App, HttpResponse, HttpServer};
 use super::topics::topic_of;
 use super::{health_routes, routes};
 use crate::foundation::Services;
-use crate::foundation::auth::session_store;
+use crate::foundation::auth::{guard, session_store};
 use crate::foundation::web::live::Hub;
 use crate::foundation::web::{Error, Lanes, headers, log_requests};
 
@@ -62,7 +60,7 @@ pub fn serve(services: Services, listener: TcpListener) -> std::io::Result<Runni
             .wrap(from_fn(log_requests))
             .wrap(from_fn(headers::secure))
             .configure(|config| table.configure(config))
-            .default_service(web::to(not_found))
+            .default_service(web::to(not_found).wrap(from_fn(guard::acquaint)))
     })
     .workers(workers)
     .worker_max_blocking_threads(lanes.pages + lanes.sign_in + OTHER_THREADS)
@@ -121,10 +119,11 @@ async fn refuse_foreign_hosts(
     if ours {
         next.call(request).await
     } else {
-        Ok(request.error_response(InternalError::new(
-            "this host is not served here",
-            StatusCode::MISDIRECTED_REQUEST,
-        )))
+        let ours = request
+            .app_data::<Data<Services>>()
+            .map(|services| services.config.web.base_url.to_string())
+            .unwrap_or_default();
+        Ok(request.error_response(Error::Misdirected { ours }))
     }
 }
 

@@ -14,6 +14,9 @@ use crate::support::personas::Client;
 /// Where `script/setup` puts axe-core, below the crate's root.
 const AXE: &str = "tools/browser/node_modules/axe-core/axe.min.js";
 
+/// Where this is set, a browser that cannot be had is a failure.
+const REQUIRE: &str = "SIGNALBOX_REQUIRE_BROWSER";
+
 /// A screen to look at a page on.
 #[derive(Clone, Copy, Debug)]
 pub enum Screen {
@@ -25,11 +28,14 @@ pub enum Screen {
 impl Screen {
     fn size(self) -> (u32, u32) {
         match self {
-            Self::Desk => (1440, 900),
+            Self::Desk => (1280, 900),
             Self::Phone => (320, 640),
         }
     }
 }
+
+const LIGHT: &str = "light";
+const DARK: &str = "dark";
 
 /// chromedriver and everything that it started. A panicking test runs this too, or Chromium would stay behind.
 struct Driver {
@@ -96,6 +102,10 @@ impl Browser {
     /// `None` where this machine has no browser or no axe-core; the reason is printed by name.
     pub async fn open(screen: Screen) -> Option<Self> {
         let missing = |what: &str| {
+            assert!(
+                std::env::var_os(REQUIRE).is_none(),
+                "{what} is not installed, and {REQUIRE} is set (script/setup installs it)"
+            );
             println!("skipped: {what} is not installed (script/setup installs it)");
             None
         };
@@ -143,39 +153,69 @@ impl Browser {
     /// Opens a page and holds it to what every page promises, in both themes: axe finds nothing, nothing sticks out
     /// sideways, the browser has nothing to complain about. `SIGNALBOX_SHOTS=folder` also keeps pictures.
     pub async fn look(&self, url: &str) {
-        for theme in ["light", "dark"] {
-            self.prefer(theme).await;
-            self.page.goto(url).await.unwrap();
-            self.picture(url, theme).await;
-            self.hold(&format!("{url} ({theme}, {:?})", self.screen))
-                .await;
+        let faults = self.faults(url).await;
+        assert!(faults.is_empty(), "{}", faults.join("\n"));
+    }
+
+    /// What [`Browser::look`] would not let pass.
+    pub async fn faults(&self, url: &str) -> Vec<String> {
+        self.prefer(LIGHT).await;
+        self.page.goto(url).await.unwrap();
+        let mut faults = self.faults_as_it_stands(url).await;
+        for complaint in self.complaints().await {
+            faults.push(format!("{url}: {complaint}"));
         }
-        let complaints = self.complaints().await;
-        assert!(complaints.is_empty(), "{url}: {complaints:#?}");
+        faults
     }
 
     /// The same for the page as it stands, as after a script or a press of a button.
+    pub async fn hold_in_both_themes(&self, what: &str) {
+        let faults = self.faults_as_it_stands(what).await;
+        assert!(faults.is_empty(), "{}", faults.join("\n"));
+    }
+
+    async fn faults_as_it_stands(&self, what: &str) -> Vec<String> {
+        self.picture(what, LIGHT).await;
+        let place = format!("{what} ({LIGHT}, {:?})", self.screen);
+        let mut faults = vec![self.axe_on(&place, "{}").await, self.too_wide(&place).await];
+        // Themes differ in their colours and in nothing else.
+        self.prefer(DARK).await;
+        self.picture(what, DARK).await;
+        let colours = "{ runOnly: ['color-contrast', 'link-in-text-block'] }";
+        let place = format!("{what} ({DARK}, {:?})", self.screen);
+        faults.push(self.axe_on(&place, colours).await);
+        self.prefer(LIGHT).await;
+        faults.into_iter().flatten().collect()
+    }
+
+    /// The same in the theme that is set.
     pub async fn hold(&self, what: &str) {
-        self.page.execute(&self.axe, vec![]).await.unwrap();
-        let found = self
-            .page
-            .execute_async(
-                "const done = arguments[0]; axe.run().then(({ violations }) => done(violations.map(
-                    ({ id, help, nodes }) => ({ id, help, nodes: nodes.map(({ html }) => html.slice(0, 200)) }))))",
-                vec![],
-            )
-            .await
-            .unwrap();
-        assert_eq!(found, json!([]), "axe on {what}: {found:#}");
-        let wide = self
-            .page
-            .execute(
-                "return document.documentElement.scrollWidth - document.documentElement.clientWidth",
-                vec![],
-            )
-            .await
-            .unwrap();
-        assert_eq!(wide, json!(0), "{what} is wider than its window");
+        assert_eq!(self.axe_on(what, "{}").await, None);
+        assert_eq!(self.too_wide(what).await, None);
+    }
+
+    async fn too_wide(&self, what: &str) -> Option<String> {
+        let script = "const room = document.documentElement.clientWidth;
+            if (document.documentElement.scrollWidth <= room) return null;
+            const wide = [...document.body.querySelectorAll('*')].filter((element) =>
+                element.getBoundingClientRect().right > room + 1 && !element.closest('.table-scroll'));
+            return wide.slice(0, 3).concat(wide.slice(-3)).map((element) => element.outerHTML.slice(0, 150)).join(' | ')";
+        let wide = self.page.execute(script, vec![]).await.unwrap();
+        let wide = wide.as_str()?;
+        Some(format!("{what} is wider than its window, by {wide}"))
+    }
+
+    async fn axe_on(&self, what: &str, options: &str) -> Option<String> {
+        let loaded = self.page.execute("return 'axe' in window", vec![]).await;
+        if loaded.unwrap() != json!(true) {
+            self.page.execute(&self.axe, vec![]).await.unwrap();
+        }
+        let ask = format!(
+            "const done = arguments[0]; axe.run({options}).then(({{ violations }}) => done(violations.map(
+                ({{ id, help, nodes }}) => ({{ id, help, nodes: nodes.map(({{ html }}) => html.slice(0, 200)) }}))))"
+        );
+        let found = self.page.execute_async(&ask, vec![]).await.unwrap();
+        (found != json!([])).then(|| format!("axe on {what}: {found:#}"))
     }
 
     /// Waits, ten seconds at most, until a script answers true.
@@ -196,6 +236,13 @@ impl Browser {
             json!({ "features": features }),
         )
         .await;
+        // Colours that change take their time; what is looked at is where they arrive.
+        let settle = "const done = arguments[0];
+            requestAnimationFrame(() => requestAnimationFrame(() => {
+                document.getAnimations().forEach((animation) => animation.finish());
+                done();
+            }))";
+        self.page.execute_async(settle, vec![]).await.unwrap();
     }
 
     /// What the console says: refused by the content policy, missing files, script errors. A 404 page is meant.

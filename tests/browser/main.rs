@@ -1,9 +1,10 @@
 //! The pages in a real Chromium: what it shows, what axe-core finds, what the scripts do.
 //!
 //! Needs `chromium`, `chromedriver` and axe-core, which `script/setup` installs (`SIGNALBOX_AXE` names axe's file).
-//! Where one is missing, a test says so and passes.
+//! Where one is missing, a test says so and passes, unless `SIGNALBOX_REQUIRE_BROWSER` is set, as `script/test` does.
 
 mod chromium;
+mod furnish;
 mod journey;
 mod look;
 #[path = "../it/support/mod.rs"]

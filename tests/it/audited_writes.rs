@@ -91,6 +91,11 @@ fn a_form_posted_twice_is_one_act() {
         panic!("the second post must be recognised");
     };
     assert_eq!(location, "/platforms/a");
+    let elsewhere = Actor::command_line("somebody else");
+    let theirs = services
+        .audit
+        .write(&elsewhere, |tx| tx.once(key, "/platforms/a"));
+    assert!(matches!(theirs, Err(Error::Altered)), "{theirs:?}");
     assert_eq!(counts(&mut db.connect_superuser()).unwrap(), (1, 1));
 }
 

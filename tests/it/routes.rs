@@ -63,8 +63,9 @@ impl Asker {
     }
 }
 
-/// What came of asking, as the matrix says it.
-fn verdict(route: &Route, answer: &reqwest::Response) -> &'static str {
+/// What came of asking, as the matrix says it: whether one was let through, and the status where that was not enough,
+/// as nothing has the id that was asked for.
+fn verdict(route: &Route, answer: &reqwest::Response) -> String {
     let status = answer.status().as_u16();
     let to = answer
         .headers()
@@ -78,14 +79,17 @@ fn verdict(route: &Route, answer: &reqwest::Response) -> &'static str {
         route.method,
         route.path
     );
-    match status {
+    let told = match status {
         401 => "sign-in",
         403 => "no",
         303 if led_on.iter().any(|place| to.starts_with(place)) => "sign-in",
         // Whoever is in already has no business at the door.
         303 if to == "/" && route.path.starts_with(['/']) && at_the_door(route) => "home",
-        _ => "yes",
-    }
+        303 if to == "/sign-in" && at_the_door(route) => "sign-in",
+        200..=399 => "yes",
+        _ => return status.to_string(),
+    };
+    told.to_owned()
 }
 
 fn at_the_door(route: &Route) -> bool {
@@ -114,7 +118,11 @@ async fn ask(client: &Client, url: &str, route: &Route) -> reqwest::Response {
     let request = if route.method == "POST" {
         request
             .header("content-type", "application/x-www-form-urlencoded")
-            .body(format!("csrf={}", client.csrf))
+            .body(format!(
+                "csrf={}&idempotency={}",
+                client.csrf,
+                uuid::Uuid::now_v7()
+            ))
     } else {
         request
     };

@@ -114,8 +114,8 @@ fn add(tx: &mut Tx<'_>, person: &NewPerson, hash: &str) -> Result<(), Refusal> {
     const FIRST_STEP: i64 = 1;
     let id = people::add(tx, person)?;
     factors::set_password(tx, id, hash)?;
-    factors::propose_seed(tx, id, &person.email)?;
-    factors::confirm_authenticator(tx, id, FIRST_STEP)?;
+    let seed = totp::Seed::generate(&person.email);
+    factors::set_authenticator(tx, id, &seed, FIRST_STEP)?;
     Ok(())
 }
 

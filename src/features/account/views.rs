@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 
 use super::demo;
 use crate::foundation::auth::factors::Methods;
+use crate::foundation::auth::parked::Waiting;
 use crate::foundation::auth::totp::QrPath;
 use crate::foundation::web::{Chrome, Door, Problems};
 
@@ -78,6 +79,9 @@ pub struct Own {
     pub chrome: Chrome,
     pub roles: String,
     pub methods: Methods,
+    pub waiting: Vec<Waiting>,
+    /// The page that somebody was on their way to.
+    pub next: Option<String>,
     pub since: DateTime<Utc>,
     pub ends_at: DateTime<Utc>,
 }
@@ -104,8 +108,6 @@ pub struct Parked {
     pub path: String,
     /// Every field that was typed, to be sent again as it was.
     pub fields: Vec<(String, String)>,
-    /// The fields that a reader would recognise.
-    pub shown: Vec<(String, String)>,
+    pub key: Option<String>,
     pub expires_at: DateTime<Utc>,
-    pub has_key: bool,
 }

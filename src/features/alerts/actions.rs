@@ -4,11 +4,10 @@ use super::AlertId;
 use super::alert::ACKNOWLEDGED_AT_MOST;
 use super::store::{self, Acknowledged};
 use crate::foundation::Services;
-use crate::foundation::audit::{Event, Subject, Tx};
+use crate::foundation::audit::{Event, FormKey, Subject, Tx};
 use crate::foundation::auth::Signed;
 use crate::foundation::db;
 use crate::foundation::web::{self, Refusal};
-use uuid::Uuid;
 
 /// Longest note, in characters.
 pub const NOTE_AT_MOST: usize = 1_000;
@@ -42,7 +41,7 @@ pub fn acknowledge(
     signed: &Signed,
     alerts: &[AlertId],
     note: &str,
-    key: Uuid,
+    key: FormKey,
     location: &str,
 ) -> Result<usize, AlertError> {
     let note: String = note.trim().chars().take(NOTE_AT_MOST).collect();

@@ -11,6 +11,7 @@ use super::{AlertId, actions};
 use crate::features::packs::pack::{ItemId, Rule, Runbook, Service};
 use crate::features::packs::store::{self as packs};
 use crate::foundation::Services;
+use crate::foundation::audit::FormKey;
 use crate::foundation::auth::{Permission, Signed};
 use crate::foundation::db::{self, Conn};
 use crate::foundation::web::paging::{Cursor, Direction, PAGE_ROWS};
@@ -251,7 +252,7 @@ async fn acknowledge_all(
     services: Data<Services>,
     alerts: Vec<AlertId>,
     note: String,
-    key: Uuid,
+    key: FormKey,
     location: String,
 ) -> web::Result {
     let to = location.clone();

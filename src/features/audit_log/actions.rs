@@ -2,7 +2,6 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
-use uuid::Uuid;
 
 use super::ExportId;
 use super::archive::archive;
@@ -11,7 +10,7 @@ use super::rows;
 use super::store::{self, Export};
 use crate::foundation::Services;
 use crate::foundation::audit::export::{ExportError, ExportRequest};
-use crate::foundation::audit::{Actor, Event, Log, NewJob, Subject, Tx, store as log};
+use crate::foundation::audit::{Actor, Event, FormKey, Log, NewJob, Subject, Tx, store as log};
 use crate::foundation::auth::{Signed, people};
 use crate::foundation::db::{self, Conn, PoolKind};
 use crate::foundation::files::{FileReader, FileWriter, NewFile, Stored};
@@ -174,7 +173,7 @@ pub fn ask_for_export(
     signed: &Signed,
     format: Format,
     asked: &Asked,
-    key: Uuid,
+    key: FormKey,
 ) -> Result<ExportId, web::Error> {
     let id = ExportId::new();
     let filter = services.db.read(|conn| resolve(conn, signed, asked))?;

@@ -21,6 +21,7 @@ use crate::features::screening::actions::Judgement;
 use crate::features::screening::hit::{HitId, Outcome, reason_label as hit_reason_label};
 use crate::features::screening::hits;
 use crate::foundation::Services;
+use crate::foundation::audit::FormKey;
 use crate::foundation::auth::{Permission, Signed};
 use crate::foundation::db::{self, Conn};
 use crate::foundation::kernel::PersonId;
@@ -307,7 +308,7 @@ async fn act(
     signed: Signed,
     services: Data<Services>,
     id: CaseId,
-    key: Uuid,
+    key: FormKey,
     then: &'static str,
     action: impl FnOnce(&mut crate::foundation::audit::Tx<'_>) -> Result<(), ReviewError>
     + Send

@@ -1,12 +1,10 @@
-use uuid::Uuid;
-
 use crate::foundation::Services;
-use crate::foundation::audit::{Actor, Event, Subject};
+use crate::foundation::audit::{Actor, Event, FormKey, Subject};
 use crate::foundation::jobs::{self, JobId};
 use crate::foundation::web::{Error, Refusal};
 
 /// Asks a job to stop.
-pub fn cancel(services: &Services, actor: &Actor, id: JobId, key: Uuid) -> Result<(), Error> {
+pub fn cancel(services: &Services, actor: &Actor, id: JobId, key: FormKey) -> Result<(), Error> {
     services.audit.write(actor, |tx| {
         tx.once(key, &format!("/jobs/{id}"))?;
         let job = jobs::find(tx, id)?.ok_or(Error::NotFound)?;

@@ -29,7 +29,7 @@ pub mod verify;
 pub use actor::{Actor, ActorKind};
 pub use event::{Event, Log, Outcome, Subject};
 pub use job::NewJob;
-pub use tx::Tx;
+pub use tx::{FormKey, Tx};
 
 use super::crypto::Keyring;
 use super::db::{Conn, Db, Error, PoolKind};
@@ -43,12 +43,18 @@ pub type Reactions = fn(&Event) -> Vec<NewJob>;
 pub enum Unaudited {
     /// Measurements and their roll-ups.
     Sample,
-    /// When a session was last used.
+    /// When a session was last used, and what its top bar is set to.
     SessionTouch,
+    /// A session's row that its audited end has left behind.
+    SessionEnd,
     /// A job's claim, lease, progress and retry.
     JobHeartbeat,
-    /// Failed tries, counted before the secret is checked.
+    /// Tries at the door, counted before the secret is checked.
     Throttle,
+    /// The same of somebody who is signed in and proves again who they are.
+    Proof,
+    /// How often somebody was denied something; the denials that count are events.
+    Denial,
     /// The moment a lamp's condition became true; what it leads to is an event.
     RuleState,
     /// A form put aside until its author has signed in again.
@@ -125,8 +131,12 @@ impl Audit {
         work: impl FnOnce(&mut Conn) -> Result<T, E>,
     ) -> Result<T, E> {
         let pool = match reason {
-            Unaudited::ParkedForm => PoolKind::Web,
-            Unaudited::SessionTouch | Unaudited::Throttle => PoolKind::SignIn,
+            Unaudited::ParkedForm
+            | Unaudited::SessionTouch
+            | Unaudited::Proof
+            | Unaudited::Denial => PoolKind::Web,
+            // The reserve: whoever has to mend things gets in when every page is stuck.
+            Unaudited::SessionEnd | Unaudited::Throttle => PoolKind::SignIn,
             Unaudited::Sample
             | Unaudited::JobHeartbeat
             | Unaudited::RuleState

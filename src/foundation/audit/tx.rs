@@ -12,6 +12,30 @@ use crate::foundation::db::schema::{audit_detail, audit_inbox, idempotency, sar_
 use crate::foundation::db::{self, Conn, Error};
 use crate::foundation::kernel::{PlatformId, SubjectId};
 
+/// What makes two posts of one form one act.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FormKey {
+    /// The form was shown with it.
+    pub id: Uuid,
+    /// SHA-256 of what was typed, where it is known.
+    pub digest: Option<[u8; 32]>,
+}
+
+impl FormKey {
+    fn is_of(&self, first: Option<&[u8]>) -> bool {
+        match (first, &self.digest) {
+            (Some(first), Some(digest)) => first == digest,
+            _ => true,
+        }
+    }
+}
+
+impl From<Uuid> for FormKey {
+    fn from(id: Uuid) -> Self {
+        Self { id, digest: None }
+    }
+}
+
 /// A writing transaction. It derefs to the connection, so that whatever reads can be given it.
 pub struct Tx<'a> {
     conn: &'a mut Conn,
@@ -88,29 +112,35 @@ impl<'a> Tx<'a> {
         Ok(job.id())
     }
 
-    /// Claims a form's idempotency key. A second post of the same form fails with
-    /// [`Error::Replayed`], which becomes a redirect to where the first one led.
-    pub fn once(&mut self, key: Uuid, location: &str) -> db::Result<()> {
+    /// Claims a form's idempotency key. A second post of the same form fails with [`Error::Replayed`], which becomes
+    /// a redirect to where the first one led. With something else in it, or from somebody else, it fails with
+    /// [`Error::Altered`]: what was typed is not what was done.
+    pub fn once(&mut self, key: impl Into<FormKey>, location: &str) -> db::Result<()> {
+        let key = key.into();
         let claimed = diesel::insert_into(idempotency::table)
             .values((
-                idempotency::key.eq(key),
+                idempotency::key.eq(key.id),
                 idempotency::actor.eq(self.actor.to_string()),
                 idempotency::location.eq(location),
                 idempotency::made_at.eq(self.now),
+                idempotency::digest.eq(key.digest.map(|digest| digest.to_vec())),
             ))
             .on_conflict_do_nothing()
             .execute(self.conn)?;
         if claimed == 1 {
             return Ok(());
         }
-        let first: Option<String> = idempotency::table
-            .find(key)
+        let first: Option<(String, Option<Vec<u8>>)> = idempotency::table
+            .find(key.id)
             .filter(idempotency::actor.eq(self.actor.to_string()))
-            .select(idempotency::location)
+            .select((idempotency::location, idempotency::digest))
             .first(self.conn)
             .optional()?;
-        Err(Error::Replayed {
-            location: first.unwrap_or_else(|| location.to_owned()),
+        Err(match first {
+            Some((location, digest)) if key.is_of(digest.as_deref()) => {
+                Error::Replayed { location }
+            }
+            _ => Error::Altered,
         })
     }
 

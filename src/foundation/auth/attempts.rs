@@ -47,6 +47,14 @@ pub fn keys(
     ]
 }
 
+/// What a try is counted under that names no account: the address alone.
+#[must_use]
+pub fn address_key(keyring: &Keyring, secret: &str, from: IpAddr) -> Vec<Key> {
+    let address = throttle::counted_address(from);
+    let token = keyring.token("sign_in_throttle", &format!("{secret} {address}"));
+    vec![(Scope::Address, token)]
+}
+
 /// What became of a try.
 #[derive(Clone, Debug)]
 pub enum Outcome {
@@ -60,24 +68,29 @@ pub enum Outcome {
 /// Counts one try under every key, and says whether it may go on to the secret.
 ///
 /// Rows are locked one by one in the order of their keys, so that parallel tries wait for each
-/// other and never deadlock.
+/// other and never deadlock. An address that is blocked makes no new rows, whatever names it thinks of.
 pub fn count(conn: &mut Conn, mut keys: Vec<Key>, now: DateTime<Utc>) -> db::Result<Outcome> {
     forget_old(conn, now)?;
     keys.sort_unstable();
     let mut tallies = Vec::with_capacity(keys.len());
     let mut blocked_until = None;
+    let mut address_is_blocked = false;
     for key in &keys {
-        let mut tally = lock(conn, key, now)?;
+        if !address_is_blocked {
+            make(conn, key, now)?;
+        }
+        let Some(mut tally) = lock(conn, key)? else {
+            continue;
+        };
         if let Verdict::Refused { until } = tally.count(key.0.limit(), now) {
             blocked_until = blocked_until.max(Some(until));
+            address_is_blocked |= key.0 == Scope::Address;
         }
-        tallies.push(tally);
+        tallies.push((key, tally));
     }
     let note = blocked_until.is_some()
-        && tallies
-            .first_mut()
-            .is_some_and(|narrowest| narrowest.first_in_minute(now));
-    for (key, tally) in keys.iter().zip(&tallies) {
+        && narrowest(&mut tallies).is_some_and(|narrowest| narrowest.first_in_minute(now));
+    for (key, tally) in &tallies {
         save(conn, key, tally, now)?;
     }
     Ok(match blocked_until {
@@ -86,12 +99,22 @@ pub fn count(conn: &mut Conn, mut keys: Vec<Key>, now: DateTime<Utc>) -> db::Res
     })
 }
 
+/// The counter that says most of who tries: account and network where they have one, else the address.
+fn narrowest<'a>(tallies: &'a mut [(&Key, Counter)]) -> Option<&'a mut Counter> {
+    let at = tallies
+        .iter()
+        .position(|(key, _)| key.0 == Scope::Pair)
+        .unwrap_or_default();
+    tallies.get_mut(at).map(|(_, counter)| counter)
+}
+
 /// The secret was right: the try is no failure.
 pub fn take_back(conn: &mut Conn, counted: &Counted, now: DateTime<Utc>) -> db::Result<()> {
     for key in &counted.keys {
-        let mut tally = lock(conn, key, now)?;
-        tally.take_back(key.0.limit(), counted.at);
-        save(conn, key, &tally, now)?;
+        if let Some(mut tally) = lock(conn, key)? {
+            tally.take_back(key.0.limit(), counted.at);
+            save(conn, key, &tally, now)?;
+        }
     }
     Ok(())
 }
@@ -101,9 +124,10 @@ type Row = (
     i32,
     Option<DateTime<Utc>>,
     Option<DateTime<Utc>>,
+    i32,
 );
 
-fn lock(conn: &mut Conn, (scope, key): &Key, now: DateTime<Utc>) -> db::Result<Counter> {
+fn make(conn: &mut Conn, (scope, key): &Key, now: DateTime<Utc>) -> db::Result<()> {
     diesel::insert_into(counters::table)
         .values((
             counters::scope.eq(scope.name()),
@@ -112,22 +136,31 @@ fn lock(conn: &mut Conn, (scope, key): &Key, now: DateTime<Utc>) -> db::Result<C
         ))
         .on_conflict_do_nothing()
         .execute(conn)?;
-    let (recent, tries, blocked_until, noted_minute): Row = counters::table
+    Ok(())
+}
+
+fn lock(conn: &mut Conn, (scope, key): &Key) -> db::Result<Option<Counter>> {
+    let row: Option<Row> = counters::table
         .find((scope.name(), key.as_slice()))
         .select((
             counters::recent,
             counters::tries,
             counters::blocked_until,
             counters::noted_minute,
+            counters::refused,
         ))
         .for_update()
-        .first(conn)?;
-    Ok(Counter {
-        recent: recent.into_iter().flatten().collect(),
-        tries,
-        blocked_until,
-        noted_minute,
-    })
+        .first(conn)
+        .optional()?;
+    Ok(row.map(
+        |(recent, tries, blocked_until, noted_minute, refused)| Counter {
+            recent: recent.into_iter().flatten().collect(),
+            tries,
+            refused,
+            blocked_until,
+            noted_minute,
+        },
+    ))
 }
 
 fn save(
@@ -140,6 +173,7 @@ fn save(
         .set((
             counters::recent.eq(&counter.recent),
             counters::tries.eq(counter.tries),
+            counters::refused.eq(counter.refused),
             counters::blocked_until.eq(counter.blocked_until),
             counters::noted_minute.eq(counter.noted_minute),
             counters::touched_at.eq(now),
@@ -175,7 +209,9 @@ mod tests {
                 .map(|(scope, _)| scope)
                 .collect()
         };
-        assert_eq!(scopes(None), [Scope::Pair, Scope::Address, Scope::Account]);
+        let mut stranger = scopes(None);
+        stranger.sort_unstable();
+        assert_eq!(stranger, [Scope::Address, Scope::Pair, Scope::Account]);
         assert_eq!(scopes(Some(&[7; 32])), [Scope::Device]);
         assert_ne!(
             keys(&keyring, "password", "a@b.c", from, None),

@@ -7,7 +7,7 @@ use diesel::prelude::*;
 use diesel::upsert::excluded;
 use uuid::Uuid;
 
-use super::sessions::{Token, TokenHash};
+use super::sessions::{self, Token, TokenHash};
 use super::totp::Seed;
 use super::{people, recovery};
 use crate::foundation::audit::{Event, Subject, Tx};
@@ -80,40 +80,57 @@ pub fn has_authenticator(conn: &mut Conn, id: PersonId) -> db::Result<bool> {
     .get_result(conn)?)
 }
 
-/// The seed of somebody's authenticator, confirmed or waiting to be.
+/// The seed of somebody's authenticator.
 pub fn seed(conn: &mut Conn, keyring: &Keyring, id: PersonId) -> db::Result<Option<Seed>> {
     let sealed: Option<Vec<u8>> = totp::table
         .find(id.uuid())
+        .filter(totp::confirmed_at.is_not_null())
         .select(totp::seed)
         .first(conn)
         .optional()?;
-    let Some(sealed) = sealed else {
-        return Ok(None);
-    };
-    let email = people::find(conn, id)?.email;
-    let bytes = Secret::new(keyring.open(&seed_place(id), &sealed)?);
-    Ok(Some(Seed::from_bytes(bytes.expose(), &email)?))
+    sealed
+        .map(|sealed| open_seed(conn, keyring, id, &seed_place(id), &sealed))
+        .transpose()
 }
 
-/// Gives somebody a seed to set up an app with. One that is already waiting stays, so that a page
-/// opened twice shows the same; one that is confirmed is not touched.
-pub fn propose_seed(tx: &mut Tx<'_>, id: PersonId, email: &str) -> db::Result<()> {
+fn open_seed(
+    conn: &mut Conn,
+    keyring: &Keyring,
+    id: PersonId,
+    place: &str,
+    sealed: &[u8],
+) -> db::Result<Seed> {
+    let email = people::find(conn, id)?.email;
+    let bytes = Secret::new(keyring.open(place, sealed)?);
+    Ok(Seed::from_bytes(bytes.expose(), &email)?)
+}
+
+/// Gives a session at enrolment a seed to set up an app with. It is shown to that session alone: of two people who
+/// know the password, neither sees the other's.
+pub fn propose_seed(tx: &mut Tx<'_>, session: Uuid, id: PersonId, email: &str) -> db::Result<()> {
     let fresh = Seed::generate(email);
-    let sealed = tx.keyring().seal(&seed_place(id), fresh.bytes());
-    let now = tx.now();
-    diesel::insert_into(totp::table)
-        .values((
-            totp::person_id.eq(id.uuid()),
-            totp::seed.eq(sealed),
-            totp::made_at.eq(now),
-        ))
-        .on_conflict_do_nothing()
-        .execute(&mut **tx)?;
+    let sealed = tx.keyring().seal(&proposal_place(session), fresh.bytes());
+    sessions::keep_proposal(tx, session, &sealed)?;
     tx.record(Event::new(
         "authenticator.proposed",
         Subject::new("person", id),
     ))?;
     Ok(())
+}
+
+/// The seed that this session was given, while its person has no authenticator.
+pub fn proposed_seed(
+    conn: &mut Conn,
+    keyring: &Keyring,
+    session: Uuid,
+    id: PersonId,
+) -> db::Result<Option<Seed>> {
+    if has_authenticator(conn, id)? {
+        return Ok(None);
+    }
+    sessions::proposal(conn, session)?
+        .map(|sealed| open_seed(conn, keyring, id, &proposal_place(session), &sealed))
+        .transpose()
 }
 
 /// Burns a step: true for the one caller that gets to use it.
@@ -129,30 +146,49 @@ pub fn accept_step(conn: &mut Conn, id: PersonId, step: i64) -> db::Result<bool>
     Ok(burnt == 1)
 }
 
-/// Confirms a waiting authenticator with its first code, which is burnt by that.
-pub fn confirm_authenticator(tx: &mut Tx<'_>, id: PersonId, step: i64) -> db::Result<bool> {
-    let now = tx.now();
-    let confirmed = diesel::update(
-        totp::table
-            .find(id.uuid())
-            .filter(totp::confirmed_at.is_null())
-            .filter(totp::last_step.lt(step)),
-    )
-    .set((totp::last_step.eq(step), totp::confirmed_at.eq(now)))
-    .execute(&mut **tx)?;
-    if confirmed == 1 {
+/// Makes this seed somebody's authenticator, unless they have one. `step` is that of its first code, which is burnt
+/// by that. True for the one caller whose seed it is.
+pub fn set_authenticator(
+    tx: &mut Tx<'_>,
+    id: PersonId,
+    seed: &Seed,
+    step: i64,
+) -> db::Result<bool> {
+    let (now, sealed) = (tx.now(), tx.keyring().seal(&seed_place(id), seed.bytes()));
+    let set = diesel::insert_into(totp::table)
+        .values((
+            totp::person_id.eq(id.uuid()),
+            totp::seed.eq(sealed),
+            totp::last_step.eq(step),
+            totp::made_at.eq(now),
+            totp::confirmed_at.eq(now),
+        ))
+        .on_conflict_do_nothing()
+        .execute(&mut **tx)?;
+    if set == 1 {
         tx.record(Event::new(
             "authenticator.confirmed",
             Subject::new("person", id),
         ))?;
     }
-    Ok(confirmed == 1)
+    Ok(set == 1)
 }
 
 /// Makes ten new recovery codes; the old ones are worth nothing from then on. The caller shows
 /// them, once.
 pub fn replace_recovery_codes(tx: &mut Tx<'_>, id: PersonId) -> db::Result<Vec<Secret<String>>> {
-    let (codes, now) = (recovery::generate(), tx.now());
+    let codes = recovery::generate();
+    set_recovery_codes(tx, id, &codes)?;
+    Ok(codes)
+}
+
+/// The same with codes that the caller has.
+pub fn set_recovery_codes(
+    tx: &mut Tx<'_>,
+    id: PersonId,
+    codes: &[Secret<String>],
+) -> db::Result<()> {
+    let now = tx.now();
     diesel::delete(recovery_code::table.filter(recovery_code::person_id.eq(id.uuid())))
         .execute(&mut **tx)?;
     let rows: Vec<_> = codes
@@ -173,7 +209,7 @@ pub fn replace_recovery_codes(tx: &mut Tx<'_>, id: PersonId) -> db::Result<Vec<S
         "recovery_codes.replaced",
         Subject::new("person", id),
     ))?;
-    Ok(codes)
+    Ok(())
 }
 
 /// Uses a recovery code up: true for the one caller that gets to.
@@ -275,4 +311,8 @@ pub fn use_link(tx: &mut Tx<'_>, hash: &TokenHash) -> db::Result<Option<PersonId
 
 fn seed_place(id: PersonId) -> String {
     format!("totp:seed:{id}")
+}
+
+fn proposal_place(session: Uuid) -> String {
+    format!("session:proposed_seed:{session}")
 }

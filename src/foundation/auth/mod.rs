@@ -12,7 +12,9 @@
 //! Deliberately absent: pages. They are in `features/account`.
 
 pub mod attempts;
+mod client_address;
 pub mod csrf;
+pub mod denials;
 pub mod factors;
 pub mod guard;
 pub mod parked;
@@ -25,6 +27,7 @@ pub mod sessions;
 mod signed;
 pub mod throttle;
 pub mod totp;
+mod turned_away;
 
 pub use permissions::{
     Grant, Permission, Role, RoleConflict, check_roles, permissions_of, reach_of,

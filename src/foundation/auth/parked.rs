@@ -1,46 +1,51 @@
-//! Forms posted from a session that had just run out: kept encrypted for their author, who finds
-//! them again after signing in. Nothing that somebody typed is lost.
+//! Forms posted from a session that had just run out or is being replaced: kept encrypted for their author, who
+//! finds them again after signing in. Nothing that somebody typed is lost.
 
 use chrono::{DateTime, Duration, Utc};
 use diesel::prelude::*;
-use url::form_urlencoded;
 use uuid::Uuid;
 
 use crate::foundation::crypto::Keyring;
 use crate::foundation::db::schema::parked_form;
 use crate::foundation::db::{self, Conn};
 use crate::foundation::kernel::PersonId;
+use crate::foundation::web::{KEY_FIELD, Posted};
 
 const KEPT: Duration = Duration::minutes(30);
 /// What the table takes; a longer address is not one of our forms.
 pub const LONGEST_PATH: usize = 2_000;
-/// The field that belongs to the session that is over; the form gets a new one.
-const CSRF_FIELD: &str = "csrf";
+/// How many wait for one person; the oldest makes room.
+const MOST: i64 = 20;
 
 /// Fields that are never kept: whoever typed them types them again.
-const SECRET_FIELDS: [&str; 4] = ["password", "current", "again", "code"];
+const SECRET_FIELDS: [&str; 5] = ["password", "current", "again", "code", "codes"];
 
 /// A form that waits for its author.
 #[derive(Debug)]
 pub struct Parked {
     pub path: String,
+    /// What was typed.
     pub fields: Vec<(String, String)>,
+    /// The form's own key: sent again, it is the same act.
+    pub key: Option<String>,
     pub expires_at: DateTime<Utc>,
 }
 
-/// The value of a posted form's session token.
-#[must_use]
-pub fn csrf_field(body: &[u8]) -> String {
-    form_urlencoded::parse(body)
-        .find(|(name, _)| name == CSRF_FIELD)
-        .map(|(_, value)| value.into_owned())
-        .unwrap_or_default()
+/// One line of the list of them.
+#[derive(Clone, Debug)]
+pub struct Waiting {
+    pub id: Uuid,
+    pub path: String,
+    pub parked_at: DateTime<Utc>,
+    pub expires_at: DateTime<Utc>,
 }
 
 /// Whether a posted form holds a secret, and is therefore not to be kept.
 #[must_use]
-pub fn holds_secret(body: &[u8]) -> bool {
-    form_urlencoded::parse(body).any(|(name, _)| SECRET_FIELDS.contains(&name.as_ref()))
+pub fn holds_secret(posted: &Posted) -> bool {
+    posted
+        .typed()
+        .any(|(name, _)| SECRET_FIELDS.contains(&name.as_str()))
 }
 
 /// Puts a form aside.
@@ -49,7 +54,7 @@ pub fn park(
     keyring: &Keyring,
     person: PersonId,
     path: &str,
-    body: &[u8],
+    posted: &Posted,
     now: DateTime<Utc>,
 ) -> db::Result<Uuid> {
     let id = Uuid::now_v7();
@@ -59,12 +64,13 @@ pub fn park(
             .filter(parked_form::expires_at.lt(now)),
     )
     .execute(conn)?;
+    make_room(conn, person)?;
     diesel::insert_into(parked_form::table)
         .values((
             parked_form::id.eq(id),
             parked_form::person_id.eq(person.uuid()),
             parked_form::path.eq(path),
-            parked_form::fields.eq(keyring.seal(&place(id, person), body)),
+            parked_form::fields.eq(keyring.seal(&place(id, person), &posted.0)),
             parked_form::parked_at.eq(now),
             parked_form::expires_at.eq(now + KEPT),
         ))
@@ -90,16 +96,54 @@ pub fn find(
             parked_form::expires_at,
         ))
         .first(conn)?;
-    let body = keyring.open(&place(id, person), &sealed)?;
-    let fields = form_urlencoded::parse(&body)
-        .filter(|(name, _)| name != CSRF_FIELD)
-        .map(|(name, value)| (name.into_owned(), value.into_owned()))
-        .collect();
+    let posted = Posted(keyring.open(&place(id, person), &sealed)?.into());
     Ok(Parked {
         path,
-        fields,
+        fields: posted.typed().collect(),
+        key: posted.field(KEY_FIELD),
         expires_at,
     })
+}
+
+/// What waits for this person, newest first.
+pub fn waiting(conn: &mut Conn, person: PersonId, now: DateTime<Utc>) -> db::Result<Vec<Waiting>> {
+    let rows: Vec<(Uuid, String, DateTime<Utc>, DateTime<Utc>)> = parked_form::table
+        .filter(parked_form::person_id.eq(person.uuid()))
+        .filter(parked_form::expires_at.gt(now))
+        .order((parked_form::parked_at.desc(), parked_form::id.desc()))
+        .limit(MOST)
+        .select((
+            parked_form::id,
+            parked_form::path,
+            parked_form::parked_at,
+            parked_form::expires_at,
+        ))
+        .load(conn)?;
+    Ok(rows
+        .into_iter()
+        .map(|(id, path, parked_at, expires_at)| Waiting {
+            id,
+            path,
+            parked_at,
+            expires_at,
+        })
+        .collect())
+}
+
+fn make_room(conn: &mut Conn, person: PersonId) -> db::Result<()> {
+    let kept: Vec<Uuid> = parked_form::table
+        .filter(parked_form::person_id.eq(person.uuid()))
+        .order((parked_form::parked_at.desc(), parked_form::id.desc()))
+        .limit(MOST - 1)
+        .select(parked_form::id)
+        .load(conn)?;
+    diesel::delete(
+        parked_form::table
+            .filter(parked_form::person_id.eq(person.uuid()))
+            .filter(parked_form::id.ne_all(kept)),
+    )
+    .execute(conn)?;
+    Ok(())
 }
 
 fn place(id: Uuid, person: PersonId) -> String {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use sha2::{Digest, Sha256};
 
-use crate::foundation::crypto::random;
+use crate::foundation::crypto::{Keyring, random};
 use crate::foundation::kernel::Secret;
 
 pub const HOW_MANY: usize = 10;
@@ -16,6 +16,20 @@ const BYTES: usize = 16;
 pub fn generate() -> Vec<Secret<String>> {
     (0..HOW_MANY)
         .map(|_| Secret::new(spell(&random::<BYTES>())))
+        .collect()
+}
+
+/// The set that belongs to one sending of a form: sent twice, as by a double press, the form is answered with the
+/// same codes. `sending` holds what the database does not, so that a copy of it and the key make no codes.
+#[must_use]
+pub fn of_sending(keyring: &Keyring, sending: &str) -> Vec<Secret<String>> {
+    (0..HOW_MANY)
+        .map(|number| {
+            let token = keyring.token("recovery_codes", &format!("{number} {sending}"));
+            let mut code = [0; BYTES];
+            code.copy_from_slice(&token[..BYTES]);
+            Secret::new(spell(&code))
+        })
         .collect()
 }
 

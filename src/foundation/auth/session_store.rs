@@ -103,18 +103,21 @@ impl SessionStore for PgSessions {
     }
 
     /// The audited transaction that ended the session has deleted its row already; should one have
-    /// been missed, it goes here.
+    /// been missed, it goes here. That this cannot be looked for is no reason to fail what has been done.
     async fn delete(&self, key: &SessionKey) -> Result<(), anyhow::Error> {
         let hash = Token::from_text(key.as_ref()).hash();
         let services = self.0.clone();
-        block_sign_in(move || {
+        let swept = block_sign_in(move || {
             services
                 .audit
-                .write_unaudited(Unaudited::SessionTouch, |conn| {
+                .write_unaudited(Unaudited::SessionEnd, |conn| {
                     sessions::end_by_token(conn, &hash).map_err(web::Error::from)
                 })
         })
-        .await?;
+        .await;
+        if let Err(error) = swept {
+            tracing::warn!(%error, "the row of a session that has ended was not looked for");
+        }
         Ok(())
     }
 }

@@ -26,7 +26,7 @@ pub const HALF_WAY: Duration = Duration::minutes(10);
 /// How long a device counts as known after signing in from it.
 pub const DEVICE_KNOWN: Duration = Duration::days(7);
 /// A session's last use is written at most this often. It may therefore end this much early.
-const TOUCH_EVERY: Duration = Duration::minutes(1);
+const TOUCH_EVERY: Duration = Duration::seconds(5);
 /// How long a session that is over is kept, so that a form posted from it can be parked.
 const KEPT_AFTER: Duration = Duration::days(1);
 const LONGEST_USER_AGENT: usize = 300;
@@ -192,18 +192,70 @@ pub fn begin(
     Ok((id, token))
 }
 
-/// Gives a session a new token; the old one is dead when the transaction commits. Its age stays.
-pub fn rotate(conn: &mut Conn, id: Uuid) -> db::Result<Token> {
-    let token = Token::generate();
-    diesel::update(session::table.find(id))
-        .set(session::token_hash.eq(token.hash().to_vec()))
-        .execute(conn)?;
-    Ok(token)
+/// Holds this person's password and sessions as they are until the transaction ends. Whoever ends sessions takes it,
+/// and whoever begins one takes [`hold_open`], so that none begins unseen beside the other.
+pub fn hold_still(conn: &mut Conn, person: PersonId) -> db::Result<()> {
+    let _: Uuid = person::table
+        .find(person.uuid())
+        .select(person::id)
+        .for_update()
+        .first(conn)?;
+    Ok(())
 }
 
-pub fn end(conn: &mut Conn, id: Uuid) -> db::Result<()> {
-    diesel::delete(session::table.find(id)).execute(conn)?;
+/// Keeps [`hold_still`] waiting until the transaction ends; any number may hold it at once.
+pub fn hold_open(conn: &mut Conn, person: PersonId) -> db::Result<()> {
+    let _: Uuid = person::table
+        .find(person.uuid())
+        .select(person::id)
+        .for_key_share()
+        .first(conn)?;
     Ok(())
+}
+
+/// Gives a session a new token; the old one is dead when the transaction commits. Its age stays. `None` when the
+/// session has ended.
+pub fn rotate(conn: &mut Conn, id: Uuid) -> db::Result<Option<Token>> {
+    let token = Token::generate();
+    let rotated = diesel::update(session::table.find(id))
+        .set(session::token_hash.eq(token.hash().to_vec()))
+        .execute(conn)?;
+    Ok((rotated == 1).then_some(token))
+}
+
+/// True for the one caller that ended it.
+pub fn end(conn: &mut Conn, id: Uuid) -> db::Result<bool> {
+    Ok(diesel::delete(session::table.find(id)).execute(conn)? == 1)
+}
+
+/// Ends what somebody has begun half way. Once one of them has set up an authenticator, the others have nothing left
+/// to set up.
+pub fn end_half_way(conn: &mut Conn, person: PersonId) -> db::Result<()> {
+    diesel::delete(
+        session::table
+            .filter(session::person_id.eq(person.uuid()))
+            .filter(session::stage.ne(Stage::Full.as_str())),
+    )
+    .execute(conn)?;
+    Ok(())
+}
+
+/// Keeps the encrypted seed that this session's person is shown, in place of an older one.
+pub fn keep_proposal(conn: &mut Conn, id: Uuid, sealed: &[u8]) -> db::Result<()> {
+    diesel::update(session::table.find(id))
+        .set(session::proposed_seed.eq(sealed))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// The encrypted seed that this session's person was shown.
+pub fn proposal(conn: &mut Conn, id: Uuid) -> db::Result<Option<Vec<u8>>> {
+    Ok(session::table
+        .find(id)
+        .select(session::proposed_seed)
+        .first(conn)
+        .optional()?
+        .flatten())
 }
 
 pub fn end_by_token(conn: &mut Conn, hash: &TokenHash) -> db::Result<()> {
@@ -384,6 +436,16 @@ pub fn remember_device(
         .set(known_device::expires_at.eq(expires))
         .execute(conn)?;
     Ok(())
+}
+
+/// Whether this is a device's token of our making: somebody has signed in with it lately.
+pub fn is_a_device(conn: &mut Conn, device: &TokenHash, now: DateTime<Utc>) -> db::Result<bool> {
+    Ok(diesel::select(diesel::dsl::exists(
+        known_device::table
+            .filter(known_device::token_hash.eq(device.as_slice()))
+            .filter(known_device::expires_at.gt(now)),
+    ))
+    .get_result(conn)?)
 }
 
 /// Whether `account` has signed in from this device lately.

@@ -2,7 +2,7 @@
 //!
 //! Every try is counted *before* the secret is looked at, so that parallel tries cannot slip by.
 //! A right secret takes its own try back. The counters live in PostgreSQL
-//! ([`store::count_try`](super::store::count_try)): replicas agree, and a restart forgives nothing.
+//! ([`super::attempts`]): replicas agree, and a restart forgives nothing.
 
 use std::net::IpAddr;
 
@@ -19,10 +19,10 @@ pub struct Limit {
 /// What is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Scope {
+    /// One address, whatever the account. It stands first: while it is blocked, nothing new is counted for it.
+    Address,
     /// One account from one network.
     Pair,
-    /// One address, whatever the account.
-    Address,
     /// One account from anywhere, for devices that have not signed in to it before.
     Account,
     /// One account from one known device: strangers cannot lock its owner out.
@@ -68,6 +68,8 @@ pub struct Counter {
     pub recent: Vec<DateTime<Utc>>,
     /// All tries since the counter was last empty, the refused ones too.
     pub tries: i32,
+    /// Those of them that the present block has turned away.
+    pub refused: i32,
     pub blocked_until: Option<DateTime<Utc>>,
     /// The minute whose refusals have been recorded already.
     pub noted_minute: Option<DateTime<Utc>>,
@@ -86,6 +88,7 @@ impl Counter {
         if let Some(until) = self.blocked_until {
             if now < until {
                 self.tries = self.tries.saturating_add(1);
+                self.refused = self.refused.saturating_add(1);
                 return Verdict::Refused { until };
             }
             *self = Self::default();
@@ -98,18 +101,19 @@ impl Counter {
         self.tries = self.tries.saturating_add(1);
         if self.recent.len() >= limit.tries {
             self.blocked_until = Some(now + limit.block);
+            self.refused = 0;
         }
         Verdict::Allowed
     }
 
-    /// Takes back the try that was counted at `at`, because its secret was right.
+    /// Takes back the try that was counted at `at`, because its secret was right. The block that began with it goes
+    /// too, unless others have run into it since.
     pub fn take_back(&mut self, limit: Limit, at: DateTime<Utc>) {
         if let Some(position) = self.recent.iter().position(|try_at| *try_at == at) {
             self.recent.remove(position);
             self.tries = self.tries.saturating_sub(1);
         }
-        let refused_since = i32::try_from(limit.tries).is_ok_and(|tries| self.tries >= tries);
-        if self.recent.len() < limit.tries && !refused_since {
+        if self.recent.len() < limit.tries && self.refused == 0 {
             self.blocked_until = None;
         }
     }
@@ -226,6 +230,14 @@ mod tests {
         let mut counter = after(&[0, 1, 2, 3, 4, 5, 6]);
         counter.take_back(PAIR, at(4));
         assert!(counter.blocked_until.is_some());
+    }
+
+    #[test]
+    fn tries_that_left_the_window_do_not_keep_a_block() {
+        let mut counter = after(&[0, 300, 600, 840, 960, 1_080]);
+        assert!(counter.blocked_until.is_some());
+        counter.take_back(PAIR, at(1_080));
+        assert_eq!(counter.blocked_until, None);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Every secret `NAME` may come from a file named by `NAME_FILE`. Problems are collected and told
 //! together, because a person who mends one at a time is a person who restarts ten times.
 
+mod proxies;
 mod read;
 mod secrets;
 
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 
 use url::Url;
 
+pub use self::proxies::Proxies;
 use self::read::Reader;
 use super::kernel::Secret;
 
@@ -52,6 +54,8 @@ pub struct WebConfig {
     /// [`DEMO_METRICS`] if that is free.
     pub metrics_bind: Option<SocketAddr>,
     pub workers: usize,
+    /// Whose `X-Forwarded-For` is believed; nobody's by default.
+    pub trusted_proxies: Proxies,
 }
 
 impl WebConfig {
@@ -211,6 +215,11 @@ fn read_web(reader: &mut Reader<'_>) -> WebConfig {
         base_url: reader.parsed("SIGNALBOX_BASE_URL", &base_url, "a URL"),
         metrics_bind: reader.parsed_optional("SIGNALBOX_METRICS_BIND", "an address and port"),
         workers: reader.count("SIGNALBOX_WORKERS", 4, MOST_WORKERS) as usize,
+        trusted_proxies: reader.parsed(
+            "SIGNALBOX_TRUSTED_PROXIES",
+            "",
+            "a comma-separated list of networks such as 10.0.0.0/8",
+        ),
     }
 }
 

@@ -24,6 +24,9 @@ pub enum Error {
     /// The same form was posted before; its answer is at `location`.
     #[error("already done, see {location}")]
     Replayed { location: String },
+    /// The same form was posted before, with something else in it.
+    #[error("this form was sent before with something else in it")]
+    Altered,
     /// A writing transaction that records nothing would be a second path around the log.
     #[error("a state change without an audit event")]
     NoEvent,

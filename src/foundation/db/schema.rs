@@ -240,6 +240,7 @@ diesel::table! {
         actor -> Text,
         location -> Text,
         made_at -> Timestamptz,
+        digest -> Nullable<Bytea>,
     }
 }
 
@@ -725,6 +726,7 @@ diesel::table! {
         created_at -> Timestamptz,
         last_seen_at -> Timestamptz,
         platform_id -> Nullable<Uuid>,
+        proposed_seed -> Nullable<Bytea>,
     }
 }
 
@@ -737,6 +739,7 @@ diesel::table! {
         blocked_until -> Nullable<Timestamptz>,
         noted_minute -> Nullable<Timestamptz>,
         touched_at -> Timestamptz,
+        refused -> Int4,
     }
 }
 

@@ -8,6 +8,12 @@ use crate::foundation::db;
 pub enum Error {
     #[error("not found")]
     NotFound,
+    /// The address exists and is asked in other ways: 405. `allow` names them.
+    #[error("not this method, only {allow}")]
+    MethodNotAllowed { allow: String },
+    /// The request is for another host: 421. `ours` is where we are.
+    #[error("this is not {ours}")]
+    Misdirected { ours: String },
     #[error("sign in first")]
     SignInRequired,
     #[error("not permitted")]
@@ -20,6 +26,9 @@ pub enum Error {
     /// The rules of the thing itself say no: 409.
     #[error("{0}")]
     Refused(Refusal),
+    /// The same form was sent before, with something else in it: 409.
+    #[error("this form was sent before with something else in it")]
+    Altered,
     /// The request cannot be read: 400.
     #[error("{0}")]
     Malformed(String),
@@ -80,11 +89,14 @@ impl Error {
     pub fn code(&self) -> &'static str {
         match self {
             Self::NotFound => "not_found",
+            Self::MethodNotAllowed { .. } => "method_not_allowed",
+            Self::Misdirected { .. } => "misdirected",
             Self::SignInRequired => "sign_in_required",
             Self::Forbidden => "forbidden",
             Self::ForgedForm => "forged_form",
             Self::StepUp => "step_up_required",
             Self::Refused(refusal) => refusal.code,
+            Self::Altered => "form_altered",
             Self::Malformed(_) => "malformed",
             Self::TooLarge { .. } => "too_large",
             Self::TooMany { .. } => "too_many_requests",
@@ -112,6 +124,7 @@ impl From<db::Error> for Error {
             db::Error::Unavailable(why) => Self::Unavailable(why),
             db::Error::OutcomeUnknown(why) => Self::OutcomeUnknown(why),
             db::Error::Replayed { location } => Self::SeeOther(location),
+            db::Error::Altered => Self::Altered,
             other => Self::Internal(Box::new(other)),
         }
     }
@@ -121,9 +134,11 @@ impl ResponseError for Error {
     fn status_code(&self) -> StatusCode {
         match self {
             Self::NotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Misdirected { .. } => StatusCode::MISDIRECTED_REQUEST,
             Self::SignInRequired => StatusCode::UNAUTHORIZED,
             Self::Forbidden | Self::ForgedForm | Self::StepUp => StatusCode::FORBIDDEN,
-            Self::Refused(_) => StatusCode::CONFLICT,
+            Self::Refused(_) | Self::Altered => StatusCode::CONFLICT,
             Self::Malformed(_) => StatusCode::BAD_REQUEST,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
@@ -139,6 +154,9 @@ impl ResponseError for Error {
         let mut answer = HttpResponse::build(self.status_code());
         if let Some(seconds) = self.retry_after_secs() {
             answer.insert_header(("Retry-After", seconds.to_string()));
+        }
+        if let Self::MethodNotAllowed { allow } = self {
+            answer.insert_header(("Allow", allow.as_str()));
         }
         if let Self::SeeOther(location) = self {
             answer.insert_header(("Location", location.as_str()));

@@ -7,9 +7,9 @@ use actix_web::{HttpMessage, HttpRequest, HttpResponse, ResponseError};
 use askama::Template;
 use serde_json::json;
 
-use super::{Chrome, Door, Error};
+use super::{Chrome, Door, Error, Posted};
 use crate::foundation::Services;
-use crate::foundation::auth::Signed;
+use crate::foundation::auth::{Signed, guard, parked};
 
 /// What the page says, and where one can go from it.
 struct Sorry<'a> {
@@ -21,7 +21,7 @@ struct Sorry<'a> {
 }
 
 struct Way {
-    href: &'static str,
+    href: String,
     label: &'static str,
 }
 
@@ -39,13 +39,58 @@ struct SignedInPage<'a> {
     sorry: Sorry<'a>,
 }
 
+/// A form that is not what was sent first: what was typed is there, to be sent as an act of its own.
+#[derive(Template)]
+#[template(path = "errors/altered.html")]
+struct AlteredPage {
+    chrome: Chrome,
+    path: String,
+    fields: Vec<(String, String)>,
+}
+
 pub(super) fn render(request: &HttpRequest, error: &Error, id: &str) -> HttpResponse {
     let (title, advice) = words(error, request.method().is_safe());
     let answer = error.error_response();
     if answer.status() == StatusCode::SEE_OTHER {
         return answer;
     }
+    if let (Error::Altered, false) = (error, wants_json(request))
+        && let Some(page) = altered_page(request, &title)
+    {
+        return with_body(answer, "text/html; charset=utf-8", page);
+    }
     fill(request, answer, error.code(), &title, &advice, id)
+}
+
+/// An answer without a page, where there is no request left to make one for.
+pub(super) fn bare(error: &Error, id: &str) -> HttpResponse {
+    let (title, advice) = words(error);
+    let sentence = format!("{title}. {advice} ({id})");
+    with_body(
+        error.error_response(),
+        "text/plain; charset=utf-8",
+        sentence,
+    )
+}
+
+fn altered_page(request: &HttpRequest, title: &str) -> Option<String> {
+    let services = request.app_data::<Data<Services>>()?;
+    let signed = request.extensions().get::<Signed>().cloned()?;
+    let posted = Posted::of(request).filter(|posted| !parked::holds_secret(posted))?;
+    let page = AlteredPage {
+        chrome: Chrome::nowhere(&signed, services, title),
+        path: guard::local_target(request),
+        fields: posted.typed().collect(),
+    };
+    page.render().ok()
+}
+
+fn with_body(answer: HttpResponse, content_type: &'static str, body: String) -> HttpResponse {
+    let mut answer = answer.set_body(body);
+    answer
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    answer.map_into_boxed_body()
 }
 
 /// An error of the framework: an unreadable path, query or body, a wrong method.
@@ -98,17 +143,13 @@ fn fill(
         let sorry = Sorry {
             title,
             advice,
-            ways: ways(status),
+            ways: ways(request, status),
             status: status.as_u16(),
             request_id: id,
         };
         ("text/html; charset=utf-8", render_page(request, sorry))
     };
-    let mut answer = answer.set_body(body);
-    answer
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    answer.map_into_boxed_body()
+    with_body(answer, content_type, body)
 }
 
 /// A signed-in reader keeps their navigation. A page that cannot be rendered is still a sentence.
@@ -133,10 +174,12 @@ fn render_page(request: &HttpRequest, sorry: Sorry<'_>) -> String {
     page.unwrap_or(fallback)
 }
 
-fn ways(status: StatusCode) -> Vec<Way> {
+fn ways(request: &HttpRequest, status: StatusCode) -> Vec<Way> {
     let (href, label) = match status {
-        StatusCode::UNAUTHORIZED => ("/", "Sign in"),
-        _ => ("/", "Go to the start"),
+        StatusCode::UNAUTHORIZED => ("/".to_owned(), "Sign in"),
+        // Only forms are counted, and each has a page at its own address.
+        StatusCode::TOO_MANY_REQUESTS => (guard::same_page(request), "Back to the form"),
+        _ => ("/".to_owned(), "Go to the start"),
     };
     vec![Way { href, label }]
 }
@@ -158,6 +201,14 @@ fn words(error: &Error, reads: bool) -> (String, String) {
             "There is nothing here",
             "The address may be mistyped, or the record may not be yours to see.",
         ),
+        Error::MethodNotAllowed { .. } => pair(
+            "This address takes no such request",
+            "It may be where a form is sent to. Go to the start, or back to the page that you came from.",
+        ),
+        Error::Misdirected { ours } => (
+            "This is not the address of Signalbox".to_owned(),
+            format!("Open {ours} instead."),
+        ),
         Error::SignInRequired => pair(
             "Please sign in",
             "Your session has ended, or you have not signed in yet.",
@@ -175,6 +226,11 @@ fn words(error: &Error, reads: bool) -> (String, String) {
             "This act needs a fresh proof of identity.",
         ),
         Error::Refused(refusal) => (refusal.title.clone(), refusal.advice.clone()),
+        Error::Altered => pair(
+            "This form was sent before, with something else in it",
+            "What was sent first has been carried out; this has not. Look at what came of the first one before you \
+             send this too.",
+        ),
         Error::Malformed(why) => (
             "The request cannot be read".to_owned(),
             format!("What is wrong: {why}."),

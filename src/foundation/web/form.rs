@@ -2,32 +2,72 @@ use std::future::Future;
 use std::pin::Pin;
 
 use actix_web::dev::Payload;
+use actix_web::web::Bytes;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use futures_util::StreamExt;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
+use url::form_urlencoded;
 use uuid::Uuid;
 
 use super::Error;
+use crate::foundation::audit::FormKey;
 use crate::foundation::auth::FormToken;
 
 /// Longest body of a form; files go through multipart, which has its own limits.
 const LIMIT_BYTES: usize = 256 * 1024;
+
+/// The field that binds a form to its session.
+pub const CSRF_FIELD: &str = "csrf";
+/// The field that makes a double submit one act.
+pub const KEY_FIELD: &str = "idempotency";
 
 /// A posted form whose session token has been checked.
 #[derive(Debug)]
 pub struct Form<T> {
     pub data: T,
     /// The same for both posts of a double submit; see [`crate::foundation::audit::Tx::once`].
-    pub key: Uuid,
+    pub key: FormKey,
 }
+
+/// What this request has posted, as it came: whoever answers instead of the handler can give it back.
+#[derive(Clone, Debug)]
+pub struct Posted(pub Bytes);
 
 /// The hidden fields that every form carries.
 #[derive(Deserialize)]
 struct Envelope {
     csrf: Option<String>,
     idempotency: Option<Uuid>,
+}
+
+impl Posted {
+    /// What the request has posted, where its form was read.
+    #[must_use]
+    pub fn of(request: &HttpRequest) -> Option<Self> {
+        request.extensions().get::<Self>().cloned()
+    }
+
+    /// Everything but the fields that belong to the session and to the rendering.
+    pub fn typed(&self) -> impl Iterator<Item = (String, String)> {
+        typed(&self.0)
+    }
+
+    /// The first field of this name.
+    #[must_use]
+    pub fn field(&self, wanted: &str) -> Option<String> {
+        form_urlencoded::parse(&self.0)
+            .find(|(name, _)| name == wanted)
+            .map(|(_, value)| value.into_owned())
+    }
+}
+
+fn typed(body: &[u8]) -> impl Iterator<Item = (String, String)> {
+    form_urlencoded::parse(body)
+        .filter(|(name, _)| name != CSRF_FIELD && name != KEY_FIELD)
+        .map(|(name, value)| (name.into_owned(), value.into_owned()))
 }
 
 impl<T: DeserializeOwned + 'static> FromRequest for Form<T> {
@@ -39,6 +79,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for Form<T> {
             .extensions()
             .get::<FormToken>()
             .map(|token| token.0.clone());
+        let request = request.clone();
         let mut payload = payload.take();
         Box::pin(async move {
             let mut body = Vec::new();
@@ -51,6 +92,8 @@ impl<T: DeserializeOwned + 'static> FromRequest for Form<T> {
                 }
                 body.extend_from_slice(&chunk);
             }
+            let body = Bytes::from(body);
+            request.extensions_mut().insert(Posted(body.clone()));
             Self::parse(&body, expected.as_deref())
         })
     }
@@ -67,28 +110,53 @@ impl<T: DeserializeOwned> Form<T> {
                 return Err(Error::ForgedForm);
             }
         }
+        let Some(id) = envelope.idempotency else {
+            return Err(Error::Malformed(
+                "the form came without its key; reload its page and send it again".to_owned(),
+            ));
+        };
         Ok(Self {
             data: serde_html_form::from_bytes(body).map_err(malformed)?,
-            key: envelope.idempotency.unwrap_or_else(Uuid::now_v7),
+            key: FormKey {
+                id,
+                digest: Some(digest(body)),
+            },
         })
     }
+}
+
+/// What was typed, as one number. Lengths stand before names and values, so that no two forms run together.
+fn digest(body: &[u8]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for (name, value) in typed(body) {
+        for part in [name, value] {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
+    }
+    hash.finalize().into()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[derive(Deserialize)]
+    const KEY: &str = "idempotency=01900000-0000-7000-8000-000000000000";
+
+    #[derive(Debug, Deserialize)]
     struct Note {
         note: String,
         #[serde(default)]
         reason: Vec<String>,
     }
 
+    fn parse(body: &str) -> Result<Form<Note>, Error> {
+        Form::parse(format!("{KEY}&{body}").as_bytes(), Some("t"))
+    }
+
     #[test]
     fn repeated_fields_are_a_list() {
-        let form: Form<Note> =
-            Form::parse(b"csrf=t&note=a%20b&reason=x&reason=y", Some("t")).unwrap();
+        let form = parse("csrf=t&note=a%20b&reason=x&reason=y").unwrap();
         assert_eq!(form.data.note, "a b");
         assert_eq!(form.data.reason, ["x", "y"]);
     }
@@ -96,13 +164,28 @@ mod tests {
     #[test]
     fn a_form_without_the_sessions_token_is_forged() {
         for body in ["note=a", "note=a&csrf=", "note=a&csrf=other"] {
-            assert!(
-                matches!(
-                    Form::<Note>::parse(body.as_bytes(), Some("token")),
-                    Err(Error::ForgedForm)
-                ),
-                "{body}"
-            );
+            assert!(matches!(parse(body), Err(Error::ForgedForm)), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_form_without_a_key_is_refused() {
+        let keyless = Form::<Note>::parse(b"csrf=t&note=a", Some("t"));
+        assert!(matches!(keyless, Err(Error::Malformed(_))), "{keyless:?}");
+    }
+
+    #[test]
+    fn the_digest_is_of_what_was_typed() {
+        let digest = |body: &str| parse(body).unwrap().key.digest;
+        let first = digest("csrf=t&note=a&reason=x");
+        assert_eq!(first, digest("note=a&reason=x&csrf=t"));
+        for other in [
+            "note=b&reason=x",
+            "note=a",
+            "note=a&reason=x&reason=x",
+            "note=areason&reason=x",
+        ] {
+            assert_ne!(first, digest(&format!("csrf=t&{other}")), "{other}");
         }
     }
 }

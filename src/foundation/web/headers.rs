@@ -2,8 +2,10 @@
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::error::InternalError;
 use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, STRICT_TRANSPORT_SECURITY,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderMap, HeaderName, HeaderValue,
+    STRICT_TRANSPORT_SECURITY,
 };
 use actix_web::middleware::Next;
 use actix_web::web::Data;
@@ -42,8 +44,22 @@ pub async fn secure<B: MessageBody>(
             let web = &services.config.web;
             web.is_https() && !web.is_loopback()
         });
-    let mut response = next.call(request).await?;
-    let headers = response.headers_mut();
+    let dress = |headers: &mut HeaderMap| dress(headers, https_elsewhere);
+    match next.call(request).await {
+        Ok(mut response) => {
+            dress(response.headers_mut());
+            Ok(response)
+        }
+        // Nothing of ours fails without an answer; what does all the same leaves by the same door.
+        Err(error) => {
+            let mut answer = error.error_response();
+            dress(answer.headers_mut());
+            Err(InternalError::from_response(error, answer).into())
+        }
+    }
+}
+
+fn dress(headers: &mut HeaderMap, https_elsewhere: bool) {
     for (name, value) in FIXED {
         headers.insert(
             HeaderName::from_static(name),
@@ -65,5 +81,4 @@ pub async fn secure<B: MessageBody>(
             HeaderValue::from_static("max-age=63072000; includeSubDomains"),
         );
     }
-    Ok(response)
 }

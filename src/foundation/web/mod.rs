@@ -31,13 +31,13 @@ pub use block::{Lanes, block, block_sign_in};
 pub use board::{Board, Count, Counts, Place};
 pub use chrome::{Chrome, Door, Nav};
 pub use error::{Error, Refusal};
-pub use form::Form;
+pub use form::{CSRF_FIELD, Form, KEY_FIELD, Posted};
 pub use format::filters;
 pub use lamp::Lamp;
 pub use page::{page, page_with, see_other};
 pub use problems::{Problem, Problems};
 pub use request_log::{RequestId, log_requests};
-pub use routes::{Access, Route, Routes};
+pub use routes::{Access, Pages, Route, Routes};
 pub use tile::Tile;
 
 /// What a handler gives back.

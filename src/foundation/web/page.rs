@@ -11,7 +11,11 @@ pub fn page(template: &impl Template) -> super::Result {
 
 /// A page with another status: 422 for a form that has to be corrected, 409 for a stale one.
 pub fn page_with(status: StatusCode, template: &impl Template) -> super::Result {
-    let body = template.render().map_err(Error::internal)?;
+    let mut body = template.render().map_err(Error::internal)?;
+    if status == StatusCode::UNPROCESSABLE_ENTITY {
+        // The title is the first thing that a screen reader says of the page that came back.
+        body = body.replacen("<title>", "<title>Error: ", 1);
+    }
     Ok(HttpResponse::build(status)
         .content_type("text/html; charset=utf-8")
         .body(body))

@@ -1,10 +1,12 @@
 use std::sync::Arc;
 
 use actix_web::dev::{HttpServiceFactory, ServiceRequest};
+use actix_web::guard::{Any, Get, Head};
 use actix_web::http::Method;
 use actix_web::middleware::{Next, from_fn};
-use actix_web::{FromRequest, Handler, Responder, body::BoxBody, web};
+use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Responder, body::BoxBody, web};
 
+use super::Error;
 use crate::foundation::auth::{Permission, guard};
 
 /// Who may use a route.
@@ -85,6 +87,10 @@ impl Routes {
     /// Puts every route behind its guard. Routes that share a path become one resource, so that
     /// a wrong method is answered as such.
     pub fn configure(&self, config: &mut web::ServiceConfig) {
+        let pages = self.0.iter().filter(|route| route.method == Method::GET);
+        config.app_data(web::Data::new(Pages(
+            pages.map(|route| route.path).collect(),
+        )));
         let mut paths: Vec<&'static str> = Vec::new();
         for route in &self.0 {
             if !paths.contains(&route.path) {
@@ -97,12 +103,18 @@ impl Routes {
     }
 
     fn resource(&self, path: &'static str) -> impl HttpServiceFactory + use<> {
-        self.0
-            .iter()
-            .filter(|route| route.path == path)
+        let routes = self.0.iter().filter(|route| route.path == path);
+        let allow = allowed(routes.clone());
+        let refuse = move || {
+            let allow = allow.clone();
+            async move { Err::<HttpResponse, _>(Error::MethodNotAllowed { allow }) }
+        };
+        let other_methods = web::to(refuse).wrap(from_fn(guard::acquaint));
+        routes
             .fold(web::resource(path), |resource, route| {
                 resource.route(route.guarded())
             })
+            .default_service(other_methods)
     }
 
     fn route<F, Args>(
@@ -118,12 +130,17 @@ impl Routes {
         F::Output: Responder + 'static,
     {
         let verb = method.clone();
+        // Whatever can be read can be asked about: HEAD is GET without the body.
+        let matching = move || match verb {
+            Method::GET => web::route().guard(Any(Get()).or(Head())),
+            _ => web::method(verb.clone()),
+        };
         self.0.push(Route {
             method,
             path,
             access,
             step_up: false,
-            mount: Arc::new(move || web::method(verb.clone()).to(handler.clone())),
+            mount: Arc::new(move || matching().to(handler.clone())),
         });
         self
     }
@@ -131,9 +148,38 @@ impl Routes {
 
 impl Route {
     fn guarded(&self) -> actix_web::Route {
-        let access = self.access;
+        let (access, step_up) = (self.access, self.step_up);
         (self.mount)().wrap(from_fn(
-            move |request: ServiceRequest, next: Next<BoxBody>| guard::check(access, request, next),
+            move |request: ServiceRequest, next: Next<BoxBody>| {
+                guard::check(access, step_up, request, next)
+            },
         ))
     }
+}
+
+/// What can be opened with GET.
+pub struct Pages(Vec<&'static str>);
+
+impl Pages {
+    /// Whether `path` is the address of a page.
+    #[must_use]
+    pub fn has(request: &HttpRequest, path: &str) -> bool {
+        let pattern = request.resource_map().match_pattern(path);
+        let (Some(pages), Some(pattern)) = (request.app_data::<web::Data<Self>>(), pattern) else {
+            return false;
+        };
+        pages.0.contains(&pattern.as_str())
+    }
+}
+
+/// The value of an `Allow` header.
+fn allowed<'a>(routes: impl Iterator<Item = &'a Route>) -> String {
+    let mut methods = Vec::new();
+    for route in routes {
+        methods.push(route.method.as_str());
+        if route.method == Method::GET {
+            methods.push(Method::HEAD.as_str());
+        }
+    }
+    methods.join(", ")
 }

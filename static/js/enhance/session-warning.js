@@ -14,16 +14,17 @@ export default function sessionWarning(notice) {
   setInterval(() => {
     const seconds = Math.ceil((ends - Date.now()) / 1000);
     notice.hidden = seconds > WARN_SECS;
-    left.textContent = seconds > 60 ? "2 minutes" : seconds > 0 ? "1 minute" : "a moment";
+    stay.hidden = seconds <= 0;
+    left.textContent = seconds <= 0 ? "Your session has ended" : `Your session ends in ${seconds > 60 ? "2 minutes" : "1 minute"}`;
   }, LOOK_MS);
 
   stay.addEventListener("click", async () => {
-    const body = new URLSearchParams({ csrf: notice.dataset.csrf });
+    const body = new URLSearchParams({ csrf: notice.dataset.csrf, idempotency: notice.dataset.key });
     const answer = await fetch("/account/session", { method: "POST", body }).catch(() => null);
     const page = answer?.ok ? await fetchPage(location.href).catch(() => null) : null;
     const seconds = Number(page?.querySelector(".session-warning")?.dataset.seconds);
     if (!seconds) {
-      left.textContent = "a moment: it could not be prolonged";
+      left.textContent = "Your session could not be prolonged";
       return;
     }
     ends = Date.now() + seconds * 1000;

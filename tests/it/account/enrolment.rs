@@ -120,12 +120,101 @@ async fn whoever_broke_off_is_led_back_to_enrolment() {
     let answer = give_password(&later, EMAIL, PASSWORD).await;
     assert_eq!(answer.location(), "/enrol/authenticator");
     let again = later.get("/enrol/authenticator").await;
-    let key = |page: &Page| page.definition("Key, to type by hand");
-    assert_eq!(
-        key(&first),
-        key(&again),
-        "an app that was set up stays right"
+    let code = code_for(&app, &again);
+    let page = later
+        .submit(&again, "/enrol/authenticator", &[("code", &code)])
+        .await;
+    assert_eq!(page.heading(), "Your recovery codes");
+    assert_ne!(
+        key_on(&first),
+        key_on(&again),
+        "what was shown before the break may have been seen"
     );
+}
+
+fn key_on(page: &Page) -> String {
+    page.definition("Key, to type by hand")
+}
+
+#[actix_web::test]
+async fn of_two_who_know_the_password_neither_sees_the_others_authenticator() {
+    let app = TestApp::start().await;
+    let link = invite(&app, &[Role::Operator]).unwrap();
+    let (owner, other) = (app.browser(), app.browser());
+    choose(&owner, &link, PASSWORD).await;
+    give_password(&other, EMAIL, PASSWORD).await;
+    let page = owner.get("/enrol/authenticator").await;
+    let seen = other.get("/enrol/authenticator").await;
+    assert_ne!(key_on(&page), key_on(&seen));
+    assert_eq!(
+        key_on(&page),
+        key_on(&owner.get("/enrol/authenticator").await),
+        "a page opened twice shows the same"
+    );
+    let code = code_for(&app, &page);
+    let done = owner
+        .submit(&page, "/enrol/authenticator", &[("code", &code)])
+        .await;
+    assert_eq!(done.heading(), "Your recovery codes");
+    let after = other.get("/enrol/authenticator").await;
+    assert_eq!(after.location(), "/sign-in", "there is nothing left to see");
+    let late = code_for(&app, &seen);
+    let answer = other
+        .submit(&seen, "/enrol/authenticator", &[("code", &late)])
+        .await;
+    assert_eq!(answer.location(), "/sign-in");
+    let answer = give_password(&other, EMAIL, PASSWORD).await;
+    assert_eq!(answer.location(), "/sign-in/code");
+}
+
+#[actix_web::test]
+async fn guessing_links_is_counted() {
+    let app = TestApp::start().await;
+    let link = invite(&app, &[Role::Operator]).unwrap();
+    let browser = app.browser();
+    for _ in 0..3 {
+        assert_eq!(
+            browser.get(&link).await.status,
+            200,
+            "a right one is no try"
+        );
+    }
+    for number in 0..20 {
+        let page = browser.get(&format!("/enrol/link/made-up-{number}")).await;
+        assert_eq!(page.status, 404);
+    }
+    assert_eq!(browser.get("/enrol/link/made-up").await.status, 429);
+    let elsewhere = app.browser_at(std::net::Ipv4Addr::new(127, 0, 2, 1));
+    assert_eq!(elsewhere.get(&link).await.status, 200);
+}
+
+/// Without scripts a double press sends the form twice, and a browser shows the second answer.
+#[actix_web::test]
+async fn a_double_press_shows_the_new_recovery_codes_twice() {
+    const PATH: &str = "/account/recovery-codes";
+    let app = TestApp::start().await;
+    let (person, _) = app.enrolled(EMAIL);
+    let browser = app.browser();
+    super::sign_in(&app, &browser, person, EMAIL).await;
+    app.next_code();
+    let page = browser.get(PATH).await;
+    let code = app.code_of(person);
+    let fields = [("code", code.as_str())];
+    let answers =
+        futures_util::future::join_all((0..3).map(|_| browser.submit(&page, PATH, &fields))).await;
+    let codes = answers[0].texts("ol.codes li");
+    assert_eq!(codes.len(), 10);
+    for answer in &answers {
+        assert_eq!(answer.texts("ol.codes li"), codes);
+    }
+    assert_eq!(app.events_of("recovery_codes.replaced").len(), 2);
+    let other = app.browser();
+    give_password(&other, EMAIL, PASSWORD).await;
+    let page = other.get("/sign-in/recovery").await;
+    let used = other
+        .submit(&page, "/sign-in/recovery", &[("code", &codes[0])])
+        .await;
+    assert_eq!(used.status, 303);
 }
 
 #[actix_web::test]

@@ -3,7 +3,7 @@
 use chrono::Duration;
 use reqwest::Method;
 
-use super::{EMAIL, PASSWORD, give_password, sign_in};
+use super::{EMAIL, PASSWORD, give_password};
 use crate::support::app::TestApp;
 
 #[actix_web::test]
@@ -14,7 +14,7 @@ async fn forged_posts_are_refused() {
         let mut request = client
             .request(Method::POST, "/sign-out")
             .header("content-type", "application/x-www-form-urlencoded")
-            .body(format!("csrf={csrf}"));
+            .body(format!("csrf={csrf}&idempotency={}", uuid::Uuid::now_v7()));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -44,6 +44,12 @@ async fn forged_posts_are_refused() {
     let origin: &'static str = Box::leak(app.url.clone().into_boxed_str());
     let headers: &'static [(&str, &str)] = Box::leak(Box::new([("origin", origin)]));
     assert_eq!(post(headers, good).await, 303);
+    let denied = app.events_of("access.denied");
+    assert_eq!(denied.len(), 6, "each is an event");
+    for event in denied {
+        assert_eq!(event["details"]["why"], "forged_form");
+        assert_eq!(event["subject"]["id"], "/sign-out");
+    }
 }
 
 #[actix_web::test]
@@ -60,86 +66,54 @@ async fn signing_in_cannot_be_forged_either() {
     assert_eq!(forged.send().await.unwrap().status(), 403);
 }
 
-/// The form that turns recovery codes into a file stands for any form here: its one field takes
-/// whatever is typed.
 #[actix_web::test]
-async fn a_form_from_a_session_that_ran_out_is_kept_for_its_author() {
-    const ACTION: &str = "/account/recovery-codes/file";
+async fn a_form_that_comes_again_with_something_else_in_it_is_given_back() {
+    const EXPORTS: &str = "/audit/exports";
     let app = TestApp::start().await;
-    let (person, _) = app.enrolled(EMAIL);
-    let browser = app.browser();
-    sign_in(&app, &browser, person, EMAIL).await;
-    let mut fields = browser.get("/account").await.form("/sign-out");
-    let typed = "three pages of reasons <b>& more</b>\nwith a second line";
-    fields.push(("codes".to_owned(), typed.to_owned()));
-    app.advance(Duration::minutes(16));
-    let answer = browser.post(ACTION, &fields).await;
-    let door = browser.get(answer.location()).await;
-    assert!(door.says("What you typed is kept for you"));
-    let asked = [("email", EMAIL), ("password", PASSWORD)];
-    let answer = browser.submit(&door, "/sign-in", &asked).await;
-    let page = browser.get(answer.location()).await;
-    let code = app.code_of(person);
-    let answer = browser
-        .submit(&page, "/sign-in/code", &[("code", &code)])
-        .await;
-    let waits_at = answer.location().to_owned();
-    assert!(waits_at.starts_with("/account/parked/"));
-    let page = browser.get(&waits_at).await;
-    assert_eq!(page.heading(), "What you typed is still here");
-    assert!(page.says("three pages of reasons <b>& more</b>"));
-    let kept = page.form(ACTION);
-    assert!(kept.contains(&("codes".to_owned(), typed.to_owned())));
-    let key = |fields: &[(String, String)]| {
-        fields
-            .iter()
-            .find(|(name, _)| name == "idempotency")
-            .cloned()
-    };
-    assert_eq!(key(&kept), key(&fields), "sent again it is the same act");
+    let auditor = app.as_auditor();
+    let key = uuid::Uuid::now_v7().to_string();
+    let fields = |format: &'static str| [("format", format), ("idempotency", key.as_str())];
+    let first = auditor.post_form(EXPORTS, &fields("csv")).await;
+    let again = auditor.post_form(EXPORTS, &fields("csv")).await;
     assert_eq!(
-        app.as_operator().get(&waits_at).await.status,
-        404,
-        "nobody else's"
+        first.location(),
+        again.location(),
+        "a double press is one act"
     );
-    let sent = browser.submit(&page, ACTION, &[]).await;
-    assert_eq!(
-        sent.status, 409,
-        "it reached its handler, which looked at the codes"
-    );
+    let other = auditor.post_form(EXPORTS, &fields("ndjson")).await;
+    assert_eq!(other.status, 409);
+    assert!(other.heading().contains("with something else in it"));
+    let kept = other.form(EXPORTS);
+    assert!(kept.contains(&("format".to_owned(), "ndjson".to_owned())));
+    let fresh = kept.iter().find(|(name, _)| name == "idempotency").unwrap();
+    assert_ne!(fresh.1, key);
+    let kept: Vec<(&str, &str)> = kept
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
+    let sent = auditor.post_form(EXPORTS, &kept).await;
+    assert_ne!(sent.location(), first.location(), "it is an act of its own");
 }
 
 #[actix_web::test]
-async fn parked_forms_are_kept_half_an_hour_and_never_with_secrets() {
+async fn a_form_without_a_key_is_refused() {
     let app = TestApp::start().await;
     let client = app.as_operator();
-    app.advance(Duration::minutes(16));
-    let answer = client.post_form("/sign-out", &[("note", "x")]).await;
-    assert!(answer.location().contains("parked"));
-    let secret = client
-        .post_form("/account/password", &[("password", "x")])
-        .await;
-    assert_eq!(secret.location(), "/sign-in");
-    let forged = client
-        .post_form("/sign-out", &[("csrf", "other"), ("note", "x")])
-        .await;
-    assert_eq!(forged.location(), "/sign-in");
-    let id = answer
-        .location()
-        .rsplit("%2F")
-        .next()
-        .unwrap()
-        .replace("%2D", "-");
-    let back = app.as_operator();
-    assert_eq!(back.get(&format!("/account/parked/{id}")).await.status, 200);
-    app.advance(Duration::minutes(14));
-    assert_eq!(back.get(&format!("/account/parked/{id}")).await.status, 200);
-    app.advance(Duration::minutes(1));
-    let late = app.as_operator();
-    app.advance(Duration::minutes(1));
-    assert_eq!(late.get(&format!("/account/parked/{id}")).await.status, 200);
-    app.advance(Duration::minutes(14));
-    assert_eq!(late.get(&format!("/account/parked/{id}")).await.status, 404);
+    let request = client
+        .request(Method::POST, "/sign-out")
+        .header("sec-fetch-site", "same-origin")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(format!("csrf={}", client.csrf));
+    assert_eq!(request.send().await.unwrap().status(), 400);
+    assert_eq!(client.get("/account").await.status, 200);
+}
+
+#[actix_web::test]
+async fn a_page_that_comes_back_says_so_in_its_title() {
+    let app = TestApp::start().await;
+    let page = give_password(&app.browser(), "nobody@test.example", "x").await;
+    assert_eq!(page.status, 422);
+    assert_eq!(page.texts("title"), ["Error: Sign in · Signalbox"]);
 }
 
 /// The reference's naughty strings, through every field at the door.

@@ -2,6 +2,9 @@
 
 mod enrolment;
 mod forms;
+mod parking;
+mod proxies;
+mod races;
 mod second_factor;
 mod sessions;
 mod sign_in;
@@ -42,8 +45,7 @@ impl TestApp {
             .write::<_, Refusal>(&Actor::command_line("test"), |tx| {
                 let id = people::add(tx, &new)?;
                 factors::set_password(tx, id, &hash)?;
-                factors::propose_seed(tx, id, email)?;
-                factors::confirm_authenticator(tx, id, 1)?;
+                factors::set_authenticator(tx, id, &Seed::generate(email), 1)?;
                 let codes = factors::replace_recovery_codes(tx, id)?;
                 Ok((id, codes))
             })

@@ -92,12 +92,46 @@ async fn of_eight_parallel_uses_of_a_recovery_code_one_succeeds() {
     let answers = join_all(posts).await;
     let entered = answers
         .iter()
-        .filter(|answer| answer.status == 303 && answer.location() == "/")
+        .filter(|answer| answer.status == 303 && answer.location() == "/account?done=recovery")
         .count();
     assert_eq!(entered, 1);
     let used = app.events_of("recovery_code.used");
     assert_eq!(used.len(), 1);
     assert_eq!(used[0]["details"]["left"], 9);
+}
+
+#[actix_web::test]
+async fn a_used_recovery_code_is_told_before_anything_else() {
+    let app = TestApp::start().await;
+    let (_, codes) = app.enrolled(EMAIL);
+    let browser = app.browser();
+    give_password(&browser, EMAIL, PASSWORD).await;
+    let page = browser.get("/sign-in/recovery?next=%2Falerts").await;
+    let fields = [("code", codes[0].expose().as_str())];
+    let answer = browser.submit(&page, "/sign-in/recovery", &fields).await;
+    let told = browser.get(answer.location()).await;
+    assert!(told.says("9 of 10 left. Make new ones"), "{}", told.text());
+    assert_eq!(told.link("Go on to where you were going"), "/alerts");
+}
+
+#[actix_web::test]
+async fn a_device_is_known_by_a_token_of_our_making_only() {
+    const COOKIE: &str = "signalbox-device";
+    let app = TestApp::start().await;
+    let (person, _) = app.enrolled(EMAIL);
+    let browser = app.browser();
+    let made_up = "A".repeat(43);
+    browser
+        .cookies
+        .borrow_mut()
+        .insert(COOKIE.into(), made_up.clone());
+    sign_in(&app, &browser, person, EMAIL).await;
+    let given = browser.cookies.borrow()[COOKIE].clone();
+    assert_ne!(given, made_up);
+    browser.cookies.borrow_mut().remove("signalbox");
+    app.next_code();
+    sign_in(&app, &browser, person, EMAIL).await;
+    assert_eq!(browser.cookies.borrow()[COOKIE], given);
 }
 
 #[actix_web::test]

@@ -27,6 +27,78 @@ async fn fifteen_idle_minutes_end_a_session() {
 }
 
 #[actix_web::test]
+async fn whoever_works_on_the_overview_stays_in() {
+    let app = TestApp::start().await;
+    let client = app.as_operator();
+    for _ in 0..4 {
+        app.advance(Duration::minutes(10));
+        let page = client.get("/").await;
+        assert_ne!(page.heading(), "Sign in");
+        assert!(
+            page.body.contains("data-seconds=\"900\""),
+            "the page counts from this use"
+        );
+    }
+    app.advance(Duration::minutes(10));
+    assert!(is_in(&client).await);
+}
+
+#[actix_web::test]
+async fn the_last_use_counts_to_a_few_seconds() {
+    let app = TestApp::start().await;
+    let client = app.as_operator();
+    app.advance(Duration::seconds(50));
+    assert!(is_in(&client).await);
+    app.advance(Duration::seconds(14 * 60 + 59));
+    assert!(is_in(&client).await);
+}
+
+#[actix_web::test]
+async fn choosing_badly_is_no_try_at_the_password() {
+    let app = TestApp::start().await;
+    let (id, _) = app.enrolled(EMAIL);
+    let browser = app.browser();
+    sign_in(&app, &browser, id, EMAIL).await;
+    let page = browser.get("/account/password").await;
+    let choose = |password: &'static str| {
+        let fields = [
+            ("current", PASSWORD),
+            ("password", password),
+            ("again", password),
+        ];
+        let (browser, page) = (&browser, &page);
+        async move { browser.submit(page, "/account/password", &fields).await }
+    };
+    for _ in 0..8 {
+        assert_eq!(choose("aaaaaaaaaaaaaaa").await.status, 422);
+    }
+    let done = choose("copper kettle meadow nine").await;
+    assert_eq!(done.location(), "/account?done=password");
+}
+
+#[actix_web::test]
+async fn the_switch_of_platforms_leads_back_to_a_page() {
+    let app = TestApp::start().await;
+    let client = app.as_operator();
+    for (from, to) in [
+        ("/alerts", "/alerts"),
+        ("/account/recovery-codes", "/account/recovery-codes"),
+        ("/account/recovery-codes/file", "/"),
+        ("/nowhere", "/"),
+    ] {
+        let body = format!("csrf={}&idempotency={}", client.csrf, uuid::Uuid::now_v7());
+        let answer = client
+            .request(Method::POST, "/account/platform")
+            .header("sec-fetch-site", "same-origin")
+            .header("referer", format!("{}{from}", app.url))
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(body);
+        let answer = answer.send().await.unwrap();
+        assert_eq!(answer.headers()["location"], to, "{from}");
+    }
+}
+
+#[actix_web::test]
 async fn twelve_hours_end_a_session_however_busy() {
     let app = TestApp::start().await;
     let client = app.as_operator();
@@ -141,10 +213,7 @@ async fn each_step_of_signing_in_has_a_token_of_its_own() {
     assert_ne!(half, whole);
     let old = app.browser();
     old.cookies.borrow_mut().insert("signalbox".into(), half);
-    assert_eq!(
-        old.get("/sign-in/code").await.location(),
-        "/sign-in?next=%2Fsign%2Din%2Fcode"
-    );
+    assert_eq!(old.get("/sign-in/code").await.location(), "/sign-in");
     let sessions: i64 = session::table
         .count()
         .get_result(&mut app.db.connect_superuser())

@@ -15,9 +15,13 @@ const OF_A_KIND: usize = 4;
 pub struct Form {
     pub action: String,
     pub is_post: bool,
+    /// Whether it takes a file.
+    pub is_multipart: bool,
     pub fields: Vec<(String, String)>,
     /// Which of the fields take what a person types or picks.
     pub typed: BTreeSet<String>,
+    /// Which of these are free text, and come back when the form has to be corrected.
+    pub texts: BTreeSet<String>,
 }
 
 /// Forms by the kind of page that they lead to.
@@ -100,8 +104,10 @@ fn read(form: ElementRef<'_>, page: &str) -> Form {
         is_post: form
             .attr("method")
             .is_some_and(|method| method.eq_ignore_ascii_case("post")),
+        is_multipart: form.attr("enctype") == Some("multipart/form-data"),
         fields: Vec::new(),
         typed: BTreeSet::new(),
+        texts: BTreeSet::new(),
     };
     for field in form.select(&selector(
         "input[name], select[name], textarea[name], button[name]",
@@ -111,7 +117,13 @@ fn read(form: ElementRef<'_>, page: &str) -> Form {
         if !matches!(kind, "hidden" | "submit" | "button" | "file") {
             read.typed.insert(name.clone());
         }
-        read.fields.push((name, value_of(field)));
+        let is_secret = field.attr("autocomplete") == Some("one-time-code");
+        if matches!(kind, "text" | "textarea" | "email" | "search" | "input") && !is_secret {
+            read.texts.insert(name.clone());
+        }
+        if kind != "file" {
+            read.fields.push((name, value_of(field)));
+        }
     }
     read
 }
@@ -137,7 +149,68 @@ fn selector(text: &str) -> Selector {
     Selector::parse(text).unwrap()
 }
 
+/// Sends a form with a file as a browser does: the file's name and its content are both `text`.
+async fn upload(client: &Client, action: &str, pairs: &[(&str, &str)], text: &str) -> Page {
+    const BOUNDARY: &str = "----signalbox-test-boundary";
+    let key = uuid::Uuid::now_v7().to_string();
+    let mut body = String::new();
+    let hidden = [
+        ("csrf", client.csrf.as_str()),
+        ("idempotency", key.as_str()),
+    ];
+    for (name, value) in hidden.iter().chain(pairs) {
+        body += &format!(
+            "--{BOUNDARY}\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
+        );
+    }
+    let escaped = text
+        .replace('"', "%22")
+        .replace('\r', "%0D")
+        .replace('\n', "%0A");
+    let quoted = text.replace('"', "\"\"");
+    body += &format!(
+        "--{BOUNDARY}\r\ncontent-disposition: form-data; name=\"file\"; filename=\"{escaped}\"\r\n\
+         content-type: text/csv\r\n\r\nexternal_id,kind,name\n\"{quoted}\",person,\"{quoted}\"\n\r\n\
+         --{BOUNDARY}--\r\n"
+    );
+    let request = client
+        .request(reqwest::Method::POST, action)
+        .header("sec-fetch-site", "same-origin")
+        .header(
+            "content-type",
+            format!("multipart/form-data; boundary={BOUNDARY}"),
+        )
+        .body(body);
+    Page::read(request.send().await.unwrap()).await
+}
+
 impl Form {
+    /// What of `text` is missing from the form that came back to be corrected: nothing that was typed is lost.
+    pub fn lost(&self, page: &Page, field: Option<&str>, text: &str) -> Option<String> {
+        let html = Html::parse_document(&page.body);
+        let path = self.action.split('?').next().unwrap_or_default();
+        let again = html
+            .select(&selector("form[method=post]"))
+            .find(|form| form.attr("action").is_some_and(|to| to.starts_with(path)))?;
+        let plain = |text: &str| {
+            text.replace("\r\n", "\n")
+                .replace('\r', "\n")
+                .trim()
+                .to_owned()
+        };
+        self.texts
+            .iter()
+            .filter(|name| field.is_none_or(|field| field == *name))
+            .find(|name| {
+                let found = again
+                    .select(&selector("input, textarea"))
+                    .filter(|input| input.attr("name") == Some(name.as_str()))
+                    .any(|input| plain(&value_of(input)) == plain(text));
+                !found
+            })
+            .cloned()
+    }
+
     /// Sends it with `text` in one of the typed fields, or in all of them.
     pub async fn send(&self, client: &Client, field: Option<&str>, text: &str) -> Page {
         let value = |name: &str, value: &str| {
@@ -159,6 +232,9 @@ impl Form {
                 .iter()
                 .map(|(name, value)| (name.as_str(), value.as_str()))
                 .collect();
+            if self.is_multipart {
+                return upload(client, &self.action, &pairs, text).await;
+            }
             return client.post_form(&self.action, &pairs).await;
         }
         let query = url::form_urlencoded::Serializer::new(String::new())

@@ -2,15 +2,17 @@
 
 use url::Url;
 
-use super::{Begun, Visitor, hashing, second_factor, tries};
+use super::tries::{self, At};
+use super::{Begun, Visitor, hashing, second_factor};
 use crate::foundation::Services;
 use crate::foundation::audit::{Actor, Event, Outcome, Subject};
+use crate::foundation::auth::guard::SIGN_IN_PATH;
 use crate::foundation::auth::password::{self, Weak};
 use crate::foundation::auth::sessions::{self, Method, Stage, Token, TokenHash};
 use crate::foundation::auth::totp::Seed;
 use crate::foundation::auth::{HalfSigned, attempts, factors, people};
 use crate::foundation::db::{self, PoolKind};
-use crate::foundation::kernel::{PersonId, Secret};
+use crate::foundation::kernel::Secret;
 use crate::foundation::web::{Error, block_sign_in};
 
 /// Why a first password was not set.
@@ -24,13 +26,21 @@ pub enum Refusal {
 /// A session that leads on, or why there is none.
 pub type FirstPassword = Result<(Stage, Begun), Refusal>;
 
-/// Whose link this is, while it works.
-pub fn owner(services: &Services, link: &Token) -> Result<Option<people::Person>, Error> {
+/// Whose link this is, while it works. Looking is a try, which counts when there is nothing to find.
+pub fn owner(
+    services: &Services,
+    visitor: &Visitor,
+    link: &Token,
+) -> Result<Option<people::Person>, Error> {
     let (now, hash) = (services.clock.now(), link.hash());
-    services.db.read_on(PoolKind::SignIn, |conn| {
+    let (counted, owner) = tries::count_address(services, visitor, "enrolment_link", |conn| {
         let owner = factors::link_owner(conn, &hash, now)?;
         Ok(owner.map(|id| people::find(conn, id)).transpose()?)
-    })
+    })?;
+    if owner.is_some() {
+        tries::take_back(services, At::Door, &counted)?;
+    }
+    Ok(owner)
 }
 
 /// Sets the first password by a one-time link, and begins the session that leads on.
@@ -38,17 +48,17 @@ pub async fn set_first_password(
     services: &Services,
     visitor: Visitor,
     link: &Token,
+    person: people::Person,
     chosen: Secret<String>,
 ) -> Result<FirstPassword, Error> {
-    let person = {
-        let (services, link) = (services.clone(), link.clone());
-        block_sign_in(move || owner(&services, &link)).await?
-    };
-    let Some(person) = person else {
-        return Ok(Err(Refusal::Link));
-    };
-    let words = [person.email.as_str(), person.name.as_str()];
-    if let Err(weak) = password::check_strength(chosen.expose(), &words) {
+    let words = [person.email.clone(), person.name.clone()];
+    let (chosen, strength) = block_sign_in(move || {
+        let words = words.each_ref().map(String::as_str);
+        let strength = password::check_strength(chosen.expose(), &words);
+        Ok::<_, Error>((chosen, strength))
+    })
+    .await?;
+    if let Err(weak) = strength {
         return Ok(Err(Refusal::Weak(weak)));
     }
     let hash = services.passwords.hash(chosen).await.map_err(hashing)?;
@@ -65,6 +75,7 @@ fn use_link(
 ) -> Result<FirstPassword, Error> {
     let actor = Actor::person(person.id).with_request(&visitor.request);
     let done = services.audit.write_on(PoolKind::SignIn, &actor, |tx| {
+        sessions::hold_still(tx, person.id)?;
         if factors::use_link(tx, link)? != Some(person.id) {
             return Err(db::Error::NotFound);
         }
@@ -73,12 +84,14 @@ fn use_link(
         let stage = if factors::has_authenticator(tx, person.id)? {
             Stage::SecondFactor
         } else {
-            factors::propose_seed(tx, person.id, &person.email)?;
             Stage::Enrolment
         };
         let now = tx.now();
         let client = visitor.client();
-        let (_, session) = sessions::begin(tx, person.id, stage, None, &client, None, now)?;
+        let (id, session) = sessions::begin(tx, person.id, stage, None, &client, None, now)?;
+        if stage == Stage::Enrolment {
+            factors::propose_seed(tx, id, person.id, &person.email)?;
+        }
         let begun = Begun {
             session,
             device: None,
@@ -92,12 +105,13 @@ fn use_link(
     }
 }
 
-/// The seed that waits to be confirmed.
-pub fn waiting_seed(services: &Services, person: PersonId) -> Result<Seed, Error> {
+/// The seed that this session was given to confirm. Where there is none any more, because its person has an
+/// authenticator by now, the way in is the ordinary one.
+pub fn waiting_seed(services: &Services, half: &HalfSigned) -> Result<Seed, Error> {
     let seed = services.db.read_on(PoolKind::SignIn, |conn| {
-        factors::seed(conn, &services.keyring, person)
+        factors::proposed_seed(conn, &services.keyring, half.session, half.person)
     })?;
-    seed.ok_or(Error::NotFound)
+    seed.ok_or_else(|| Error::SeeOther(SIGN_IN_PATH.to_owned()))
 }
 
 /// The first whole session, and the recovery codes to show with it.
@@ -112,22 +126,32 @@ pub fn confirm(
     typed: &str,
 ) -> Result<Option<Enrolled>, Error> {
     let now = services.clock.now();
-    let (counted, seed) = tries::count(services, visitor, "code", &half.email, |conn| {
-        Ok(factors::seed(conn, &services.keyring, half.person)?)
+    let (counted, seed) = tries::count(services, At::Door, visitor, "code", &half.email, |conn| {
+        let keyring = &services.keyring;
+        Ok(factors::proposed_seed(
+            conn,
+            keyring,
+            half.session,
+            half.person,
+        )?)
     })?;
-    let step = seed.and_then(|seed| seed.matched_step(typed, now));
+    let step = seed.as_ref().and_then(|seed| seed.matched_step(typed, now));
     services
         .audit
         .write_on(PoolKind::SignIn, &half.actor(), |tx| {
-            let confirmed = match step {
-                Some(step) => factors::confirm_authenticator(tx, half.person, step)?,
-                None => false,
+            sessions::hold_open(tx, half.person)?;
+            let confirmed = match (&seed, step) {
+                (Some(seed), Some(step)) => {
+                    factors::set_authenticator(tx, half.person, seed, step)?
+                }
+                _ => false,
             };
             if confirmed {
                 let now = tx.now();
                 attempts::take_back(tx, &counted, now)?;
                 let codes = factors::replace_recovery_codes(tx, half.person)?;
                 let begun = second_factor::begin_whole(tx, visitor, half, Method::Totp)?;
+                sessions::end_half_way(tx, half.person)?;
                 return Ok(Some((begun, codes)));
             }
             tx.record(

@@ -1,9 +1,10 @@
 //! What people change about their own account. Each change asks for proof again: somebody else
 //! may be sitting at the open session.
 
-use super::{Visitor, hashing, tries};
+use super::tries::{self, At};
+use super::{Visitor, hashing};
 use crate::foundation::Services;
-use crate::foundation::audit::{Event, Outcome, Subject};
+use crate::foundation::audit::{Event, FormKey, Outcome, Subject};
 use crate::foundation::auth::attempts::{self, Counted};
 use crate::foundation::auth::password::{self, Weak};
 use crate::foundation::auth::sessions::{self, Token};
@@ -11,6 +12,9 @@ use crate::foundation::auth::{Signed, factors, recovery};
 use crate::foundation::db::{self, PoolKind};
 use crate::foundation::kernel::Secret;
 use crate::foundation::web::{Error, block};
+
+/// Where recovery codes are made.
+const RECOVERY_CODES: &str = "/account/recovery-codes";
 
 /// Why a password was not changed.
 #[derive(Debug)]
@@ -28,18 +32,35 @@ pub async fn change_password(
     current: Secret<String>,
     chosen: Secret<String>,
 ) -> Result<Result<Token, Refusal>, Error> {
+    let words = [signed.email.clone(), signed.name.clone()];
+    let (chosen, strength) = block(move || {
+        let words = words.each_ref().map(String::as_str);
+        let strength = password::check_strength(chosen.expose(), &words);
+        Ok::<_, Error>((chosen, strength))
+    })
+    .await?;
+    // Before anything is counted: choosing badly is no try at a secret.
+    if let Err(weak) = strength {
+        return Ok(Err(Refusal::Weak(weak)));
+    }
     let (counted, stored) = {
         let (services, visitor, signed) = (services.clone(), visitor.clone(), signed.clone());
         block(move || {
-            tries::count(&services, &visitor, "password", &signed.email, |conn| {
-                Ok(factors::password_hash(conn, signed.person)?)
-            })
+            let account = &signed.email;
+            tries::count(
+                &services,
+                At::Account,
+                &visitor,
+                "password",
+                account,
+                |conn| Ok(factors::password_hash(conn, signed.person)?),
+            )
         })
         .await?
     };
     let right = services
         .passwords
-        .verify(current, stored)
+        .verify(current, stored.clone())
         .await
         .map_err(hashing)?;
     if !right {
@@ -47,50 +68,70 @@ pub async fn change_password(
         block(move || record_failure(&services, &signed, "password")).await?;
         return Ok(Err(Refusal::Current));
     }
-    let words = [signed.email.as_str(), signed.name.as_str()];
-    if let Err(weak) = password::check_strength(chosen.expose(), &words) {
-        return Ok(Err(Refusal::Weak(weak)));
-    }
     let hash = services.passwords.hash(chosen).await.map_err(hashing)?;
     let services = services.clone();
-    block(move || set_password(&services, &signed, &counted, &hash))
-        .await
-        .map(Ok)
+    let verified = Verified { counted, stored };
+    block(move || set_password(&services, &signed, &verified, &hash)).await
+}
+
+/// The current password, as it was found to be right.
+struct Verified {
+    counted: Counted,
+    stored: Option<String>,
 }
 
 fn set_password(
     services: &Services,
     signed: &Signed,
-    counted: &Counted,
+    verified: &Verified,
     hash: &str,
-) -> Result<Token, Error> {
-    services.audit.write(&signed.actor(), |tx| {
+) -> Result<Result<Token, Refusal>, Error> {
+    let changed = services.audit.write(&signed.actor(), |tx| {
         let now = tx.now();
-        attempts::take_back(tx, counted, now)?;
+        attempts::take_back(tx, &verified.counted, now)?;
+        sessions::hold_still(tx, signed.person)?;
+        // Somebody may have changed it while it was being verified.
+        if factors::password_hash(tx, signed.person)? != verified.stored {
+            return Err(db::Error::NotFound);
+        }
         factors::set_password(tx, signed.person, hash)?;
         let ended = sessions::end_others(tx, signed.person, Some(signed.session))?;
-        let token = sessions::rotate(tx, signed.session)?;
+        let token = sessions::rotate(tx, signed.session)?.ok_or(db::Error::NotFound)?;
         tx.record(
             Event::new("session.rotated", Subject::new("session", signed.session))
                 .detail("others_ended", i64::try_from(ended).unwrap_or(i64::MAX)),
         )?;
         Ok(token)
-    })
+    });
+    match changed {
+        Ok(token) => Ok(Ok(token)),
+        Err(db::Error::NotFound) => Ok(Err(Refusal::Current)),
+        Err(error) => Err(error.into()),
+    }
 }
 
-/// Makes ten new recovery codes, for a current code of the authenticator. `None` when it is wrong.
+/// Makes ten new recovery codes, for a current code of the authenticator. `None` when it is wrong. The same form sent
+/// twice makes them once, and both answers show them: nobody knows which of the two a browser keeps.
 pub fn new_recovery_codes(
     services: &Services,
     visitor: &Visitor,
     signed: &Signed,
     typed: &str,
+    key: FormKey,
 ) -> Result<Option<Vec<Secret<String>>>, Error> {
     let now = services.clock.now();
-    let (counted, seed) = tries::count(services, visitor, "code", &signed.email, |conn| {
+    let account = &signed.email;
+    let (counted, seed) = tries::count(services, At::Account, visitor, "code", account, |conn| {
         Ok(factors::seed(conn, &services.keyring, signed.person)?)
     })?;
     let step = seed.and_then(|seed| seed.matched_step(typed, now));
+    // The session's token is in no copy of the database, and so neither is what the codes are made of.
+    let codes = recovery::of_sending(
+        &services.keyring,
+        &format!("{} {} {}", signed.person, signed.csrf, key.id),
+    );
     let made = services.audit.write(&signed.actor(), |tx| {
+        tx.once(key, RECOVERY_CODES)?;
         let accepted = match step {
             Some(step) => factors::accept_step(tx, signed.person, step)?,
             None => false,
@@ -100,11 +141,20 @@ pub fn new_recovery_codes(
         }
         let now = tx.now();
         attempts::take_back(tx, &counted, now)?;
-        factors::replace_recovery_codes(tx, signed.person)
+        factors::set_recovery_codes(tx, signed.person, &codes)
     });
     match made {
-        Ok(codes) => Ok(Some(codes)),
+        Ok(()) => Ok(Some(codes)),
         Err(db::Error::NotFound) => record_failure(services, signed, "code").map(|()| None),
+        Err(db::Error::Replayed { location }) => {
+            tries::take_back(services, At::Account, &counted)?;
+            let shown: Vec<&str> = codes.iter().map(|code| code.expose().as_str()).collect();
+            if are_own_codes(services, signed, &shown)? {
+                Ok(Some(codes))
+            } else {
+                Err(Error::SeeOther(location))
+            }
+        }
         Err(error) => Err(error.into()),
     }
 }

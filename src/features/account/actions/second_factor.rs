@@ -1,9 +1,11 @@
 //! The second step: a code of the authenticator, or a recovery code.
 
-use super::{Begun, Visitor, tries};
+use super::tries::{self, At};
+use super::{Begun, Visitor};
 use crate::foundation::Services;
 use crate::foundation::audit::{Event, Outcome, Subject, Tx};
 use crate::foundation::auth::attempts::{self, Counted};
+use crate::foundation::auth::guard::SIGN_IN_PATH;
 use crate::foundation::auth::sessions::{self, Method, Stage, Token};
 use crate::foundation::auth::throttle;
 use crate::foundation::auth::{HalfSigned, factors, recovery};
@@ -18,7 +20,7 @@ pub fn with_code(
     typed: &str,
 ) -> Result<Option<Begun>, Error> {
     let now = services.clock.now();
-    let (counted, seed) = tries::count(services, visitor, "code", &half.email, |conn| {
+    let (counted, seed) = tries::count(services, At::Door, visitor, "code", &half.email, |conn| {
         Ok(factors::seed(conn, &services.keyring, half.person)?)
     })?;
     let step = seed.and_then(|seed| seed.matched_step(typed, now));
@@ -36,7 +38,15 @@ pub fn with_recovery_code(
     half: &HalfSigned,
     typed: &str,
 ) -> Result<Option<Begun>, Error> {
-    let (counted, ()) = tries::count(services, visitor, "recovery_code", &half.email, |_| Ok(()))?;
+    let account = &half.email;
+    let (counted, ()) = tries::count(
+        services,
+        At::Door,
+        visitor,
+        "recovery_code",
+        account,
+        |_| Ok(()),
+    )?;
     let digest = recovery::digest(typed);
     conclude(
         services,
@@ -92,15 +102,20 @@ fn conclude(
         })
 }
 
-/// Begins the whole session in place of the half one, and remembers the device.
+/// Begins the whole session in place of the half one, and remembers the device. Where the half one has ended in the
+/// meantime, as by a change of the password, nothing begins and nothing is used up.
 pub fn begin_whole(
     tx: &mut Tx<'_>,
     visitor: &Visitor,
     half: &HalfSigned,
     method: Method,
-) -> db::Result<Begun> {
+) -> Result<Begun, Error> {
     let now = tx.now();
-    let device = visitor.device.clone().unwrap_or_else(Token::generate);
+    sessions::hold_open(tx, half.person)?;
+    if !sessions::end(tx, half.session)? {
+        return Err(Error::SeeOther(SIGN_IN_PATH.to_owned()));
+    }
+    let device = device_of(tx, visitor)?;
     sessions::remember_device(tx, half.person, &device, now)?;
     let (id, session) = sessions::begin(
         tx,
@@ -108,7 +123,7 @@ pub fn begin_whole(
         Stage::Full,
         Some(method),
         &visitor.client(),
-        Some(half.session),
+        None,
         now,
     )?;
     tx.record(
@@ -120,4 +135,13 @@ pub fn begin_whole(
         session,
         device: Some(device),
     })
+}
+
+/// What the device carries, where it is of our making; anybody can send a cookie.
+fn device_of(tx: &mut Tx<'_>, visitor: &Visitor) -> db::Result<Token> {
+    let now = tx.now();
+    match &visitor.device {
+        Some(token) if sessions::is_a_device(tx, &token.hash(), now)? => Ok(token.clone()),
+        _ => Ok(Token::generate()),
+    }
 }

@@ -2,14 +2,15 @@
 
 use uuid::Uuid;
 
-use super::{Begun, Visitor, hashing, tries};
+use super::tries::{self, At};
+use super::{Begun, Visitor, hashing};
 use crate::foundation::Services;
 use crate::foundation::audit::{Actor, Event, Outcome, Subject, Tx};
 use crate::foundation::auth::attempts::{self, Counted};
 use crate::foundation::auth::sessions::{self, Stage};
 use crate::foundation::auth::throttle::{self, canonical_account};
 use crate::foundation::auth::{Signed, factors, people};
-use crate::foundation::db::{Conn, PoolKind};
+use crate::foundation::db::{self, Conn, PoolKind};
 use crate::foundation::kernel::{PersonId, Secret};
 use crate::foundation::web::{Error, block_sign_in};
 
@@ -22,7 +23,6 @@ struct Candidate {
     person: PersonId,
     email: String,
     hash: Option<String>,
-    enrolled: bool,
 }
 
 /// Checks e-mail and password. `None` when they do not belong together, whatever the reason.
@@ -40,7 +40,7 @@ pub async fn with_password(
     let (counted, candidate) = {
         let (services, visitor, account) = (services.clone(), visitor.clone(), account.clone());
         block_sign_in(move || {
-            tries::count(&services, &visitor, SECRET, &account, |conn| {
+            tries::count(&services, At::Door, &visitor, SECRET, &account, |conn| {
                 find_candidate(conn, &account)
             })
         })
@@ -55,7 +55,10 @@ pub async fn with_password(
     let services = services.clone();
     block_sign_in(move || match candidate {
         Some(candidate) if right => {
-            accept(&services, &visitor, &candidate, &counted, replaced).map(Some)
+            match accept(&services, &visitor, &candidate, &counted, replaced)? {
+                Some(begun) => Ok(Some(begun)),
+                None => fail(&services, &visitor, &account, Some(&candidate)).map(|()| None),
+            }
         }
         candidate => fail(&services, &visitor, &account, candidate.as_ref()).map(|()| None),
     })
@@ -74,7 +77,7 @@ pub fn sign_out(services: &Services, signed: &Signed) -> Result<(), Error> {
     })
 }
 
-/// Three queries, whoever is looked for: a name that nobody has costs the same as one that
+/// Two queries, whoever is looked for: a name that nobody has costs the same as one that
 /// somebody has.
 fn find_candidate(conn: &mut Conn, account: &str) -> Result<Option<Candidate>, Error> {
     let person =
@@ -83,34 +86,42 @@ fn find_candidate(conn: &mut Conn, account: &str) -> Result<Option<Candidate>, E
         .as_ref()
         .map_or_else(|| Uuid::nil().into(), |person| person.id);
     let hash = factors::password_hash(conn, id)?;
-    let enrolled = factors::has_authenticator(conn, id)?;
     Ok(person.map(|person| Candidate {
         person: person.id,
         email: person.email,
         hash,
-        enrolled,
     }))
 }
 
+/// Begins the session that leads on. `None` when the password has been changed while it was being verified.
 fn accept(
     services: &Services,
     visitor: &Visitor,
     candidate: &Candidate,
     counted: &Counted,
     replaced: Option<Uuid>,
-) -> Result<(Stage, Begun), Error> {
+) -> Result<Option<(Stage, Begun)>, Error> {
     let actor = Actor::person(candidate.person).with_request(&visitor.request);
-    services.audit.write_on(PoolKind::SignIn, &actor, |tx| {
+    let begun = services.audit.write_on(PoolKind::SignIn, &actor, |tx| {
         let now = tx.now();
         attempts::take_back(tx, counted, now)?;
-        let stage = if candidate.enrolled {
+        sessions::hold_open(tx, candidate.person)?;
+        if factors::password_hash(tx, candidate.person)? != candidate.hash {
+            return Err(db::Error::NotFound);
+        }
+        let stage = if factors::has_authenticator(tx, candidate.person)? {
             Stage::SecondFactor
         } else {
             Stage::Enrolment
         };
         let begun = begin(tx, visitor, candidate, stage, replaced)?;
         Ok((stage, begun))
-    })
+    });
+    match begun {
+        Ok(begun) => Ok(Some(begun)),
+        Err(db::Error::NotFound) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn begin(
@@ -119,13 +130,13 @@ fn begin(
     candidate: &Candidate,
     stage: Stage,
     replaced: Option<Uuid>,
-) -> Result<Begun, Error> {
+) -> db::Result<Begun> {
     let now = tx.now();
-    if stage == Stage::Enrolment {
-        factors::propose_seed(tx, candidate.person, &candidate.email)?;
-    }
     let client = visitor.client();
     let (id, session) = sessions::begin(tx, candidate.person, stage, None, &client, replaced, now)?;
+    if stage == Stage::Enrolment {
+        factors::propose_seed(tx, id, candidate.person, &candidate.email)?;
+    }
     tx.record(
         Event::new("session.password_accepted", Subject::new("session", id))
             .detail("next", stage.as_str())

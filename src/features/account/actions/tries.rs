@@ -6,15 +6,42 @@ use super::Visitor;
 use crate::foundation::Services;
 use crate::foundation::audit::{Actor, Event, Outcome, Subject, Unaudited};
 use crate::foundation::auth::attempts::{self, Counted};
+use crate::foundation::auth::denials;
 use crate::foundation::auth::sessions;
 use crate::foundation::auth::throttle;
 use crate::foundation::db::{Conn, PoolKind};
 use crate::foundation::web::Error;
 
+/// Where a try is made, which says whose connections it uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum At {
+    /// By somebody who is not in yet: the reserve.
+    Door,
+    /// By somebody who is in, and proves again who they are.
+    Account,
+}
+
+impl At {
+    const fn counted(self) -> Unaudited {
+        match self {
+            Self::Door => Unaudited::Throttle,
+            Self::Account => Unaudited::Proof,
+        }
+    }
+
+    const fn pool(self) -> PoolKind {
+        match self {
+            Self::Door => PoolKind::SignIn,
+            Self::Account => PoolKind::Web,
+        }
+    }
+}
+
 /// Counts a try at `account`'s `secret` before anybody looks at it. `also` reads, in the same
 /// transaction, what the check will need, so that known and unknown accounts cost the same.
 pub fn count<T>(
     services: &Services,
+    at: At,
     visitor: &Visitor,
     secret: &'static str,
     account: &str,
@@ -22,54 +49,80 @@ pub fn count<T>(
 ) -> Result<(Counted, T), Error> {
     let now = services.clock.now();
     let device = visitor.device.as_ref().map(sessions::Token::hash);
-    let (outcome, read) = services
-        .audit
-        .write_unaudited(Unaudited::Throttle, |conn| {
-            let known = match &device {
-                Some(device) if sessions::is_known_device(conn, account, device, now)? => {
-                    Some(device)
-                }
-                _ => None,
-            };
-            let keys = attempts::keys(&services.keyring, secret, account, visitor.address, known);
-            Ok::<_, Error>((attempts::count(conn, keys, now)?, also(conn)?))
-        })?;
-    match outcome {
-        attempts::Outcome::Counted(counted) => Ok((counted, read)),
-        attempts::Outcome::Refused { until, note } => {
-            if note {
-                record_refusal(services, visitor, secret, account)?;
-            }
-            Err(too_many(until, now))
-        }
-    }
+    let (outcome, read) = services.audit.write_unaudited(at.counted(), |conn| {
+        let known = match &device {
+            Some(device) if sessions::is_known_device(conn, account, device, now)? => Some(device),
+            _ => None,
+        };
+        let keys = attempts::keys(&services.keyring, secret, account, visitor.address, known);
+        Ok::<_, Error>((attempts::count(conn, keys, now)?, also(conn)?))
+    })?;
+    let subject = || account_subject(services, account);
+    Ok((
+        judge(services, at, visitor, secret, subject, outcome)?,
+        read,
+    ))
 }
 
-/// Recorded once a minute for an account and network: an attack must not fill the log.
-fn record_refusal(
+/// Counts a try at a secret that names nobody, such as a link's.
+pub fn count_address<T>(
     services: &Services,
     visitor: &Visitor,
+    secret: &'static str,
+    also: impl FnOnce(&mut Conn) -> Result<T, Error>,
+) -> Result<(Counted, T), Error> {
+    let now = services.clock.now();
+    let keys = attempts::address_key(&services.keyring, secret, visitor.address);
+    let (outcome, read) = services.audit.write_unaudited(At::Door.counted(), |conn| {
+        Ok::<_, Error>((attempts::count(conn, keys, now)?, also(conn)?))
+    })?;
+    let subject = || Subject::new("network", throttle::network(visitor.address));
+    Ok((
+        judge(services, At::Door, visitor, secret, subject, outcome)?,
+        read,
+    ))
+}
+
+/// A secret that was right is no failed try.
+pub fn take_back(services: &Services, at: At, counted: &Counted) -> Result<(), Error> {
+    let now = services.clock.now();
+    services.audit.write_unaudited(at.counted(), |conn| {
+        attempts::take_back(conn, counted, now).map_err(Error::from)
+    })
+}
+
+/// Refusals are recorded once a minute for an account and network: an attack must not fill the log.
+fn judge(
+    services: &Services,
+    at: At,
+    visitor: &Visitor,
     secret: &str,
-    account: &str,
-) -> Result<(), Error> {
-    let event = Event::new("session.throttled", account_subject(services, account))
-        .outcome(Outcome::Denied)
-        .detail("secret", secret)
-        .detail("network", throttle::network(visitor.address));
-    services
-        .audit
-        .write_on(PoolKind::SignIn, &stranger(services, visitor), |tx| {
-            tx.record(event)?;
-            Ok(())
-        })
+    subject: impl FnOnce() -> Subject,
+    outcome: attempts::Outcome,
+) -> Result<Counted, Error> {
+    let (until, note) = match outcome {
+        attempts::Outcome::Counted(counted) => return Ok(counted),
+        attempts::Outcome::Refused { until, note } => (until, note),
+    };
+    if note {
+        let event = Event::new("session.throttled", subject())
+            .outcome(Outcome::Denied)
+            .detail("secret", secret)
+            .detail("network", throttle::network(visitor.address));
+        services
+            .audit
+            .write_on(at.pool(), &stranger(services, visitor), |tx| {
+                tx.record(event)?;
+                Ok::<_, Error>(())
+            })?;
+    }
+    Err(too_many(until, services.clock.now()))
 }
 
 /// Whoever is at the door, by a keyed hash of where they are.
 pub fn stranger(services: &Services, visitor: &Visitor) -> Actor {
-    let token = services
-        .keyring
-        .token("network", &throttle::network(visitor.address));
-    Actor::anonymous(&hex::encode(&token[..8])).with_request(&visitor.request)
+    let network = throttle::network(visitor.address);
+    denials::stranger(&services.keyring, &network, &visitor.request)
 }
 
 /// The account that was typed, by a keyed hash: it may be somebody's name, or a password typed

@@ -29,8 +29,13 @@ pub struct Typed {
     code: String,
 }
 
-pub async fn link(services: Data<Services>, token: Path<String>) -> web::Result {
-    match owner(&services, &token).await? {
+pub async fn link(
+    services: Data<Services>,
+    request: HttpRequest,
+    token: Path<String>,
+) -> web::Result {
+    let visitor = Visitor::of(&request, &services);
+    match owner(&services, visitor, &token).await? {
         Some(person) => first_password_page(&services, &token, person, Problems::new()),
         None => dead_link_page(&services),
     }
@@ -43,7 +48,8 @@ pub async fn submit_link(
     token: Path<String>,
     form: Form<Chosen>,
 ) -> web::Result {
-    let Some(person) = owner(&services, &token).await? else {
+    let visitor = Visitor::of(&request, &services);
+    let Some(person) = owner(&services, visitor.clone(), &token).await? else {
         return dead_link_page(&services);
     };
     let Chosen { password, again } = form.data;
@@ -51,10 +57,9 @@ pub async fn submit_link(
         let problems = Problems::one("again", "The two passwords differ.");
         return first_password_page(&services, &token, person, problems);
     }
-    let visitor = Visitor::of(&request, &services);
     let link = Token::from_text(&token);
     let chosen = Secret::new(password);
-    match enrol::set_first_password(&services, visitor, &link, chosen).await? {
+    match enrol::set_first_password(&services, visitor, &link, person.clone(), chosen).await? {
         Ok((stage, begun)) => {
             let to = match stage {
                 Stage::Enrolment => ENROLMENT_PATH,
@@ -119,9 +124,13 @@ pub(super) fn recovery_codes_page(
     })
 }
 
-async fn owner(services: &Services, token: &str) -> Result<Option<Person>, web::Error> {
+async fn owner(
+    services: &Services,
+    visitor: Visitor,
+    token: &str,
+) -> Result<Option<Person>, web::Error> {
     let (services, link) = (services.clone(), Token::from_text(token));
-    block_sign_in(move || enrol::owner(&services, &link)).await
+    block_sign_in(move || enrol::owner(&services, &visitor, &link)).await
 }
 
 fn first_password_page(
@@ -154,8 +163,8 @@ async fn authenticator_page(
     problems: Problems,
 ) -> web::Result {
     let seed = {
-        let (services, person) = (services.clone(), half.person);
-        block_sign_in(move || enrol::waiting_seed(&services, person)).await?
+        let (services, half) = (services.clone(), half.clone());
+        block_sign_in(move || enrol::waiting_seed(&services, &half)).await?
     };
     let status = status_of(&problems);
     let page = views::Authenticator {

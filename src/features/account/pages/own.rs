@@ -19,18 +19,20 @@ use crate::foundation::Services;
 use crate::foundation::audit::Unaudited;
 use crate::foundation::auth::factors::{self, Methods};
 use crate::foundation::auth::guard::{came_from, local_path};
-use crate::foundation::auth::{Grant, Signed, parked as parked_forms, session_store, sessions};
+use crate::foundation::auth::parked::Waiting;
+use crate::foundation::auth::{
+    Grant, Signed, parked as parked_forms, recovery, session_store, sessions,
+};
 use crate::foundation::kernel::{PlatformId, Scope, Secret};
 use crate::foundation::web::{
-    self, Chrome, Error, Form, Lamp, Nav, Problems, Refusal as Refused, block, block_sign_in,
+    self, Chrome, Error, Form, Lamp, Nav, Pages, Problems, Refusal as Refused, block,
 };
-
-/// The field that makes a double submit one act; a parked form keeps its own.
-const KEY_FIELD: &str = "idempotency";
 
 #[derive(Deserialize)]
 pub struct Done {
     done: Option<String>,
+    /// Where somebody wanted to go before they were told something here.
+    next: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -62,26 +64,61 @@ pub async fn stay(_signed: Signed, _form: Form<Confirmed>) -> web::Result {
 }
 
 pub async fn show(services: Data<Services>, signed: Signed, done: Query<Done>) -> web::Result {
-    let methods = methods(&services, &signed).await?;
+    let (methods, waiting) = known_of(&services, &signed).await?;
     let mut chrome = Chrome::new(&signed, &services, "Your account", Nav::Account);
-    if done.done.as_deref() == Some("password") {
-        chrome = chrome.notice(
-            Lamp::Clear,
-            "Your password is changed, and your other sessions have ended",
-        );
+    if let Some((lamp, text)) = notice(done.done.as_deref(), &methods, waiting.len()) {
+        chrome = chrome.notice(lamp, text);
     }
     let roles: Vec<_> = signed
         .grants
         .iter()
         .map(|grant| held(grant, &services))
         .collect();
+    let next = local_path(done.next.as_deref());
     web::page(&views::Own {
         chrome,
         roles: roles.join(", "),
         methods,
+        waiting,
+        next: (next != "/").then(|| next.to_owned()),
         since: signed.since,
         ends_at: signed.session_ends_at,
     })
+}
+
+/// What somebody is told here first, after what they have just done.
+fn notice(done: Option<&str>, methods: &Methods, waiting: usize) -> Option<(Lamp, String)> {
+    match done? {
+        "password" => Some((
+            Lamp::Clear,
+            "Your password is changed, and your other sessions have ended".to_owned(),
+        )),
+        "recovery" => Some((
+            Lamp::Yellow,
+            format!(
+                "You signed in with a recovery code: {} of {} left. Make new ones, and look after your authenticator",
+                methods.recovery_codes_left,
+                recovery::HOW_MANY
+            ),
+        )),
+        "waiting" if waiting > 0 => Some((
+            Lamp::Yellow,
+            "What you typed before your session ended is still here".to_owned(),
+        )),
+        _ => None,
+    }
+}
+
+async fn known_of(services: &Services, signed: &Signed) -> Result<(Methods, Vec<Waiting>), Error> {
+    let (services, person) = (services.clone(), signed.person);
+    block(move || {
+        let now = services.clock.now();
+        services.db.read(|conn| {
+            let methods = factors::methods(conn, person)?;
+            Ok::<_, Error>((methods, parked_forms::waiting(conn, person, now)?))
+        })
+    })
+    .await
 }
 
 /// "Operator", or "Operator for LAIT and FinChat" where the grant is limited.
@@ -114,7 +151,7 @@ pub async fn choose_platform(
         return Err(Error::NotFound);
     }
     let session = signed.session;
-    block_sign_in(move || {
+    block(move || {
         services
             .audit
             .write_unaudited(Unaudited::SessionTouch, |conn| {
@@ -122,7 +159,14 @@ pub async fn choose_platform(
             })
     })
     .await?;
-    web::see_other(local_path(Some(&came_from(&request))))
+    // After a form that had to be corrected, the page stands at an address that takes forms only.
+    let page = came_from(&request);
+    let back = if Pages::has(&request, &page) {
+        &page
+    } else {
+        "/"
+    };
+    web::see_other(local_path(Some(back)))
 }
 
 pub async fn password(services: Data<Services>, signed: Signed) -> web::Result {
@@ -173,8 +217,10 @@ pub async fn submit_recovery_codes(
     let visitor = Visitor::of(&request, &services);
     let made = {
         let (services, signed) = (services.clone(), signed.clone());
-        block(move || own::new_recovery_codes(&services, &visitor, &signed, &form.data.code))
-            .await?
+        block(move || {
+            own::new_recovery_codes(&services, &visitor, &signed, &form.data.code, form.key)
+        })
+        .await?
     };
     if let Some(codes) = made {
         return recovery_codes_page(&services, &signed.csrf, &codes, "/account");
@@ -227,7 +273,7 @@ pub async fn recovery_file(
         .body(file))
 }
 
-/// A form that was posted when the session had just run out, to be sent again.
+/// A form that was posted when its session had run out or been replaced, to be sent again.
 pub async fn parked(services: Data<Services>, signed: Signed, id: Path<Uuid>) -> web::Result {
     let form = {
         let (services, person) = (services.clone(), signed.person);
@@ -240,18 +286,11 @@ pub async fn parked(services: Data<Services>, signed: Signed, id: Path<Uuid>) ->
         })
         .await?
     };
-    let shown = form
-        .fields
-        .iter()
-        .filter(|(name, value)| name != KEY_FIELD && !value.is_empty())
-        .cloned()
-        .collect();
     web::page(&views::Parked {
         chrome: Chrome::nowhere(&signed, &services, "What you typed is still here"),
-        has_key: form.fields.iter().any(|(name, _)| name == KEY_FIELD),
         path: form.path,
         fields: form.fields,
-        shown,
+        key: form.key,
         expires_at: form.expires_at,
     })
 }

@@ -7,14 +7,15 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
 use super::{carrying, status_of};
-use crate::features::account::actions::{Begun, Visitor, second_factor, sign_in};
+use crate::features::account::actions::{Visitor, second_factor, sign_in};
 use crate::features::account::{demo, views};
 use crate::foundation::Services;
 use crate::foundation::auth::guard::{
-    ENROLMENT_PATH, PARKED_PATH, SECOND_FACTOR_PATH, SIGN_IN_PATH, local_path,
+    ENROLMENT_PATH, PARKED_PATH, SECOND_FACTOR_PATH, SIGN_IN_PATH, local_path, with_next,
 };
-use crate::foundation::auth::sessions::Stage;
-use crate::foundation::auth::{HalfSigned, Signed};
+use crate::foundation::auth::sessions::{Method, Stage};
+use crate::foundation::auth::{HalfSigned, Signed, parked};
+use crate::foundation::db::PoolKind;
 use crate::foundation::kernel::Secret;
 use crate::foundation::web::{self, Door, Error, Form, Problems, block, block_sign_in};
 
@@ -131,7 +132,8 @@ pub async fn submit_code(
         block_sign_in(move || second_factor::with_code(&services, &visitor, &half, &code)).await?
     };
     if let Some(begun) = begun {
-        return enter(&services, &session, &begun, next);
+        let to = first_page(&services, &half, Method::Totp, next).await?;
+        return carrying(web::see_other(to)?, &services, &session, &begun);
     }
     let problems = Problems::one(
         "code",
@@ -168,7 +170,8 @@ pub async fn submit_recovery(
             .await?
     };
     if let Some(begun) = begun {
-        return enter(&services, &session, &begun, next);
+        let to = first_page(&services, &half, Method::RecoveryCode, next).await?;
+        return carrying(web::see_other(to)?, &services, &session, &begun);
     }
     let problems = Problems::one(
         "code",
@@ -188,8 +191,43 @@ pub async fn sign_out(
     web::see_other(SIGN_IN_PATH)
 }
 
-fn enter(services: &Services, session: &Session, begun: &Begun, next: &str) -> web::Result {
-    carrying(web::see_other(next)?, services, session, begun)
+/// Where somebody is who has just signed in: where they wanted to go, unless there is something to tell them first.
+async fn first_page(
+    services: &Services,
+    half: &HalfSigned,
+    method: Method,
+    next: &str,
+) -> Result<String, Error> {
+    if method == Method::RecoveryCode {
+        return Ok(told_first("recovery", next));
+    }
+    if next.starts_with(PARKED_PATH) {
+        return Ok(next.to_owned());
+    }
+    let (services, person) = (services.clone(), half.person);
+    let forms_wait = block_sign_in(move || {
+        let now = services.clock.now();
+        services.db.read_on(PoolKind::SignIn, |conn| {
+            Ok::<_, Error>(!parked::waiting(conn, person, now)?.is_empty())
+        })
+    })
+    .await?;
+    Ok(if forms_wait {
+        told_first("waiting", next)
+    } else {
+        next.to_owned()
+    })
+}
+
+fn told_first(what: &str, next: &str) -> String {
+    let told = format!("/account?done={what}");
+    if next == "/" {
+        return told;
+    }
+    format!(
+        "{told}&next={}",
+        utf8_percent_encode(next, NON_ALPHANUMERIC)
+    )
 }
 
 async fn code_page(
@@ -228,14 +266,4 @@ fn recovery_page(
         problems,
     };
     web::page_with(status, &page)
-}
-
-fn with_next(path: &str, next: &str) -> String {
-    if next == "/" {
-        return path.to_owned();
-    }
-    format!(
-        "{path}?next={}",
-        utf8_percent_encode(next, NON_ALPHANUMERIC)
-    )
 }

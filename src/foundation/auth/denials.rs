@@ -1,0 +1,81 @@
+//! What was denied, in the log: each time, until somebody runs into many; then once a minute.
+
+use actix_web::HttpRequest;
+
+use super::client_address::client_address;
+use super::throttle::{self, Scope};
+use super::{HalfSigned, Signed, attempts};
+use crate::foundation::Services;
+use crate::foundation::audit::{Actor, Event, Outcome, Subject, Unaudited};
+use crate::foundation::crypto::Keyring;
+use crate::foundation::kernel::PersonId;
+use crate::foundation::web::{Error, RequestId, block};
+
+/// Why a request was denied.
+#[derive(Clone, Copy, Debug)]
+pub enum Why {
+    /// The person's roles do not include it.
+    Permission,
+    /// It comes from another site, or its form from another session.
+    Forged,
+}
+
+impl Why {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Permission => "permission",
+            Self::Forged => "forged_form",
+        }
+    }
+}
+
+/// Who is not known to us, by a keyed hash of the network that they come from.
+#[must_use]
+pub fn stranger(keyring: &Keyring, network: &str, request: &str) -> Actor {
+    let token = keyring.token("network", network);
+    Actor::anonymous(&hex::encode(&token[..8])).with_request(request)
+}
+
+/// Records that this request was denied. The denial fails with its record.
+pub async fn record(request: &HttpRequest, services: &Services, why: Why) -> Result<(), Error> {
+    let route = request.match_pattern().unwrap_or_default();
+    let event = Event::new("access.denied", Subject::new("route", route))
+        .outcome(Outcome::Denied)
+        .detail("method", request.method().as_str())
+        .detail("why", why.as_str());
+    let (who, actor) = match known(request) {
+        Some((person, actor)) => (person.to_string(), actor),
+        None => {
+            let network = throttle::network(client_address(request));
+            let id = RequestId::of(request);
+            let actor = stranger(&services.keyring, &network, &id);
+            (network, actor)
+        }
+    };
+    let key = services.keyring.token("access_denied", &who);
+    let services = services.clone();
+    block(move || {
+        let now = services.clock.now();
+        let outcome = services.audit.write_unaudited(Unaudited::Denial, |conn| {
+            attempts::count(conn, vec![(Scope::Denial, key)], now)
+        })?;
+        match outcome {
+            attempts::Outcome::Refused { note: false, .. } => Ok(()),
+            _ => services.audit.write(&actor, |tx| {
+                tx.record(event)?;
+                Ok(())
+            }),
+        }
+    })
+    .await
+}
+
+fn known(request: &HttpRequest) -> Option<(PersonId, Actor)> {
+    use actix_web::HttpMessage;
+    let extensions = request.extensions();
+    if let Some(signed) = extensions.get::<Signed>() {
+        return Some((signed.person, signed.actor()));
+    }
+    let half = extensions.get::<HalfSigned>()?;
+    Some((half.person, half.actor()))
+}

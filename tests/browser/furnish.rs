@@ -1,0 +1,193 @@
+//! A database in which every kind of page has something to show, and where those pages are.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::path::Path;
+
+use actix_web::http::Method;
+use diesel::prelude::*;
+use scraper::{Html, Selector};
+use signalbox::app::routes;
+use signalbox::features::alerts::evaluate;
+use signalbox::features::health::actions as health;
+use signalbox::features::packs::actions as packs;
+use signalbox::features::packs::parameters::Given;
+use signalbox::foundation::audit::note::CheckpointSigner;
+use signalbox::foundation::audit::seal::LogSealer;
+use signalbox::foundation::audit::{Actor, Log};
+use signalbox::foundation::auth::Role;
+use signalbox::foundation::db::roles::Role as DbRole;
+use signalbox::foundation::db::schema::job;
+
+use crate::support::app::TestApp;
+use crate::support::personas::Client;
+use crate::support::subjects;
+
+/// Packs, customers of whom some are on a list, a lit lamp, an export, and a sealed log.
+pub async fn furnish(app: &TestApp) {
+    let actor = Actor::command_line("test");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for file in std::fs::read_dir(root.join("packs")).unwrap().flatten() {
+        if file.path().extension().is_some_and(|end| end == "toml") {
+            let source = std::fs::read_to_string(file.path()).unwrap();
+            packs::apply(&app.services, &actor, &source, &Given::default()).unwrap();
+        }
+    }
+    subjects::load_demo_list(&app.services);
+    let examples = std::fs::read_to_string(root.join("examples/subjects.csv")).unwrap();
+    subjects::take_in(&app.services, &app.db, &examples);
+    app.run_jobs();
+    health::report_indicator(&app.services, &actor, "ncc_qos", 97.4, None).unwrap();
+    app.advance(chrono::Duration::seconds(5));
+    evaluate::tick(&app.services).unwrap();
+    let auditor = app.as_auditor();
+    auditor
+        .post_form("/audit/exports", &[("format", "csv")])
+        .await
+        .location();
+    app.run_jobs();
+    seal(app);
+}
+
+fn seal(app: &TestApp) {
+    let signer = CheckpointSigner::new("signalbox.test", &[7; 32]).unwrap();
+    let mut conn = app.db.connect(DbRole::Sealer);
+    let now = app.now();
+    let mut sealer = LogSealer::resume(&mut conn, Log::Main, &signer, now).unwrap();
+    sealer.seal(&mut conn, &signer, now, 10_000).unwrap();
+}
+
+/// Somebody, and an address that they can open.
+pub struct Place {
+    pub client: Client,
+    pub path: String,
+}
+
+/// An address for each page of the route table, found by following links as each role; the others are named as
+/// missing.
+pub struct Places {
+    pub found: BTreeMap<&'static str, Place>,
+    pub missing: Vec<&'static str>,
+}
+
+impl Places {
+    pub async fn find(app: &TestApp, pages: &[&'static str]) -> Self {
+        let mut found = BTreeMap::new();
+        for role in Role::ALL {
+            let client = app.as_role(role);
+            // A case that one has claimed shows its forms.
+            let claimed = client.post_form("/reviews/next", &[]).await;
+            let mut start = jobs(app);
+            start.extend(claimed.header("location").map(str::to_owned));
+            walk(&client, start, pages, &mut found).await;
+        }
+        let missing = pages
+            .iter()
+            .copied()
+            .filter(|page| !found.contains_key(page))
+            .collect();
+        Self { found, missing }
+    }
+}
+
+/// Pages of jobs: whoever starts one is sent there, and nothing else leads there.
+fn jobs(app: &TestApp) -> Vec<String> {
+    let id: Option<uuid::Uuid> = job::table
+        .select(job::id)
+        .first(&mut app.db.connect_superuser())
+        .optional()
+        .unwrap();
+    id.map(|id| format!("/jobs/{id}")).into_iter().collect()
+}
+
+/// Opens what is linked, two pages of each kind, and keeps the first that opens.
+async fn walk(
+    client: &Client,
+    start: Vec<String>,
+    pages: &[&'static str],
+    found: &mut BTreeMap<&'static str, Place>,
+) {
+    const OF_A_KIND: usize = 2;
+    let mut visited = BTreeSet::new();
+    let mut visits: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut waiting = VecDeque::from(start);
+    waiting.push_back("/".to_owned());
+    while let Some(path) = waiting.pop_front() {
+        let plain = path.split(['?', '#']).next().unwrap_or_default().to_owned();
+        let Some(page) = pages.iter().copied().find(|page| matches(page, &plain)) else {
+            continue;
+        };
+        let count = visits.entry(page).or_default();
+        if *count >= OF_A_KIND || !visited.insert(plain.clone()) {
+            continue;
+        }
+        *count += 1;
+        let answer = client.get(&plain).await;
+        if answer.status != 200 {
+            continue;
+        }
+        waiting.extend(links(&answer.body));
+        found.entry(page).or_insert_with(|| Place {
+            client: client.clone(),
+            path: plain,
+        });
+    }
+}
+
+fn links(body: &str) -> Vec<String> {
+    let selector = Selector::parse("a[href^='/']").unwrap();
+    Html::parse_document(body)
+        .select(&selector)
+        .filter_map(|link| link.attr("href"))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Whether a path is an instance of a pattern. Literal patterns stand before those with parameters.
+fn matches(pattern: &str, path: &str) -> bool {
+    let (mut parts, mut given) = (pattern.split('/'), path.split('/'));
+    loop {
+        match (parts.next(), given.next()) {
+            (None, None) => return true,
+            (Some(part), Some(given)) if part == given || part.starts_with('{') => {}
+            _ => return false,
+        }
+    }
+}
+
+/// Every address of the route table that shows a page, those without parameters first.
+pub fn pages() -> Vec<&'static str> {
+    /// Answers of GET that are no pages, each with what it is.
+    const NOT_PAGES: [(&str, &str); 10] = [
+        ("/health", "JSON"),
+        ("/api/health", "JSON"),
+        ("/api/readiness", "JSON"),
+        ("/api/health/db", "JSON"),
+        ("/api/health/redis", "JSON"),
+        ("/assets/{digest}/{path:.*}", "files"),
+        ("/live", "a stream of events"),
+        ("/audit/exports/{id}/file", "a file"),
+        ("/intake/{id}/rejected", "a file"),
+        (
+            "/account/parked/{id}",
+            "a page that needs a form; see `forms_that_come_back`",
+        ),
+    ];
+    let mut pages: Vec<&'static str> = routes()
+        .iter()
+        .filter(|route| route.method == Method::GET)
+        .map(|route| route.path)
+        .filter(|path| !NOT_PAGES.iter().any(|(other, _)| other == path))
+        .filter(|path| !AT_THE_DOOR.contains(path))
+        .collect();
+    pages.sort_by_key(|path| path.contains('{'));
+    pages
+}
+
+/// What leads in, and is looked at in the order in which people meet it: see `the_way_in`.
+const AT_THE_DOOR: [&str; 5] = [
+    "/sign-in",
+    "/sign-in/code",
+    "/sign-in/recovery",
+    "/enrol/link/{token}",
+    "/enrol/authenticator",
+];
