@@ -10,7 +10,7 @@ use actix_web::web::{self, Data};
 use actix_web::{App, HttpResponse, HttpServer};
 
 use super::topics::topic_of;
-use super::{health_routes, routes};
+use super::{health_routes, policies, routes};
 use crate::foundation::Services;
 use crate::foundation::auth::session_store;
 use crate::foundation::web::live::Hub;
@@ -46,11 +46,13 @@ pub fn serve(services: Services, listener: TcpListener) -> std::io::Result<Runni
     let table = routes();
     let live = Data::new(Hub::start(&services, topic_of));
     let services = Data::new(services);
+    let catalog = Data::new(policies());
     let server = HttpServer::new(move || {
         lanes.open();
         App::new()
             .app_data(services.clone())
             .app_data(live.clone())
+            .app_data(catalog.clone())
             .wrap(session_store::middleware(&services))
             .wrap(from_fn(refuse_foreign_hosts))
             .wrap(from_fn(log_requests))
