@@ -155,6 +155,8 @@ async fn hostile_strings_break_no_form_and_come_back_escaped() {
     for expected in [
         "POST /subjects",
         "POST /intake",
+        "POST /policy/…/proposal",
+        "POST /screening/lists",
         "POST /reviews/…/proposal",
         "POST /reviews/…/notes",
     ] {
