@@ -1,6 +1,7 @@
 //! Which handler does which kind of job, and what runs by the clock.
 
-use crate::features::{audit_log, intake, reviews};
+use super::expiry;
+use crate::features::{audit_log, intake, reviews, screening};
 use crate::foundation::files;
 use crate::foundation::jobs::Registry;
 
@@ -8,8 +9,10 @@ use crate::foundation::jobs::Registry;
 pub fn registry() -> Registry {
     let mut registry = Registry::new();
     audit_log::jobs::register(&mut registry);
+    expiry::register(&mut registry);
     files::register(&mut registry);
     intake::jobs::register(&mut registry);
     reviews::jobs::register(&mut registry);
+    screening::loads::register(&mut registry);
     registry
 }

@@ -1,9 +1,11 @@
 //! Wires the floors together: the route table, the order of middleware, what follows from what.
 
 mod board;
+mod expiry;
 mod health_routes;
 mod home;
 mod jobs;
+mod policies;
 mod reactions;
 mod routes;
 mod server;
@@ -12,6 +14,7 @@ mod start;
 mod topics;
 
 pub use jobs::registry;
+pub use policies::policies;
 pub use reactions::reactions;
 pub use routes::routes;
 pub use server::{Running, serve, serve_metrics};

@@ -1,6 +1,6 @@
 use super::{health_routes, home};
 use crate::features::{
-    account, alerts, audit_log, health, intake, packs, reviews, screening, upkeep,
+    account, alerts, audit_log, health, intake, packs, policies, reviews, screening, upkeep,
 };
 use crate::foundation::web::{Access, Routes, assets, live};
 
@@ -17,6 +17,7 @@ pub fn routes() -> Routes {
         .and(audit_log::routes())
         .and(intake::routes())
         .and(packs::routes())
+        .and(policies::routes())
         .and(reviews::routes())
         .and(screening::routes())
         .and(upkeep::routes())

@@ -8,7 +8,7 @@ use actix_web::web::{self, Data};
 use actix_web::{App, HttpResponse, HttpServer};
 
 use super::topics::topic_of;
-use super::{health_routes, routes};
+use super::{health_routes, policies, routes};
 use crate::foundation::Services;
 use crate::foundation::auth::{guard, session_store};
 use crate::foundation::web::live::Hub;
@@ -50,11 +50,13 @@ pub fn serve(services: Services, listener: TcpListener) -> std::io::Result<Runni
     let hub = Hub::start(&services, topic_of);
     let live = Data::new(hub.clone());
     let services = Data::new(services);
+    let catalog = Data::new(policies());
     let server = HttpServer::new(move || {
         lanes.open();
         App::new()
             .app_data(services.clone())
             .app_data(live.clone())
+            .app_data(catalog.clone())
             .wrap(session_store::middleware(&services))
             .wrap(from_fn(refuse_foreign_hosts))
             .wrap(from_fn(log_requests))

@@ -19,7 +19,7 @@ use crate::features::intake::actions::{self, Order, Received};
 use crate::features::intake::batch::{Batch, BatchId, State};
 use crate::features::intake::desk::{Seen, Shell};
 use crate::features::intake::store::{self, Platform};
-use crate::features::intake::{Error, reading};
+use crate::features::intake::{Error, care, reading};
 use crate::foundation::Services;
 use crate::foundation::audit::Actor;
 use crate::foundation::db::PoolKind;
@@ -104,7 +104,7 @@ fn take_in(services: &Services, actor: &Actor, args: &SubjectsArgs) -> Result<Ex
             println!("This file was taken in before, as batch {id}. Nothing has changed.");
             return Ok(ExitCode::SUCCESS);
         }
-        Received::Known(id, _) => {
+        Received::Known(id, _) | Received::Resumed(id) => {
             println!("This file is being taken in as batch {id}; going on from where it stands.");
             id
         }
@@ -118,12 +118,24 @@ fn take_in(services: &Services, actor: &Actor, args: &SubjectsArgs) -> Result<Ex
 
 fn read(shell: &Shell<'_>, id: BatchId, args: &SubjectsArgs, piped: bool) -> Result<Batch, Error> {
     if !piped {
-        let file = BufReader::with_capacity(256 * 1024, File::open(&args.file)?);
-        return reading::read(shell, id, file, || None);
+        return read_hashed(shell, id, File::open(&args.file)?);
     }
+    let outcome = read_hashed(shell, id, io::stdin().lock());
+    if let Err(error) = &outcome
+        && !matches!(error, Error::TakenOver | Error::Closed)
+    {
+        // A pipe cannot be read a second time, so its batch ends here.
+        let given_up = care::abandon(shell, id);
+        given_up.unwrap_or_else(|error| tracing::warn!(%error, "the batch stays open"));
+    }
+    outcome
+}
+
+/// Hashes while it reads: what counts are the bytes that the rows were read from.
+fn read_hashed(shell: &Shell<'_>, id: BatchId, from: impl Read) -> Result<Batch, Error> {
     let digest = Rc::new(RefCell::new(Sha256::new()));
     let from = Hashed {
-        from: io::stdin().lock(),
+        from,
         digest: Rc::clone(&digest),
     };
     reading::read(
@@ -220,7 +232,7 @@ fn list_rejected(services: &Services, batch: &Batch) -> Result<(), Error> {
     Ok(())
 }
 
-/// Hashes what passes, for a file that can be read only once.
+/// Hashes what passes.
 struct Hashed<R> {
     from: R,
     digest: Rc<RefCell<Sha256>>,

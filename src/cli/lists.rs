@@ -1,4 +1,4 @@
-//! `signalbox lists load ofac`: puts a sanctions list in place.
+//! `signalbox lists load ofac` and `plain`: puts a sanctions list in place.
 //!
 //! It ends with 0 when the list is in place (or was before), 1 when it is refused.
 
@@ -11,7 +11,7 @@ use chrono::NaiveDate;
 use clap::Subcommand;
 
 use super::{Connected, failed};
-use crate::features::screening::lists::{self, LoadError, Loaded};
+use crate::features::screening::lists::{self, LoadError, Loaded, Order, Outcome};
 
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
@@ -30,6 +30,9 @@ enum What {
 enum Source {
     /// OFAC's list of specially designated nationals, in its three CSV files
     Ofac(OfacArgs),
+    /// A list in the plain CSV format (reference, kind, name, strong_aliases, weak_aliases,
+    /// dates_of_birth, countries, programs, remarks)
+    Plain(PlainArgs),
 }
 
 #[derive(clap::Args, Debug)]
@@ -43,9 +46,29 @@ struct OfacArgs {
     /// add.csv: the addresses
     #[arg(long)]
     add: PathBuf,
-    /// The day on which OFAC published these files
+    #[command(flatten)]
+    order: OrderArgs,
+}
+
+#[derive(clap::Args, Debug)]
+struct PlainArgs {
+    /// The file
+    file: PathBuf,
+    /// The list's name: small letters, digits and hyphens, the same each time
+    #[arg(long)]
+    source: String,
+    #[command(flatten)]
+    order: OrderArgs,
+}
+
+#[derive(clap::Args, Debug)]
+struct OrderArgs {
+    /// The day on which the source published these files
     #[arg(long, value_name = "YYYY-MM-DD")]
     published: NaiveDate,
+    /// Accept that a large share of the entries vanishes, and say how you know that it is right
+    #[arg(long, value_name = "REASON")]
+    accept_drop: Option<String>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -57,13 +80,25 @@ enum CommandError {
     },
     #[error(transparent)]
     Connect(#[from] super::connect::ConnectError),
+    #[error(
+        "a list is called by small letters, digits and hyphens, and by a name of its own; \
+         \"{0}\" is not such a name"
+    )]
+    Source(String),
+    #[error("--accept-drop needs a reason in words")]
+    Reason,
     #[error("the list is refused and nothing was changed: {0}")]
     Load(#[from] LoadError),
+    #[error(
+        "the list is refused and nothing was changed: {0} \
+         (--accept-drop REASON)"
+    )]
+    Dropped(LoadError),
 }
 
 pub(super) fn run(args: &Args) -> ExitCode {
-    let What::Load(Source::Ofac(files)) = &args.what;
-    match load(files) {
+    let What::Load(source) = &args.what;
+    match load(source) {
         Ok(loaded) => {
             report(&loaded);
             ExitCode::SUCCESS
@@ -73,18 +108,38 @@ pub(super) fn run(args: &Args) -> ExitCode {
 }
 
 /// The files are read before the database is asked for: a wrong file costs nothing.
-fn load(files: &OfacArgs) -> Result<Loaded, CommandError> {
-    let list = lists::read_ofac(
-        open(&files.sdn)?,
-        open(&files.alt)?,
-        open(&files.add)?,
-        files.published,
-    )?;
-    for warning in &list.warnings {
-        eprintln!("note: {warning}");
+fn load(source: &Source) -> Result<Loaded, CommandError> {
+    let (list, args) = match source {
+        Source::Ofac(files) => {
+            let published = files.order.published;
+            let (sdn, alt, add) = (open(&files.sdn)?, open(&files.alt)?, open(&files.add)?);
+            (lists::read_ofac(sdn, alt, add, published)?, &files.order)
+        }
+        Source::Plain(plain) => {
+            if !lists::is_source(&plain.source) || lists::is_taken(&plain.source) {
+                return Err(CommandError::Source(plain.source.clone()));
+            }
+            let file = open(&plain.file)?;
+            let list = lists::read_plain(&plain.source, file, plain.order.published)?;
+            (list, &plain.order)
+        }
+    };
+    let accept_drop = args.accept_drop.as_deref().map(str::trim);
+    if accept_drop == Some("") {
+        return Err(CommandError::Reason);
     }
+    let order = Order {
+        accept_drop: accept_drop.map(str::to_owned),
+        asked_by: None,
+    };
     let connected = Connected::open()?;
-    Ok(lists::load(&connected.services, &connected.actor(), list)?)
+    lists::load(&connected.services, &connected.actor(), &list, &order).map_err(|error| {
+        if matches!(error, LoadError::Dropped { .. }) {
+            CommandError::Dropped(error)
+        } else {
+            error.into()
+        }
+    })
 }
 
 fn open(path: &Path) -> Result<BufReader<File>, CommandError> {
@@ -98,21 +153,24 @@ fn open(path: &Path) -> Result<BufReader<File>, CommandError> {
 }
 
 fn report(loaded: &Loaded) {
-    if loaded.unchanged {
-        println!(
-            "These are the files of version {}: nothing was changed.",
-            loaded.version
-        );
-    } else {
-        println!(
-            "Version {} is in place: {} entries, {} names; {} added, {} changed, {} removed.",
-            loaded.version,
-            loaded.entries,
-            loaded.names,
-            loaded.added,
-            loaded.changed,
-            loaded.removed
-        );
+    for note in &loaded.notes {
+        eprintln!("note: {note}");
     }
-    println!("SHA-256 {}", hex::encode(loaded.sha256));
+    let version = loaded.version;
+    match loaded.outcome {
+        Outcome::Unchanged => {
+            println!("These are the files of version {version}: nothing was changed.");
+        }
+        Outcome::Confirmed => println!(
+            "These are the files of version {version}, published again: it is confirmed as current."
+        ),
+        Outcome::Loaded => println!(
+            "Version {version} is in place: {} entries, {} names; {} added, {} changed, {} removed.",
+            loaded.entries, loaded.names, loaded.added, loaded.changed, loaded.removed
+        ),
+    }
+    for file in &loaded.files {
+        // As sha256sum prints it, to be compared with.
+        println!("{}  {}", file.sha256, file.name);
+    }
 }

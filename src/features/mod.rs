@@ -6,6 +6,7 @@ pub mod audit_log;
 pub mod health;
 pub mod intake;
 pub mod packs;
+pub mod policies;
 pub mod reviews;
 pub mod screening;
 pub mod upkeep;

@@ -21,7 +21,7 @@ use signalbox::foundation::db::schema::{
 };
 use signalbox::foundation::kernel::{PlatformId, SubjectId};
 
-use crate::support::app::{TestApp, services};
+use crate::support::app::{TEST_KEY, TestApp, services};
 use crate::support::db::TestDb;
 use crate::support::page::Page;
 use crate::support::personas::Client;
@@ -478,6 +478,329 @@ fn rejected_rows(bench: &Bench, batch: &Batch) -> Vec<i64> {
         .unwrap()
 }
 
+#[test]
+fn what_was_read_has_to_be_what_was_handed_in() {
+    let bench = Bench::new();
+    let (before, after) = (rows(0..3), rows(0..4));
+    let id = bench.receive(before.as_bytes()).batch();
+    let (read, _) = actions::survey(after.as_bytes()).unwrap();
+    let outcome = bench.with_shell(&|_| (), |shell| {
+        reading::read(shell, id, after.as_bytes(), || Some(read))
+    });
+    assert!(matches!(outcome, Err(Error::Changed)), "{outcome:?}");
+    let event = &bench.events("intake.file_changed")[0];
+    assert_eq!(event["details"]["read_sha256"], hex::encode(read));
+    assert_eq!(bench.subjects(), 4, "what was taken in stays");
+    assert!(matches!(bench.receive(before.as_bytes()), Received::New(_)));
+}
+
+#[test]
+fn a_row_that_is_too_long_is_kept_whole() {
+    let bench = Bench::new();
+    let long = "x".repeat(150 * 1024);
+    let batch = bench.take_in(format!("{HEAD}A-1,person,{long},1970-01-01,GB\n{}", row(2)));
+    assert_eq!((batch.counts.added, batch.counts.rejected), (1, 3));
+    let kept = bench
+        .services
+        .db
+        .read(|conn| store::rejected_raw(conn, &bench.services.keyring, batch.id, 0, 100));
+    let kept: Vec<u8> = kept.unwrap().into_iter().flat_map(|row| row.raw).collect();
+    assert_eq!(kept, format!("A-1,person,{long},1970-01-01,GB").as_bytes());
+    assert!(bench.rejections(&batch)[1].1.contains("goes on"));
+}
+
+#[test]
+fn a_first_row_of_data_is_not_kept_in_the_clear() {
+    let bench = Bench::new();
+    let batch = bench.take_in("C-1,person,Zebediah Fakename\nC-2,person,Ada Example\n");
+    assert_eq!(batch.state, State::Refused);
+    assert!(batch.refusal.unwrap().contains("none of the 3 columns"));
+    assert!(!whole_database(&bench.db).contains("Zebediah"));
+}
+
+#[test]
+fn rejected_rows_are_removed_in_their_time_with_an_event() {
+    let bench = Bench::new();
+    let batch = bench.take_in(format!("{HEAD}A-1,robot,Bo,,\n{}", row(2)));
+    // The schedule's minute is 23.
+    let run = |days: i64, minutes: i64| {
+        let passed = chrono::Duration::days(days) + chrono::Duration::minutes(minutes);
+        bench.services.clock.advance(passed);
+        let registry = std::sync::Arc::new(signalbox::app::registry());
+        signalbox::foundation::jobs::run_due(&bench.services, &registry).unwrap();
+    };
+    run(0, 0);
+    run(89, 23);
+    assert_eq!(bench.rejections(&batch).len(), 1, "policy says 90 days");
+    run(2, 0);
+    assert_eq!(bench.rejections(&batch).len(), 0);
+    let told = bench.events("intake.rejected_rows_expired");
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0]["details"]["removed"], 1);
+    run(1, 0);
+    assert_eq!(bench.events("intake.rejected_rows_expired").len(), 1);
+}
+
+#[test]
+fn a_pipe_that_nobody_reads_any_more_is_given_up_and_a_file_is_not() {
+    let bench = Bench::new();
+    let registry = std::sync::Arc::new(signalbox::app::registry());
+    let run = || signalbox::foundation::jobs::run_due(&bench.services, &registry).unwrap();
+    run();
+    let text = rows(0..1_500);
+    let half = &text.as_bytes()[..text.len() - 9_000];
+    let (pipe, file) = bench.with_shell(&|_| (), |shell| {
+        let pipe = actions::receive(shell, &bench.order(), None).unwrap();
+        (pipe.batch(), bench.receive(text.as_bytes()).batch())
+    });
+    for id in [pipe, file] {
+        assert!(bench.read(id, Breaking(half)).is_err());
+    }
+    bench.services.clock.advance(chrono::Duration::minutes(143));
+    run();
+    let state = |id| {
+        let keyring = &bench.services.keyring;
+        let batch = bench
+            .services
+            .db
+            .read(|conn| store::batch(conn, keyring, id));
+        batch.unwrap().unwrap().state
+    };
+    assert_eq!(state(pipe), State::Cancelled);
+    assert_eq!(state(file), State::Reading, "it may be handed in again");
+    let told = &bench.events("intake.batch_cancelled")[0];
+    assert_eq!(told["details"]["why"], "silent");
+    assert_eq!(
+        bench.read(file, text.as_bytes()).unwrap().counts.rows(),
+        1_500
+    );
+}
+
+/// Ends the waiting job of a batch in the way of `how`, without its having read anything.
+fn lose_job(app: &TestApp, how: &str) {
+    app.db.connect(Role::Superuser).batch_execute(how).unwrap();
+}
+
+#[actix_web::test]
+async fn a_batch_ends_with_its_job_and_may_come_again() {
+    let app = TestApp::start().await;
+    with_platform(&app);
+    let officer = app.as_compliance();
+    let text = rows(0..3);
+    let sent = upload(&officer, &officer.csrf, "a.csv", &text).await;
+    let batch = sent.location().to_owned();
+    let page = officer.get(&batch).await;
+    let job = page.link("Its background job");
+    // Cancelled on the job's own page, before it ran.
+    officer.post_form(&format!("{job}/cancellation"), &[]).await;
+    app.run_jobs();
+    let page = officer.get(&batch).await;
+    assert_eq!(page.definition("State"), "Cancelled");
+    assert!(page.says("Hand the same file in again"));
+    let again = upload(&officer, &officer.csrf, "a.csv", &text).await;
+    assert_ne!(again.location(), batch, "it is a batch of its own");
+    // Cancelled on the batch's page.
+    let batch = again.location().to_owned();
+    let page = officer.get(&batch).await;
+    assert!(page.has_button("Stop reading"));
+    let reviewer = app.as_reviewer();
+    assert!(!reviewer.get(&batch).await.has_button("Stop reading"));
+    let stop = format!("{batch}/cancellation");
+    assert_eq!(reviewer.post_form(&stop, &[]).await.status, 403);
+    assert_eq!(officer.post_form(&stop, &[]).await.location(), batch);
+    assert_eq!(officer.get(&batch).await.definition("State"), "Cancelled");
+    assert_eq!(officer.post_form(&stop, &[]).await.status, 409);
+    assert_eq!(events(&app.db, "intake.batch_cancelled").len(), 2);
+    // Given up after too many attempts.
+    let third = upload(&officer, &officer.csrf, "a.csv", &text).await;
+    lose_job(&app, "UPDATE job SET attempt = 20 WHERE state = 'waiting'");
+    app.run_jobs();
+    let batch = officer.get(third.location()).await;
+    assert_eq!(batch.definition("State"), "Cancelled");
+    let told = events(&app.db, "intake.batch_cancelled");
+    assert!(
+        told.iter()
+            .any(|event| event["details"]["why"] == "given_up")
+    );
+}
+
+#[actix_web::test]
+async fn a_file_whose_job_was_lost_is_read_when_it_comes_again() {
+    let app = TestApp::start().await;
+    with_platform(&app);
+    let officer = app.as_compliance();
+    let text = rows(0..3);
+    let sent = upload(&officer, &officer.csrf, "a.csv", &text).await;
+    lose_job(&app, "DELETE FROM job");
+    let again = upload(&officer, &officer.csrf, "a.csv", &text).await;
+    assert_eq!(
+        again.location(),
+        format!("{}?again=resumed", sent.location())
+    );
+    assert!(
+        officer
+            .get(again.location())
+            .await
+            .says("goes on where it stood")
+    );
+    app.run_jobs();
+    let page = officer.get(sent.location()).await;
+    assert_eq!(page.definition("New subjects"), "3");
+    // Known once more: the bytes of the second and third upload are not kept.
+    upload(&officer, &officer.csrf, "a.csv", &text).await;
+    let files: i64 = signalbox::foundation::db::schema::file::table
+        .count()
+        .get_result(&mut app.db.connect(Role::Superuser))
+        .unwrap();
+    assert_eq!(files, 1);
+}
+
+#[test]
+fn unfinished_files_count_against_the_quota() {
+    use signalbox::foundation::files::{CHUNK_BYTES, FileError, FileWriter, NewFile, used};
+    let bench = Bench::new();
+    let actor = Actor::command_line("test");
+    let new = NewFile {
+        purpose: "intake",
+        name: "a",
+        created_by: &actor,
+        limit_bytes: 1 << 20,
+        keep: chrono::Duration::days(1),
+    };
+    let mut writer = FileWriter::create(&bench.services, &new).unwrap();
+    writer.write(&vec![0; CHUNK_BYTES * 2 + 1]).unwrap();
+    let in_use = || bench.services.db.read(used).unwrap();
+    assert_eq!(in_use(), 2 * i64::try_from(CHUNK_BYTES).unwrap());
+    let chunks = "INSERT INTO file_chunk SELECT id, at, '' FROM file, generate_series(2, 81919) at";
+    bench
+        .db
+        .connect(Role::Superuser)
+        .batch_execute(chunks)
+        .unwrap();
+    let refused = FileWriter::create(&bench.services, &new);
+    assert!(matches!(refused, Err(FileError::QuotaFull)));
+}
+
+/// A compliance officer of one platform only.
+fn officer_of(app: &TestApp, platform: &Platform) -> Client {
+    use signalbox::foundation::auth::Role as Held;
+    use signalbox::foundation::auth::people::{self, NewPerson, Refusal};
+    use signalbox::foundation::kernel::Scope;
+    let email = "limited@test.example";
+    let new = NewPerson {
+        email: email.to_owned(),
+        name: "Test limited".to_owned(),
+        roles: vec![Held::Compliance],
+        scope: Scope::one(platform.id),
+        demo: false,
+    };
+    app.services
+        .audit
+        .write::<_, Refusal>(&Actor::command_line("test"), |tx| people::add(tx, &new))
+        .unwrap();
+    app.sign_in_as(email, "Test limited", &[Held::Compliance])
+}
+
+#[actix_web::test]
+async fn who_acts_for_one_platform_sees_and_feeds_no_other() {
+    let app = TestApp::start().await;
+    with_platform(&app);
+    let other = add_platform_called(&app.db, "other");
+    let officer = app.as_compliance();
+    let text = format!("{}B-1,robot,Bo,,\n", rows(0..2));
+    let sent = upload(&officer, &officer.csrf, "a.csv", &text).await;
+    app.run_jobs();
+    let batch = sent.location().to_owned();
+    let limited = officer_of(&app, &other);
+    let page = limited.get("/intake").await;
+    assert!(page.says("No file has been handed in"));
+    assert_eq!(page.texts("select[name=platform] option"), ["other"]);
+    for path in [batch.clone(), format!("{batch}/rejected")] {
+        assert_eq!(limited.get(&path).await.status, 404, "{path}");
+        assert_eq!(officer.get(&path).await.status, 200, "{path}");
+    }
+    let stop = limited
+        .post_form(&format!("{batch}/cancellation"), &[])
+        .await;
+    assert_eq!(stop.status, 404);
+    let fed = upload(&limited, &limited.csrf, "b.csv", &rows(5..7)).await;
+    assert_eq!(fed.status, 422, "the platform \"test\" is none for them");
+    let files: i64 = signalbox::foundation::db::schema::file::table
+        .count()
+        .get_result(&mut app.db.connect(Role::Superuser))
+        .unwrap();
+    assert_eq!(files, 1, "what was refused is not kept");
+    for query in ["", "A-1", "Ada"] {
+        let (_, page) = search(&limited, query, "").await;
+        assert!(!page.says("Ada Example"), "{query}");
+        let (_, page) = search(&officer, query, "").await;
+        assert!(page.says("Ada Example"), "{query}");
+    }
+    let lists = limited.get("/screening/lists").await;
+    assert!(
+        !lists.says("Upload a list"),
+        "a list holds for all platforms"
+    );
+    assert_eq!(limited.get("/screening/lists/upload").await.status, 409);
+}
+
+/// The command line as somebody types it.
+fn command(db: &TestDb, words: &[&str], input: &str) -> (Option<i32>, String) {
+    use std::io::Write as _;
+    use std::process::{Command, Stdio};
+    let folder = std::env::temp_dir().join(format!("signalbox-cli-{}", uuid::Uuid::now_v7()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_signalbox"))
+        .args(words)
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .env("DATABASE_URL", db.app_url.expose())
+        .env("SIGNALBOX_ENCRYPTION_KEY", TEST_KEY)
+        .env("SIGNALBOX_DATA_DIR", &folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // A command that refuses early does not read its input.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    let output = child.wait_with_output().unwrap();
+    std::fs::remove_dir_all(&folder).unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    (
+        output.status.code(),
+        String::from_utf8_lossy(&said).into_owned(),
+    )
+}
+
+#[test]
+fn the_command_line_ends_with_what_became_of_the_rows() {
+    let db = TestDb::create();
+    add_platform(&db);
+    let take_in = |text: &str| command(&db, &["intake", "subjects", "-"], text);
+    let (code, said) = take_in(&rows(0..3));
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("3 rows"), "{said}");
+    let (code, said) = take_in(&format!("{}A-9,robot,Bo,,\n", rows(0..2)));
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("1 rejected"), "{said}");
+    for (text, word) in [
+        ("external_id;kind;name\n", "semicolons"),
+        ("external_id,kind,name,mood\n", "mood"),
+        ("", "empty"),
+    ] {
+        let (code, said) = take_in(text);
+        assert_eq!(code, Some(2), "{said}");
+        assert!(said.contains(word), "{said}");
+    }
+    let (code, said) = command(&db, &["intake", "subjects", "/no/such/file"], "");
+    assert_eq!(code, Some(2), "{said}");
+    let other = ["intake", "subjects", "-", "--platform", "nowhere"];
+    let (code, said) = command(&db, &other, "");
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("there are test"), "{said}");
+}
+
 fn with_platform(app: &TestApp) -> Platform {
     add_platform(&app.db)
 }
@@ -587,6 +910,43 @@ async fn a_file_of_another_kind_is_refused_in_words() {
     assert!(page.says("separated by semicolons"), "{}", page.text());
 }
 
+/// Searches as the form does: the address that it led to, and the page there.
+async fn search(client: &Client, text: &str, kind: &str) -> (String, Page) {
+    let sent = client
+        .post_form("/subjects", &[("q", text), ("kind", kind)])
+        .await;
+    let address = sent.location().to_owned();
+    let page = client.get(&address).await;
+    (address, page)
+}
+
+#[actix_web::test]
+async fn what_is_searched_for_stands_sealed_in_the_address() {
+    let app = TestApp::start().await;
+    with_platform(&app);
+    let officer = app.as_compliance();
+    let row = |number| format!("C-{number},person,Vilhelmina Inventova,1970-01-01,GB\n");
+    let rows: String = (0..60).map(row).collect();
+    upload(&officer, &officer.csrf, "a.csv", &format!("{HEAD}{rows}")).await;
+    app.run_jobs();
+    let reviewer = app.as_reviewer();
+    let (address, page) = search(&reviewer, "Vilhelmina", "person").await;
+    assert!(!address.to_lowercase().contains("vilhelmina"), "{address}");
+    assert!(address.contains("kind=person"), "filters stay readable");
+    let label = "Name, outside id, email, phone or number";
+    assert_eq!(page.field(label).value, "Vilhelmina", "the field keeps it");
+    let next = page.link("Next");
+    assert!(!next.contains("Vilhelmina"));
+    let second = reviewer.get(&next).await;
+    assert_eq!(second.table("Subjects, newest first").len(), 10);
+    assert_eq!(second.field(label).value, "Vilhelmina");
+    // It is sealed for one person, and cannot be made up.
+    assert_eq!(app.as_second_reviewer().get(&address).await.status, 400);
+    assert_eq!(reviewer.get("/subjects?search=AAAA").await.status, 400);
+    let bar = reviewer.get("/alerts").await;
+    assert!(bar.form("/subjects").iter().any(|(name, _)| name == "csrf"));
+}
+
 #[actix_web::test]
 async fn subjects_are_found_by_name_sound_and_number_and_each_look_is_recorded() {
     let app = TestApp::start().await;
@@ -601,27 +961,18 @@ async fn subjects_are_found_by_name_sound_and_number_and_each_look_is_recorded()
     let found = |page: &Page| page.table("Subjects, newest first").len();
     for query in [
         "vilhelmina",
-        "Wilhelmina%20Inventofa",
-        "v%40example.com",
+        "Wilhelmina Inventofa",
+        "v@example.com",
         "123456789",
         "C-1",
     ] {
-        let page = reviewer.get(&format!("/subjects?q={query}")).await;
+        let (_, page) = search(&reviewer, query, "").await;
         assert_eq!(found(&page), 1, "{query}");
         assert!(page.says("Vilhelmina Inventova"));
     }
-    assert!(
-        reviewer
-            .get("/subjects?q=nobody")
-            .await
-            .says("Nobody matches")
-    );
-    assert!(
-        reviewer
-            .get("/subjects?q=%21%21")
-            .await
-            .says("Nobody matches")
-    );
+    for query in ["nobody", "!!"] {
+        assert!(search(&reviewer, query, "").await.1.says("Nobody matches"));
+    }
     assert_eq!(found(&reviewer.get("/subjects?kind=company").await), 1);
     assert_eq!(found(&reviewer.get("/subjects").await), 2);
     let list = reviewer.get("/subjects?q=C-1").await;

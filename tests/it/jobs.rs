@@ -374,6 +374,148 @@ fn a_worker_that_died_is_rescued_after_its_lease() {
     assert_eq!(bench.job(id).attempt, 2);
 }
 
+/// Work that takes longer than a lease would otherwise commit with one that has ended, and another
+/// worker would do the same again.
+#[test]
+fn a_long_write_commits_with_a_fresh_lease() {
+    fn long(context: &JobContext, _: Value) -> Result<(), JobError> {
+        context.write(|tx| {
+            let over = "UPDATE job SET lease_until = clock_timestamp() - interval '1 second'";
+            tx.batch_execute(over).map_err(db::Error::from)?;
+            tx.record(event("test.done"))?;
+            Ok(())
+        })?;
+        let registry = Arc::new(registry(note_done));
+        let other = jobs::run_due(&context.services, &registry)?;
+        assert_eq!(other, Drained::default(), "nobody else gets it");
+        Ok(())
+    }
+    let bench = Bench::new();
+    let id = bench.enqueue(work());
+    assert_eq!(bench.run(registry(long)).done, 1);
+    assert_eq!(bench.job(id).attempt, 1);
+    assert_eq!(bench.events("test.done"), 1);
+}
+
+/// Whoever took the job over during the work keeps it: the work is undone.
+#[test]
+fn a_write_whose_job_was_taken_meanwhile_is_undone() {
+    fn overtaken(context: &JobContext, _: Value) -> Result<(), JobError> {
+        let outcome = context.write(|tx| {
+            tx.batch_execute("UPDATE job SET fence = fence + 1")
+                .map_err(db::Error::from)?;
+            tx.record(event("test.done"))?;
+            Ok(())
+        });
+        assert!(matches!(
+            outcome,
+            Err(JobError::Interrupted(Interrupted::LeaseLost))
+        ));
+        Ok(())
+    }
+    let bench = Bench::new();
+    bench.enqueue(work());
+    bench.run(registry(overtaken));
+    assert_eq!(bench.events("test.done"), 0);
+}
+
+#[test]
+fn what_is_kept_for_a_while_only_is_removed_in_time() {
+    let bench = Bench::new();
+    let registry = Arc::new(signalbox::app::registry());
+    let run = || jobs::run_due(&bench.services, &registry).unwrap();
+    run();
+    let person = "INSERT INTO person (id, email, name, acts, created_at) \
+         VALUES (gen_random_uuid(), 'a@test.example', 'A', true, now())";
+    let now = bench.services.clock.now().to_rfc3339();
+    bench.sql(person);
+    bench.sql(&format!(
+        "INSERT INTO idempotency SELECT gen_random_uuid(), 'a', '/', \
+             timestamptz '{now}' - days * interval '1 day' \
+             FROM generate_series(0, 20) AS days, generate_series(1, 200); \
+         INSERT INTO job (id, kind, payload, run_at, enqueued_at, state, finished_at) \
+             SELECT gen_random_uuid(), state, '{{}}', '{now}', '{now}', state, \
+                 timestamptz '{now}' - days * interval '1 day' \
+             FROM (VALUES ('done'), ('cancelled'), ('discarded')) AS states (state), \
+                 (VALUES (5), (9), (40)) AS ages (days); \
+         INSERT INTO parked_form SELECT gen_random_uuid(), id, '/', '', '{now}', \
+                 timestamptz '{now}' + minutes * interval '1 minute' \
+             FROM person, (VALUES (-5), (900)) AS ends (minutes); \
+         INSERT INTO enrolment_link SELECT sha256(minutes::text::bytea), id, 'a', '{now}', \
+                 timestamptz '{now}' + minutes * interval '1 minute' \
+             FROM person, (VALUES (-5), (900)) AS ends (minutes); \
+         INSERT INTO evidence_reading SELECT id, sha256(minutes::text::bytea), \
+                 timestamptz '{now}' + minutes * interval '1 minute' \
+             FROM person, (VALUES (-5), (900)) AS times (minutes); \
+         INSERT INTO subject_reading SELECT * FROM evidence_reading;"
+    ));
+    // The schedule's minute is 41.
+    bench.services.clock.advance(TimeDelta::minutes(41));
+    run();
+    let left = |table: &str| -> i64 {
+        #[derive(diesel::QueryableByName)]
+        struct Count {
+            #[diesel(sql_type = diesel::sql_types::BigInt)]
+            count: i64,
+        }
+        let query = format!("SELECT count(*) AS count FROM {table}");
+        let count: Count = diesel::sql_query(query)
+            .get_result(&mut bench.db.connect(Role::Superuser))
+            .unwrap();
+        count.count
+    };
+    assert_eq!(left("idempotency"), 7 * 200, "younger than 7 days");
+    let kept = |state: &str| left(&format!("job WHERE kind = '{state}'"));
+    assert_eq!(
+        (kept("done"), kept("cancelled"), kept("discarded")),
+        (1, 1, 2)
+    );
+    for table in [
+        "parked_form",
+        "enrolment_link",
+        "evidence_reading",
+        "subject_reading",
+    ] {
+        assert_eq!(left(table), 1, "{table}");
+    }
+    assert_eq!(bench.events("upkeep.expired"), 1);
+}
+
+#[actix_web::test]
+async fn the_list_of_jobs_shows_what_was_given_up() {
+    let app = TestApp::start().await;
+    app.db
+        .connect(Role::Superuser)
+        .batch_execute(
+            "INSERT INTO job (id, kind, payload, run_at, enqueued_at, state, attempt, finished_at, \
+                 last_error) \
+             SELECT gen_random_uuid(), 'test.' || at, '{}', now(), now(), 'discarded', 8, now(), \
+                 'no luck' FROM generate_series(1, 60) AS at; \
+             INSERT INTO job (id, kind, payload, run_at, enqueued_at, state, finished_at) \
+             VALUES (gen_random_uuid(), 'test.fine', '{}', now(), now(), 'done', now())",
+        )
+        .unwrap();
+    let operator = app.as_operator();
+    let page = operator.get("/jobs").await;
+    let rows = page.table("Running, waiting and given up");
+    assert_eq!(rows.len(), 50);
+    assert_eq!(rows[0][1..], ["Given up", &rows[0][2], "8", "no luck"]);
+    assert!(!page.says("test.fine"));
+    let second = operator.get(&page.link("Next")).await;
+    assert_eq!(second.table("Running, waiting and given up").len(), 10);
+    assert_eq!(
+        operator
+            .get(&second.link("Previous"))
+            .await
+            .table("Running, waiting and given up"),
+        rows
+    );
+    let ended = operator.get(&page.link("Done and cancelled")).await;
+    assert_eq!(ended.table("Done and cancelled").len(), 1);
+    assert_eq!(page.link("Jobs"), "/jobs", "it stands in the navigation");
+    assert_eq!(app.as_reviewer().get("/jobs").await.status, 403);
+}
+
 #[actix_web::test]
 async fn the_jobs_page_shows_progress_and_cancels() {
     let app = TestApp::start().await;

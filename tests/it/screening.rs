@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use signalbox::features::screening::index::{Index, Scratch};
-use signalbox::features::screening::lists::{self, LoadError};
+use signalbox::features::screening::lists::{self, LoadError, Order, Outcome};
 use signalbox::foundation::audit::Actor;
 
 use crate::screening_sample::{common_names, negatives, positives, reference, whole_list};
@@ -81,15 +81,18 @@ async fn a_list_is_put_in_place_as_a_difference() {
             &b""[..],
             published.parse().unwrap(),
         )?;
-        lists::load(&app.services, &Actor::command_line("test"), list)
+        let actor = Actor::command_line("test");
+        lists::load(&app.services, &actor, &list, &Order::default())
     };
     let first = load(&sdn("1960", ""), "2026-01-01").unwrap();
     assert_eq!(
         (first.version, first.added, first.entries, first.names),
         (1, 2, 2, 3)
     );
-    let again = load(&sdn("1960", ""), "2026-01-02").unwrap();
-    assert!(again.unchanged && again.version == 1);
+    let again = load(&sdn("1960", ""), "2026-01-01").unwrap();
+    assert_eq!((again.outcome, again.version), (Outcome::Unchanged, 1));
+    let later = load(&sdn("1960", ""), "2026-01-02").unwrap();
+    assert_eq!((later.outcome, later.version), (Outcome::Confirmed, 1));
     let second = load(&sdn("1961", &third), "2026-02-01").unwrap();
     assert_eq!(
         (second.version, second.added, second.changed, second.removed),
@@ -105,7 +108,9 @@ async fn a_list_is_put_in_place_as_a_difference() {
     assert!(rows[0][0].contains("version 2"), "{rows:?}");
     assert!(rows[0][1].contains("days old"), "{rows:?}");
     assert!(page.says("1 added, 1 changed, 0 removed"));
-    assert!(page.says(&hex::encode(second.sha256)));
+    for file in &second.files {
+        assert!(page.says(&file.sha256), "{}", file.name);
+    }
     assert_eq!(app.as_admin().get("/screening/lists").await.status, 403);
 }
 

@@ -18,6 +18,8 @@ mod rows;
 mod store;
 mod views;
 
+pub use store::purge_readings;
+
 use crate::foundation::auth::Permission;
 use crate::foundation::web::{Access, Routes};
 

@@ -216,6 +216,18 @@ pub fn note_reading(
     Ok(())
 }
 
+/// Forgets up to `limit` notes of readings that are too old to count. Returns how many.
+pub fn purge_readings(conn: &mut Conn, now: DateTime<Utc>, limit: i64) -> db::Result<usize> {
+    use diesel::sql_types::{BigInt, Timestamptz};
+    Ok(diesel::sql_query(
+        "DELETE FROM evidence_reading WHERE ctid IN \
+             (SELECT ctid FROM evidence_reading WHERE read_at < $1 LIMIT $2)",
+    )
+    .bind::<Timestamptz, _>(now - TimeDelta::minutes(READING_MINUTES))
+    .bind::<BigInt, _>(limit)
+    .execute(conn)?)
+}
+
 /// An export and what came of it.
 #[derive(Clone, Debug)]
 pub struct Export {

@@ -2,21 +2,25 @@
 
 use std::io::{BufReader, Read};
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::Duration;
 use uuid::Uuid;
 
 use super::batch::{Batch, BatchId, State};
 use super::desk::Desk;
+use super::events::Why;
 use super::names;
 use super::reading::{self, search_token};
 use super::store::{self, Filter, NewBatch, Platform, SubjectLine, SubjectRecord};
 use super::{Error, events};
 use crate::foundation::Services;
-use crate::foundation::audit::{Actor, Event, NewJob};
+use crate::foundation::audit::{Actor, Event, FormKey, NewJob, Tx};
 use crate::foundation::auth::Signed;
 use crate::foundation::db::{self, Conn, PoolKind};
+use crate::foundation::files::upload::LineCount;
 use crate::foundation::files::{FileReader, Stored};
-use crate::foundation::jobs::{Interrupted, JobContext};
+use crate::foundation::jobs::{self, Interrupted, JobContext, Stop};
 use crate::foundation::kernel::SubjectId;
 use crate::foundation::web::paging::{Cursor, Page};
 
@@ -40,12 +44,14 @@ pub enum Received {
     New(BatchId),
     /// The same bytes were handed in before.
     Known(BatchId, State),
+    /// They were handed in before and nobody was reading them any more: the reading goes on.
+    Resumed(BatchId),
 }
 
 impl Received {
     pub fn batch(self) -> BatchId {
         match self {
-            Self::New(id) | Self::Known(id, _) => id,
+            Self::New(id) | Self::Known(id, _) | Self::Resumed(id) => id,
         }
     }
 }
@@ -88,9 +94,14 @@ pub fn receive_upload(
     file: &Stored,
     key: Uuid,
 ) -> Result<Received, Error> {
-    services.audit.write(actor, |tx| {
+    let received = services.audit.write(actor, |tx| {
+        tx.reach(order.platform.id)?;
         store::lock_platform(tx, order.platform.id)?;
         if let Some((id, state)) = store::batch_of_file(tx, order.platform.id, &file.sha256)? {
+            if resume(tx, id, Some(file))? {
+                tx.record(events::resumed(id, order.platform.id))?;
+                return Ok(Received::Resumed(id));
+            }
             tx.record(events::repeated(id, order.platform.id))?;
             return Ok(Received::Known(id, state));
         }
@@ -109,13 +120,47 @@ pub fn receive_upload(
             lines_total: order.lines_total,
         };
         insert(tx, &new)?;
-        let payload = serde_json::json!({ "batch": id });
-        tx.enqueue(&NewJob::new(events::READ_BATCH, payload).key(id.to_string()))?;
+        enqueue_reading(tx, id)?;
         Ok(Received::New(id))
-    })
+    });
+    if !matches!(received, Ok(Received::New(_))) {
+        // Where nothing was registered, nobody needs the bytes.
+        file.discard(services)?;
+    }
+    received
 }
 
-fn insert(tx: &mut crate::foundation::audit::Tx<'_>, new: &NewBatch<'_>) -> Result<(), Error> {
+fn enqueue_reading(tx: &mut Tx<'_>, id: BatchId) -> db::Result<()> {
+    let payload = serde_json::json!({ "batch": id });
+    tx.enqueue(&NewJob::new(events::READ_BATCH, payload).key(id.to_string()))?;
+    Ok(())
+}
+
+/// Queues the reading of an open batch that nobody reads. `file` are the same bytes, in case those
+/// of the batch are not stored. `false`: somebody reads it, or there is nothing to read from.
+pub(super) fn resume(tx: &mut Tx<'_>, id: BatchId, file: Option<&Stored>) -> Result<bool, Error> {
+    let (now, keyring) = (tx.now(), tx.keyring());
+    let Some(batch) = store::lock(tx, keyring, id)?.filter(|batch| batch.state.is_open()) else {
+        return Ok(false);
+    };
+    // Somebody at the command line has no job, and may be reading just now.
+    let at_the_command_line = batch.source == "command_line" && !batch.is_silent(now);
+    if at_the_command_line || jobs::open_of(tx, events::READ_BATCH, &id.to_string())?.is_some() {
+        return Ok(false);
+    }
+    match (batch.file, file) {
+        (Some(_), _) => {}
+        (None, Some(file)) => {
+            file.keep(tx)?;
+            store::attach(tx, id, file.id, now)?;
+        }
+        (None, None) => return Ok(false),
+    }
+    enqueue_reading(tx, id)?;
+    Ok(true)
+}
+
+fn insert(tx: &mut Tx<'_>, new: &NewBatch<'_>) -> Result<(), Error> {
     let now = tx.now();
     let keyring = tx.keyring();
     store::insert_batch(tx, keyring, new, now)?;
@@ -137,7 +182,11 @@ pub fn read_upload(context: &JobContext, id: BatchId) -> Result<(), Error> {
     let reader = FileReader::open(services, PoolKind::Jobs, file)?;
     match reading::read(context, id, BufReader::new(reader), || None) {
         Err(Error::Interrupted(Interrupted::Cancelled)) => {
-            cancel(services, &Actor::job(context.kind()), id)?;
+            services
+                .audit
+                .write_on(PoolKind::Jobs, &Actor::job(context.kind()), |tx| {
+                    end(tx, id, Why::Asked)
+                })?;
             Err(Interrupted::Cancelled.into())
         }
         outcome => outcome.map(|_| ()),
@@ -145,14 +194,41 @@ pub fn read_upload(context: &JobContext, id: BatchId) -> Result<(), Error> {
 }
 
 /// Stops a batch where it is. What has been taken in stays.
-fn cancel(services: &Services, actor: &Actor, id: BatchId) -> Result<(), Error> {
-    services.audit.write_on(PoolKind::Jobs, actor, |tx| {
-        let now = tx.now();
-        let keyring = tx.keyring();
-        let batch = store::claim(tx, keyring, id, now)?;
-        store::close(tx, &batch, State::Cancelled, None, now)?;
-        tx.record(events::cancelled(&batch))?;
-        Ok(())
+pub(super) fn end(tx: &mut Tx<'_>, id: BatchId, why: Why) -> Result<(), Error> {
+    let (now, keyring) = (tx.now(), tx.keyring());
+    let batch = store::claim(tx, keyring, id, now)?;
+    store::close(tx, &batch, State::Cancelled, None, now)?;
+    tx.record(events::cancelled(&batch, why))?;
+    Ok(())
+}
+
+/// Stops the reading of a batch, whoever reads it: a job is asked to, a command line finds that the
+/// batch is not its own any more.
+pub fn cancel(
+    services: &Services,
+    actor: &Actor,
+    id: BatchId,
+    key: FormKey,
+) -> Result<(), Error> {
+    services.audit.write(actor, |tx| {
+        let (now, keyring) = (tx.now(), tx.keyring());
+        let batch = store::batch(tx, keyring, id)?.ok_or(db::Error::NotFound)?;
+        tx.reach(batch.platform)?;
+        tx.once(key, &format!("/intake/{id}"))?;
+        if !batch.state.is_open() {
+            return Err(Error::Closed);
+        }
+        // The job before the batch: a reader holds its job when it writes to the batch.
+        let job = jobs::open_of(tx, events::READ_BATCH, &id.to_string())?;
+        let stop = match job {
+            Some(job) => jobs::request_cancel(tx, job, now)?,
+            None => None,
+        };
+        if stop == Some(Stop::Asked) {
+            tx.record(events::cancel_requested(&batch))?;
+            return Ok(());
+        }
+        end(tx, id, Why::Asked)
     })
 }
 
@@ -172,35 +248,35 @@ pub fn survey(mut from: impl Read) -> Result<([u8; 32], u64), Error> {
     }
 }
 
-/// Counts lines as they pass.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct LineCount {
-    ends: u64,
-    open: bool,
-}
-
-impl LineCount {
-    pub fn see(&mut self, bytes: &[u8]) {
-        self.ends += bytes
-            .iter()
-            .map(|byte| u64::from(*byte == b'\n'))
-            .sum::<u64>();
-        if let Some(last) = bytes.last() {
-            self.open = *last != b'\n';
-        }
-    }
-
-    /// A last line without an end counts too.
-    pub fn total(self) -> u64 {
-        self.ends + u64::from(self.open)
-    }
-}
-
 /// What somebody asked for on the list of subjects.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Search {
     pub text: String,
     pub filter: Filter,
+}
+
+/// Longest text that is searched for, in characters.
+const SEARCH_CHARS: usize = 300;
+
+fn search_place(signed: &Signed) -> String {
+    format!("subject:search:{}", signed.person)
+}
+
+/// What somebody typed, as it may stand in an address: names and numbers of people do not belong
+/// into histories and logs, so it is sealed, for this person only.
+pub fn seal_search(services: &Services, signed: &Signed, text: &str) -> String {
+    let text: String = text.trim().chars().take(SEARCH_CHARS).collect();
+    let sealed = services
+        .keyring
+        .seal(&search_place(signed), text.as_bytes());
+    URL_SAFE_NO_PAD.encode(sealed)
+}
+
+/// What [`seal_search`] sealed; `None` where it was sealed for somebody else.
+pub fn open_search(services: &Services, signed: &Signed, sealed: &str) -> Option<String> {
+    let sealed = URL_SAFE_NO_PAD.decode(sealed).ok()?;
+    let text = services.keyring.open(&search_place(signed), &sealed).ok()?;
+    String::from_utf8(text).ok()
 }
 
 /// A page of subjects. Looking through customers is itself recorded.
@@ -237,7 +313,7 @@ fn narrow(
     filter: &mut Filter,
     text: &str,
 ) -> Result<(), Error> {
-    if store::has_external_id(conn, text)? {
+    if store::has_external_id(conn, &filter.scope, text)? {
         filter.external_id = Some(text.to_owned());
         return Ok(());
     }
@@ -303,7 +379,7 @@ pub fn open_rejected(
 ) -> Result<Option<(Batch, Option<Vec<u8>>)>, Error> {
     let keyring = &services.keyring;
     let batch = services.db.read(|conn| store::batch(conn, keyring, id))?;
-    let Some(batch) = batch else {
+    let Some(batch) = batch.filter(|batch| signed.reach().allows(batch.platform)) else {
         return Ok(None);
     };
     let what = keyring.token("intake:rejected", &id.to_string());

@@ -1,6 +1,6 @@
 //! A batch: one file of subjects on its way in.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::row::{Problem, Row};
 use crate::foundation::files::FileId;
@@ -101,6 +101,25 @@ pub struct Batch {
     pub counts: Counts,
     pub started_at: Option<DateTime<Utc>>,
     pub finished_at: Option<DateTime<Utc>>,
+    /// When its reader last committed something.
+    pub heard_at: DateTime<Utc>,
+    /// When its rejected rows were removed, because their time was over.
+    pub rejections_expired_at: Option<DateTime<Utc>>,
+}
+
+/// A reader that commits nothing for this long is not there any more: a chunk takes seconds.
+const SILENCE: TimeDelta = TimeDelta::minutes(15);
+
+impl Batch {
+    /// Whether somebody should be reading it and seems not to.
+    pub fn is_silent(&self, now: DateTime<Utc>) -> bool {
+        self.state.is_open() && now - self.heard_at > SILENCE
+    }
+
+    /// Whether it came through a pipe: nobody can go on reading it.
+    pub fn is_piped(&self) -> bool {
+        self.sha256.is_none() && self.file.is_none()
+    }
 }
 
 /// A row that was read, and where it stands.

@@ -119,6 +119,12 @@ pub enum HeaderError {
     Separator(&'static str),
     #[error("unknown columns: {}; rename or remove them, or ignore unknown columns", .0.join(", "))]
     Unknown(Vec<String>),
+    /// The row may well be somebody's data, so nothing of it is repeated.
+    #[error(
+        "none of the {0} columns in the first row is known; the first row must name the columns, \
+         such as external_id, kind and name"
+    )]
+    NoneKnown(usize),
     #[error("the column {0} stands twice in the first row")]
     Twice(String),
     #[error("missing columns: {}; the first row must name the columns", .0.join(", "))]
@@ -146,6 +152,9 @@ impl Header {
                 unknown.push(shown(name));
             }
             header.places.push(column);
+        }
+        if header.places.iter().all(Option::is_none) {
+            return Err(separator(&names).unwrap_or(HeaderError::NoneKnown(names.len())));
         }
         if !unknown.is_empty() {
             return Err(separator(&names).unwrap_or(HeaderError::Unknown(unknown)));
@@ -251,6 +260,15 @@ mod tests {
             ]))
         );
         assert_eq!(header(text, true).unwrap().len(), 5);
+    }
+
+    #[test]
+    fn a_first_row_of_data_is_not_repeated() {
+        for ignore_unknown in [false, true] {
+            let error = header("C-1,person,Zebediah Fakename", ignore_unknown).unwrap_err();
+            assert_eq!(error, HeaderError::NoneKnown(3));
+            assert!(!error.to_string().contains("Zebediah"));
+        }
     }
 
     #[test]

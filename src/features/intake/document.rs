@@ -95,7 +95,7 @@ impl<R: BufRead> Document<R> {
     /// The next row that holds anything.
     pub fn read(&mut self) -> io::Result<Option<Entry>> {
         while let Some(record) = self.next_record()? {
-            if record.raw.iter().all(u8::is_ascii_whitespace) {
+            if record.fault.is_none() && self.is_blank(&record.raw) {
                 continue;
             }
             let values = match (&self.header, record.fault) {
@@ -103,9 +103,10 @@ impl<R: BufRead> Document<R> {
                 (None, None) => ndjson::read(&record.raw, self.ignore_unknown),
                 (Some((header, _)), None) => csv_values(header, &record.raw),
             };
-            if values.as_ref().is_ok_and(Values::is_empty) {
-                continue;
-            }
+            let values = match values {
+                Ok(values) if values.is_empty() => Err(vec![Problem::row(NOTHING_KNOWN)]),
+                values => values,
+            };
             return Ok(Some(Entry {
                 row: record.row,
                 line: record.line,
@@ -114,6 +115,14 @@ impl<R: BufRead> Document<R> {
             }));
         }
         Ok(None)
+    }
+
+    /// Whether nobody wrote anything into the row: spreadsheets end in rows of commas alone. A row
+    /// that holds something, if only in columns that are passed over, is a row.
+    fn is_blank(&self, raw: &[u8]) -> bool {
+        let separates = |byte: &u8| self.header.is_some() && b",\"".contains(byte);
+        raw.iter()
+            .all(|byte| byte.is_ascii_whitespace() || separates(byte))
     }
 
     fn next_record(&mut self) -> io::Result<Option<Record>> {
@@ -139,10 +148,13 @@ impl<R: BufRead> Document<R> {
     }
 }
 
+const NOTHING_KNOWN: &str = "holds nothing in the columns that are known";
+
 fn fault_message(fault: Fault) -> &'static str {
     match fault {
         Fault::UnclosedQuote => "has a quote that opens and is never closed; close or double it",
-        Fault::TooLong => "is longer than 64 KiB; only its beginning was kept",
+        Fault::TooLong => "is longer than 64 KiB; it is kept in pieces, of which this is the first",
+        Fault::Continued => "goes on with the line that is longer than 64 KiB",
     }
 }
 
@@ -216,6 +228,20 @@ mod tests {
         assert!(said[1].1.contains("Latin-1"));
         assert!(said[2].1.contains("never closed"));
         assert_eq!(said[3], (5, "Zed".into()));
+    }
+
+    #[test]
+    fn a_row_with_unknown_columns_only_is_counted() {
+        let said = |text: &[u8]| -> Vec<(u64, bool)> {
+            let mut document = Document::open(text, true).unwrap();
+            std::iter::from_fn(|| document.read().unwrap())
+                .map(|entry| (entry.row, entry.values.is_err()))
+                .collect()
+        };
+        let csv = b"external_id,kind,name,mood\n1,person,Ada,\n,,,glad\n,,,\n\"\",,,\n";
+        assert_eq!(said(csv), [(2, false), (3, true)]);
+        let ndjson = b"{\"name\":\"Ada\"}\n{\"mood\":\"glad\"}\n\n{}\n";
+        assert_eq!(said(ndjson), [(1, false), (2, true), (4, true)]);
     }
 
     #[test]

@@ -15,6 +15,11 @@ pub enum Error {
     TakenOver,
     #[error("the batch is not open any more")]
     Closed,
+    #[error(
+        "the file was changed while it was being read, so the batch does not count as its reading; \
+         what was taken in stays. Hand the file in again when nobody writes to it"
+    )]
+    Changed,
     #[error("the file cannot be read: {0}")]
     Io(#[from] io::Error),
     #[error(transparent)]
@@ -40,7 +45,7 @@ impl From<Error> for JobError {
         match error {
             Error::Interrupted(why) => why.into(),
             Error::Database(error) | Error::File(FileError::Database(error)) => error.into(),
-            error @ (Error::TakenOver | Error::Closed | Error::File(_)) => {
+            error @ (Error::TakenOver | Error::Closed | Error::Changed | Error::File(_)) => {
                 Self::Hopeless(error.to_string())
             }
             error => Self::Failed(error.to_string()),
@@ -53,6 +58,11 @@ impl From<Error> for web::Error {
         match error {
             Error::Database(error) => error.into(),
             Error::File(error) => error.into(),
+            Error::Closed => Self::Refused(web::Refusal::new(
+                "batch_ended",
+                "This file is not being read any more.",
+                "Look at what became of its rows; there is nothing left to cancel.",
+            )),
             error => Self::internal(error),
         }
     }

@@ -1,5 +1,6 @@
 //! What intake leaves in the audit log. Ids, counts and codes only.
 
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::batch::{Batch, BatchId, Counts};
@@ -10,6 +11,8 @@ pub const CHUNK_RECORDED: &str = "intake.chunk_recorded";
 
 /// The kind of job that reads an uploaded file.
 pub const READ_BATCH: &str = "intake.read_batch";
+/// The kind of job that ends a batch whose own job has ended.
+pub const CLOSE_BATCH: &str = "intake.close_batch";
 /// The kind of job that assesses the subjects of a chunk; the reviews handle it.
 pub const ASSESS_CHUNK: &str = "reviews.assess_chunk";
 
@@ -83,10 +86,77 @@ pub fn refused(batch: &Batch) -> Event {
     about("intake.batch_refused", batch.id, batch.platform).outcome(Outcome::Failure)
 }
 
-pub fn cancelled(batch: &Batch) -> Event {
+/// Why a batch ended before its file did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Why {
+    /// Somebody wanted it so.
+    Asked,
+    /// Its job was tried too often.
+    GivenUp,
+    /// It came through a pipe, and its reader was not heard of any more.
+    Silent,
+}
+
+impl Why {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Asked => "asked",
+            Self::GivenUp => "given_up",
+            Self::Silent => "silent",
+        }
+    }
+}
+
+pub fn cancelled(batch: &Batch, why: Why) -> Event {
     about("intake.batch_cancelled", batch.id, batch.platform)
         .outcome(Outcome::Failure)
+        .detail("why", why.as_str())
         .detail("rows_read", batch.rows_read)
+}
+
+/// The job that reads the batch is asked to stop.
+pub fn cancel_requested(batch: &Batch) -> Event {
+    about("intake.batch_cancel_requested", batch.id, batch.platform)
+        .detail("rows_read", batch.rows_read)
+}
+
+/// What was read is not what had been handed in.
+pub fn file_changed(batch: &Batch, read: &[u8; 32]) -> Event {
+    about("intake.file_changed", batch.id, batch.platform)
+        .outcome(Outcome::Failure)
+        .detail("promised_sha256", batch.sha256.as_ref().map(hex::encode))
+        .detail("read_sha256", hex::encode(read))
+        .detail("rows_read", batch.rows_read)
+}
+
+/// A batch that nobody was reading any more goes on.
+pub fn resumed(batch: BatchId, platform: PlatformId) -> Event {
+    about("intake.batch_resumed", batch, platform)
+}
+
+/// Rejected rows were removed, because their time was over.
+pub fn rejections_expired(batch: &Batch, removed: usize) -> Event {
+    about("intake.rejected_rows_expired", batch.id, batch.platform).detail("removed", removed)
+}
+
+/// What follows when the job of a batch ends without having read it: the batch ends too.
+pub fn after_job(event: &Event) -> Option<NewJob> {
+    let details = event.details();
+    let why = match event.kind() {
+        "job.discarded" => Why::GivenUp,
+        "job.cancel_requested"
+            if details
+                .get("at_once")
+                .is_some_and(|at_once| at_once == true) =>
+        {
+            Why::Asked
+        }
+        _ => return None,
+    };
+    let batch = details.get("key")?;
+    (details.get("kind")? == READ_BATCH)
+        .then(|| NewJob::new(CLOSE_BATCH, json!({ "batch": batch, "why": why })))
 }
 
 /// Somebody downloads the rows that were not taken in.

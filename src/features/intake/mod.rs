@@ -7,6 +7,9 @@
 //!   downloaded, mended and sent again;
 //! - a chunk of rows, the batch's position and the event commit together, so that a reading can be
 //!   killed anywhere and goes on; only the last reader of a batch changes anything;
+//! - a batch ends with its job: what nobody reads any more is queued again or given up, and may come
+//!   again;
+//! - what is searched for stands sealed in addresses;
 //! - every personal field stands in one document under the subject's own key; search goes over
 //!   keyed hashes; messages name columns and never repeat values;
 //! - reading somebody's record is itself an event, once per reader in a quarter of an hour.
@@ -15,6 +18,8 @@
 
 pub mod actions;
 pub mod batch;
+mod batch_views;
+pub mod care;
 pub mod column;
 pub mod country;
 mod currency;
@@ -26,6 +31,7 @@ pub mod jobs;
 pub mod names;
 mod ndjson;
 mod pages;
+pub mod policy;
 pub mod reading;
 mod records;
 mod rejected;
@@ -53,7 +59,13 @@ pub fn routes() -> Routes {
             upload::post,
         )
         .get("/intake/{id}", read, pages::batch)
+        .post(
+            "/intake/{id}/cancellation",
+            Access::Needs(Permission::IntakeWrite),
+            pages::cancel,
+        )
         .get("/intake/{id}/rejected", read, pages::rejected)
         .get("/subjects", read, pages::subjects)
+        .post("/subjects", read, pages::search)
         .get("/subjects/{id}", read, pages::subject)
 }

@@ -9,16 +9,21 @@ use futures_util::{StreamExt, stream};
 use serde::Deserialize;
 
 use super::batch::BatchId;
+use super::batch_views::{BatchPage, Batches};
+use super::events::READ_BATCH;
 use super::rejected::Layout;
 use super::store::{self, Platform};
 use super::subject::{Risk, Status, SubjectKind};
 use super::{Error, actions, views};
 use crate::foundation::Services;
-use crate::foundation::auth::Signed;
+use crate::foundation::auth::{Permission, Signed};
 use crate::foundation::db::PoolKind;
-use crate::foundation::kernel::{PlatformId, SubjectId};
+use crate::foundation::jobs;
+use crate::foundation::kernel::{PlatformId, Scope, SubjectId};
 use crate::foundation::web::paging::Cursor;
-use crate::foundation::web::{self, Chrome, Lamp, Nav, Problems, block, page, page_with};
+use crate::foundation::web::{
+    self, Chrome, Form, Lamp, Nav, Problems, block, page, page_with, see_other,
+};
 
 /// Rejected rows that are opened at once for a download.
 const DOWNLOAD_ROWS: i64 = 500;
@@ -67,20 +72,41 @@ pub(super) async fn batches_with(
     let view = block(move || {
         let cursor = cursor(at.as_deref())?;
         let now = services.clock.now();
+        let view = signed.view();
         let (platforms, default, page) = services.db.read(|conn| {
             let platforms = store::platforms(conn)?;
             let default = store::default_platform(conn, now)?;
-            let page = store::batches(conn, &services.keyring, cursor.as_ref())?;
+            let page = store::batches(conn, &services.keyring, &view, cursor.as_ref())?;
             Ok::<_, Error>((platforms, default, page))
         })?;
-        if let (true, Some(default)) = (form.platform.is_empty(), default) {
-            form.platform = default.slug;
+        let reach = signed.reach_for(Permission::IntakeWrite);
+        let uploads = within(&platforms, &reach);
+        if form.platform.is_empty() {
+            form.platform = preset(&uploads, &signed, default);
         }
         let chrome = Chrome::new(&signed, &services, "Intake", Nav::Intake);
-        Ok::<_, web::Error>(views::Batches::new(chrome, &signed, form, platforms, page))
+        Ok::<_, web::Error>(Batches::new(chrome, form, &platforms, &uploads, page))
     })
     .await?;
     page_with(status, &view)
+}
+
+fn within(platforms: &[Platform], scope: &Scope) -> Vec<Platform> {
+    platforms
+        .iter()
+        .filter(|platform| scope.allows(platform.id))
+        .cloned()
+        .collect()
+}
+
+/// The platform that a new file is most likely for: what the top bar is set to, or the usual one.
+fn preset(uploads: &[Platform], signed: &Signed, default: Option<Platform>) -> String {
+    let wanted = signed.platform.or(default.map(|platform| platform.id));
+    uploads
+        .iter()
+        .find(|platform| Some(platform.id) == wanted)
+        .map(|platform| platform.slug.clone())
+        .unwrap_or_default()
 }
 
 pub async fn batch(
@@ -91,22 +117,59 @@ pub async fn batch(
 ) -> web::Result {
     let view = block(move || {
         let cursor = cursor(at.cursor.as_deref())?;
-        let (batch, rejections, platforms) = services.db.read(|conn| {
-            let batch = store::batch(conn, &services.keyring, *id)?;
+        let (batch, rejections, platforms, job) = services.db.read(|conn| {
+            let batch = store::batch(conn, &services.keyring, *id)?
+                .filter(|batch| signed.reach().allows(batch.platform))
+                .ok_or(web::Error::NotFound)?;
             let rejections = store::rejections(conn, *id, cursor.as_ref())?;
-            Ok::<_, web::Error>((batch, rejections, store::platforms(conn)?))
+            let job = jobs::latest_of(conn, READ_BATCH, &id.to_string())?;
+            Ok::<_, web::Error>((batch, rejections, store::platforms(conn)?, job))
         })?;
-        let batch = batch.ok_or(web::Error::NotFound)?;
         let mut chrome = Chrome::new(&signed, &services, "Intake batch", Nav::Intake);
-        if at.again.is_some() {
-            let known = "This file was handed in before; nothing has changed. This is its batch.";
-            chrome = chrome.notice(Lamp::Blue, known);
+        let notice = match at.again.as_deref() {
+            None => None,
+            Some("resumed") => Some(
+                "This file was handed in before and nobody was reading it any more. Its reading \
+                 goes on where it stood.",
+            ),
+            Some(_) => {
+                Some("This file was handed in before; nothing has changed. This is its batch.")
+            }
+        };
+        if let Some(notice) = notice {
+            chrome = chrome.notice(Lamp::Blue, notice);
         }
         let platform = name_of(&platforms, batch.platform);
-        Ok::<_, web::Error>(views::BatchPage::new(chrome, batch, platform, rejections))
+        Ok::<_, web::Error>(BatchPage::new(
+            chrome,
+            &signed,
+            batch,
+            platform,
+            rejections,
+            job.as_ref(),
+        ))
     })
     .await?;
     page(&view)
+}
+
+/// The form has no fields of its own.
+#[derive(Deserialize)]
+pub struct Nothing {}
+
+pub async fn cancel(
+    services: Data<Services>,
+    signed: Signed,
+    id: Path<BatchId>,
+    form: Form<Nothing>,
+) -> web::Result {
+    let id = id.into_inner();
+    block(move || {
+        actions::cancel(&services, &signed.actor(), id, form.key)?;
+        Ok::<_, web::Error>(())
+    })
+    .await?;
+    see_other(format!("/intake/{id}"))
 }
 
 /// Streams the rejected rows; the reading is recorded before the first byte.
@@ -152,15 +215,32 @@ fn next_rejected(
     Ok(Some((Bytes::from(lines), (services, layout, last))))
 }
 
+/// What the list of subjects is narrowed to, as its address says it.
 #[derive(Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct Asked {
+    /// What was typed, sealed.
+    pub search: String,
+    /// An outside id, which names nobody, may stand in the clear, for links.
     pub q: String,
     pub platform: String,
     pub status: String,
     pub risk: String,
     pub kind: String,
     pub cursor: String,
+}
+
+/// Seals what was typed and leads to the list: an address is kept in histories and logs.
+pub async fn search(services: Data<Services>, signed: Signed, form: Form<Asked>) -> web::Result {
+    let mut asked = form.data;
+    asked.cursor.clear();
+    let typed = std::mem::take(&mut asked.q);
+    asked.search = if typed.trim().is_empty() {
+        String::new()
+    } else {
+        actions::seal_search(&services, &signed, &typed)
+    };
+    see_other(views::address(&asked, ""))
 }
 
 pub async fn subjects(
@@ -172,8 +252,10 @@ pub async fn subjects(
     let view = block(move || {
         let cursor = cursor(Some(&asked.cursor))?;
         let platforms = services.db.read(store::platforms)?;
+        let platforms = within(&platforms, signed.reach());
+        let text = typed(&services, &signed, &asked)?;
         let search = actions::Search {
-            text: asked.q.clone(),
+            text: text.clone(),
             filter: store::Filter {
                 platform: platforms
                     .iter()
@@ -182,15 +264,30 @@ pub async fn subjects(
                 status: Status::parse(&asked.status),
                 risk: Risk::parse(&asked.risk),
                 kind: SubjectKind::parse(&asked.kind),
-                ..store::Filter::default()
+                external_id: Some(asked.q.clone()).filter(|id| !id.is_empty()),
+                ..store::Filter::within(signed.view())
             },
         };
         let found = actions::search(&services, &signed, search, cursor.as_ref())?;
         let chrome = Chrome::new(&signed, &services, "Subjects", Nav::Subjects);
-        Ok::<_, web::Error>(views::Subjects::new(chrome, asked, platforms, found))
+        let shown = if text.is_empty() {
+            asked.q.clone()
+        } else {
+            text
+        };
+        Ok::<_, web::Error>(views::Subjects::new(chrome, asked, shown, platforms, found))
     })
     .await?;
     page(&view)
+}
+
+fn typed(services: &Services, signed: &Signed, asked: &Asked) -> Result<String, web::Error> {
+    if asked.search.is_empty() {
+        return Ok(String::new());
+    }
+    actions::open_search(services, signed, &asked.search).ok_or_else(|| {
+        web::Error::Malformed("this search was somebody else's; type it again".to_owned())
+    })
 }
 
 pub async fn subject(services: Data<Services>, signed: Signed, id: Path<SubjectId>) -> web::Result {

@@ -19,7 +19,8 @@ use crate::foundation::crypto::{Keyring, subject_keys};
 use crate::foundation::kernel::SubjectId;
 
 /// Reads `from` into the batch, from where an earlier reader stopped. `sha256` gives the digest of
-/// the bytes once they have all been read, where it was not known before.
+/// the bytes once they have all been read: it becomes the batch's where none was known before, and
+/// has to be the batch's where one was. `None` for bytes that cannot have changed in between.
 pub fn read(
     desk: &impl Desk,
     id: BatchId,
@@ -62,6 +63,11 @@ fn refuse(desk: &impl Desk, batch: &Batch, why: &HeaderError) -> Result<(), Erro
 }
 
 fn close(desk: &impl Desk, batch: &Batch, sha256: Option<[u8; 32]>) -> Result<(), Error> {
+    if let (Some(read), Some(promised)) = (&sha256, &batch.sha256)
+        && promised != read
+    {
+        return changed(desk, batch, read);
+    }
     desk.write(|tx| {
         let now = tx.now();
         let known = batch.sha256.as_deref();
@@ -76,6 +82,18 @@ fn close(desk: &impl Desk, batch: &Batch, sha256: Option<[u8; 32]>) -> Result<()
         tx.record(events::closed(batch, sha256))?;
         Ok(())
     })
+}
+
+/// The bytes that were read are not those that were handed in. The batch does not count as the
+/// reading of either file, so both may come again; what was taken in stays.
+fn changed(desk: &impl Desk, batch: &Batch, read: &[u8; 32]) -> Result<(), Error> {
+    desk.write(|tx| {
+        let now = tx.now();
+        store::close(tx, batch, State::Cancelled, None, now)?;
+        tx.record(events::file_changed(batch, read))?;
+        Ok(())
+    })?;
+    Err(Error::Changed)
 }
 
 fn read_rows<R: BufRead>(
@@ -150,7 +168,8 @@ fn finish(
             let keyring = tx.keyring();
             store::keep_header(tx, keyring, batch, header)?;
         }
-        store::advance(tx, batch, counts, to_row, lines_read)?;
+        let now = tx.now();
+        store::advance(tx, batch, counts, to_row, lines_read, now)?;
         tx.record(events::chunk_recorded(&ChunkRecord {
             batch,
             number: batch.chunks + 1,

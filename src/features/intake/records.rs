@@ -2,7 +2,11 @@
 //!
 //! A CSV record ends at a line end outside quotes. A quote that is never closed would swallow the
 //! rest of the file: when a record outgrows its limit, only the line on which it began is given
-//! back as broken and reading goes on with the next line.
+//! back as broken and reading goes on with the next line. A line that alone outgrows the limit is
+//! given back in pieces, each a broken record, so that all of it is kept.
+//!
+//! Where a record ends depends on the bytes alone, never on how they come in: a reading that is
+//! resumed elsewhere counts the same rows.
 
 use std::io::{self, BufRead};
 
@@ -36,6 +40,8 @@ pub enum Fault {
     UnclosedQuote,
     /// The line alone is longer than [`RECORD_LIMIT_BYTES`]; `raw` holds its beginning.
     TooLong,
+    /// What follows of such a line.
+    Continued,
 }
 
 pub struct Records<R> {
@@ -44,6 +50,8 @@ pub struct Records<R> {
     /// Bytes read but not yet given out.
     pending: Vec<u8>,
     ended: bool,
+    /// Within a line that is given out in pieces.
+    overlong: bool,
     row: u64,
     line: u64,
 }
@@ -64,6 +72,7 @@ impl<R: BufRead> Records<R> {
             framing,
             pending: Vec::new(),
             ended: false,
+            overlong: false,
             row: 0,
             line: 1,
         }
@@ -76,19 +85,37 @@ impl<R: BufRead> Records<R> {
 
     /// The next record, empty lines included; `None` at the end.
     pub fn read(&mut self) -> io::Result<Option<Record>> {
+        if self.overlong {
+            return self.piece(Fault::Continued).map(Some);
+        }
         loop {
             match self.cut() {
-                Cut::At { len, end } => return Ok(Some(self.take(len, end, None))),
-                Cut::InQuotes | Cut::More if self.pending.len() > RECORD_LIMIT_BYTES => {
+                Cut::At { len, end } if len <= RECORD_LIMIT_BYTES => {
+                    return Ok(Some(self.take(len, end, None)));
+                }
+                Cut::At { .. } => return self.break_off().map(Some),
+                Cut::InQuotes | Cut::More if self.is_beyond_limit() => {
                     return self.break_off().map(Some);
                 }
                 Cut::InQuotes if self.ended => return self.break_off().map(Some),
-                Cut::More if self.ended => {
-                    let len = self.pending.len();
-                    return Ok((len > 0).then(|| self.take(len, 0, None)));
-                }
+                Cut::More if self.ended => return self.last(),
                 Cut::InQuotes | Cut::More => self.fill()?,
             }
+        }
+    }
+
+    /// Whether the bytes at hand cannot be a record within the limit: one more than it may still be
+    /// the carriage return of a line end.
+    fn is_beyond_limit(&self) -> bool {
+        self.pending.len() > RECORD_LIMIT_BYTES + 1
+    }
+
+    /// What stands after the last line end.
+    fn last(&mut self) -> io::Result<Option<Record>> {
+        match self.pending.len() {
+            0 => Ok(None),
+            len @ ..=RECORD_LIMIT_BYTES => Ok(Some(self.take(len, 0, None))),
+            _ => self.break_off().map(Some),
         }
     }
 
@@ -110,33 +137,37 @@ impl<R: BufRead> Records<R> {
 
     /// Gives out the first line alone, with the reason.
     fn break_off(&mut self) -> io::Result<Record> {
-        if let Some(Cut::At { len, end }) = line_end(&self.pending) {
-            return Ok(self.take(len, end, Some(Fault::UnclosedQuote)));
+        match line_end(&self.pending) {
+            Some(Cut::At { len, end }) if len <= RECORD_LIMIT_BYTES => {
+                Ok(self.take(len, end, Some(Fault::UnclosedQuote)))
+            }
+            None if self.ended && self.pending.len() <= RECORD_LIMIT_BYTES => {
+                let len = self.pending.len();
+                Ok(self.take(len, 0, Some(Fault::UnclosedQuote)))
+            }
+            _ => self.piece(Fault::TooLong),
         }
-        if self.ended && self.pending.len() <= RECORD_LIMIT_BYTES {
-            let len = self.pending.len();
-            return Ok(self.take(len, 0, Some(Fault::UnclosedQuote)));
-        }
-        let record = self.take(RECORD_LIMIT_BYTES, 0, Some(Fault::TooLong));
-        self.skip_line()?;
-        Ok(record)
     }
 
-    /// Drops the rest of an overlong line; its row is reported, so this is not silent.
-    fn skip_line(&mut self) -> io::Result<()> {
+    /// The next piece of an overlong line: all that remains of it, or as much as the limit allows.
+    fn piece(&mut self, fault: Fault) -> io::Result<Record> {
         loop {
-            if let Some(Cut::At { len, end }) = line_end(&self.pending) {
-                self.pending.drain(..len + end);
-                self.line += 1;
-                return Ok(());
+            let line_end = line_end(&self.pending);
+            if let Some(Cut::At { len, end }) = line_end
+                && len <= RECORD_LIMIT_BYTES
+            {
+                self.overlong = false;
+                return Ok(self.take(len, end, Some(fault)));
+            }
+            if line_end.is_some() || self.is_beyond_limit() {
+                self.overlong = true;
+                return Ok(self.take(RECORD_LIMIT_BYTES, 0, Some(fault)));
             }
             if self.ended {
-                self.pending.clear();
-                return Ok(());
+                let len = self.pending.len().min(RECORD_LIMIT_BYTES);
+                self.overlong = len < self.pending.len();
+                return Ok(self.take(len, 0, Some(fault)));
             }
-            // A line end may be cut in two by the buffer: the carriage return stays.
-            let keep = usize::from(self.pending.last() == Some(&b'\r'));
-            self.pending.drain(..self.pending.len() - keep);
             self.fill()?;
         }
     }
@@ -310,15 +341,49 @@ mod tests {
     }
 
     #[test]
-    fn an_overlong_line_is_one_broken_record() {
-        let mut text = vec![b'x'; 3 * RECORD_LIMIT_BYTES];
-        text.extend_from_slice(b"\r\nnext\n");
-        for framing in [Framing::Csv, Framing::Lines] {
-            let records = all(&text, framing, 4096);
-            assert_eq!(records.len(), 2, "{framing:?}");
-            assert_eq!(records[0].fault, Some(Fault::TooLong));
-            assert_eq!((records[1].row, records[1].line), (2, 2));
-            assert_eq!(records[1].raw, b"next");
+    fn an_overlong_line_is_kept_in_pieces() {
+        for extra in [0, 1, 2, 700, RECORD_LIMIT_BYTES] {
+            let long: Vec<u8> = (0..2 * RECORD_LIMIT_BYTES + extra)
+                .map(|at| b'a' + u8::try_from(at % 26).unwrap())
+                .collect();
+            for end in ["\n", "\r\n"] {
+                let text = [&long, end.as_bytes(), b"next\n"].concat();
+                for framing in [Framing::Csv, Framing::Lines] {
+                    let whole = all(&text, framing, 1 << 20);
+                    assert_eq!(
+                        all(&text, framing, 4096),
+                        whole,
+                        "however the bytes come in"
+                    );
+                    let (last, pieces) = whole.split_last().unwrap();
+                    assert_eq!((last.line, last.raw.as_slice()), (2, b"next".as_slice()));
+                    assert_eq!(last.fault, None);
+                    assert_eq!(pieces[0].fault, Some(Fault::TooLong));
+                    assert!(
+                        pieces
+                            .iter()
+                            .skip(1)
+                            .all(|p| p.fault == Some(Fault::Continued))
+                    );
+                    assert!(pieces.iter().all(|piece| piece.line == 1));
+                    assert!(pieces.iter().all(|p| p.raw.len() <= RECORD_LIMIT_BYTES));
+                    let kept: Vec<u8> = pieces.iter().flat_map(|p| p.raw.clone()).collect();
+                    assert!(kept == long, "{extra} {framing:?}: all of it is kept");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_row_of_just_the_limit_is_whole() {
+        for end in ["\n", "\r\n", ""] {
+            let text = [vec![b'x'; RECORD_LIMIT_BYTES], end.into()].concat();
+            for buffer in [1000, RECORD_LIMIT_BYTES + 1, 1 << 20] {
+                let records = all(&text, Framing::Csv, buffer);
+                assert_eq!(records.len(), 1);
+                assert_eq!(records[0].fault, None);
+                assert_eq!(records[0].raw.len(), RECORD_LIMIT_BYTES);
+            }
         }
     }
 

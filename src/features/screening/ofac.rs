@@ -13,14 +13,15 @@ use csv::{ByteRecord, ReaderBuilder};
 use super::birth::Birth;
 use super::country_names::country;
 use super::listed::{EntryKind, ListedEntry, ListedName, Quality};
+use super::oddities::REMARKS_CHARS;
+pub use super::oddities::{Oddities, Warning};
 use crate::features::intake::Country;
 
 /// Twenty times today's list. More is not a list but a mistake.
 const MAX_ENTRIES: u64 = 200_000;
 const MAX_SIDE_ROWS: u64 = 1_000_000;
-const MAX_WARNINGS: usize = 100;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum File {
     Sdn,
     Alt,
@@ -60,45 +61,13 @@ pub enum OfacError {
     TooLong { file: File, limit: u64 },
 }
 
-/// What was odd but not lost.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Warning {
-    /// The number stood there already: the second entry is kept as `reference`.
-    NumberTwice { row: u64, reference: String },
-    /// An alias or address for a number that no entry has.
-    Orphan { file: File, number: String },
-    /// A date of birth in the remarks that could not be read stays in the text only.
-    UnreadDate { reference: String },
-}
-
-impl std::fmt::Display for Warning {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::NumberTwice { row, reference } => {
-                write!(
-                    f,
-                    "row {row}: the number stood there already; kept as {reference}"
-                )
-            }
-            Self::Orphan { file, number } => {
-                write!(
-                    f,
-                    "the {file} file speaks of number {number}, which no entry has"
-                )
-            }
-            Self::UnreadDate { reference } => {
-                write!(f, "entry {reference}: a date of birth that cannot be read")
-            }
-        }
-    }
-}
-
 /// The two side files by entry number; they are small against the memory that a server has, and
 /// the entries themselves are streamed.
 #[derive(Default)]
 struct Sides {
     names: HashMap<String, Vec<ListedName>>,
-    addresses: HashMap<String, Vec<(String, Option<Country>)>>,
+    /// Each with its country: known, unknown by name, or none given.
+    addresses: HashMap<String, Vec<(String, Option<Result<Country, String>>)>>,
 }
 
 /// Reads the list, hands each entry on as it comes, and returns what was odd.
@@ -107,9 +76,9 @@ pub fn read<E: From<OfacError>>(
     alt: impl Read,
     add: impl Read,
     mut each: impl FnMut(ListedEntry) -> Result<(), E>,
-) -> Result<Vec<Warning>, E> {
+) -> Result<Oddities, E> {
     let mut sides = read_sides(alt, add)?;
-    let mut warnings = Vec::new();
+    let mut odd = Oddities::default();
     let mut seen: HashMap<String, u32> = HashMap::new();
     let mut rows = Rows::new(File::Sdn, 12, sdn);
     let mut count = 0;
@@ -122,52 +91,77 @@ pub fn read<E: From<OfacError>>(
             }
             .into());
         }
-        let mut entry = entry(row, &record)?;
-        // Aliases and addresses of a number go to the entry that had it first.
-        if let Some(names) = sides.names.remove(&entry.reference) {
-            entry.names.splice(1..1, names);
-        }
-        for (address, country) in sides.addresses.remove(&entry.reference).unwrap_or_default() {
-            entry.addresses.push(address);
-            entry.countries.extend(country);
-        }
+        let (mut entry, mut unknown) = entry(row, &record)?;
+        sides.move_to(&mut entry, &mut unknown);
         let times = seen.entry(entry.reference.clone()).or_default();
         *times += 1;
         if *times > 1 {
             entry.reference = format!("{}#{times}", entry.reference);
-            warn(&mut warnings, || Warning::NumberTwice {
+            odd.add(Warning::NumberTwice {
                 row,
                 reference: entry.reference.clone(),
             });
         }
-        if entry.unread_date() {
-            warn(&mut warnings, || Warning::UnreadDate {
-                reference: entry.reference.clone(),
-            });
-        }
+        look_at(&entry, unknown, &mut odd);
         entry.countries.sort_unstable();
         entry.countries.dedup();
         each(entry)?;
     }
-    let orphans = sides.names.into_keys().map(|number| (File::Alt, number));
-    let orphans = orphans.chain(
-        sides
-            .addresses
-            .into_keys()
-            .map(|number| (File::Add, number)),
-    );
-    let mut orphans: Vec<Warning> = orphans
-        .map(|(file, number)| Warning::Orphan { file, number })
-        .collect();
-    orphans.sort_by_key(ToString::to_string);
-    orphans.truncate(MAX_WARNINGS);
-    warnings.extend(orphans);
-    Ok(warnings)
+    for orphan in sides.orphans() {
+        odd.add(orphan);
+    }
+    Ok(odd)
 }
 
-fn warn(warnings: &mut Vec<Warning>, warning: impl FnOnce() -> Warning) {
-    if warnings.len() < MAX_WARNINGS {
-        warnings.push(warning());
+/// Notes what is odd about one entry.
+fn look_at(entry: &ListedEntry, mut unknown: Vec<String>, odd: &mut Oddities) {
+    let reference = || entry.reference.clone();
+    if entry.unread_date() {
+        odd.add(Warning::UnreadDate {
+            reference: reference(),
+        });
+    }
+    if entry.remarks.chars().count() >= REMARKS_CHARS {
+        odd.add(Warning::CutRemarks {
+            reference: reference(),
+        });
+    }
+    unknown.sort_unstable();
+    unknown.dedup();
+    for name in unknown {
+        odd.add(Warning::UnknownCountry {
+            reference: reference(),
+            name,
+        });
+    }
+}
+
+impl Sides {
+    /// Aliases and addresses of a number go to the entry that had it first.
+    fn move_to(&mut self, entry: &mut ListedEntry, unknown: &mut Vec<String>) {
+        if let Some(names) = self.names.remove(&entry.reference) {
+            entry.names.splice(1..1, names);
+        }
+        for (address, country) in self.addresses.remove(&entry.reference).unwrap_or_default() {
+            entry.addresses.push(address);
+            match country {
+                Some(Ok(country)) => entry.countries.push(country),
+                Some(Err(name)) => unknown.push(name),
+                None => {}
+            }
+        }
+    }
+
+    /// What nobody came for, in an order that does not depend on the map.
+    fn orphans(self) -> Vec<Warning> {
+        let aliases = self.names.into_keys().map(|number| (File::Alt, number));
+        let addresses = self.addresses.into_keys().map(|number| (File::Add, number));
+        let mut orphans: Vec<Warning> = aliases
+            .chain(addresses)
+            .map(|(file, number)| Warning::Orphan { file, number })
+            .collect();
+        orphans.sort_unstable();
+        orphans
     }
 }
 
@@ -189,7 +183,9 @@ fn read_sides(alt: impl Read, add: impl Read) -> Result<Sides, OfacError> {
         };
         let parts: Vec<String> = (2..5).filter_map(|column| field(&row, column)).collect();
         if !parts.is_empty() {
-            let country = field(&row, 4).and_then(|name| country(&name));
+            let country = field(&row, 4)
+                .filter(|name| !is_no_country(name))
+                .map(|name| country(&name).ok_or(name));
             sides
                 .addresses
                 .entry(number)
@@ -273,7 +269,16 @@ fn field(row: &ByteRecord, column: usize) -> Option<String> {
     })
 }
 
-fn entry(row: u64, record: &ByteRecord) -> Result<ListedEntry, OfacError> {
+/// What the list writes where it knows of no country.
+fn is_no_country(name: &str) -> bool {
+    matches!(
+        name.trim().to_ascii_lowercase().as_str(),
+        "undetermined" | "na" | "stateless"
+    )
+}
+
+/// The entry, and the countries in its remarks that have no code here.
+fn entry(row: u64, record: &ByteRecord) -> Result<(ListedEntry, Vec<String>), OfacError> {
     let (Some(reference), Some(name)) = (field(record, 0), field(record, 1)) else {
         return Err(OfacError::Nameless { row });
     };
@@ -309,15 +314,17 @@ fn entry(row: u64, record: &ByteRecord) -> Result<ListedEntry, OfacError> {
         addresses: Vec::new(),
         remarks: String::new(),
     };
+    let mut unknown = Vec::new();
     for part in remarks.trim_end_matches('.').split(';') {
-        entry.take_remark(part.trim());
+        unknown.extend(entry.take_remark(part.trim()));
     }
     entry.remarks = remarks;
-    Ok(entry)
+    Ok((entry, unknown))
 }
 
 impl ListedEntry {
-    fn take_remark(&mut self, part: &str) {
+    /// Returns a country that is not known here.
+    fn take_remark(&mut self, part: &str) -> Option<String> {
         const DOCUMENTS: [&str; 9] = [
             "Passport",
             "National ID",
@@ -338,7 +345,11 @@ impl ListedEntry {
             .strip_prefix("nationality ")
             .or_else(|| part.strip_prefix("citizen "))
         {
-            self.countries.extend(country(name));
+            match country(name) {
+                Some(country) => self.countries.push(country),
+                None if is_no_country(name) => {}
+                None => return Some(name.to_owned()),
+            }
         } else if let Some(alias) = weak_alias(part) {
             self.names.push(ListedName {
                 name: alias.to_owned(),
@@ -347,6 +358,7 @@ impl ListedEntry {
         } else if DOCUMENTS.iter().any(|start| part.starts_with(start)) {
             self.documents.push(part.to_owned());
         }
+        None
     }
 
     fn unread_date(&self) -> bool {
@@ -375,6 +387,7 @@ fn weak_alias(part: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::oddities::NAMED;
     use super::*;
 
     const SDN: &str = concat!(
@@ -387,11 +400,7 @@ mod tests {
         "\u{1a}",
     );
 
-    fn load(
-        sdn: &str,
-        alt: &str,
-        add: &str,
-    ) -> Result<(Vec<ListedEntry>, Vec<Warning>), OfacError> {
+    fn load(sdn: &str, alt: &str, add: &str) -> Result<(Vec<ListedEntry>, Oddities), OfacError> {
         let mut entries = Vec::new();
         let warnings =
             read::<OfacError>(sdn.as_bytes(), alt.as_bytes(), add.as_bytes(), |entry| {
@@ -433,7 +442,7 @@ mod tests {
         assert_eq!(entries[2].kind, EntryKind::Vessel);
         assert_eq!(entries[3].reference, "1#2");
         assert_eq!(
-            warnings,
+            warnings.named,
             [
                 Warning::NumberTwice {
                     row: 4,
@@ -445,6 +454,33 @@ mod tests {
                 },
             ]
         );
+    }
+
+    #[test]
+    fn all_oddities_are_counted_and_the_first_of_each_kind_named() {
+        let alias = |number| format!("{number},7,aka,NOBODY,-0- \r\n");
+        let aliases: String = (5_000..5_250).map(alias).collect();
+        let (_, odd) = load(SDN, &aliases, "2,4,-0- ,\"Port\",\"Atlantis\",-0- \r\n").unwrap();
+        assert_eq!(odd.total, 1 + 250 + 1);
+        assert_eq!(odd.named.len(), 1 + NAMED + 1);
+        let atlantis = Warning::UnknownCountry {
+            reference: "2".into(),
+            name: "Atlantis".into(),
+        };
+        assert!(odd.named.contains(&atlantis));
+        assert!(odd.notes().last().unwrap().contains("150 more"));
+    }
+
+    #[test]
+    fn remarks_that_were_cut_are_told_by_reference() {
+        let long = "x".repeat(REMARKS_CHARS - "DOB 05 May 1960; ".len());
+        let cut = SDN.replace("DOB 05 May 1960; ", &format!("DOB 05 May 1960; {long}"));
+        let (_, odd) = load(&cut, "", "").unwrap();
+        let reference = "1".to_owned();
+        assert!(odd.named.contains(&Warning::CutRemarks { reference }));
+        let (_, odd) = load(SDN, "", "").unwrap();
+        let is_cut = |warning: &Warning| matches!(warning, Warning::CutRemarks { .. });
+        assert!(!odd.named.iter().any(is_cut));
     }
 
     #[test]

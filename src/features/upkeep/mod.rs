@@ -1,10 +1,12 @@
-//! Upkeep: the page of a background job.
+//! Upkeep: background jobs, as a list and one by one.
 //!
 //! Invariants:
+//! - what was given up stays in view until it is purged, because somebody has to know;
 //! - a job's page shows its kind, its progress and its errors, never its payload;
 //! - cancelling asks the job to stop; what it has done stays.
 
 mod actions;
+mod list;
 mod pages;
 
 use crate::foundation::auth::Permission;
@@ -13,6 +15,7 @@ use crate::foundation::web::{Access, Routes};
 #[must_use]
 pub fn routes() -> Routes {
     Routes::new()
+        .get("/jobs", Access::Needs(Permission::JobsRead), list::jobs)
         .get(
             "/jobs/{id}",
             Access::Needs(Permission::JobsRead),

@@ -8,7 +8,7 @@ use crate::foundation::Services;
 use crate::foundation::auth::{Permission, Signed};
 use crate::foundation::jobs::{self, JobId, JobState, JobView};
 use crate::foundation::web::format::number;
-use crate::foundation::web::{self, Chrome, Form, Lamp, block, filters, page, see_other};
+use crate::foundation::web::{self, Chrome, Form, Lamp, Nav, block, filters, page, see_other};
 
 #[derive(Template)]
 #[template(path = "upkeep/job.html")]
@@ -25,7 +25,7 @@ pub async fn job(services: Data<Services>, signed: Signed, id: Path<JobId>) -> w
     let view = block(move || {
         let job = services.db.read(|conn| jobs::find(conn, *id))?;
         let job = job.ok_or(web::Error::NotFound)?;
-        let chrome = Chrome::nowhere(&signed, &services, "Job");
+        let chrome = Chrome::new(&signed, &services, "Job", Nav::Jobs);
         let (lamp, word) = standing(&job);
         Ok::<_, web::Error>(JobPage {
             rate: rate(&job, chrome.now),
@@ -57,7 +57,7 @@ pub async fn cancel(
     see_other(format!("/jobs/{id}"))
 }
 
-fn standing(job: &JobView) -> (Lamp, &'static str) {
+pub(super) fn standing(job: &JobView) -> (Lamp, &'static str) {
     match job.state {
         _ if job.state.is_open() && job.cancel_requested => (Lamp::Yellow, "Being cancelled"),
         JobState::Waiting if job.attempt > 0 => (Lamp::Yellow, "Waiting to be tried again"),

@@ -13,6 +13,7 @@ mod actor;
 pub mod anchors;
 mod event;
 pub mod export;
+pub mod forms;
 pub mod jcs;
 mod job;
 pub mod note;

@@ -309,6 +309,21 @@ pub fn use_link(tx: &mut Tx<'_>, hash: &TokenHash) -> db::Result<Option<PersonId
     Ok(owner.map(PersonId::from))
 }
 
+/// Removes up to `limit` links that lead nowhere any more. Returns how many.
+pub fn purge_links(conn: &mut Conn, now: DateTime<Utc>, limit: i64) -> db::Result<usize> {
+    let over = enrolment_link::table
+        .filter(
+            enrolment_link::expires_at
+                .lt(now)
+                .or(enrolment_link::used_at.lt(now)),
+        )
+        .select(enrolment_link::token_hash)
+        .limit(limit);
+    let over: Vec<Vec<u8>> = over.load(conn)?;
+    let over = enrolment_link::table.filter(enrolment_link::token_hash.eq_any(over));
+    Ok(diesel::delete(over).execute(conn)?)
+}
+
 fn seed_place(id: PersonId) -> String {
     format!("totp:seed:{id}")
 }

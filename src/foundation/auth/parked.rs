@@ -146,6 +146,16 @@ fn make_room(conn: &mut Conn, person: PersonId) -> db::Result<()> {
     Ok(())
 }
 
+/// Removes up to `limit` forms that nobody came back for. Returns how many.
+pub fn purge(conn: &mut Conn, now: DateTime<Utc>, limit: i64) -> db::Result<usize> {
+    let over = parked_form::table
+        .filter(parked_form::expires_at.lt(now))
+        .select(parked_form::id)
+        .limit(limit);
+    let over: Vec<Uuid> = over.load(conn)?;
+    Ok(diesel::delete(parked_form::table.filter(parked_form::id.eq_any(over))).execute(conn)?)
+}
+
 fn place(id: Uuid, person: PersonId) -> String {
     format!("parked_form:fields:{id}:{person}")
 }

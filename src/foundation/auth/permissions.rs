@@ -30,6 +30,12 @@ pub enum Permission {
     /// Approve what somebody else proposed.
     ReviewsApprove,
     ScreeningRead,
+    /// Put a sanctions list in place.
+    ScreeningLoad,
+    PolicyRead,
+    PolicyPropose,
+    /// Approve what somebody else proposed.
+    PolicyApprove,
     AuditRead,
     AuditExport,
     AuditVerify,
@@ -81,8 +87,9 @@ impl Role {
     pub const fn permissions(self) -> &'static [Permission] {
         use Permission::{
             AlertsAct, AlertsRead, AuditExport, AuditRead, AuditVerify, HealthRead, IntakeWrite,
-            JobsAct, JobsRead, PacksApply, PacksRead, PeopleManage, ReviewsAct, ReviewsApprove,
-            ReviewsRead, ScreeningRead, SubjectsRead,
+            JobsAct, JobsRead, PacksApply, PacksRead, PeopleManage, PolicyApprove, PolicyPropose,
+            PolicyRead, ReviewsAct, ReviewsApprove, ReviewsRead, ScreeningLoad, ScreeningRead,
+            SubjectsRead,
         };
         match self {
             Self::Operator => &[
@@ -108,6 +115,10 @@ impl Role {
                 ReviewsAct,
                 ReviewsApprove,
                 ScreeningRead,
+                ScreeningLoad,
+                PolicyRead,
+                PolicyPropose,
+                PolicyApprove,
                 AuditRead,
             ],
             Self::Auditor => &[
@@ -118,6 +129,7 @@ impl Role {
                 SubjectsRead,
                 ReviewsRead,
                 ScreeningRead,
+                PolicyRead,
                 AuditRead,
                 AuditExport,
                 AuditVerify,
@@ -128,6 +140,7 @@ impl Role {
                 PacksRead,
                 PacksApply,
                 JobsRead,
+                PolicyRead,
                 AuditRead,
                 PeopleManage,
             ],
@@ -209,12 +222,15 @@ mod tests {
 
     /// What an auditor must never be able to do, and an operator or administrator neither when it
     /// is about cases.
-    const ACTING: [Permission; 6] = [
+    const ACTING: [Permission; 9] = [
         Permission::AlertsAct,
         Permission::PacksApply,
         Permission::IntakeWrite,
         Permission::ReviewsAct,
         Permission::ReviewsApprove,
+        Permission::ScreeningLoad,
+        Permission::PolicyPropose,
+        Permission::PolicyApprove,
         Permission::PeopleManage,
     ];
 

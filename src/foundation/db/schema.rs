@@ -279,6 +279,8 @@ diesel::table! {
         rejected -> Int8,
         started_at -> Nullable<Timestamptz>,
         finished_at -> Nullable<Timestamptz>,
+        heard_at -> Timestamptz,
+        rejections_expired_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -453,6 +455,11 @@ diesel::table! {
         proposed_at -> Timestamptz,
         approved_by -> Nullable<Text>,
         approved_at -> Nullable<Timestamptz>,
+        reason -> Text,
+        payload_sha256 -> Nullable<Bytea>,
+        approved_sha256 -> Nullable<Bytea>,
+        withdrawn_by -> Nullable<Text>,
+        withdrawn_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -639,6 +646,16 @@ diesel::table! {
 }
 
 diesel::table! {
+    screening_confirmation (source, version, published) {
+        source -> Text,
+        version -> Int4,
+        published -> Date,
+        confirmed_at -> Timestamptz,
+        confirmed_by -> Text,
+    }
+}
+
+diesel::table! {
     screening_disposition (id) {
         id -> Uuid,
         hit_id -> Uuid,
@@ -711,6 +728,26 @@ diesel::table! {
         removed -> Int4,
         warnings -> Int4,
         invented -> Bool,
+        files -> Jsonb,
+        notes -> Jsonb,
+        drop_accepted -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    screening_load (id) {
+        id -> Uuid,
+        format -> Text,
+        source -> Text,
+        published -> Date,
+        accept_drop -> Nullable<Text>,
+        files -> Jsonb,
+        asked_by -> Text,
+        asked_at -> Timestamptz,
+        state -> Text,
+        refusal -> Nullable<Text>,
+        result -> Nullable<Jsonb>,
+        finished_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -890,10 +927,12 @@ diesel::allow_tables_to_appear_in_same_query!(
     sar_audit_log,
     sar_audit_refused,
     sar_audit_tile,
+    screening_confirmation,
     screening_disposition,
     screening_entry,
     screening_hit,
     screening_list,
+    screening_load,
     session,
     sign_in_throttle,
     subject,

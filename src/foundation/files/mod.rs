@@ -15,11 +15,12 @@ mod download;
 mod reader;
 mod sniff;
 mod store;
+pub mod upload;
 mod writer;
 
 pub use download::download;
 pub use reader::FileReader;
-pub use store::FileInfo;
+pub use store::{FileInfo, used};
 pub use writer::{FileWriter, NewFile, Stored};
 
 use super::audit::Unaudited;

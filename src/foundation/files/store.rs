@@ -2,7 +2,9 @@ use chrono::{DateTime, Duration, Utc};
 use diesel::dsl::sum;
 use diesel::prelude::*;
 
-use super::{ABANDONED_AFTER_HOURS, FileError, FileId, QUOTA_BYTES, key_place, name_place};
+use super::{
+    ABANDONED_AFTER_HOURS, CHUNK_BYTES, FileError, FileId, QUOTA_BYTES, key_place, name_place,
+};
 use crate::foundation::crypto::{CryptoError, DataKey, Keyring};
 use crate::foundation::db::schema::{file, file_chunk};
 use crate::foundation::db::{self, Conn};
@@ -28,16 +30,41 @@ pub(super) struct NewRow<'a> {
     pub expires_at: DateTime<Utc>,
 }
 
-/// Registers a file that is about to be written, if there is room.
-pub(super) fn insert(conn: &mut Conn, row: &NewRow<'_>) -> Result<(), FileError> {
+/// Bytes in use: those of finished files, and a whole chunk for each of an unfinished one.
+pub fn used(conn: &mut Conn) -> db::Result<i64> {
     use bigdecimal::{BigDecimal, ToPrimitive};
-    let used: Option<BigDecimal> = file::table
+    let finished: Option<BigDecimal> = file::table
+        .filter(file::state.eq("complete"))
         .select(sum(file::byte_count))
-        .first(conn)
-        .map_err(db::Error::from)?;
-    if used.and_then(|sum| sum.to_i64()).unwrap_or(0) >= QUOTA_BYTES {
+        .first(conn)?;
+    let unfinished: i64 = file_chunk::table
+        .inner_join(file::table)
+        .filter(file::state.eq("writing"))
+        .count()
+        .get_result(conn)?;
+    let finished = finished.and_then(|sum| sum.to_i64()).unwrap_or(0);
+    let chunk = i64::try_from(CHUNK_BYTES).unwrap_or(i64::MAX);
+    Ok(finished.saturating_add(unfinished.saturating_mul(chunk)))
+}
+
+/// Refuses more bytes once the quota is used up.
+pub(super) fn check_room(conn: &mut Conn) -> Result<(), FileError> {
+    if used(conn)? >= QUOTA_BYTES {
         return Err(FileError::QuotaFull);
     }
+    Ok(())
+}
+
+/// Forgets a file that nobody needs after all, with its chunks. One that is registered stays.
+pub(super) fn discard(conn: &mut Conn, id: FileId) -> db::Result<()> {
+    diesel::delete(file::table.filter(file::id.eq(id.uuid()).and(file::state.eq("writing"))))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// Registers a file that is about to be written, if there is room.
+pub(super) fn insert(conn: &mut Conn, row: &NewRow<'_>) -> Result<(), FileError> {
+    check_room(conn)?;
     diesel::insert_into(file::table)
         .values((
             file::id.eq(row.id.uuid()),

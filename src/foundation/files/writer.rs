@@ -8,6 +8,9 @@ use crate::foundation::audit::{Actor, Unaudited};
 use crate::foundation::crypto::DataKey;
 use crate::foundation::db::{self, Conn};
 
+/// Chunks between two looks at the quota: several large files may come in at once.
+const ROOM_EVERY_CHUNKS: u64 = 64;
+
 /// What is about to be stored.
 pub struct NewFile<'a> {
     /// What it is for: `intake`, `export`.
@@ -45,6 +48,13 @@ impl Stored {
     /// Registers the file, in the audited transaction that says what it is for.
     pub fn keep(&self, conn: &mut Conn) -> db::Result<()> {
         store::complete(conn, self.id, self.content_type, self.bytes, &self.sha256)
+    }
+
+    /// Drops the bytes of a file that is not needed after all, as when it was there already.
+    pub fn discard(&self, services: &Services) -> db::Result<()> {
+        services
+            .audit
+            .write_unaudited(Unaudited::FileChunk, |conn| store::discard(conn, self.id))
     }
 }
 
@@ -116,10 +126,15 @@ impl FileWriter {
     fn flush(&mut self, last: bool) -> Result<(), FileError> {
         let place = chunk_place(self.id, self.position, last);
         let sealed = self.key.seal(&place, &self.pending);
+        let look = self.position > 0 && self.position.is_multiple_of(ROOM_EVERY_CHUNKS);
         self.services
             .audit
             .write_unaudited(Unaudited::FileChunk, |conn| {
-                store::insert_chunk(conn, self.id, self.position, &sealed)
+                if look {
+                    store::check_room(conn)?;
+                }
+                store::insert_chunk(conn, self.id, self.position, &sealed)?;
+                Ok::<_, FileError>(())
             })?;
         self.position += 1;
         self.pending.clear();

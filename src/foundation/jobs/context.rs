@@ -191,6 +191,9 @@ impl JobContext {
     }
 
     /// [`JobContext::write`] with an actor and an error type of the caller's.
+    ///
+    /// The lease is renewed when the work begins and again just before it commits: long work would
+    /// otherwise commit with a lease that has ended, and another worker could take the job at once.
     pub fn write_as<T, E>(
         &self,
         actor: &Actor,
@@ -201,13 +204,23 @@ impl JobContext {
     {
         self.check()?;
         self.services.audit.write_on(PoolKind::Jobs, actor, |tx| {
-            let standing = queue::hold(tx, self.job, self.fence)?;
-            self.signals.renewed(standing);
-            if standing == queue::Standing::Lost {
-                return Err(Interrupted::LeaseLost.into());
-            }
-            work(tx)
+            self.hold::<E>(tx)?;
+            let outcome = work(tx)?;
+            self.hold::<E>(tx)?;
+            Ok(outcome)
         })
+    }
+
+    fn hold<E>(&self, tx: &mut Tx<'_>) -> Result<(), E>
+    where
+        E: From<db::Error> + From<Interrupted>,
+    {
+        let standing = queue::hold(tx, self.job, self.fence)?;
+        self.signals.renewed(standing);
+        match standing {
+            queue::Standing::Held { .. } => Ok(()),
+            queue::Standing::Lost => Err(Interrupted::LeaseLost.into()),
+        }
     }
 
     /// The job's kind, and so its name as an actor.

@@ -98,6 +98,7 @@ impl Engine {
         let event = Event::new("job.discarded", Subject::new("job", claim.job))
             .outcome(Outcome::Failure)
             .detail("kind", claim.kind)
+            .detail("key", claim.key.clone())
             .detail("attempt", claim.attempt);
         self.services
             .audit

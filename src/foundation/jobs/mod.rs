@@ -20,13 +20,15 @@ mod retry;
 mod runner;
 pub mod schedule;
 mod scheduler;
+mod view;
 
 pub use context::{Interrupted, JobContext, JobError};
 pub use engine::{Drained, run_due};
-pub use queue::{JobState, JobView, find, request_cancel, waiting_since};
+pub use queue::{Stop, request_cancel, waiting_since};
 pub use registry::{Handler, JobHandler, Lane, Registry};
 pub use runner::Runner;
 pub use schedule::{Late, Schedule};
+pub use view::{JobState, JobView, find, latest_of, list, open_of, purge};
 
 crate::typed_id!(
     /// One piece of background work.

@@ -17,6 +17,8 @@ pub(super) struct Claim {
     pub job: JobId,
     pub kind: &'static str,
     pub payload: Value,
+    /// What it is about, where it has a key: an id.
+    pub key: Option<String>,
     pub attempt: i16,
     pub fence: i64,
 }
@@ -44,6 +46,8 @@ struct Claimed {
     kind: String,
     #[diesel(sql_type = diesel::sql_types::Jsonb)]
     payload: Value,
+    #[diesel(sql_type = Nullable<Text>)]
+    key: Option<String>,
     #[diesel(sql_type = SmallInt)]
     attempt: i16,
     #[diesel(sql_type = BigInt)]
@@ -67,6 +71,7 @@ pub(super) fn claim(
                 job: claimed.id.into(),
                 kind,
                 payload: claimed.payload,
+                key: claimed.key,
                 attempt: claimed.attempt,
                 fence: claimed.fence,
             }));
@@ -105,7 +110,7 @@ fn claim_from(conn: &mut Conn, kinds: &[&str], now: DateTime<Utc>) -> db::Result
          WHERE id = (SELECT id FROM job \
              WHERE state = 'waiting' AND run_at <= $2 AND kind = ANY($3) \
              ORDER BY run_at, id LIMIT 1 FOR UPDATE SKIP LOCKED) \
-         RETURNING id, kind, payload, attempt, fence",
+         RETURNING id, kind, payload, key, attempt, fence",
     )
     .bind::<diesel::sql_types::Double, _>(lease_secs())
     .bind::<Timestamptz, _>(now)
@@ -299,96 +304,17 @@ pub(super) fn counts(conn: &mut Conn) -> db::Result<Vec<(String, i64)>> {
         .load(conn)?)
 }
 
+/// What a request to stop led to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum JobState {
-    Waiting,
-    Running,
-    Done,
-    Discarded,
-    Cancelled,
+pub enum Stop {
+    /// The job was waiting and will not run.
+    AtOnce,
+    /// The job is running and stops when it next looks.
+    Asked,
 }
 
-impl JobState {
-    fn parse(text: &str) -> Self {
-        match text {
-            "running" => Self::Running,
-            "done" => Self::Done,
-            "discarded" => Self::Discarded,
-            "cancelled" => Self::Cancelled,
-            _ => Self::Waiting,
-        }
-    }
-
-    pub fn is_open(self) -> bool {
-        matches!(self, Self::Waiting | Self::Running)
-    }
-
-    pub fn is_waiting(self) -> bool {
-        self == Self::Waiting
-    }
-}
-
-/// A job as its page shows it.
-#[derive(Clone, Debug)]
-pub struct JobView {
-    pub id: JobId,
-    pub kind: String,
-    pub state: JobState,
-    pub attempt: i16,
-    pub cancel_requested: bool,
-    pub done: i64,
-    pub total: Option<i64>,
-    pub run_at: DateTime<Utc>,
-    pub enqueued_at: DateTime<Utc>,
-    pub started_at: Option<DateTime<Utc>>,
-    pub finished_at: Option<DateTime<Utc>>,
-    pub last_error: Option<String>,
-    pub result: Option<String>,
-}
-
-#[derive(Queryable, Selectable)]
-#[diesel(table_name = job)]
-struct JobRow {
-    id: Uuid,
-    kind: String,
-    state: String,
-    attempt: i16,
-    cancel_requested: bool,
-    progress_done: i64,
-    progress_total: Option<i64>,
-    run_at: DateTime<Utc>,
-    enqueued_at: DateTime<Utc>,
-    started_at: Option<DateTime<Utc>>,
-    finished_at: Option<DateTime<Utc>>,
-    last_error: Option<String>,
-    result: Option<String>,
-}
-
-pub fn find(conn: &mut Conn, id: JobId) -> db::Result<Option<JobView>> {
-    let row = job::table
-        .find(id.uuid())
-        .select(JobRow::as_select())
-        .first(conn)
-        .optional()?;
-    Ok(row.map(|row| JobView {
-        id: row.id.into(),
-        kind: row.kind,
-        state: JobState::parse(&row.state),
-        attempt: row.attempt,
-        cancel_requested: row.cancel_requested,
-        done: row.progress_done,
-        total: row.progress_total,
-        run_at: row.run_at,
-        enqueued_at: row.enqueued_at,
-        started_at: row.started_at,
-        finished_at: row.finished_at,
-        last_error: row.last_error,
-        result: row.result,
-    }))
-}
-
-/// A waiting job is cancelled at once; a running one is asked to stop. `false`: it has ended.
-pub fn request_cancel(conn: &mut Conn, id: JobId, now: DateTime<Utc>) -> db::Result<bool> {
+/// A waiting job is cancelled at once; a running one is asked to stop. `None`: it has ended.
+pub fn request_cancel(conn: &mut Conn, id: JobId, now: DateTime<Utc>) -> db::Result<Option<Stop>> {
     let waiting =
         diesel::update(job::table.filter(job::id.eq(id.uuid()).and(job::state.eq("waiting"))))
             .set((
@@ -397,9 +323,12 @@ pub fn request_cancel(conn: &mut Conn, id: JobId, now: DateTime<Utc>) -> db::Res
                 job::cancel_requested.eq(true),
             ))
             .execute(conn)?;
+    if waiting > 0 {
+        return Ok(Some(Stop::AtOnce));
+    }
     let running =
         diesel::update(job::table.filter(job::id.eq(id.uuid()).and(job::state.eq("running"))))
             .set(job::cancel_requested.eq(true))
             .execute(conn)?;
-    Ok(waiting + running > 0)
+    Ok((running > 0).then_some(Stop::Asked))
 }

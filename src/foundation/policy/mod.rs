@@ -6,7 +6,17 @@
 //!   approved;
 //! - whoever decides under a policy keeps the version that it was decided under.
 //!
-//! The features own the shapes: a value is read into the type of the feature that asks.
+//! The features own the shapes: a value is read into the type of the feature that asks, and a
+//! proposal is checked by it ([`Catalog`]). The database holds to the same rules as [`propose`] and
+//! [`approve`]: what is proposed is not in force, and who approves is somebody else, once.
+
+mod catalog;
+mod versions;
+
+pub use catalog::{Catalog, Kind, check};
+pub use versions::{
+    Proposal, Refusal, Version, approve, in_force, keys, propose, versions, withdraw,
+};
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;

@@ -64,7 +64,7 @@ pub(super) fn render(request: &HttpRequest, error: &Error, id: &str) -> HttpResp
 
 /// An answer without a page, where there is no request left to make one for.
 pub(super) fn bare(error: &Error, id: &str) -> HttpResponse {
-    let (title, advice) = words(error);
+    let (title, advice) = words(error, false);
     let sentence = format!("{title}. {advice} ({id})");
     with_body(
         error.error_response(),

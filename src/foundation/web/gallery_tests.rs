@@ -168,7 +168,7 @@ fn navigation_shows_what_a_person_may_open() {
     };
     assert_eq!(
         labels(Role::Operator),
-        ["Overview", "Services", "Alerts", "Packs"]
+        ["Overview", "Services", "Alerts", "Jobs", "Packs"]
     );
     assert!(labels(Role::Auditor).contains(&"Verify"));
     assert!(!labels(Role::Reviewer).contains(&"Audit log"));

@@ -1,15 +1,14 @@
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use serde_json::Value;
 use uuid::Uuid;
 
 use super::super::Error;
 use super::super::batch::{Batch, BatchId, Counts, State};
 use crate::foundation::crypto::Keyring;
-use crate::foundation::db::schema::{intake_batch, intake_record, intake_rejection};
+use crate::foundation::db::schema::{intake_batch, intake_record};
 use crate::foundation::db::{self, Conn};
 use crate::foundation::files::FileId;
-use crate::foundation::kernel::{PlatformId, SubjectId};
+use crate::foundation::kernel::{PlatformId, Scope, SubjectId};
 use crate::foundation::web::paging::{Cursor, Direction, PAGE_ROWS, Page};
 
 /// A batch that is about to come in.
@@ -33,14 +32,6 @@ fn header_place(id: BatchId) -> String {
     format!("intake_batch:header:{id}")
 }
 
-fn rejection_place(id: BatchId, row: u64) -> String {
-    format!("intake_rejection:ciphertext:{id}:{row}")
-}
-
-pub(super) fn seal_rejected(keyring: &Keyring, id: BatchId, row: u64, raw: &[u8]) -> Vec<u8> {
-    keyring.seal(&rejection_place(id, row), raw)
-}
-
 pub fn insert(
     conn: &mut Conn,
     keyring: &Keyring,
@@ -60,6 +51,7 @@ pub fn insert(
             intake_batch::ignore_unknown.eq(new.ignore_unknown),
             intake_batch::state.eq(State::Waiting.as_str()),
             intake_batch::lines_total.eq(new.lines_total.map(signed)),
+            intake_batch::heard_at.eq(now),
         ))
         .execute(conn)?;
     Ok(())
@@ -90,6 +82,8 @@ struct BatchRow {
     rejected: i64,
     started_at: Option<DateTime<Utc>>,
     finished_at: Option<DateTime<Utc>>,
+    heard_at: DateTime<Utc>,
+    rejections_expired_at: Option<DateTime<Utc>>,
 }
 
 impl BatchRow {
@@ -121,6 +115,8 @@ impl BatchRow {
             },
             started_at: self.started_at,
             finished_at: self.finished_at,
+            heard_at: self.heard_at,
+            rejections_expired_at: self.rejections_expired_at,
         })
     }
 }
@@ -151,16 +147,55 @@ pub fn batch_of_file(
     Ok(row.map(|(id, state)| (id.into(), State::parse(&state).unwrap_or(State::Waiting))))
 }
 
-/// Batches, newest first.
+/// Gives an open batch the stored file that it is to be read from.
+pub fn attach(conn: &mut Conn, id: BatchId, file: FileId, now: DateTime<Utc>) -> db::Result<()> {
+    diesel::update(intake_batch::table.find(id.uuid()))
+        .set((
+            intake_batch::file_id.eq(file.uuid()),
+            intake_batch::heard_at.eq(now),
+        ))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// The batch, locked to the end of the transaction.
+pub fn lock(conn: &mut Conn, keyring: &Keyring, id: BatchId) -> db::Result<Option<Batch>> {
+    intake_batch::table
+        .find(id.uuid())
+        .select(BatchRow::as_select())
+        .for_update()
+        .first(conn)
+        .optional()?
+        .map(|row| row.open(keyring))
+        .transpose()
+}
+
+/// Open batches whose readers have committed nothing since, the longest silent first.
+pub fn silent(conn: &mut Conn, since: DateTime<Utc>, limit: i64) -> db::Result<Vec<BatchId>> {
+    let ids: Vec<Uuid> = intake_batch::table
+        .filter(intake_batch::state.eq_any(["waiting", "reading"]))
+        .filter(intake_batch::heard_at.lt(since))
+        .order(intake_batch::heard_at)
+        .select(intake_batch::id)
+        .limit(limit)
+        .load(conn)?;
+    Ok(ids.into_iter().map(BatchId::from).collect())
+}
+
+/// Batches of the platforms in reach, newest first.
 pub fn batches(
     conn: &mut Conn,
     keyring: &Keyring,
+    scope: &Scope,
     cursor: Option<&Cursor<Uuid>>,
 ) -> db::Result<Page<Batch>> {
     let mut query = intake_batch::table
         .select(BatchRow::as_select())
         .limit(page_limit())
         .into_boxed();
+    if let Some(platforms) = scope.ids() {
+        query = query.filter(intake_batch::platform_id.eq_any(platforms));
+    }
     query = match cursor {
         Some(cursor) if cursor.direction == Direction::Previous => query
             .filter(intake_batch::id.gt(cursor.key))
@@ -199,6 +234,7 @@ pub fn claim(
     .set((
         intake_batch::reader.eq(intake_batch::reader + 1),
         intake_batch::state.eq(State::Reading.as_str()),
+        intake_batch::heard_at.eq(now),
         intake_batch::started_at.eq(sql::<Nullable<Timestamptz>>("coalesce(started_at, ")
             .bind::<Timestamptz, _>(now)
             .sql(")")),
@@ -218,9 +254,11 @@ pub fn advance(
     counts: Counts,
     row: u64,
     line: u64,
+    now: DateTime<Utc>,
 ) -> Result<(), Error> {
     let changed = diesel::update(ours(batch))
         .set((
+            intake_batch::heard_at.eq(now),
             intake_batch::chunks.eq(intake_batch::chunks + 1),
             intake_batch::rows_read.eq(signed(row)),
             intake_batch::lines_read.eq(signed(line)),
@@ -319,109 +357,11 @@ fn held(changed: usize) -> Result<(), Error> {
     }
 }
 
-/// A row that was not taken in, as the page lists it.
-#[derive(Clone, Debug)]
-pub struct Rejection {
-    pub row: i64,
-    pub line: i64,
-    /// Column (where one is meant) and message.
-    pub problems: Vec<(Option<String>, String)>,
-}
-
-pub fn rejections(
-    conn: &mut Conn,
-    id: BatchId,
-    cursor: Option<&Cursor<i64>>,
-) -> db::Result<Page<Rejection>> {
-    let mut query = intake_rejection::table
-        .filter(intake_rejection::batch_id.eq(id.uuid()))
-        .select((
-            intake_rejection::row_number,
-            intake_rejection::line_number,
-            intake_rejection::problems,
-        ))
-        .limit(page_limit())
-        .into_boxed();
-    query = match cursor {
-        Some(cursor) if cursor.direction == Direction::Previous => query
-            .filter(intake_rejection::row_number.lt(cursor.key))
-            .order(intake_rejection::row_number.desc()),
-        Some(cursor) => query
-            .filter(intake_rejection::row_number.gt(cursor.key))
-            .order(intake_rejection::row_number.asc()),
-        None => query.order(intake_rejection::row_number.asc()),
-    };
-    let rows: Vec<(i64, i64, Value)> = query.load(conn)?;
-    let rejections = rows
-        .into_iter()
-        .map(|(row, line, problems)| Rejection {
-            row,
-            line,
-            problems: read_problems(&problems),
-        })
-        .collect();
-    Ok(Page::from_rows(rejections, cursor, |rejection| {
-        rejection.row
-    }))
-}
-
-fn read_problems(problems: &Value) -> Vec<(Option<String>, String)> {
-    let text = |problem: &Value, field: &str| problem[field].as_str().map(str::to_owned);
-    problems
-        .as_array()
-        .into_iter()
-        .flatten()
-        .map(|problem| {
-            (
-                text(problem, "column"),
-                text(problem, "message").unwrap_or_default(),
-            )
-        })
-        .collect()
-}
-
-/// A rejected row as it stood in the file.
-pub struct RejectedRow {
-    pub row: i64,
-    pub problems: Vec<(Option<String>, String)>,
-    pub raw: Vec<u8>,
-}
-
-/// Up to `limit` rejected rows after `row`, opened.
-pub fn rejected_raw(
-    conn: &mut Conn,
-    keyring: &Keyring,
-    id: BatchId,
-    after_row: i64,
-    limit: i64,
-) -> db::Result<Vec<RejectedRow>> {
-    let rows: Vec<(i64, Value, Vec<u8>)> = intake_rejection::table
-        .filter(intake_rejection::batch_id.eq(id.uuid()))
-        .filter(intake_rejection::row_number.gt(after_row))
-        .order(intake_rejection::row_number)
-        .select((
-            intake_rejection::row_number,
-            intake_rejection::problems,
-            intake_rejection::ciphertext,
-        ))
-        .limit(limit)
-        .load(conn)?;
-    rows.into_iter()
-        .map(|(row, problems, sealed)| {
-            Ok(RejectedRow {
-                row,
-                problems: read_problems(&problems),
-                raw: keyring.open(&rejection_place(id, unsigned(row)), &sealed)?,
-            })
-        })
-        .collect()
-}
-
 pub(super) fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-fn unsigned(number: i64) -> u64 {
+pub(super) fn unsigned(number: i64) -> u64 {
     u64::try_from(number).unwrap_or(0)
 }
 

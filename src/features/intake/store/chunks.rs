@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::super::batch::{Batch, Rejected};
-use super::batches::{seal_rejected, signed};
+use super::batches::signed;
+use super::rejections::seal_rejected;
 use super::{document_place, enter};
 use crate::foundation::crypto::Keyring;
 use crate::foundation::crypto::subject_keys::{self, SubjectKey};

@@ -41,3 +41,15 @@ pub fn note(
         .execute(conn)?;
     Ok(())
 }
+
+/// Forgets up to `limit` notes that are too old to count. Returns how many.
+pub fn purge(conn: &mut Conn, now: DateTime<Utc>, limit: i64) -> db::Result<usize> {
+    use diesel::sql_types::{BigInt, Timestamptz};
+    Ok(diesel::sql_query(
+        "DELETE FROM subject_reading WHERE ctid IN \
+             (SELECT ctid FROM subject_reading WHERE read_at < $1 LIMIT $2)",
+    )
+    .bind::<Timestamptz, _>(now - Duration::minutes(WINDOW_MINUTES))
+    .bind::<BigInt, _>(limit)
+    .execute(conn)?)
+}

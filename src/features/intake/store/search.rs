@@ -7,12 +7,14 @@ use super::records;
 use crate::foundation::crypto::Keyring;
 use crate::foundation::db::schema::{subject, subject_token};
 use crate::foundation::db::{self, Conn};
-use crate::foundation::kernel::{PlatformId, SubjectId};
+use crate::foundation::kernel::{PlatformId, Scope, SubjectId};
 use crate::foundation::web::paging::{Cursor, Direction, Page};
 
 /// Which subjects are wanted.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Filter {
+    /// The platforms in reach; nobody else is found.
+    pub scope: Scope,
     pub platform: Option<PlatformId>,
     pub status: Option<Status>,
     pub risk: Option<Risk>,
@@ -20,6 +22,21 @@ pub struct Filter {
     /// An outside id exactly as typed, or else the tokens: each inner list holds alternatives.
     pub external_id: Option<String>,
     pub tokens: Vec<Vec<Vec<u8>>>,
+}
+
+impl Filter {
+    /// Everybody in reach.
+    pub fn within(scope: Scope) -> Self {
+        Self {
+            scope,
+            platform: None,
+            status: None,
+            risk: None,
+            kind: None,
+            external_id: None,
+            tokens: Vec::new(),
+        }
+    }
 }
 
 /// A subject as a list shows it.
@@ -70,6 +87,9 @@ fn find(conn: &mut Conn, filter: &Filter, cursor: Option<&Cursor<Uuid>>) -> db::
         .select(subject::id)
         .limit(page_limit())
         .into_boxed();
+    if let Some(platforms) = filter.scope.ids() {
+        query = query.filter(subject::platform_id.eq_any(platforms));
+    }
     if let Some(platform) = filter.platform {
         query = query.filter(subject::platform_id.eq(platform.uuid()));
     }
@@ -103,8 +123,14 @@ fn find(conn: &mut Conn, filter: &Filter, cursor: Option<&Cursor<Uuid>>) -> db::
     Ok(query.load(conn)?)
 }
 
-/// Whether any subject has this outside id.
-pub fn has_external_id(conn: &mut Conn, external_id: &str) -> db::Result<bool> {
-    let found = subject::table.filter(subject::external_id.eq(external_id));
+/// Whether any subject in reach has this outside id.
+pub fn has_external_id(conn: &mut Conn, scope: &Scope, external_id: &str) -> db::Result<bool> {
+    let mut found = subject::table
+        .filter(subject::external_id.eq(external_id))
+        .select(subject::id)
+        .into_boxed();
+    if let Some(platforms) = scope.ids() {
+        found = found.filter(subject::platform_id.eq_any(platforms));
+    }
     Ok(diesel::select(diesel::dsl::exists(found)).get_result(conn)?)
 }

@@ -5,6 +5,7 @@ use diesel::prelude::*;
 use uuid::Uuid;
 
 use super::super::Error;
+use super::super::policy::{DEFAULTS, Defaults, KEEPING, Keeping};
 use super::super::subject::{Personal, Risk, Status, SubjectKind};
 use super::{document_place, enter};
 use crate::foundation::crypto::{Keyring, subject_keys};
@@ -38,21 +39,23 @@ pub fn platforms(conn: &mut Conn) -> db::Result<Vec<Platform>> {
         .collect())
 }
 
-#[derive(serde::Deserialize)]
-struct Defaults {
-    platform: String,
-}
-
 /// The platform that is meant when nobody says which: the only one, or the one that policy names.
 pub fn default_platform(conn: &mut Conn, at: DateTime<Utc>) -> Result<Option<Platform>, Error> {
     let mut platforms = platforms(conn)?;
     if platforms.len() == 1 {
         return Ok(platforms.pop());
     }
-    let defaults = policy::at::<Defaults>(conn, "intake.defaults", at)?;
+    let defaults = policy::at::<Defaults>(conn, DEFAULTS, at)?;
     Ok(platforms
         .into_iter()
         .find(|platform| platform.slug == defaults.value.platform))
+}
+
+/// For how many days rejected rows are kept.
+pub fn kept_days(conn: &mut Conn, at: DateTime<Utc>) -> Result<u16, Error> {
+    Ok(policy::at::<Keeping>(conn, KEEPING, at)?
+        .value
+        .rejected_days)
 }
 
 pub fn platform_by_slug(conn: &mut Conn, slug: &str) -> db::Result<Option<Platform>> {

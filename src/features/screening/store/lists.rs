@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::features::screening::hit::{EntryId, ListId};
 use crate::features::screening::listed::ListedEntry;
-use crate::foundation::db::schema::{screening_entry, screening_list};
+use crate::foundation::db::schema::{screening_confirmation, screening_entry, screening_list};
 use crate::foundation::db::{self, Conn};
 
 /// Rows sent in one statement; PostgreSQL takes at most 65,535 parameters.
@@ -38,11 +38,97 @@ pub struct ListRow {
     pub removed: i32,
     pub warnings: i32,
     pub invented: bool,
+    files: serde_json::Value,
+    notes: serde_json::Value,
+    pub drop_accepted: Option<String>,
+}
+
+/// A file that a version was read from.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct FileDigest {
+    /// `sdn`, `alt`, `add`, or `list`.
+    pub name: String,
+    /// In hexadecimal, as `sha256sum` prints it.
+    pub sha256: String,
+    pub bytes: u64,
+}
+
+impl ListRow {
+    /// One SHA-256 for each file; empty for versions from before they were kept.
+    pub fn files(&self) -> Vec<FileDigest> {
+        serde_json::from_value(self.files.clone()).unwrap_or_default()
+    }
+
+    /// What was odd about the files, in words.
+    pub fn notes(&self) -> Vec<String> {
+        serde_json::from_value(self.notes.clone()).unwrap_or_default()
+    }
+}
+
+/// The latest day on which the files of a version were published again.
+#[derive(Clone, Debug)]
+pub struct Confirmation {
+    pub published: NaiveDate,
+    pub at: DateTime<Utc>,
+}
+
+/// The newest confirmation of each version that has one.
+pub fn confirmations(conn: &mut Conn) -> db::Result<HashMap<(String, i32), Confirmation>> {
+    type Row = (String, i32, NaiveDate, DateTime<Utc>);
+    let rows: Vec<Row> = screening_confirmation::table
+        .distinct_on((
+            screening_confirmation::source,
+            screening_confirmation::version,
+        ))
+        .order((
+            screening_confirmation::source,
+            screening_confirmation::version,
+            screening_confirmation::published.desc(),
+        ))
+        .select((
+            screening_confirmation::source,
+            screening_confirmation::version,
+            screening_confirmation::published,
+            screening_confirmation::confirmed_at,
+        ))
+        .load(conn)?;
+    let found = rows.into_iter().map(|(source, version, published, at)| {
+        ((source, version), Confirmation { published, at })
+    });
+    Ok(found.collect())
+}
+
+pub fn confirm(
+    conn: &mut Conn,
+    source: &str,
+    version: i32,
+    published: NaiveDate,
+    by: &str,
+    now: DateTime<Utc>,
+) -> db::Result<()> {
+    diesel::insert_into(screening_confirmation::table)
+        .values((
+            screening_confirmation::source.eq(source),
+            screening_confirmation::version.eq(version),
+            screening_confirmation::published.eq(published),
+            screening_confirmation::confirmed_at.eq(now),
+            screening_confirmation::confirmed_by.eq(by),
+        ))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// One load of a source at a time, to the end of the transaction.
+pub fn lock_source(conn: &mut Conn, source: &str) -> db::Result<()> {
+    diesel::sql_query("SELECT pg_advisory_xact_lock(hashtext('screening list'), hashtext($1))")
+        .bind::<diesel::sql_types::Text, _>(source)
+        .execute(conn)?;
+    Ok(())
 }
 
 pub struct NewList {
     pub id: ListId,
-    pub source: &'static str,
+    pub source: String,
     pub version: i32,
     pub published: NaiveDate,
     pub loaded_at: DateTime<Utc>,
@@ -56,13 +142,18 @@ pub struct NewList {
     pub removed: usize,
     pub warnings: usize,
     pub invented: bool,
+    pub files: Vec<FileDigest>,
+    pub notes: Vec<String>,
+    pub drop_accepted: Option<String>,
 }
 
 /// What the next load of a list has to know of the last one.
 pub struct LastList {
     pub version: i32,
+    /// Or confirmed, if that was later.
     pub published: NaiveDate,
     pub sha256: [u8; 32],
+    pub names: i32,
 }
 
 /// An entry as it stands now.
@@ -74,20 +165,30 @@ pub struct CurrentRow {
 }
 
 pub fn current_list(conn: &mut Conn, source: &str) -> db::Result<Option<LastList>> {
-    let row: Option<(i32, NaiveDate, Vec<u8>)> = screening_list::table
+    let row: Option<(i32, NaiveDate, Vec<u8>, i32)> = screening_list::table
         .filter(screening_list::source.eq(source))
         .order(screening_list::version.desc())
         .select((
             screening_list::version,
             screening_list::published,
             screening_list::sha256,
+            screening_list::names,
         ))
         .first(conn)
         .optional()?;
-    Ok(row.map(|(version, published, sha256)| LastList {
+    let Some((version, published, sha256, names)) = row else {
+        return Ok(None);
+    };
+    let confirmed: Option<NaiveDate> = screening_confirmation::table
+        .filter(screening_confirmation::source.eq(source))
+        .filter(screening_confirmation::version.eq(version))
+        .select(diesel::dsl::max(screening_confirmation::published))
+        .first(conn)?;
+    Ok(Some(LastList {
         version,
-        published,
+        published: confirmed.map_or(published, |confirmed| confirmed.max(published)),
         sha256: sha256.try_into().unwrap_or_default(),
+        names,
     }))
 }
 
@@ -175,7 +276,7 @@ pub fn insert_list(conn: &mut Conn, list: &NewList) -> db::Result<()> {
     diesel::insert_into(screening_list::table)
         .values((
             screening_list::id.eq(list.id.uuid()),
-            screening_list::source.eq(list.source),
+            screening_list::source.eq(&list.source),
             screening_list::version.eq(list.version),
             screening_list::published.eq(list.published),
             screening_list::loaded_at.eq(list.loaded_at),
@@ -191,6 +292,9 @@ pub fn insert_list(conn: &mut Conn, list: &NewList) -> db::Result<()> {
             screening_list::removed.eq(count(list.removed)),
             screening_list::warnings.eq(count(list.warnings)),
             screening_list::invented.eq(list.invented),
+            screening_list::files.eq(serde_json::json!(list.files)),
+            screening_list::notes.eq(serde_json::json!(list.notes)),
+            screening_list::drop_accepted.eq(&list.drop_accepted),
         ))
         .execute(conn)?;
     Ok(())

@@ -2,3 +2,4 @@
 
 pub mod hits;
 pub mod lists;
+pub mod loads;
