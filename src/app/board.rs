@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::features::{alerts, packs, reviews};
 use crate::foundation::Services;
 use crate::foundation::db::{self, Conn, PoolKind};
-use crate::foundation::kernel::{Level, PlatformId};
+use crate::foundation::kernel::{Level, PlatformId, Scope};
 use crate::foundation::web::{Count, Counts, Lamp, Nav, Place};
 
 const EVERY: Duration = Duration::from_secs(3);
@@ -50,7 +50,7 @@ fn post(services: &Services) -> db::Result<()> {
 
 fn open_alerts(conn: &mut Conn, _: &[PlatformId]) -> db::Result<Counts> {
     let mut counts = Counts::new();
-    for alert in alerts::store::open(conn)? {
+    for alert in alerts::store::open(conn, &Scope::All)? {
         let count = counts.entry(alert.platform).or_insert(Count {
             number: 0,
             noun: "open alerts",

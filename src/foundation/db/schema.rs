@@ -22,6 +22,8 @@ diesel::table! {
         acknowledged_by -> Nullable<Uuid>,
         acknowledged_name -> Nullable<Text>,
         acknowledged_note -> Nullable<Text>,
+        reading -> Text,
+        acknowledgement_ended_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -378,6 +380,7 @@ diesel::table! {
         spec -> Jsonb,
         changed_at -> Timestamptz,
         retired_at -> Nullable<Timestamptz>,
+        declared_at -> Timestamptz,
     }
 }
 
@@ -495,6 +498,8 @@ diesel::table! {
         measures -> Jsonb,
         skipped -> Int8,
         missed -> Int8,
+        measured_at -> Nullable<Timestamptz>,
+        interval_ms -> Nullable<Int8>,
     }
 }
 
@@ -541,6 +546,7 @@ diesel::table! {
         cleared_at -> Nullable<Timestamptz>,
         events_seen -> Int8,
         error -> Nullable<Text>,
+        event_type_id -> Nullable<Uuid>,
     }
 }
 
