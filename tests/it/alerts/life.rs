@@ -156,7 +156,8 @@ async fn an_acknowledgement_that_runs_out_says_so_once_and_the_clock_runs_from_t
     assert_eq!((tick(&app), tick(&app)), (1, 0));
     assert_eq!(app.events_of("alert.acknowledgement_ran_out").len(), 1);
     assert_eq!(open(&app)[0].waits_since(), until);
-    let page = operator.get(&path).await;
+    // The session of the morning has ended as well.
+    let page = app.as_operator().get(&path).await;
     assert!(page.says("The acknowledgement ended"));
     assert!(
         page.says("Acknowledge by"),

@@ -24,18 +24,22 @@ pub async fn connect(host: &str, port: u16) -> Result<TcpStream, Outcome> {
         Ok(addresses) => addresses.collect(),
         Err(error) => return Err(unresolved(&error)),
     };
-    let mut attempts: FuturesUnordered<_> = (0_u32..)
-        .zip(addresses)
-        .map(|(index, address)| async move {
-            sleep(HEAD_START * index).await;
-            TcpStream::connect(address).await
-        })
-        .collect();
+    let mut waiting = addresses.into_iter();
+    let mut attempts: FuturesUnordered<_> =
+        waiting.next().map(TcpStream::connect).into_iter().collect();
     let mut worst = None;
-    while let Some(attempt) = attempts.next().await {
-        match attempt {
-            Ok(stream) => return Ok(stream),
-            Err(error) => worst = Some(more_telling(worst, error)),
+    while !attempts.is_empty() {
+        tokio::select! {
+            Some(attempt) = attempts.next() => match attempt {
+                Ok(stream) => return Ok(stream),
+                Err(error) => {
+                    worst = Some(more_telling(worst, error));
+                    attempts.extend(waiting.next().map(TcpStream::connect));
+                }
+            },
+            () = sleep(HEAD_START), if waiting.len() > 0 => {
+                attempts.extend(waiting.next().map(TcpStream::connect));
+            }
         }
     }
     Err(worst.map_or_else(
