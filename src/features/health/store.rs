@@ -133,6 +133,12 @@ pub fn enrol(
         .on_conflict_do_nothing()
         .execute(conn)?;
     for (item, due_at) in probes {
+        let returned = probe_state::table
+            .find(item.id.uuid())
+            .filter(probe_state::due_at.lt(item.declared_at));
+        diesel::update(returned)
+            .set((probe_state::due_at.eq(*due_at), Beginning::at(now)))
+            .execute(conn)?;
         let interval_ms = item.spec.interval.millis();
         let rescheduled = probe_state::table
             .find(item.id.uuid())
@@ -142,12 +148,6 @@ pub fn enrol(
                 probe_state::interval_ms.eq(interval_ms),
                 probe_state::due_at.eq(*due_at),
             ))
-            .execute(conn)?;
-        let returned = probe_state::table
-            .find(item.id.uuid())
-            .filter(probe_state::due_at.lt(item.declared_at));
-        diesel::update(returned)
-            .set((probe_state::due_at.eq(*due_at), Beginning::at(now)))
             .execute(conn)?;
     }
     Ok(())
