@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 
 use crate::features::{alerts, intake, packs, reviews};
 use crate::foundation::db::{self, Conn, PoolKind};
-use crate::foundation::kernel::{Level, PlatformId};
+use crate::foundation::kernel::{Level, PlatformId, Scope};
 use crate::foundation::web::live;
 use crate::foundation::web::{Count, Counts, Lamp, Nav, Place};
 use crate::foundation::{Services, jobs};
@@ -69,7 +69,7 @@ fn measure_intake(conn: &mut Conn, now: DateTime<Utc>) -> db::Result<()> {
 
 fn open_alerts(conn: &mut Conn, _: &[PlatformId]) -> db::Result<Counts> {
     let mut counts = Counts::new();
-    for alert in alerts::store::open(conn)? {
+    for alert in alerts::store::open(conn, &Scope::All)? {
         let count = counts.entry(alert.platform).or_insert(Count {
             number: 0,
             noun: "open alerts",

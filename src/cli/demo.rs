@@ -5,6 +5,7 @@ use super::connect::{Connected, ENCRYPTION_KEY_FILE, is_demo_folder};
 use super::failed;
 use super::instance::Instance;
 use super::simulate;
+use crate::app::simulator;
 use crate::features::intake::actions::{Order, Received};
 use crate::features::intake::desk::Shell;
 use crate::features::{account, intake, screening};
@@ -51,13 +52,14 @@ pub(super) fn run(args: &Args) -> ExitCode {
 }
 
 fn start() -> ExitCode {
-    let config = match Config::from_env(Mode::Demo) {
+    let mut config = match Config::from_env(Mode::Demo) {
         Ok(config) => config,
         Err(error) => return failed(error),
     };
     if let Err(error) = mark(&config) {
         return failed(error);
     }
+    config.simulator = Some(simulator::free_port());
     let instance = match Instance::start(config) {
         Ok(instance) => instance,
         Err(error) => return failed(error),
@@ -80,6 +82,9 @@ fn start() -> ExitCode {
             "Signalbox's demo is at {}  (Ctrl-C ends it)",
             services.config.web.base_url.as_str().trim_end_matches('/')
         );
+        if let Some(simulator) = services.config.simulator_url() {
+            println!("Break and mend what it watches at {simulator}");
+        }
     });
     drop(simulated);
     ended

@@ -3,6 +3,9 @@
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitCode, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use super::failed;
 use crate::app::simulator::{self, Simulator};
@@ -86,8 +89,8 @@ const PACKS: [&str; 6] = [
 pub(super) fn stand_in(
     services: &Services,
 ) -> Result<Simulated, Box<dyn std::error::Error + Send + Sync>> {
-    let port = simulator::free_port();
-    let simulated = Simulated::start(port)?;
+    let port = services.config.simulator.unwrap_or(simulator::DEFAULT_PORT);
+    let mut simulated = Simulated::start(port)?;
     let own = services
         .config
         .web
@@ -101,28 +104,56 @@ pub(super) fn stand_in(
         packs::apply_if_changed(services, &Actor::job("demo"), pack, &given)?;
     }
     demo::fill(services)?;
+    simulated.report(services.clone());
     Ok(simulated)
 }
 
-/// The simulator as a process of the demo's own; it ends with the value.
-pub(super) struct Simulated(Child);
+/// The simulator as a process of the demo's own, and what the simulated platforms report; both end with
+/// the value.
+pub(super) struct Simulated {
+    process: Child,
+    reports: Option<(Sender<()>, JoinHandle<()>)>,
+}
+
+/// More often than the packs expect any report.
+const REPORT_EVERY: Duration = Duration::from_secs(20);
 
 impl Simulated {
     pub(super) fn start(port: u16) -> io::Result<Self> {
-        let child = Command::new(std::env::current_exe()?)
+        let process = Command::new(std::env::current_exe()?)
             .args(["simulate", "--with-parent", "--port", &port.to_string()])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             // Ctrl-C is for the demo, which ends this process after its own probes.
             .process_group(0)
             .spawn()?;
-        Ok(Self(child))
+        Ok(Self {
+            process,
+            reports: None,
+        })
+    }
+
+    /// Reports for the simulated platforms from now on.
+    fn report(&mut self, services: Services) {
+        let (stop, stopped) = mpsc::channel();
+        let reporting = thread::spawn(move || {
+            while stopped.recv_timeout(REPORT_EVERY) == Err(RecvTimeoutError::Timeout) {
+                if let Err(error) = demo::report(&services) {
+                    tracing::warn!(%error, "the simulated platforms could not report");
+                }
+            }
+        });
+        self.reports = Some((stop, reporting));
     }
 }
 
 impl Drop for Simulated {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        if let Some((stop, reporting)) = self.reports.take() {
+            drop(stop);
+            let _ = reporting.join();
+        }
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
 }

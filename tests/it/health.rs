@@ -1,5 +1,7 @@
 //! Probes against real listeners, claims between two processes, and what is reported.
 
+mod signals;
+
 use std::io::Write as _;
 
 use signalbox::app::simulator::{Mode, Simulator};

@@ -72,7 +72,7 @@ pub fn apply(app: &TestApp, source: &str) -> actions::Outcome {
     actions::apply(&app.services, &actor, source, &Given::default()).unwrap()
 }
 
-fn shipped() -> Vec<(String, String)> {
+pub fn shipped() -> Vec<(String, String)> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/packs");
     let files = std::fs::read_dir(folder).unwrap().flatten();
     let mut packs: Vec<_> = files
@@ -186,6 +186,71 @@ fn the_linter_names_what_cannot_stand() {
         "on.latency = \"api-health\"\nred = { above = \"10s\" }",
         "timeout-under-threshold",
     );
+}
+
+#[test]
+fn a_worse_level_is_further_away_or_lasts_longer() {
+    let with = |levels: &str| {
+        let source = SMALL.replacen("red = { below = 98 }\nyellow = { below = 99 }", levels, 1);
+        assert_ne!(source, SMALL);
+        let found = findings(&source).into_iter();
+        found
+            .filter(|it| it.severity == Severity::Error)
+            .map(|it| it.code)
+            .collect::<Vec<_>>()
+    };
+    assert!(
+        with("red = { below = 98, for = \"10m\" }\nyellow = { below = 98, for = \"2m\" }")
+            .is_empty()
+    );
+    let same = with("red = { below = 98, for = \"2m\" }\nyellow = { below = 98, for = \"2m\" }");
+    assert_eq!(same, ["levels-out-of-order"]);
+}
+
+#[test]
+fn a_hold_needs_more_than_one_report() {
+    let with = |indicator: &str, hold: &str| {
+        let source = SMALL
+            .replacen("unit = \"%\"", &format!("unit = \"%\"{indicator}"), 1)
+            .replacen(
+                "yellow = { below = 99 }",
+                &format!("yellow = {{ below = 99, for = \"{hold}\" }}"),
+                1,
+            );
+        findings(&source)
+            .into_iter()
+            .map(|it| it.code)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(with("", "2m"), ["hold-without-expected-report"]);
+    assert_eq!(
+        with("\nexpect_every = \"1m\"", "2m"),
+        ["hold-under-twice-interval"]
+    );
+    assert!(with("\nexpect_every = \"30s\"", "2m").is_empty());
+}
+
+#[test]
+fn results_are_counted_as_far_as_they_are_kept() {
+    let with = |results: u32| {
+        let to =
+            format!("on.latency = \"api-health\"\nred = {{ above = \"2s\", results = {results} }}");
+        said("on.state = \"api-health\"\nred = { is = \"down\" }", &to)
+    };
+    assert_eq!(with(20), []);
+    assert_eq!(with(21), [("bad-condition", true)]);
+    assert_eq!(with(0), [("bad-condition", true)]);
+}
+
+/// One report that stands until the next is due is not read for ever.
+#[test]
+fn every_indicator_that_ships_says_how_often_it_is_reported() {
+    for (name, source) in shipped() {
+        let (file, _) = actions::check(&source, &Given::default()).unwrap();
+        for indicator in &file.pack.indicators {
+            assert!(indicator.expect_every.is_some(), "{name}, {}", indicator.id);
+        }
+    }
 }
 
 #[test]

@@ -58,6 +58,13 @@ impl Simulator {
         site.is_some_and(|site| site.set(mode))
     }
 
+    /// The platform and name of every site.
+    pub fn names(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        self.sites
+            .iter()
+            .map(|site| (site.described.platform, site.described.name))
+    }
+
     /// The parameters that point the packs at these sites.
     #[must_use]
     pub fn parameters(&self) -> Vec<(String, String)> {

@@ -27,30 +27,43 @@ pub enum Speaks {
 pub struct Answer {
     pub kind: &'static str,
     pub body: &'static str,
+    /// Whether the pack's probe reads the body; where it does not, only another status is wrong.
+    pub body_counts: bool,
 }
 
 const OK: Answer = Answer {
     kind: "application/json",
     body: r#"{"status":"ok"}"#,
+    body_counts: true,
+};
+const OK_BY_STATUS: Answer = Answer {
+    body_counts: false,
+    ..OK
 };
 const FRONT: Answer = Answer {
     kind: "text/html",
     body: "<!doctype html><title>Simulated</title><p>Simulated front page.",
+    body_counts: false,
 };
 const METRICS: Answer = Answer {
     kind: "text/plain; version=0.0.4",
     body: "# TYPE http_requests_total counter\nhttp_requests_total{simulated=\"true\"} 1\n\
            # TYPE finchat_questions_total counter\nfinchat_questions_total{simulated=\"true\"} 1\n",
+    body_counts: true,
 };
 
-const API: &[(&str, Answer)] = &[("/health", OK), ("/metrics", METRICS)];
-const LAIT_BACKEND: &[(&str, Answer)] = &[("/api/health", OK), ("/api/readiness", OK)];
+const HORIZON_API: &[(&str, Answer)] = &[("/health", OK), ("/metrics", METRICS)];
+const FINCHAT_API: &[(&str, Answer)] = &[("/health", OK_BY_STATUS), ("/metrics", METRICS)];
+const LAIT_BACKEND: &[(&str, Answer)] = &[
+    ("/api/health", OK_BY_STATUS),
+    ("/api/readiness", OK_BY_STATUS),
+];
 const FRONT_PAGE: &[(&str, Answer)] = &[("/", FRONT)];
 const UP: &[(&str, Answer)] = &[("/up", FRONT)];
 const DEBT_OS_API: &[(&str, Answer)] = &[
     ("/api/health", OK),
-    ("/api/health/db", OK),
-    ("/api/health/redis", OK),
+    ("/api/health/db", OK_BY_STATUS),
+    ("/api/health/redis", OK_BY_STATUS),
 ];
 
 /// All of them, in the order of their ports.
@@ -67,7 +80,7 @@ pub fn all() -> Vec<Described> {
     let (horizon, lait, finaegis) = (of("regtech-horizon"), of("lait"), of("finaegis"));
     let (finchat, debt_os) = (of("finchat"), of("debt-os"));
     vec![
-        horizon("API", Http(API), "API_URL"),
+        horizon("API", Http(HORIZON_API), "API_URL"),
         horizon("LumaDB", Postgres, "LUMADB"),
         lait("Backend", Http(LAIT_BACKEND), "API_URL"),
         lait("Front end", Http(FRONT_PAGE), "WEB_URL"),
@@ -75,7 +88,7 @@ pub fn all() -> Vec<Described> {
         finaegis("Application", Http(UP), "APP_URL"),
         finaegis("Event store", Postgres, "DB"),
         finaegis("Cache and queues", Tcp, "REDIS_ADDRESS"),
-        finchat("API", Http(API), "API_URL"),
+        finchat("API", Http(FINCHAT_API), "API_URL"),
         finchat("Web application", Http(FRONT_PAGE), "WEB_URL"),
         debt_os("API", Http(DEBT_OS_API), "API_URL"),
         debt_os("PostgreSQL", Postgres, "DB"),

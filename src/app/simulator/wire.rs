@@ -25,7 +25,8 @@ pub async fn http(mut stream: TcpStream, routes: &[(&str, Answer)], mode: Mode) 
             "simulated failure",
         ),
         (None, _) => ("404 Not Found", "text/plain", "not simulated"),
-        (Some(answer), Mode::Wrong) if answer.kind == "application/json" => {
+        // What is wrong has to be something that the platform's pack asks about.
+        (Some(answer), Mode::Wrong) if answer.body_counts => {
             ("200 OK", answer.kind, r#"{"status":"degraded"}"#)
         }
         (Some(_), Mode::Wrong) => ("302 Found", "text/plain", "moved, in simulation"),
@@ -103,11 +104,11 @@ async fn serve_queries(stream: &mut TcpStream) -> io::Result<()> {
         if kind != b'Q' {
             return Ok(());
         }
-        // Connections used of those allowed, and the size in bytes.
-        let columns: &[&str] = if body.starts_with(b"SELECT 1\0") {
-            &["1"]
+        // Connections used of those allowed, the size in bytes, and no lag: nothing is replicated.
+        let columns: &[Option<&str>] = if body.starts_with(b"SELECT 1\0") {
+            &[Some("1")]
         } else {
-            &["0.07", "52428800"]
+            &[Some("0.07"), Some("52428800"), None]
         };
         stream.write_all(&rows(columns)).await?;
     }
@@ -128,7 +129,7 @@ async fn refuse(stream: &mut TcpStream, code: &str, text: &str) -> io::Result<()
 }
 
 /// One row of text columns, described, and the word that more may be asked.
-fn rows(columns: &[&str]) -> Vec<u8> {
+fn rows(columns: &[Option<&str>]) -> Vec<u8> {
     let count = u16::try_from(columns.len()).unwrap_or(0).to_be_bytes();
     let mut description = count.to_vec();
     let mut row = count.to_vec();
@@ -138,8 +139,9 @@ fn rows(columns: &[&str]) -> Vec<u8> {
         description.extend([
             0, 0, 0, 0, 0, 0, 0, 0, 0, 25, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0,
         ]);
-        row.extend(u32::try_from(column.len()).unwrap_or(0).to_be_bytes());
-        row.extend(column.as_bytes());
+        let length = column.map_or(-1, |text| i32::try_from(text.len()).unwrap_or(0));
+        row.extend(length.to_be_bytes());
+        row.extend(column.unwrap_or_default().as_bytes());
     }
     let mut all = message(b'T', &description);
     all.extend(message(b'D', &row));

@@ -19,6 +19,8 @@ pub struct SignIn {
     /// A form waits for its author behind this sign-in.
     pub form_waits: bool,
     pub demo: Vec<demo::Card>,
+    /// Where the demo's services can be broken and mended.
+    pub simulator: Option<String>,
 }
 
 #[derive(Template)]

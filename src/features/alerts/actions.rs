@@ -2,7 +2,7 @@
 
 use super::AlertId;
 use super::alert::ACKNOWLEDGED_AT_MOST;
-use super::store::{self, Acknowledged};
+use super::store::{self, Acknowledged, timeline};
 use crate::foundation::Services;
 use crate::foundation::audit::{Event, FormKey, Subject, Tx};
 use crate::foundation::auth::Signed;
@@ -34,7 +34,8 @@ impl From<AlertError> for web::Error {
     }
 }
 
-/// Takes alerts in hand, for at most eight hours. One form may name several; those that closed in the
+/// Takes alerts in hand, for at most eight hours. Whoever takes over what another has in hand does so
+/// knowingly: it is a new act, and it says from whom. One form may name several; those that closed in the
 /// meantime are passed over, unless all of them did.
 pub fn acknowledge(
     services: &Services,
@@ -65,25 +66,46 @@ pub fn acknowledge(
 
 fn acknowledge_one(tx: &mut Tx<'_>, signed: &Signed, id: AlertId, note: &str) -> db::Result<bool> {
     let mut alert = store::lock_alert(tx, id)?;
+    tx.reach(alert.platform)?;
     if !alert.is_open() {
         return Ok(false);
     }
     let now = tx.now();
+    let held = alert
+        .is_acknowledged(now)
+        .then(|| alert.acknowledged.take())
+        .flatten();
     alert.acknowledged = Some(Acknowledged {
         at: now,
         until: now + ACKNOWLEDGED_AT_MOST,
         by: signed.person,
         name: signed.name.clone(),
         note: note.to_owned(),
+        ended_at: None,
     });
     store::save(tx, &alert)?;
-    store::insert_change(tx, id, "acknowledged", alert.level, &signed.name, note)?;
-    tx.record(
-        Event::new("alert.acknowledged", Subject::new("alert", id))
-            .platform(alert.platform)
-            .detail("level", alert.level.as_str())
-            .detail("fingerprint", alert.fingerprint.as_str())
-            .detail("with_note", !note.is_empty()),
+    let text = match &held {
+        Some(held) if held.by != signed.person => {
+            format!("taken over from {}. {note}", held.name)
+        }
+        _ => note.to_owned(),
+    };
+    timeline::insert_change(
+        tx,
+        id,
+        "acknowledged",
+        alert.level,
+        &signed.name,
+        text.trim_end(),
     )?;
+    let mut event = Event::new("alert.acknowledged", Subject::new("alert", id))
+        .platform(alert.platform)
+        .detail("level", alert.level.as_str())
+        .detail("fingerprint", alert.fingerprint.as_str())
+        .detail("with_note", !note.is_empty());
+    if let Some(held) = held {
+        event = event.detail("held_by", held.by.to_string());
+    }
+    tx.record(event)?;
     Ok(true)
 }

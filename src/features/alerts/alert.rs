@@ -168,10 +168,23 @@ impl Track {
                     return None;
                 }
                 match policy.no_data {
-                    NoData::Keep => None,
+                    NoData::Keep => {
+                        self.drop_pending();
+                        None
+                    }
                     NoData::Ok => Some(PerLevel::default()),
                     NoData::Fire => Some(policy.all_that_fire()),
                 }
+            }
+        }
+    }
+
+    /// What is lit stays so while there is nothing to read. What was only on its way has not lasted: nobody
+    /// saw it last.
+    fn drop_pending(&mut self) {
+        for level in LEVELS {
+            if self.firing.is_none_or(|firing| level > firing) {
+                *self.active_at.get_mut(level) = None;
             }
         }
     }
@@ -220,43 +233,6 @@ impl Track {
         self.firing = Some(to);
         Some(Change::Moved { from: level, to })
     }
-
-    /// After a pause in which nobody evaluated: what was pending has not lasted during it.
-    pub fn skip(&mut self, pause: TimeDelta) {
-        for level in LEVELS {
-            if let Some(since) = self.active_at.get_mut(level) {
-                *since += pause;
-            }
-        }
-        for since in [&mut self.no_data_since, &mut self.cleared_at]
-            .into_iter()
-            .flatten()
-        {
-            *since += pause;
-        }
-    }
-}
-
-/// By when a firing alert wants to be acknowledged. Blue: the end of the next business day (weekends
-/// are not; holidays come with the calendar), in UTC.
-#[must_use]
-pub fn acknowledge_by(level: Level, since: DateTime<Utc>) -> DateTime<Utc> {
-    use chrono::{Datelike, NaiveTime, Weekday};
-    match level {
-        Level::Red => since + TimeDelta::minutes(15),
-        Level::Yellow => since + TimeDelta::hours(1),
-        Level::Blue => {
-            let mut day = since.date_naive();
-            loop {
-                day = day.succ_opt().unwrap_or(day);
-                if !matches!(day.weekday(), Weekday::Sat | Weekday::Sun) {
-                    break;
-                }
-            }
-            let evening = NaiveTime::from_hms_opt(17, 0, 0).unwrap_or_default();
-            day.and_time(evening).and_utc()
-        }
-    }
 }
 
 /// Identity over levels, replicas and releases: FNV-1a-64 over the labels in the order of their
@@ -276,212 +252,5 @@ pub fn fingerprint(labels: &[(&str, &str)]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn at(secs: i64) -> DateTime<Utc> {
-        DateTime::from_timestamp(1_800_000_000 + secs, 0).unwrap()
-    }
-
-    fn policy(red: Option<i64>, yellow: Option<i64>, keep: i64) -> Policy {
-        Policy {
-            lasting: PerLevel {
-                red: red.map(TimeDelta::seconds),
-                yellow: yellow.map(TimeDelta::seconds),
-                blue: None,
-            },
-            keep_firing_for: TimeDelta::seconds(keep),
-            no_data: NoData::Keep,
-            no_data_for: TimeDelta::zero(),
-        }
-    }
-
-    fn holds(red: bool, yellow: bool) -> Verdict {
-        Verdict::Holds(PerLevel {
-            red,
-            yellow,
-            blue: false,
-        })
-    }
-
-    const NO: Verdict = Verdict::Holds(PerLevel {
-        red: false,
-        yellow: false,
-        blue: false,
-    });
-
-    #[test]
-    fn the_fingerprint_is_the_published_one() {
-        assert_eq!(fingerprint(&[("alertname", "ok")]), "01167342b0fed1b2");
-        assert_eq!(
-            fingerprint(&[("b", "2"), ("a", "1")]),
-            fingerprint(&[("a", "1"), ("b", "2")])
-        );
-    }
-
-    #[test]
-    fn it_fires_when_the_condition_has_lasted() {
-        let (mut track, policy) = (Track::default(), policy(Some(60), None, 0));
-        assert_eq!(track.tick(at(0), holds(true, false), &policy), None);
-        assert_eq!(track.pending_since(), Some(at(0)));
-        assert_eq!(track.tick(at(59), holds(true, false), &policy), None);
-        let fired = Change::Fired {
-            level: Level::Red,
-            active_at: at(0),
-        };
-        assert_eq!(track.tick(at(60), holds(true, false), &policy), Some(fired));
-        assert_eq!(track.tick(at(61), NO, &policy), Some(Change::Resolved));
-    }
-
-    #[test]
-    fn without_a_hold_it_fires_at_once_and_what_was_pending_is_dropped() {
-        let mut track = Track::default();
-        assert!(
-            track
-                .tick(at(0), holds(true, false), &policy(Some(0), None, 0))
-                .is_some()
-        );
-        let (mut track, slow) = (Track::default(), policy(Some(60), None, 0));
-        track.tick(at(0), holds(true, false), &slow);
-        track.tick(at(30), NO, &slow);
-        assert_eq!(track, Track::default());
-        track.tick(at(31), holds(true, false), &slow);
-        assert_eq!(
-            track.tick(at(61), holds(true, false), &slow),
-            None,
-            "the count began anew"
-        );
-    }
-
-    #[test]
-    fn it_is_kept_from_the_first_false_tick() {
-        let (mut track, policy) = (Track::default(), policy(Some(0), None, 60));
-        track.tick(at(0), holds(true, false), &policy);
-        assert_eq!(track.tick(at(10), NO, &policy), None);
-        assert_eq!(track.tick(at(40), holds(true, false), &policy), None);
-        assert_eq!(track.tick(at(50), NO, &policy), None);
-        assert_eq!(track.tick(at(109), NO, &policy), None);
-        assert_eq!(track.tick(at(110), NO, &policy), Some(Change::Resolved));
-    }
-
-    #[test]
-    fn one_alert_moves_between_levels() {
-        let (mut track, policy) = (Track::default(), policy(Some(10), Some(0), 0));
-        track.tick(at(0), holds(false, true), &policy);
-        assert_eq!(track.firing, Some(Level::Yellow));
-        assert_eq!(
-            track.tick(at(1), holds(true, true), &policy),
-            None,
-            "red has not lasted yet"
-        );
-        let up = Change::Moved {
-            from: Level::Yellow,
-            to: Level::Red,
-        };
-        assert_eq!(track.tick(at(11), holds(true, true), &policy), Some(up));
-        let down = Change::Moved {
-            from: Level::Red,
-            to: Level::Yellow,
-        };
-        assert_eq!(track.tick(at(12), holds(false, true), &policy), Some(down));
-        assert_eq!(track.tick(at(13), NO, &policy), Some(Change::Resolved));
-    }
-
-    #[test]
-    fn an_error_changes_nothing() {
-        let (mut track, policy) = (Track::default(), policy(Some(60), None, 0));
-        track.tick(at(0), holds(true, false), &policy);
-        let before = track;
-        assert_eq!(track.tick(at(500), Verdict::Error, &policy), None);
-        assert_eq!(track, before);
-    }
-
-    #[test]
-    fn no_data_is_kept_fired_or_taken_for_good_after_its_hold() {
-        let base = Policy {
-            no_data_for: TimeDelta::seconds(30),
-            ..policy(Some(0), None, 0)
-        };
-        let run = |no_data, firing| {
-            let mut track = Track {
-                firing,
-                ..Track::default()
-            };
-            let policy = Policy { no_data, ..base };
-            let early = track.tick(at(0), Verdict::NoData, &policy);
-            assert_eq!(early, None, "the hold comes first");
-            track.tick(at(30), Verdict::NoData, &policy);
-            track.firing
-        };
-        assert_eq!(run(NoData::Keep, None), None);
-        assert_eq!(run(NoData::Keep, Some(Level::Red)), Some(Level::Red));
-        assert_eq!(run(NoData::Fire, None), Some(Level::Red));
-        assert_eq!(run(NoData::Ok, Some(Level::Red)), None);
-    }
-
-    #[test]
-    fn a_restart_does_not_count_as_lasting() {
-        let (mut track, policy) = (Track::default(), policy(Some(60), None, 0));
-        track.tick(at(0), holds(true, false), &policy);
-        track.skip(TimeDelta::seconds(1_000));
-        assert_eq!(track.tick(at(1_059), holds(true, false), &policy), None);
-        assert!(track.tick(at(1_060), holds(true, false), &policy).is_some());
-    }
-
-    #[test]
-    fn the_clocks_to_acknowledge() {
-        assert_eq!(
-            acknowledge_by(Level::Red, at(0)) - at(0),
-            TimeDelta::minutes(15)
-        );
-        assert_eq!(
-            acknowledge_by(Level::Yellow, at(0)) - at(0),
-            TimeDelta::hours(1)
-        );
-        let friday = "2026-11-20T10:00:00Z".parse().unwrap();
-        let monday: DateTime<Utc> = "2026-11-23T17:00:00Z".parse().unwrap();
-        assert_eq!(acknowledge_by(Level::Blue, friday), monday);
-    }
-
-    proptest! {
-        #[test]
-        fn changes_alternate_and_firing_always_had_lasted(
-            ticks in prop::collection::vec((0_u8..5, 1_i64..40), 0..60), hold in 0_i64..60, keep in 0_i64..60
-        ) {
-            let policy = policy(Some(hold), Some(0), keep);
-            let (mut track, mut now, mut lit) = (Track::default(), 0, None);
-            for (kind, step) in ticks {
-                now += step;
-                let before = track;
-                let verdict = match kind {
-                    0 => holds(true, true),
-                    1 => holds(false, true),
-                    2 => Verdict::NoData,
-                    3 => Verdict::Error,
-                    _ => NO,
-                };
-                match track.tick(at(now), verdict, &policy) {
-                    Some(Change::Fired { level, active_at }) => {
-                        prop_assert_eq!(lit.replace(level), None);
-                        prop_assert!(at(now) - active_at >= policy.lasting.get(level).unwrap());
-                    }
-                    Some(Change::Moved { from, to }) => {
-                        prop_assert_eq!(lit.replace(to), Some(from));
-                        prop_assert_ne!(from, to);
-                    }
-                    Some(Change::Resolved) => {
-                        prop_assert!(lit.take().is_some());
-                        prop_assert_eq!(verdict, NO, "only a false condition puts it out");
-                    }
-                    None => {}
-                }
-                prop_assert_eq!(track.firing, lit);
-                if verdict == Verdict::Error {
-                    prop_assert_eq!(track, before);
-                }
-            }
-        }
-    }
-}
+#[path = "alert_tests.rs"]
+mod tests;

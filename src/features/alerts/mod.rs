@@ -4,7 +4,9 @@
 //! - one thing lights one lamp: an alert's identity is a fingerprint of what it is about, its level is
 //!   not part of it, and the database allows one lit alert of an identity;
 //! - a change of an alert and its audit event are one transaction, decided under the rule's lock;
-//! - a rule that cannot be evaluated changes nothing and lights a lamp of its own;
+//! - a rule that cannot be evaluated changes nothing, lights a lamp of its own, and keeps no other rule
+//!   from being evaluated; one that is retired lights nothing;
+//! - nothing lasts while nobody looks: neither through a standstill nor without data;
 //! - no alert resolves by age, and a red one stays listed after it stops until somebody has
 //!   acknowledged it.
 //!
@@ -12,12 +14,18 @@
 
 pub mod actions;
 pub mod alert;
+pub mod clock;
 pub mod evaluate;
+mod lamp;
 pub mod overview;
 pub mod pages;
 pub mod rule;
 pub mod runner;
+pub mod service;
+mod snapshot;
 pub mod store;
+mod sweep;
+pub mod verdict;
 pub mod views;
 pub mod words;
 
@@ -47,6 +55,6 @@ pub fn routes() -> Routes {
         .get(
             "/services/{id}",
             Access::Needs(HealthRead),
-            overview::service,
+            service::service,
         )
 }

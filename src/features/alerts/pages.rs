@@ -5,8 +5,8 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::store::{self, Alert};
-use super::views::{self, Directory, RunbookCard};
+use super::store::{self, Alert, rules, timeline};
+use super::views::{self, AlertGroup, Directory, RunbookCard};
 use super::{AlertId, actions};
 use crate::features::packs::pack::{ItemId, Rule, Runbook, Service};
 use crate::features::packs::store::{self as packs};
@@ -14,6 +14,7 @@ use crate::foundation::Services;
 use crate::foundation::audit::FormKey;
 use crate::foundation::auth::{Permission, Signed};
 use crate::foundation::db::{self, Conn};
+use crate::foundation::kernel::{PlatformId, Scope};
 use crate::foundation::web::paging::{Cursor, Direction, PAGE_ROWS};
 use crate::foundation::web::{self, Chrome, Form, Lamp, Nav, Problems, Refusal, block};
 
@@ -44,15 +45,21 @@ pub async fn list(signed: Signed, services: Data<Services>, query: Query<Listing
     let open = query.state.unwrap_or_default() == State::Open;
     let after: Option<Cursor<Place>> = query.after.as_deref().map(Cursor::decode).transpose()?;
     let (app, now) = (services.clone(), services.clock.now());
+    let (view, acts) = (signed.view(), signed.reach_for(Permission::AlertsAct));
     let (mut alerts, directory, pending) = block(move || {
         app.db.read(|conn| {
             let alerts = if open {
-                store::open(conn)?
+                store::open(conn, &view)?
             } else {
-                store::closed(conn, after.map(|cursor| cursor.key), CLOSED_AT_MOST)?
+                let after = after.map(|cursor| cursor.key);
+                store::closed(conn, &view, after, CLOSED_AT_MOST)?
             };
-            let pending = if open { pending(conn)? } else { Vec::new() };
-            Ok::<_, web::Error>((alerts, directory(conn)?, pending))
+            let pending = if open {
+                pending(conn, &view)?
+            } else {
+                Vec::new()
+            };
+            Ok::<_, web::Error>((alerts, directory(conn, acts)?, pending))
         })
     })
     .await?;
@@ -71,16 +78,22 @@ pub async fn list(signed: Signed, services: Data<Services>, query: Query<Listing
             platform: directory.platform(platform),
             since,
         });
+    let rows = alerts.iter().map(|alert| directory.row(alert, now));
+    let rows: Vec<views::AlertRow> = rows.collect();
     web::page(&views::List {
         chrome,
         open,
         storm: open && alerts.len() >= store::OPEN_AT_MOST,
-        rows: alerts
-            .iter()
-            .map(|alert| directory.row(alert, now))
-            .collect(),
+        may_act: rows.iter().any(|row| row.may_act),
+        groups: if open {
+            AlertGroup::by_platform(rows)
+        } else {
+            vec![AlertGroup {
+                platform: None,
+                rows,
+            }]
+        },
         pending: pending.collect(),
-        may_act: signed.may(Permission::AlertsAct),
         next: next.flatten(),
     })
 }
@@ -95,24 +108,23 @@ fn next_place(last: &Alert) -> Option<String> {
 }
 
 /// Rules whose condition holds and has not lasted long enough.
-fn pending(
-    conn: &mut Conn,
-) -> db::Result<Vec<(String, crate::foundation::kernel::PlatformId, DateTime<Utc>)>> {
-    let states = store::rule_states(conn)?;
-    let rules = packs::live_rules(conn)?;
+fn pending(conn: &mut Conn, scope: &Scope) -> db::Result<Vec<(String, PlatformId, DateTime<Utc>)>> {
+    let states = rules::rule_states(conn)?;
+    let live = packs::live_rules(conn)?;
     let since = |rule: &ItemId| {
         states
             .get(rule)
             .and_then(|state| state.track.pending_since())
     };
-    let pending = rules
+    let pending = live
         .into_iter()
+        .filter(|rule| scope.allows(rule.platform))
         .filter_map(|rule| Some((rule.name.clone(), rule.platform, since(&rule.id)?)));
     Ok(pending.collect())
 }
 
-/// Names of platforms, and who is expected to act on a rule's alerts.
-pub(super) fn directory(conn: &mut Conn) -> db::Result<Directory> {
+/// Names of platforms, who is expected to act on a rule's alerts, and where the reader may.
+pub(super) fn directory(conn: &mut Conn, acts: Scope) -> db::Result<Directory> {
     let platforms = packs::platforms(conn)?
         .into_iter()
         .map(|it| (it.id, it))
@@ -122,39 +134,48 @@ pub(super) fn directory(conn: &mut Conn) -> db::Result<Directory> {
         .into_iter()
         .filter_map(|rule| Some((rule.id, owner(&rule.spec)?)))
         .collect();
-    Ok(Directory { platforms, owners })
+    Ok(Directory {
+        platforms,
+        owners,
+        acts,
+    })
 }
 
 /// `GET /alerts/{id}`: one alert, what happened to it, and what to do.
 pub async fn alert(signed: Signed, services: Data<Services>, id: Path<AlertId>) -> web::Result {
     let (app, now) = (services.clone(), services.clock.now());
     let id = id.into_inner();
+    let (reach, acts) = (
+        signed.reach().clone(),
+        signed.reach_for(Permission::AlertsAct),
+    );
     let (alert, directory, changes, runbook, service) = block(move || {
         app.db.read(|conn| {
             let alert = store::alert(conn, id)?;
+            if !reach.allows(alert.platform) {
+                return Err(web::Error::NotFound);
+            }
             let runbook = runbook_of(conn, &alert)?;
             let service = alert
                 .service
                 .map(|id| packs::item::<Service>(conn, id))
                 .transpose()?;
-            let changes = store::changes(conn, id)?;
-            Ok::<_, web::Error>((alert, directory(conn)?, changes, runbook, service))
+            let changes = timeline::changes(conn, id)?;
+            Ok::<_, web::Error>((alert, directory(conn, acts)?, changes, runbook, service))
         })
     })
     .await?;
-    let no_form = match (
-        alert.is_open(),
-        alert.is_acknowledged(now),
-        signed.may(Permission::AlertsAct),
-    ) {
+    let row = directory.row(&alert, now);
+    let held = alert.is_acknowledged(now);
+    let no_form = match (alert.is_open(), row.may_act, held) {
         (false, ..) => "It is closed: nothing is left to do.",
-        (true, true, _) => "Somebody has it in hand.",
+        (true, false, true) => "Somebody has it in hand.",
         (true, false, false) => "Acknowledging takes the operator's role.",
-        (true, false, true) => "",
+        (true, true, _) => "",
     };
     web::page(&views::AlertPage {
         chrome: Chrome::new(&signed, &services, &alert.name, Nav::Alerts),
-        row: directory.row(&alert, now),
+        row,
         active_at: alert.active_at,
         fingerprint: alert.fingerprint.clone(),
         service: service.map(|item| (item.id.to_string(), item.name)),
@@ -163,6 +184,11 @@ pub async fn alert(signed: Signed, services: Data<Services>, id: Path<AlertId>) 
             .as_ref()
             .map(|held| held.note.clone())
             .filter(|note| !note.is_empty()),
+        held_by: alert
+            .acknowledged
+            .as_ref()
+            .filter(|_| held)
+            .map(|held| held.name.clone()),
         timeline: changes.iter().rev().map(views::TimelineRow::from).collect(),
         runbook: runbook.map(|item| RunbookCard::of(&item, now)),
         form: no_form.is_empty().then(Problems::new),
@@ -267,9 +293,13 @@ async fn acknowledge_all(
 /// `GET /runbooks/{id}`
 pub async fn runbook(signed: Signed, services: Data<Services>, id: Path<ItemId>) -> web::Result {
     let (app, now) = (services.clone(), services.clock.now());
+    let reach = signed.reach().clone();
     let (item, directory, rules) = block(move || {
         app.db.read(|conn| {
             let item = packs::item::<Runbook>(conn, *id)?;
+            if !reach.allows(item.platform) {
+                return Err(web::Error::NotFound);
+            }
             let leads = |rule: &packs::Item<serde_json::Value>| {
                 rule.platform == item.platform
                     && rule.spec.get("runbook").and_then(serde_json::Value::as_str)
@@ -280,7 +310,7 @@ pub async fn runbook(signed: Signed, services: Data<Services>, id: Path<ItemId>)
                 .filter(leads)
                 .map(|rule| rule.name);
             let rules: Vec<String> = rules.collect();
-            Ok::<_, web::Error>((item, directory(conn)?, rules))
+            Ok::<_, web::Error>((item, directory(conn, Scope::nothing())?, rules))
         })
     })
     .await?;

@@ -18,8 +18,9 @@ pub enum Reading {
     Nothing,
 }
 
-/// Which levels hold. A level that already holds goes off only at its `clear` value, so that a
-/// figure that hovers at the threshold does not blink.
+/// Which levels hold. A level that is lit, or lies below the one that is, goes off only at its `clear`
+/// value, so that a figure that hovers at the threshold does not blink. One that is only pending has to
+/// pass its threshold all the while.
 #[must_use]
 pub fn verdict(rule: &Rule, reading: &Reading, track: &Track) -> Verdict {
     if matches!(reading, Reading::Nothing) || is_unknown(rule, reading) {
@@ -27,7 +28,8 @@ pub fn verdict(rule: &Rule, reading: &Reading, track: &Track) -> Verdict {
     }
     let mut holds = PerLevel::default();
     for (level, condition) in rule.levels() {
-        let on = track.active_at.get(level).is_some();
+        let lit = track.firing.is_some_and(|firing| level <= firing);
+        let on = lit && track.active_at.get(level).is_some();
         let Some(held) = condition_holds(condition, reading, on) else {
             return Verdict::Error;
         };
@@ -90,6 +92,7 @@ mod tests {
 
     use super::*;
     use crate::features::packs::{file, parameters::Given};
+    use crate::foundation::kernel::Level;
 
     fn rule(text: &str) -> Rule {
         let source = format!(
@@ -105,6 +108,7 @@ mod tests {
     fn reds(rule: &Rule, reading: &Reading, on: bool) -> Option<bool> {
         let mut track = Track::default();
         track.active_at.red = on.then(Utc::now);
+        track.firing = on.then_some(Level::Red);
         match verdict(rule, reading, &track) {
             Verdict::Holds(holds) => Some(holds.red),
             _ => None,
@@ -119,6 +123,27 @@ mod tests {
         assert_eq!(reds(&rule, &Reading::Number(98.2), true), Some(true));
         assert_eq!(reds(&rule, &Reading::Number(98.5), true), Some(false));
         assert_eq!(reds(&rule, &Reading::Nothing, true), None);
+    }
+
+    /// 4.5 % is no breach of 5 %, however it came to be there.
+    #[test]
+    fn what_is_only_pending_has_to_pass_its_threshold() {
+        let rule = rule(
+            "on.indicator = \"error_share\"\nred = { above = 5, clear = 4, for = \"2m\" }\n\
+             yellow = { above = 3, clear = 2 }",
+        );
+        let mut track = Track::default();
+        let holds = |track: &Track| match verdict(&rule, &Reading::Number(4.5), track) {
+            Verdict::Holds(holds) => (holds.red, holds.yellow),
+            other => panic!("{other:?}"),
+        };
+        track.active_at.red = Some(Utc::now());
+        track.active_at.yellow = track.active_at.red;
+        assert_eq!(holds(&track), (false, true));
+        track.firing = Some(Level::Yellow);
+        assert_eq!(holds(&track), (false, true), "red is still pending");
+        track.firing = Some(Level::Red);
+        assert_eq!(holds(&track), (true, true));
     }
 
     #[test]

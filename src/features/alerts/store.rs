@@ -1,156 +1,20 @@
-//! Alerts, their timelines, and what is known about rules between two ticks.
+//! Alerts.
 
-use std::collections::HashMap;
+pub mod rules;
+pub mod timeline;
 
 use chrono::{DateTime, Utc};
+use diesel::dsl::sql;
 use diesel::prelude::*;
+use diesel::sql_types::{Bool, Integer};
 use uuid::Uuid;
 
-use super::alert::{PerLevel, Track};
+use super::AlertId;
 use crate::features::packs::pack::ItemId;
 use crate::foundation::audit::Tx;
-use crate::foundation::db::schema::{alert, alert_change, rule_state, rule_tick};
+use crate::foundation::db::schema::alert;
 use crate::foundation::db::{Conn, Error, Result};
-use crate::foundation::kernel::{Level, PersonId, PlatformId};
-
-use super::AlertId;
-
-/// What is known about a rule, with how many events it has seen.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RuleState {
-    pub track: Track,
-    pub events_seen: i64,
-    /// Why the rule could not be evaluated, if it could not.
-    pub error: Option<String>,
-}
-
-#[derive(Queryable, Selectable)]
-#[diesel(table_name = rule_state)]
-struct RuleStateRow {
-    rule_id: Uuid,
-    red_at: Option<DateTime<Utc>>,
-    yellow_at: Option<DateTime<Utc>>,
-    blue_at: Option<DateTime<Utc>>,
-    no_data_since: Option<DateTime<Utc>>,
-    cleared_at: Option<DateTime<Utc>>,
-    events_seen: i64,
-    error: Option<String>,
-}
-
-impl RuleStateRow {
-    /// The level at which a rule's alert fires stands with the alert, not with the rule.
-    fn with(self, firing: Option<Level>) -> RuleState {
-        let active_at = PerLevel {
-            red: self.red_at,
-            yellow: self.yellow_at,
-            blue: self.blue_at,
-        };
-        RuleState {
-            track: Track {
-                active_at,
-                no_data_since: self.no_data_since,
-                firing,
-                cleared_at: self.cleared_at,
-            },
-            events_seen: self.events_seen,
-            error: self.error,
-        }
-    }
-}
-
-/// What is known about every rule that was ever evaluated.
-pub fn rule_states(conn: &mut Conn) -> Result<HashMap<ItemId, RuleState>> {
-    let firing: HashMap<Uuid, String> = alert::table
-        .filter(alert::status.eq("firing"))
-        .filter(alert::about.eq("platform"))
-        .select((alert::rule_id, alert::level))
-        .load::<(Uuid, String)>(conn)?
-        .into_iter()
-        .collect();
-    let rows: Vec<RuleStateRow> = rule_state::table
-        .select(RuleStateRow::as_select())
-        .load(conn)?;
-    let mut states = HashMap::new();
-    for row in rows {
-        let level = firing
-            .get(&row.rule_id)
-            .map(|level| read_level(level))
-            .transpose()?;
-        states.insert(row.rule_id.into(), row.with(level));
-    }
-    Ok(states)
-}
-
-/// What is known about one rule, locked: whoever evaluates it at the same time waits here.
-pub fn lock_rule(conn: &mut Conn, rule: ItemId) -> Result<Option<RuleState>> {
-    let row: Option<RuleStateRow> = rule_state::table
-        .find(rule.uuid())
-        .select(RuleStateRow::as_select())
-        .for_update()
-        .first(conn)
-        .optional()?;
-    let level: Option<String> = alert::table
-        .filter(alert::rule_id.eq(rule.uuid()))
-        .filter(alert::status.eq("firing"))
-        .filter(alert::about.eq("platform"))
-        .select(alert::level)
-        .first(conn)
-        .optional()?;
-    let level = level.map(|level| read_level(&level)).transpose()?;
-    Ok(row.map(|row| row.with(level)))
-}
-
-/// Gives a row to a rule that has none, so that it can be locked.
-pub fn enrol_rule(conn: &mut Conn, rule: ItemId, events_seen: i64) -> Result<()> {
-    diesel::insert_into(rule_state::table)
-        .values((
-            rule_state::rule_id.eq(rule.uuid()),
-            rule_state::events_seen.eq(events_seen),
-        ))
-        .on_conflict_do_nothing()
-        .execute(conn)?;
-    Ok(())
-}
-
-pub fn save_rule(conn: &mut Conn, rule: ItemId, state: &RuleState) -> Result<()> {
-    let track = &state.track;
-    diesel::update(rule_state::table.find(rule.uuid()))
-        .set((
-            rule_state::red_at.eq(track.active_at.red),
-            rule_state::yellow_at.eq(track.active_at.yellow),
-            rule_state::blue_at.eq(track.active_at.blue),
-            rule_state::no_data_since.eq(track.no_data_since),
-            rule_state::cleared_at.eq(track.cleared_at),
-            rule_state::events_seen.eq(state.events_seen),
-            rule_state::error.eq(&state.error),
-        ))
-        .execute(conn)?;
-    Ok(())
-}
-
-/// Notes that rules were evaluated at `now`. Returns when they were before.
-pub fn tick(conn: &mut Conn, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>> {
-    let before: Option<DateTime<Utc>> = rule_tick::table
-        .select(rule_tick::at)
-        .for_update()
-        .first(conn)
-        .optional()?;
-    diesel::insert_into(rule_tick::table)
-        .values((rule_tick::one.eq(true), rule_tick::at.eq(now)))
-        .on_conflict(rule_tick::one)
-        .do_update()
-        .set(rule_tick::at.eq(now))
-        .execute(conn)?;
-    Ok(before)
-}
-
-/// When rules were last evaluated.
-pub fn last_tick(conn: &mut Conn) -> Result<Option<DateTime<Utc>>> {
-    Ok(rule_tick::table
-        .select(rule_tick::at)
-        .first(conn)
-        .optional()?)
-}
+use crate::foundation::kernel::{Level, PersonId, PlatformId, Scope};
 
 /// An alert as it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -163,7 +27,10 @@ pub struct Alert {
     pub firing: bool,
     pub level: Level,
     pub name: String,
+    /// What it said when it came to its level.
     pub summary: String,
+    /// What is read while it is lit; empty where there is no figure.
+    pub reading: String,
     pub active_at: DateTime<Utc>,
     pub fired_at: DateTime<Utc>,
     /// When it last rose to its level.
@@ -180,9 +47,21 @@ pub struct Acknowledged {
     pub by: PersonId,
     pub name: String,
     pub note: String,
+    /// When it was noted that it had run out.
+    pub ended_at: Option<DateTime<Utc>>,
 }
 
 impl Alert {
+    /// From when on it waits for somebody: since it came to its level, or since the last who had it in
+    /// hand had it no longer.
+    #[must_use]
+    pub fn waits_since(&self) -> DateTime<Utc> {
+        match &self.acknowledged {
+            Some(held) => self.level_at.max(held.until),
+            None => self.level_at,
+        }
+    }
+
     /// Whether somebody has it in hand: an acknowledgement holds until it ends.
     #[must_use]
     pub fn is_acknowledged(&self, now: DateTime<Utc>) -> bool {
@@ -220,6 +99,8 @@ struct AlertRow {
     acknowledged_by: Option<Uuid>,
     acknowledged_name: Option<String>,
     acknowledged_note: Option<String>,
+    reading: String,
+    acknowledgement_ended_at: Option<DateTime<Utc>>,
 }
 
 impl TryFrom<AlertRow> for Alert {
@@ -237,6 +118,7 @@ impl TryFrom<AlertRow> for Alert {
                 by: by.into(),
                 name: row.acknowledged_name.unwrap_or_default(),
                 note: row.acknowledged_note.unwrap_or_default(),
+                ended_at: row.acknowledgement_ended_at,
             }),
             _ => None,
         };
@@ -250,6 +132,7 @@ impl TryFrom<AlertRow> for Alert {
             level: read_level(&row.level)?,
             name: row.name,
             summary: row.summary,
+            reading: row.reading,
             active_at: row.active_at,
             fired_at: row.fired_at,
             level_at: row.level_at,
@@ -277,23 +160,28 @@ fn rows_at_most(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-/// Everything that wants a hand, worst first, oldest first within a level.
-pub fn open(conn: &mut Conn) -> Result<Vec<Alert>> {
+/// Everything on these platforms that wants a hand: what is lit before what has gone out unseen, worst
+/// first, newest first within a level, so that what has just lit is never hidden behind what is old.
+pub fn open(conn: &mut Conn, scope: &Scope) -> Result<Vec<Alert>> {
     let unseen = alert::was_red.and(alert::acknowledged_at.is_null());
-    let rows: Vec<AlertRow> = alert::table
+    let order = sql::<Bool>("(status = 'firing')").desc();
+    let rank = sql::<Integer>("array_position(ARRAY['red', 'yellow', 'blue'], level)");
+    let mut query = alert::table
         .filter(alert::status.eq("firing").or(unseen))
-        .order((alert::level_at, alert::id))
+        .order((order, rank, alert::level_at.desc(), alert::id.desc()))
         .limit(rows_at_most(OPEN_AT_MOST))
         .select(AlertRow::as_select())
-        .load(conn)?;
-    let mut open = read_all(rows)?;
-    open.sort_by_key(|alert| std::cmp::Reverse(alert.level));
-    Ok(open)
+        .into_boxed();
+    if let Some(platforms) = scope.ids() {
+        query = query.filter(alert::platform_id.eq_any(platforms));
+    }
+    read_all(query.load(conn)?)
 }
 
-/// Closed alerts, newest first.
+/// Closed alerts of these platforms, newest first.
 pub fn closed(
     conn: &mut Conn,
+    scope: &Scope,
     before: Option<(DateTime<Utc>, Uuid)>,
     at_most: usize,
 ) -> Result<Vec<Alert>> {
@@ -308,6 +196,9 @@ pub fn closed(
         .limit(rows_at_most(at_most))
         .select(AlertRow::as_select())
         .into_boxed();
+    if let Some(platforms) = scope.ids() {
+        query = query.filter(alert::platform_id.eq_any(platforms));
+    }
     if let Some((at, id)) = before {
         let older = alert::resolved_at
             .lt(at)
@@ -315,6 +206,59 @@ pub fn closed(
         query = query.filter(older.assume_not_null());
     }
     read_all(query.load(conn)?)
+}
+
+/// What a rule has lit, as far as a tick needs to know.
+#[derive(Clone, Debug)]
+pub struct Lit {
+    pub id: AlertId,
+    pub about: About,
+    pub level: Level,
+    pub reading: String,
+}
+
+/// Everything that is lit, by the rule that lit it.
+pub fn lit(conn: &mut Conn) -> Result<Vec<(ItemId, Lit)>> {
+    let rows: Vec<(Uuid, Uuid, String, String, String)> = alert::table
+        .filter(alert::status.eq("firing"))
+        .select((
+            alert::rule_id,
+            alert::id,
+            alert::about,
+            alert::level,
+            alert::reading,
+        ))
+        .load(conn)?;
+    let each = rows.into_iter().map(|(rule, id, about, level, reading)| {
+        let about = if about == About::Rule.as_str() {
+            About::Rule
+        } else {
+            About::Platform
+        };
+        let level = read_level(&level)?;
+        let id = id.into();
+        Ok((
+            rule.into(),
+            Lit {
+                id,
+                about,
+                level,
+                reading,
+            },
+        ))
+    });
+    each.collect()
+}
+
+/// Lit alerts whose acknowledgement has run out since anybody looked.
+pub fn run_out(conn: &mut Conn, now: DateTime<Utc>) -> Result<Vec<AlertId>> {
+    let ids: Vec<Uuid> = alert::table
+        .filter(alert::status.eq("firing"))
+        .filter(alert::acknowledged_until.le(now))
+        .filter(alert::acknowledgement_ended_at.is_null())
+        .select(alert::id)
+        .load(conn)?;
+    Ok(ids.into_iter().map(AlertId::from).collect())
 }
 
 pub fn of_service(conn: &mut Conn, service: ItemId, at_most: i64) -> Result<Vec<Alert>> {
@@ -344,10 +288,12 @@ pub fn lock_alert(tx: &mut Tx<'_>, id: AlertId) -> Result<Alert> {
         .try_into()
 }
 
-/// The lit alert of this identity, locked.
-pub fn lock_firing(tx: &mut Tx<'_>, fingerprint: &str) -> Result<Option<Alert>> {
+/// What a rule has lit, locked. It is found by its rule: its identity is that of the moment it lit, and a
+/// pack may have given the rule another service since.
+pub fn lock_lit(tx: &mut Tx<'_>, rule: ItemId, about: About) -> Result<Option<Alert>> {
     alert::table
-        .filter(alert::fingerprint.eq(fingerprint))
+        .filter(alert::rule_id.eq(rule.uuid()))
+        .filter(alert::about.eq(about.as_str()))
         .filter(alert::status.eq("firing"))
         .select(AlertRow::as_select())
         .for_update()
@@ -357,8 +303,33 @@ pub fn lock_firing(tx: &mut Tx<'_>, fingerprint: &str) -> Result<Option<Alert>> 
         .transpose()
 }
 
+/// The last red one of this identity that went out before anybody saw it, locked.
+pub fn lock_unseen(tx: &mut Tx<'_>, fingerprint: &str) -> Result<Option<Alert>> {
+    alert::table
+        .filter(alert::fingerprint.eq(fingerprint))
+        .filter(alert::status.eq("resolved"))
+        .filter(alert::was_red)
+        .filter(alert::acknowledged_at.is_null())
+        .order(alert::resolved_at.desc())
+        .select(AlertRow::as_select())
+        .for_update()
+        .first(&mut **tx)
+        .optional()?
+        .map(Alert::try_from)
+        .transpose()
+}
+
+/// Notes what is read while an alert is lit: a measurement, and no change of the alert.
+pub fn save_reading(conn: &mut Conn, id: AlertId, reading: &str) -> Result<()> {
+    diesel::update(alert::table.find(id.uuid()))
+        .filter(alert::status.eq("firing"))
+        .set(alert::reading.eq(reading))
+        .execute(conn)?;
+    Ok(())
+}
+
 /// What an alert is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum About {
     Platform,
     /// The rule itself, which cannot be evaluated.
@@ -387,6 +358,7 @@ pub fn insert(tx: &mut Tx<'_>, about: About, new: &Alert) -> Result<()> {
             alert::level.eq(new.level.as_str()),
             alert::name.eq(&new.name),
             alert::summary.eq(&new.summary),
+            alert::reading.eq(&new.reading),
             alert::active_at.eq(new.active_at),
             alert::fired_at.eq(new.fired_at),
             alert::level_at.eq(new.level_at),
@@ -404,6 +376,9 @@ pub fn save(tx: &mut Tx<'_>, changed: &Alert) -> Result<()> {
             alert::status.eq(if changed.firing { "firing" } else { "resolved" }),
             alert::level.eq(changed.level.as_str()),
             alert::summary.eq(&changed.summary),
+            alert::reading.eq(&changed.reading),
+            alert::active_at.eq(changed.active_at),
+            alert::fired_at.eq(changed.fired_at),
             alert::level_at.eq(changed.level_at),
             alert::was_red.eq(changed.was_red),
             alert::resolved_at.eq(changed.resolved_at),
@@ -412,57 +387,8 @@ pub fn save(tx: &mut Tx<'_>, changed: &Alert) -> Result<()> {
             alert::acknowledged_by.eq(acknowledged.map(|it| it.by.uuid())),
             alert::acknowledged_name.eq(acknowledged.map(|it| &it.name)),
             alert::acknowledged_note.eq(acknowledged.map(|it| &it.note)),
+            alert::acknowledgement_ended_at.eq(acknowledged.and_then(|it| it.ended_at)),
         ))
         .execute(&mut **tx)?;
     Ok(())
-}
-
-/// A line of an alert's timeline.
-#[derive(Clone, Debug, Queryable)]
-pub struct Change {
-    pub at: DateTime<Utc>,
-    pub kind: String,
-    pub level: String,
-    pub who: String,
-    pub text: String,
-}
-
-pub fn insert_change(
-    tx: &mut Tx<'_>,
-    alert: AlertId,
-    kind: &'static str,
-    level: Level,
-    who: &str,
-    text: &str,
-) -> Result<()> {
-    let now = tx.now();
-    diesel::insert_into(alert_change::table)
-        .values((
-            alert_change::id.eq(Uuid::now_v7()),
-            alert_change::alert_id.eq(alert.uuid()),
-            alert_change::at.eq(now),
-            alert_change::kind.eq(kind),
-            alert_change::level.eq(level.as_str()),
-            alert_change::who.eq(who),
-            alert_change::text.eq(text),
-        ))
-        .execute(&mut **tx)?;
-    Ok(())
-}
-
-/// The timeline, oldest first.
-pub fn changes(conn: &mut Conn, alert: AlertId) -> Result<Vec<Change>> {
-    const AT_MOST: i64 = 500;
-    Ok(alert_change::table
-        .filter(alert_change::alert_id.eq(alert.uuid()))
-        .order((alert_change::at, alert_change::id))
-        .limit(AT_MOST)
-        .select((
-            alert_change::at,
-            alert_change::kind,
-            alert_change::level,
-            alert_change::who,
-            alert_change::text,
-        ))
-        .load(conn)?)
 }

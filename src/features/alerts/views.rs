@@ -4,16 +4,17 @@ use std::collections::HashMap;
 
 use askama::Template;
 use chrono::{DateTime, NaiveDate, Utc};
+use chrono_tz::Tz;
 
-use super::alert::acknowledge_by;
-use super::store::{Alert, Change};
-use crate::features::health::board::ServiceStatus;
-use crate::features::health::views::{LogLine, ServiceRow};
-use crate::features::packs::pack::{ItemId, ProbeState, Runbook};
+use super::clock::acknowledge_by;
+use super::store::Alert;
+use super::store::timeline::Change;
+use super::verdict::Verdict;
+use crate::features::health::views::{ChangeLine, LogLine, ServiceRow};
+use crate::features::packs::pack::{ItemId, Runbook};
 use crate::features::packs::store::{Item, Watched};
-use crate::foundation::kernel::{Level, PlatformId};
+use crate::foundation::kernel::{Level, PlatformId, Scope};
 use crate::foundation::web::chart::{Days, Drawing};
-use crate::foundation::web::format::counted;
 use crate::foundation::web::{Chrome, Lamp, Problems, Tile};
 
 /// `GET /`
@@ -23,10 +24,11 @@ pub struct Overview {
     pub chrome: Chrome,
     pub verdict: Verdict,
     pub attention: Vec<AlertRow>,
-    pub may_act: bool,
     pub groups: Vec<Group>,
     pub services: Vec<ServiceRow>,
     pub demo: bool,
+    /// Where services can be broken and mended; in the demo only.
+    pub simulator: Option<String>,
 }
 
 /// Tiles under one heading.
@@ -35,106 +37,50 @@ pub struct Group {
     pub tiles: Vec<Tile>,
 }
 
-/// The whole page in one sentence.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Verdict {
-    pub lamp: Lamp,
-    pub sentence: String,
-    pub detail: String,
-}
-
-impl Verdict {
-    /// Services that are down or have a red or yellow alert need attention; where none does, alerts
-    /// about anything else do; then comes what nobody knows.
-    #[must_use]
-    pub fn of(services: &[ServiceStatus], open: &[Alert]) -> Self {
-        let pressing: Vec<&Alert> = open
-            .iter()
-            .filter(|alert| alert.level > Level::Blue)
-            .collect();
-        let needs = |service: &&ServiceStatus| {
-            service.state == ProbeState::Down
-                || pressing
-                    .iter()
-                    .any(|alert| alert.service == Some(service.id))
-        };
-        let total = services.len() as u64;
-        let needing = services.iter().filter(needs).count() as u64;
-        let unknown = services
-            .iter()
-            .filter(|it| it.state == ProbeState::Unknown)
-            .count() as u64;
-        let elsewhere = pressing
-            .iter()
-            .filter(|alert| {
-                !services
-                    .iter()
-                    .any(|service| alert.service == Some(service.id))
-            })
-            .count() as u64;
-        let of_all = format!("of {}", counted(total, "service", "services"));
-        let others = counted(elsewhere, "alert needs attention", "alerts need attention");
-        let worst = pressing.iter().map(|alert| alert.level).max();
-        let lamp = worst.map_or(Lamp::Clear, Lamp::from);
-        let down = services
-            .iter()
-            .any(|service| service.state == ProbeState::Down);
-        let said = |lamp, sentence: String, detail: String| Self {
-            lamp,
-            sentence,
-            detail,
-        };
-        if total == 0 && pressing.is_empty() {
-            let how = "Services come with packs: signalbox pack apply FILE.";
-            return said(
-                Lamp::Unknown,
-                "Nothing is watched yet".to_owned(),
-                how.to_owned(),
-            );
-        }
-        if needing > 0 {
-            let verb = if needing == 1 { "needs" } else { "need" };
-            let detail = if elsewhere > 0 {
-                format!("Beside them, {others}.")
-            } else {
-                String::new()
-            };
-            let lamp = if down { Lamp::Red } else { lamp };
-            return said(lamp, format!("{needing} {of_all} {verb} attention"), detail);
-        }
-        if elsewhere > 0 {
-            return said(lamp, others, format!("No service is down, out of {total}."));
-        }
-        if unknown > 0 {
-            let verb = if unknown == 1 { "is" } else { "are" };
-            let detail = "They have not been heard of, or not for long enough.";
-            return said(
-                Lamp::Unknown,
-                format!("{unknown} {of_all} {verb} unknown"),
-                detail.to_owned(),
-            );
-        }
-        let sentence = if total == 1 {
-            "The one service is well".to_owned()
-        } else {
-            format!("All {total} services are well")
-        };
-        said(Lamp::Clear, sentence, String::new())
-    }
-}
-
 /// `GET /alerts`
 #[derive(Template)]
 #[template(path = "alerts/list.html")]
 pub struct List {
     pub chrome: Chrome,
     pub open: bool,
-    pub rows: Vec<AlertRow>,
+    pub groups: Vec<AlertGroup>,
     pub pending: Vec<PendingRow>,
+    /// Whether any of them may be acknowledged.
     pub may_act: bool,
     /// There are more than a page shows.
     pub storm: bool,
     pub next: Option<String>,
+}
+
+impl List {
+    fn is_empty(&self) -> bool {
+        self.groups.iter().all(|group| group.rows.is_empty())
+    }
+}
+
+/// The alerts of one platform; of several, where what counts is the time.
+pub struct AlertGroup {
+    pub platform: Option<String>,
+    pub rows: Vec<AlertRow>,
+}
+
+impl AlertGroup {
+    /// Alerts under their platforms: the platform of the most urgent one first, and each in its order.
+    #[must_use]
+    pub fn by_platform(rows: Vec<AlertRow>) -> Vec<Self> {
+        let mut groups: Vec<Self> = Vec::new();
+        for row in rows {
+            let of = |group: &&mut Self| group.platform.as_ref() == Some(&row.platform);
+            match groups.iter_mut().find(of) {
+                Some(group) => group.rows.push(row),
+                None => groups.push(Self {
+                    platform: Some(row.platform.clone()),
+                    rows: vec![row],
+                }),
+            }
+        }
+        groups
+    }
 }
 
 /// A condition that holds and has not lasted long enough.
@@ -152,10 +98,14 @@ pub struct AlertRow {
     pub name: String,
     pub platform: String,
     pub summary: String,
+    /// "97.4 %", where that is not what the summary says.
+    pub reading: String,
     pub since: DateTime<Utc>,
     pub ended: Option<DateTime<Utc>>,
     pub owner: String,
     pub clock: Clock,
+    /// Whether the reader may acknowledge it.
+    pub may_act: bool,
 }
 
 /// Who has it in hand, or by when somebody should.
@@ -170,11 +120,14 @@ pub enum Clock {
 pub struct Directory {
     pub platforms: HashMap<PlatformId, Watched>,
     pub owners: HashMap<ItemId, String>,
+    /// Where the reader may acknowledge.
+    pub acts: Scope,
 }
 
 impl Directory {
     #[must_use]
     pub fn row(&self, alert: &Alert, now: DateTime<Utc>) -> AlertRow {
+        let news = alert.firing && !alert.summary.contains(&alert.reading);
         AlertRow {
             id: alert.id.to_string(),
             lamp: if alert.firing {
@@ -186,11 +139,23 @@ impl Directory {
             name: alert.name.clone(),
             platform: self.platform(alert.platform),
             summary: alert.summary.clone(),
+            reading: if news {
+                alert.reading.clone()
+            } else {
+                String::new()
+            },
             since: alert.fired_at,
             ended: alert.resolved_at,
             owner: self.owners.get(&alert.rule).cloned().unwrap_or_default(),
-            clock: clock(alert, now),
+            clock: clock(alert, self.zone(alert.platform), now),
+            may_act: alert.is_open() && self.acts.allows(alert.platform),
         }
+    }
+
+    fn zone(&self, id: PlatformId) -> Tz {
+        self.platforms
+            .get(&id)
+            .map_or(Tz::UTC, |platform| platform.zone)
     }
 
     #[must_use]
@@ -213,7 +178,7 @@ fn badge(alert: &Alert, now: DateTime<Utc>) -> String {
     format!("{level}, {state}")
 }
 
-fn clock(alert: &Alert, now: DateTime<Utc>) -> Clock {
+fn clock(alert: &Alert, zone: Tz, now: DateTime<Utc>) -> Clock {
     match &alert.acknowledged {
         Some(held) if alert.is_acknowledged(now) && alert.firing => Clock::Held {
             name: held.name.clone(),
@@ -222,7 +187,7 @@ fn clock(alert: &Alert, now: DateTime<Utc>) -> Clock {
         Some(_) if !alert.firing => Clock::Done,
         _ if !alert.is_open() => Clock::Done,
         _ => {
-            let by = acknowledge_by(alert.level, alert.level_at);
+            let by = acknowledge_by(alert.level, alert.waits_since(), zone);
             if now > by {
                 Clock::Overdue(by)
             } else {
@@ -242,6 +207,8 @@ pub struct AlertPage {
     pub fingerprint: String,
     pub service: Option<(String, String)>,
     pub note: Option<String>,
+    /// Who has it in hand, whom another acknowledgement takes it over from.
+    pub held_by: Option<String>,
     pub timeline: Vec<TimelineRow>,
     pub runbook: Option<RunbookCard>,
     /// Whether the reader may acknowledge it now; why not, where they may not.
@@ -263,6 +230,7 @@ impl From<&Change> for TimelineRow {
         let what = match change.kind.as_str() {
             "fired" => format!("{named} alert fired"),
             "moved" => format!("Level changed, now {}", change.level),
+            "reported" => "Reported again".to_owned(),
             "acknowledged" => format!("{} acknowledged it", change.who),
             "acknowledgement_ended" => "The acknowledgement ended".to_owned(),
             _ => "Resolved".to_owned(),
@@ -327,6 +295,7 @@ pub struct ServicePage {
     pub days: Days,
     pub chart: Drawing,
     pub demo: bool,
+    pub changes: Vec<ChangeLine>,
     pub log: Vec<LogLine>,
     pub alerts: Vec<AlertRow>,
     pub runbooks: Vec<RunbookCard>,
@@ -342,105 +311,9 @@ pub struct ProbeRow {
     pub why: String,
     pub since: Option<DateTime<Utc>>,
     pub interval: String,
+    /// Whether there is an answer to wait for.
+    pub timed: bool,
     pub latency: Option<String>,
     pub skipped: i64,
     pub missed: i64,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::features::alerts::AlertId;
-
-    fn service(state: ProbeState) -> ServiceStatus {
-        ServiceStatus {
-            id: ItemId::new(),
-            slug: "api".into(),
-            name: "API".into(),
-            about: String::new(),
-            platform: Watched {
-                id: PlatformId::new(),
-                slug: "p".into(),
-                name: "P".into(),
-            },
-            state,
-            since: None,
-            p95_us: None,
-            error_share: None,
-            spark: Vec::new(),
-            checked_at: None,
-            probes: Vec::new(),
-            demo: false,
-        }
-    }
-
-    fn alert(level: Level, service: Option<ItemId>) -> Alert {
-        let now = Utc::now();
-        Alert {
-            id: AlertId::new(),
-            platform: PlatformId::new(),
-            rule: ItemId::new(),
-            service,
-            fingerprint: "0".repeat(16),
-            firing: true,
-            level,
-            name: "A".into(),
-            summary: String::new(),
-            active_at: now,
-            fired_at: now,
-            level_at: now,
-            was_red: level == Level::Red,
-            resolved_at: None,
-            acknowledged: None,
-        }
-    }
-
-    #[test]
-    fn the_verdict_counts_services_first() {
-        use ProbeState::{Down, Unknown, Up};
-        let check = |services: &[ServiceStatus], open: &[Alert], lamp, sentence: &str| {
-            let verdict = Verdict::of(services, open);
-            assert_eq!((verdict.lamp, verdict.sentence.as_str()), (lamp, sentence));
-        };
-        check(&[], &[], Lamp::Unknown, "Nothing is watched yet");
-        check(
-            &[service(Up), service(Up)],
-            &[],
-            Lamp::Clear,
-            "All 2 services are well",
-        );
-        check(
-            &[service(Up), service(Unknown)],
-            &[],
-            Lamp::Unknown,
-            "1 of 2 services is unknown",
-        );
-        check(
-            &[service(Down), service(Up)],
-            &[],
-            Lamp::Red,
-            "1 of 2 services needs attention",
-        );
-        let slow = service(Up);
-        let lit = alert(Level::Yellow, Some(slow.id));
-        check(
-            &[slow, service(Up)],
-            &[lit],
-            Lamp::Yellow,
-            "1 of 2 services needs attention",
-        );
-        let elsewhere = alert(Level::Red, None);
-        check(
-            &[service(Up)],
-            &[elsewhere],
-            Lamp::Red,
-            "1 alert needs attention",
-        );
-        check(
-            &[service(Up)],
-            &[alert(Level::Blue, None)],
-            Lamp::Clear,
-            "The one service is well",
-        );
-    }
 }

@@ -25,6 +25,21 @@ pub fn summary(rule: &Rule, level: Level, reading: &Reading, unit: &str) -> Stri
     }
 }
 
+/// "97.4 %": what is read now; empty where there is no figure, or none at the moment.
+#[must_use]
+pub fn reading(rule: &Rule, reading: &Reading, unit: &str) -> String {
+    match reading {
+        // To the minute, so that growing older is not news every two seconds.
+        Reading::Age(age) if age.num_minutes() > 0 => {
+            length(age.num_minutes() * MILLIS_OF_A_MINUTE)
+        }
+        Reading::Number(_) | Reading::Latencies(_) | Reading::Age(_) => value(rule, reading, unit),
+        Reading::State(_) | Reading::Events(_) | Reading::Nothing => String::new(),
+    }
+}
+
+const MILLIS_OF_A_MINUTE: i64 = 60_000;
+
 fn limit(rule: &Rule, condition: &Condition, unit: &str) -> String {
     let Some((threshold, above)) = condition.threshold() else {
         return String::new();
@@ -32,6 +47,7 @@ fn limit(rule: &Rule, condition: &Condition, unit: &str) -> String {
     let side = if above { "above" } else { "below" };
     let threshold = match &rule.on {
         Source::Measure(of) if of.name.is_share() => percent(threshold.value()),
+        Source::Measure(of) => with_unit(&threshold.to_string(), of.name.unit()),
         _ => with_unit(&threshold.to_string(), unit),
     };
     match condition.results {
@@ -44,15 +60,34 @@ fn value(rule: &Rule, reading: &Reading, unit: &str) -> String {
     match reading {
         Reading::Number(number) => match &rule.on {
             Source::Measure(of) if of.name.is_share() => percent(*number),
+            Source::Measure(of) => with_unit(&number.to_string(), of.name.unit()),
             _ => with_unit(&number.to_string(), unit),
         },
         Reading::Latencies(latencies) => latencies
             .first()
-            .map_or_else(String::new, |latency| format!("{} ms", latency / 1_000)),
-        Reading::Age(age) => format!("{} s", age.num_seconds()),
+            .map_or_else(String::new, |latency_us| length(latency_us / 1_000)),
+        Reading::Age(age) => length(age.num_seconds() * 1_000),
         Reading::State(state) => state.as_str().to_owned(),
         Reading::Events(count) => count.to_string(),
         Reading::Nothing => "unknown".to_owned(),
+    }
+}
+
+/// A length of time as packs write theirs, so that both can be compared at sight: "26h 1s", "2s 350ms".
+fn length(millis: i64) -> String {
+    const UNITS: [(&str, i64); 4] = [("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
+    let mut left = millis.max(0);
+    let mut parts = Vec::new();
+    for (unit, size) in UNITS {
+        if left >= size {
+            parts.push(format!("{}{unit}", left / size));
+            left %= size;
+        }
+    }
+    if parts.is_empty() {
+        "0s".to_owned()
+    } else {
+        parts.join(" ")
     }
 }
 
@@ -66,4 +101,64 @@ fn with_unit(number: &str, unit: &str) -> String {
 
 fn percent(share: f64) -> String {
     format!("{:.1} %", share * 100.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::*;
+    use crate::features::packs::pack::{Measure, MeasureOf, NoData};
+    use crate::features::packs::quantity::{Lasting, Quantity};
+
+    fn rule(on: Source, above: Quantity) -> Rule {
+        Rule {
+            id: "r".into(),
+            name: "R".into(),
+            on,
+            red: Some(Condition {
+                above: Some(above),
+                ..Condition::default()
+            }),
+            yellow: None,
+            blue: None,
+            keep_firing_for: None,
+            no_data: NoData::Keep,
+            no_data_for: Lasting::ZERO,
+            runbook: None,
+            owner: String::new(),
+        }
+    }
+
+    #[test]
+    fn a_value_and_its_limit_are_in_the_same_units() {
+        let late = rule(
+            Source::Age("sync".into()),
+            Quantity::Lasting("26h".parse().unwrap()),
+        );
+        let age = Reading::Age(TimeDelta::seconds(93_601));
+        assert_eq!(
+            summary(&late, Level::Red, &age, ""),
+            "age of sync is 26h 1s, above 26h"
+        );
+        assert_eq!(reading(&late, &age, ""), "26h");
+        let slow = rule(
+            Source::Latency("api".into()),
+            Quantity::Lasting(Lasting::from_secs(2)),
+        );
+        assert_eq!(
+            summary(&slow, Level::Red, &Reading::Latencies(vec![2_350_000]), ""),
+            "latency of api is 2s 350ms, above 2s"
+        );
+        let lag = MeasureOf {
+            probe: "db".into(),
+            name: Measure::Lag,
+        };
+        let behind = rule(Source::Measure(lag), Quantity::Number(30.0));
+        assert_eq!(
+            summary(&behind, Level::Red, &Reading::Number(42.5), ""),
+            "lag of db is 42.5 s, above 30 s"
+        );
+        assert_eq!(reading(&behind, &Reading::Nothing, ""), "");
+    }
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::probe::{self, Outcome, Run, Standing};
-use super::store::samples;
 use super::store::{self, Claim, Finished};
+use super::store::{reports, samples};
 use crate::features::packs::pack::{EventType, Indicator, ItemId, Probe, ProbeState};
 use crate::features::packs::store::{self as packs, Definition, Item, Watched};
 use crate::foundation::Services;
@@ -41,9 +41,9 @@ pub fn claim(services: &Services, probes: &Probes) -> db::Result<Vec<Claim>> {
 /// Gives each probe its row.
 pub fn enrol(services: &Services, probes: &Probes) -> db::Result<()> {
     let now = services.clock.now();
-    let slots: Vec<(ItemId, DateTime<Utc>)> = probes
-        .iter()
-        .map(|(id, item)| (*id, next_slot(*id, &item.spec, now)))
+    let slots: Vec<(&Item<Probe>, DateTime<Utc>)> = probes
+        .values()
+        .map(|item| (item, next_slot(item.id, &item.spec, now)))
         .collect();
     services
         .audit
@@ -121,6 +121,7 @@ fn conclude(item: &Item<Probe>, claim: Claim, run: Run, now: DateTime<Utc>) -> F
     Finished {
         standing: standing.after(&run.outcome, run.at, probe),
         next_due_at: next_slot(item.id, probe, now),
+        interval_ms: interval,
         skipped,
         missed,
         run,
@@ -128,15 +129,16 @@ fn conclude(item: &Item<Probe>, claim: Claim, run: Run, now: DateTime<Utc>) -> F
     }
 }
 
-/// Adds minutes up to hours and hours to days, and drops what has been kept long enough.
+/// Adds minutes up to hours and hours to days, then drops what has been kept long enough: in this order,
+/// so that after a long stop nothing is dropped that was never added up.
 pub fn tidy(services: &Services) -> db::Result<usize> {
     let now = services.clock.now();
     services
         .audit
         .write_unaudited(Unaudited::Sample, |conn| samples::roll_up(conn, now))?;
-    services
-        .audit
-        .write_unaudited(Unaudited::Expiry, |conn| samples::prune(conn, now))
+    services.audit.write_unaudited(Unaudited::Expiry, |conn| {
+        Ok(samples::prune(conn, now)? + reports::prune(conn, now)?)
+    })
 }
 
 /// Reports how far the audit log's seal is behind, where a pack has an indicator for it.
@@ -164,8 +166,8 @@ pub fn report_own(services: &Services) -> db::Result<()> {
         (now - since).max(TimeDelta::zero())
     });
     services.audit.write_unaudited(Unaudited::Sample, |conn| {
-        store::insert_report(conn, indicator, now, lag.as_seconds_f64().round(), false)?;
-        store::prune_reports(conn, indicator, now - OWN_REPORTS_KEPT)
+        reports::insert_report(conn, indicator, now, lag.as_seconds_f64().round(), false)?;
+        reports::prune_reports(conn, indicator, now - OWN_REPORTS_KEPT)
     })
 }
 
@@ -207,7 +209,7 @@ pub fn report_indicator(
         .read(|conn| find::<Indicator>(conn, name, platform))?;
     services.audit.write(actor, |tx| {
         let now = tx.now();
-        store::insert_report(tx, indicator.id, now, value, false)?;
+        reports::insert_report(tx, indicator.id, now, value, false)?;
         tx.record(
             Event::new(
                 "indicator.reported",
@@ -234,7 +236,7 @@ pub fn report_event(
         .db
         .read(|conn| find::<EventType>(conn, name, platform))?;
     services.audit.write(actor, |tx| {
-        store::insert_event(tx, event_type.id)?;
+        reports::insert_event(tx, event_type.id)?;
         tx.record(
             Event::new("event.reported", Subject::new("event_type", event_type.id))
                 .platform(event_type.platform)

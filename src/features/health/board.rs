@@ -1,20 +1,32 @@
 //! Services as people see them: what their probes say, taken together.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::latency::Histogram;
 use super::store::samples::{self, Sample, Span};
 use super::store::{self, State};
-use crate::features::packs::pack::{ItemId, Measure, Probe, ProbeState, Service};
+use crate::features::packs::pack::{ItemId, Measure, Probe, ProbeState, Rule, Service, Source};
 use crate::features::packs::store::{self as packs, Item, Watched};
 use crate::foundation::db::{Conn, Result};
-use crate::foundation::kernel::PlatformId;
+use crate::foundation::kernel::{Level, PlatformId, Scope};
 
 /// Steps of a spark line, over the last hour.
 pub const SPARK_STEP: TimeDelta = TimeDelta::minutes(5);
 const SPARK_STEPS: i32 = 12;
+
+/// How a service stands. Worst first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Standing {
+    /// A probe is down that its rules call critical, or every probe is.
+    Down,
+    /// A probe is down, and no rule calls that critical.
+    Impaired,
+    /// None is down, and not all are known.
+    Unknown,
+    Up,
+}
 
 /// A service with its probes.
 #[derive(Clone, Debug)]
@@ -24,7 +36,7 @@ pub struct ServiceStatus {
     pub name: String,
     pub about: String,
     pub platform: Watched,
-    pub state: ProbeState,
+    pub state: Standing,
     /// Since when; `None` where no probe ever ran.
     pub since: Option<DateTime<Utc>>,
     /// Of the last hour, over all probes.
@@ -42,23 +54,29 @@ pub struct ServiceStatus {
 #[derive(Clone, Debug)]
 pub struct ProbeStatus {
     pub item: Item<Probe>,
+    /// Whether a rule is red when this probe is down.
+    pub critical: bool,
     pub state: ProbeState,
     pub since: Option<DateTime<Utc>>,
     pub checked_at: Option<DateTime<Utc>>,
     pub error: Option<String>,
     pub message: String,
     pub latency_us: Option<i64>,
+    /// None while the last run read none.
     pub measures: Vec<(Measure, f64)>,
+    /// When the last figures were read.
+    pub measured_at: Option<DateTime<Utc>>,
     pub skipped: i64,
     pub missed: i64,
 }
 
 impl ProbeStatus {
-    /// A probe that has not been heard of for two intervals is unknown, whatever it said last.
-    fn of(item: Item<Probe>, state: Option<&State>, now: DateTime<Utc>) -> Self {
+    /// A probe that has not run when it should have is unknown, whatever it said last.
+    fn of(item: Item<Probe>, critical: bool, state: Option<&State>, now: DateTime<Utc>) -> Self {
         let Some(state) = state else {
             return Self {
                 item,
+                critical,
                 state: ProbeState::Unknown,
                 since: None,
                 checked_at: None,
@@ -66,13 +84,15 @@ impl ProbeStatus {
                 message: "it has not run yet".to_owned(),
                 latency_us: None,
                 measures: Vec::new(),
+                measured_at: None,
                 skipped: 0,
                 missed: 0,
             };
         };
-        let unheard = now - state.due_at > item.spec.interval.delta() * 2;
+        let unheard = !state.is_heard(&item.spec, now);
         Self {
             item,
+            critical,
             state: if unheard {
                 ProbeState::Unknown
             } else {
@@ -90,25 +110,29 @@ impl ProbeStatus {
             measures: if unheard {
                 Vec::new()
             } else {
-                state.measures.clone()
+                state.current_measures().to_vec()
             },
+            measured_at: state.measured_at,
             skipped: state.skipped,
             missed: state.missed,
         }
     }
 }
 
-/// All services that are watched, worst first.
-pub fn services(conn: &mut Conn, now: DateTime<Utc>) -> Result<Vec<ServiceStatus>> {
+/// All services of these platforms, worst first.
+pub fn services(conn: &mut Conn, scope: &Scope, now: DateTime<Utc>) -> Result<Vec<ServiceStatus>> {
     let platforms: HashMap<PlatformId, Watched> = packs::platforms(conn)?
         .into_iter()
         .map(|it| (it.id, it))
         .collect();
     let states = store::states(conn)?;
     let mut probes: HashMap<(PlatformId, String), Vec<ProbeStatus>> = HashMap::new();
-    for item in packs::live::<Probe>(conn)? {
+    let critical = critical_probes(conn, scope)?;
+    for item in packs::live_within::<Probe>(conn, scope)? {
         let key = (item.platform, item.spec.service.clone());
-        let probe = ProbeStatus::of(item.clone(), states.get(&item.id), now);
+        let is_critical = critical.contains(&(item.platform, item.slug.clone()));
+        let state = states.get(&item.id);
+        let probe = ProbeStatus::of(item, is_critical, state, now);
         probes.entry(key).or_default().push(probe);
     }
     let ids: Vec<ItemId> = probes
@@ -119,7 +143,7 @@ pub fn services(conn: &mut Conn, now: DateTime<Utc>) -> Result<Vec<ServiceStatus
     let from = now - SPARK_STEP * SPARK_STEPS;
     let samples = samples::since(conn, &ids, Span::Minute, from)?;
     let mut all = Vec::new();
-    for item in packs::live::<Service>(conn)? {
+    for item in packs::live_within::<Service>(conn, scope)? {
         let Some(platform) = platforms.get(&item.platform) else {
             continue;
         };
@@ -134,12 +158,23 @@ pub fn services(conn: &mut Conn, now: DateTime<Utc>) -> Result<Vec<ServiceStatus
             now,
         ));
     }
-    all.sort_by_key(|service| match service.state {
-        ProbeState::Down => 0,
-        ProbeState::Unknown => 1,
-        ProbeState::Up => 2,
-    });
+    all.sort_by_key(|service| service.state);
     Ok(all)
+}
+
+/// The probes that a red rule waits for to be down. How bad it is that a probe is down is the rules' word.
+fn critical_probes(conn: &mut Conn, scope: &Scope) -> Result<HashSet<(PlatformId, String)>> {
+    let watched = |item: Item<Rule>| {
+        let red = item.spec.levels().any(|(level, condition)| {
+            level == Level::Red && condition.is == Some(ProbeState::Down)
+        });
+        match item.spec.on {
+            Source::State(probe) if red => Some((item.platform, probe)),
+            _ => None,
+        }
+    };
+    let rules = packs::live_within::<Rule>(conn, scope)?;
+    Ok(rules.into_iter().filter_map(watched).collect())
 }
 
 impl ServiceStatus {
@@ -182,24 +217,22 @@ impl ServiceStatus {
     }
 }
 
-/// The worst of a service's probes, and since when it is so: one that is down outweighs one that is
-/// not known, and only all of them together make it well.
-fn together(probes: &[ProbeStatus]) -> (ProbeState, Option<DateTime<Utc>>) {
-    for worst in [ProbeState::Down, ProbeState::Unknown] {
-        let mut such = probes
-            .iter()
-            .filter(|probe| probe.state == worst)
-            .peekable();
-        if such.peek().is_some() {
-            return (worst, such.filter_map(|probe| probe.since).min());
-        }
-    }
-    match probes {
-        [] => (ProbeState::Unknown, None),
-        all => (
-            ProbeState::Up,
-            all.iter().filter_map(|probe| probe.since).max(),
-        ),
+/// A service's probes taken together, and since when it is so: one that is down outweighs one that is not
+/// known, and only all of them together make it well.
+fn together(probes: &[ProbeStatus]) -> (Standing, Option<DateTime<Utc>>) {
+    let of = |state| probes.iter().filter(move |probe| probe.state == state);
+    let down = of(ProbeState::Down).count();
+    let critical = of(ProbeState::Down).any(|probe| probe.critical);
+    let earliest = |state| of(state).filter_map(|probe| probe.since).min();
+    if critical || (down > 0 && down == probes.len()) {
+        (Standing::Down, earliest(ProbeState::Down))
+    } else if down > 0 {
+        (Standing::Impaired, earliest(ProbeState::Down))
+    } else if probes.is_empty() || of(ProbeState::Unknown).next().is_some() {
+        (Standing::Unknown, earliest(ProbeState::Unknown))
+    } else {
+        let latest = probes.iter().filter_map(|probe| probe.since).max();
+        (Standing::Up, latest)
     }
 }
 
@@ -245,6 +278,54 @@ mod tests {
 
     fn at(secs: i64) -> DateTime<Utc> {
         DateTime::from_timestamp(secs, 0).unwrap()
+    }
+
+    fn probe(state: ProbeState, critical: bool) -> ProbeStatus {
+        use crate::features::packs::pack::{Check, Host};
+        use crate::features::packs::quantity::Lasting;
+        let spec = Probe {
+            id: "p".into(),
+            service: "s".into(),
+            check: Check::Host(Host { disk: "/".into() }),
+            interval: Lasting::from_secs(30),
+            timeout: None,
+            retries: 0,
+            failures_to_down: 3,
+            successes_to_up: 2,
+        };
+        let item = Item {
+            id: ItemId::new(),
+            platform: PlatformId::new(),
+            slug: "p".into(),
+            name: "p".into(),
+            changed_at: at(0),
+            retired_at: None,
+            declared_at: at(0),
+            spec,
+        };
+        ProbeStatus {
+            state,
+            ..ProbeStatus::of(item, critical, None, at(0))
+        }
+    }
+
+    #[test]
+    fn a_service_is_down_when_a_rule_says_that_it_matters_or_nothing_is_left() {
+        use ProbeState::{Down, Unknown, Up};
+        let check = |probes: &[(ProbeState, bool)], expected| {
+            let probes: Vec<_> = probes
+                .iter()
+                .map(|(state, critical)| probe(*state, *critical))
+                .collect();
+            assert_eq!(together(&probes).0, expected);
+        };
+        check(&[], Standing::Unknown);
+        check(&[(Up, true), (Up, false)], Standing::Up);
+        check(&[(Up, true), (Unknown, false)], Standing::Unknown);
+        check(&[(Down, true), (Unknown, false)], Standing::Down);
+        check(&[(Up, true), (Down, false)], Standing::Impaired);
+        check(&[(Down, false), (Down, false)], Standing::Down);
+        check(&[(Down, false), (Unknown, true)], Standing::Impaired);
     }
 
     #[test]

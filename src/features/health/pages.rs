@@ -7,11 +7,11 @@ use crate::foundation::web::{self, Chrome, Nav, block};
 
 /// `GET /services`: every service and how it stands, worst first.
 pub async fn services(signed: Signed, services: Data<Services>) -> web::Result {
-    let app = services.clone();
+    let (app, view) = (services.clone(), signed.view());
     let board = block(move || {
         let now = app.clock.now();
         app.db
-            .read(|conn| board::services(conn, now))
+            .read(|conn| board::services(conn, &view, now))
             .map_err(web::Error::from)
     })
     .await?;

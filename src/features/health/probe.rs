@@ -107,7 +107,8 @@ impl Outcome {
 pub struct Run {
     pub at: DateTime<Utc>,
     pub outcome: Outcome,
-    /// Time to the answer of the last attempt. A timeout has waited that long; a refusal says nothing.
+    /// Time to the answer of the last attempt. A timeout has waited that long; a refusal says nothing, and
+    /// a host is not asked.
     pub latency_us: Option<i64>,
     pub attempts: u32,
 }
@@ -173,6 +174,14 @@ pub fn next_slot(after: DateTime<Utc>, interval_ms: i64, id: &[u8]) -> DateTime<
 #[must_use]
 pub fn slots_missed(due: DateTime<Utc>, now: DateTime<Utc>, interval_ms: i64) -> i64 {
     (now - due).num_milliseconds().max(0) / interval_ms.max(1)
+}
+
+/// A run that is later than this has not been: nobody runs the probe, and nobody knows how it stands. It
+/// may take as long as a run can, and wait a while to be taken up and noted.
+#[must_use]
+pub fn silent_after(due: DateTime<Utc>, probe: &Probe) -> DateTime<Utc> {
+    const SLACK: TimeDelta = TimeDelta::seconds(10);
+    due + probe.longest_run().delta() + SLACK
 }
 
 /// The pause before a retry: one second, ±20 % by `spread` (0 to 1), so that probes that failed

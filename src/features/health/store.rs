@@ -1,27 +1,26 @@
 //! How probes stand, what they measured, and what was reported.
 
+pub mod reports;
 pub mod samples;
 
 use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{Array, Timestamptz, Uuid as SqlUuid};
 use serde_json::Value;
 use uuid::Uuid;
 
 use self::samples::{Sample, Span};
 use super::latency::Histogram;
-use super::probe::{Outcome, Run, Standing};
-use crate::features::packs::pack::{ItemId, Measure, ProbeState};
+use super::probe::{self, Outcome, Run, Standing};
+use crate::features::packs::pack::{ItemId, Measure, Probe, ProbeState, RESULTS_AT_MOST};
+use crate::features::packs::store::Item;
 use crate::foundation::audit::Tx;
-use crate::foundation::db::schema::{
-    event_report, event_tally, indicator_report, probe_change, probe_run, probe_state,
-};
+use crate::foundation::db::schema::{probe_change, probe_run, probe_state};
 use crate::foundation::db::{Conn, Result};
 
 /// How many latencies are kept for rules that count results in a row.
-const LATENCIES_KEPT: usize = 20;
+const LATENCIES_KEPT: usize = RESULTS_AT_MOST as usize;
 
 /// A probe's row.
 #[derive(Clone, Debug)]
@@ -31,11 +30,29 @@ pub struct State {
     pub checked_at: Option<DateTime<Utc>>,
     pub error: Option<String>,
     pub message: String,
-    /// Newest first.
+    /// Of the last results in a row that have one, newest first.
     pub latencies_us: Vec<i64>,
+    /// The figures of the last run that was good.
     pub measures: Vec<(Measure, f64)>,
+    pub measured_at: Option<DateTime<Utc>>,
+    /// Whether the last run was good.
+    pub good: bool,
     pub skipped: i64,
     pub missed: i64,
+}
+
+impl State {
+    /// The figures as they stand now: none where the last run did not read them.
+    #[must_use]
+    pub fn current_measures(&self) -> &[(Measure, f64)] {
+        if self.good { &self.measures } else { &[] }
+    }
+
+    /// Whether it has run when it should have.
+    #[must_use]
+    pub fn is_heard(&self, probe: &Probe, now: DateTime<Utc>) -> bool {
+        now <= probe::silent_after(self.due_at, probe)
+    }
 }
 
 #[derive(Queryable, Selectable)]
@@ -48,10 +65,12 @@ struct StateRow {
     successes: i32,
     due_at: DateTime<Utc>,
     checked_at: Option<DateTime<Utc>>,
+    outcome: Option<String>,
     error: Option<String>,
     message: String,
     latencies_us: Vec<Option<i64>>,
     measures: Value,
+    measured_at: Option<DateTime<Utc>>,
     skipped: i64,
     missed: i64,
 }
@@ -71,6 +90,8 @@ impl From<StateRow> for State {
             message: row.message,
             latencies_us: row.latencies_us.into_iter().flatten().collect(),
             measures: serde_json::from_value(row.measures).unwrap_or_default(),
+            measured_at: row.measured_at,
+            good: row.outcome.as_deref() == Some("good"),
             skipped: row.skipped,
             missed: row.missed,
         }
@@ -88,23 +109,22 @@ pub fn states(conn: &mut Conn) -> Result<HashMap<ItemId, State>> {
         .collect())
 }
 
-/// Gives a row to each probe that has none. The first slot is the next one, so that replicas which
-/// start together agree on it.
+/// Gives a row to each probe that has none, with the slot that it runs in first: the next one, so that
+/// replicas which start together agree on it. One whose interval has changed gets its next slot anew, and
+/// one that has come back begins anew: nobody missed the runs that nobody wanted.
 pub fn enrol(
     conn: &mut Conn,
-    probes: &[(ItemId, DateTime<Utc>)],
+    probes: &[(&Item<Probe>, DateTime<Utc>)],
     now: DateTime<Utc>,
 ) -> Result<()> {
     let rows: Vec<_> = probes
         .iter()
-        .map(|(id, due_at)| {
+        .map(|(item, due_at)| {
             (
-                probe_state::probe_id.eq(id.uuid()),
-                probe_state::state.eq(ProbeState::Unknown.as_str()),
-                probe_state::since.eq(now),
-                probe_state::failures.eq(0),
-                probe_state::successes.eq(0),
+                probe_state::probe_id.eq(item.id.uuid()),
+                probe_state::interval_ms.eq(item.spec.interval.millis()),
                 probe_state::due_at.eq(*due_at),
+                Beginning::at(now),
             )
         })
         .collect();
@@ -112,7 +132,58 @@ pub fn enrol(
         .values(rows)
         .on_conflict_do_nothing()
         .execute(conn)?;
+    for (item, due_at) in probes {
+        let returned = probe_state::table
+            .find(item.id.uuid())
+            .filter(probe_state::due_at.lt(item.declared_at));
+        diesel::update(returned)
+            .set((probe_state::due_at.eq(*due_at), Beginning::at(now)))
+            .execute(conn)?;
+        let interval_ms = item.spec.interval.millis();
+        let rescheduled = probe_state::table
+            .find(item.id.uuid())
+            .filter(probe_state::interval_ms.is_distinct_from(interval_ms));
+        diesel::update(rescheduled)
+            .set((
+                probe_state::interval_ms.eq(interval_ms),
+                probe_state::due_at.eq(*due_at),
+            ))
+            .execute(conn)?;
+    }
     Ok(())
+}
+
+/// How a probe stands before its first run.
+#[derive(Insertable, AsChangeset)]
+#[diesel(table_name = probe_state, treat_none_as_null = true)]
+struct Beginning {
+    state: &'static str,
+    since: DateTime<Utc>,
+    failures: i32,
+    successes: i32,
+    lease: Option<Uuid>,
+    lease_until: Option<DateTime<Utc>>,
+    outcome: Option<&'static str>,
+    error: Option<&'static str>,
+    message: &'static str,
+    latencies_us: Vec<i64>,
+}
+
+impl Beginning {
+    const fn at(now: DateTime<Utc>) -> Self {
+        Self {
+            state: ProbeState::Unknown.as_str(),
+            since: now,
+            failures: 0,
+            successes: 0,
+            lease: None,
+            lease_until: None,
+            outcome: None,
+            error: None,
+            message: "",
+            latencies_us: Vec::new(),
+        }
+    }
 }
 
 /// A run that this process has taken on; nobody else runs the probe until the lease ends.
@@ -175,6 +246,8 @@ pub struct Finished {
     pub run: Run,
     pub standing: Standing,
     pub next_due_at: DateTime<Utc>,
+    /// The interval that the next run was reckoned with.
+    pub interval_ms: i64,
     pub skipped: i64,
     pub missed: i64,
 }
@@ -188,20 +261,35 @@ pub fn finish(conn: &mut Conn, finished: &Finished) -> Result<bool> {
         standing,
         ..
     } = finished;
-    let held: Option<Vec<Option<i64>>> = probe_state::table
+    type Held = (Vec<Option<i64>>, Option<i64>, DateTime<Utc>);
+    let held: Option<Held> = probe_state::table
         .find(claim.probe.uuid())
         .filter(probe_state::lease.eq(claim.lease))
-        .select(probe_state::latencies_us)
+        .select((
+            probe_state::latencies_us,
+            probe_state::interval_ms,
+            probe_state::due_at,
+        ))
         .for_update()
         .first(conn)
         .optional()?;
-    let Some(known) = held else { return Ok(false) };
-    let latencies: Vec<i64> = run
-        .latency_us
-        .into_iter()
-        .chain(known.into_iter().flatten())
-        .take(LATENCIES_KEPT)
-        .collect();
+    let Some((known, interval_ms, due_at)) = held else {
+        return Ok(false);
+    };
+    // A result that took no time breaks the row: what came before it does not stand for now.
+    let latencies: Vec<i64> = match run.latency_us {
+        None => Vec::new(),
+        Some(latency_us) => std::iter::once(latency_us)
+            .chain(known.into_iter().flatten())
+            .take(LATENCIES_KEPT)
+            .collect(),
+    };
+    // A pack may have changed the interval meanwhile, and with it the next slot.
+    let next_due_at = if interval_ms.is_none_or(|known| known == finished.interval_ms) {
+        finished.next_due_at
+    } else {
+        due_at
+    };
     let error = match &run.outcome {
         Outcome::Failed(failure) => Some(failure.kind.as_str()),
         _ => None,
@@ -212,7 +300,7 @@ pub fn finish(conn: &mut Conn, finished: &Finished) -> Result<bool> {
             probe_state::since.eq(standing.since),
             probe_state::failures.eq(count(standing.failures)),
             probe_state::successes.eq(count(standing.successes)),
-            probe_state::due_at.eq(finished.next_due_at),
+            probe_state::due_at.eq(next_due_at),
             probe_state::lease.eq(None::<Uuid>),
             probe_state::lease_until.eq(None::<DateTime<Utc>>),
             probe_state::checked_at.eq(run.at),
@@ -227,7 +315,10 @@ pub fn finish(conn: &mut Conn, finished: &Finished) -> Result<bool> {
     if let Outcome::Good(measures) = &run.outcome {
         let measures = serde_json::to_value(measures).unwrap_or_default();
         diesel::update(probe_state::table.find(claim.probe.uuid()))
-            .set(probe_state::measures.eq(measures))
+            .set((
+                probe_state::measures.eq(measures),
+                probe_state::measured_at.eq(run.at),
+            ))
             .execute(conn)?;
     }
     insert_run(conn, claim.probe, run, error)?;
@@ -275,9 +366,10 @@ fn add_to_minute(conn: &mut Conn, probe: ItemId, run: &Run) -> Result<()> {
     samples::add(conn, probe, Span::Minute, &sample)
 }
 
-/// A change of state, for the probe log.
+/// A change of a probe's state.
 #[derive(Clone, Debug, Queryable)]
 pub struct StateChange {
+    pub probe_id: Uuid,
     pub at: DateTime<Utc>,
     pub was: String,
     pub now: String,
@@ -303,12 +395,15 @@ pub fn insert_change(
     Ok(())
 }
 
-pub fn changes(conn: &mut Conn, probe: ItemId, at_most: i64) -> Result<Vec<StateChange>> {
+/// How these probes changed, newest first.
+pub fn changes(conn: &mut Conn, probes: &[ItemId], at_most: i64) -> Result<Vec<StateChange>> {
+    let ids: Vec<Uuid> = probes.iter().map(|id| id.uuid()).collect();
     Ok(probe_change::table
-        .filter(probe_change::probe_id.eq(probe.uuid()))
+        .filter(probe_change::probe_id.eq_any(ids))
         .order(probe_change::at.desc())
         .limit(at_most)
         .select((
+            probe_change::probe_id,
             probe_change::at,
             probe_change::was,
             probe_change::now,
@@ -346,100 +441,4 @@ pub fn runs(conn: &mut Conn, probes: &[ItemId], at_most: i64) -> Result<Vec<RunL
             probe_run::attempts,
         ))
         .load(conn)?)
-}
-
-/// The last report of an indicator.
-#[derive(Clone, Copy, Debug, QueryableByName)]
-pub struct Report {
-    #[diesel(sql_type = SqlUuid)]
-    indicator_id: Uuid,
-    #[diesel(sql_type = Timestamptz)]
-    pub at: DateTime<Utc>,
-    #[diesel(sql_type = diesel::sql_types::Double)]
-    pub value: f64,
-    #[diesel(sql_type = diesel::sql_types::Bool)]
-    pub demo: bool,
-}
-
-pub fn last_reports(conn: &mut Conn, indicators: &[ItemId]) -> Result<HashMap<ItemId, Report>> {
-    let ids: Vec<Uuid> = indicators.iter().map(|id| id.uuid()).collect();
-    let rows: Vec<Report> = diesel::sql_query(
-        "SELECT last.indicator_id, last.at, last.value, last.demo FROM unnest($1) AS wanted (id) \
-         CROSS JOIN LATERAL (SELECT * FROM indicator_report WHERE indicator_id = wanted.id \
-                             ORDER BY at DESC, id DESC LIMIT 1) AS last",
-    )
-    .bind::<Array<SqlUuid>, _>(ids)
-    .load(conn)?;
-    Ok(rows
-        .into_iter()
-        .map(|row| (row.indicator_id.into(), row))
-        .collect())
-}
-
-pub fn insert_report(
-    conn: &mut Conn,
-    indicator: ItemId,
-    at: DateTime<Utc>,
-    value: f64,
-    demo: bool,
-) -> Result<()> {
-    diesel::insert_into(indicator_report::table)
-        .values((
-            indicator_report::id.eq(Uuid::now_v7()),
-            indicator_report::indicator_id.eq(indicator.uuid()),
-            indicator_report::at.eq(at),
-            indicator_report::value.eq(value),
-            indicator_report::demo.eq(demo),
-        ))
-        .execute(conn)?;
-    Ok(())
-}
-
-pub fn prune_reports(conn: &mut Conn, indicator: ItemId, before: DateTime<Utc>) -> Result<()> {
-    diesel::delete(indicator_report::table)
-        .filter(indicator_report::indicator_id.eq(indicator.uuid()))
-        .filter(indicator_report::at.lt(before))
-        .execute(conn)?;
-    Ok(())
-}
-
-pub fn insert_event(tx: &mut Tx<'_>, event_type: ItemId) -> Result<()> {
-    let now = tx.now();
-    diesel::insert_into(event_report::table)
-        .values((
-            event_report::id.eq(Uuid::now_v7()),
-            event_report::event_type_id.eq(event_type.uuid()),
-            event_report::at.eq(now),
-        ))
-        .execute(&mut **tx)?;
-    diesel::insert_into(event_tally::table)
-        .values((
-            event_tally::event_type_id.eq(event_type.uuid()),
-            event_tally::reports.eq(1),
-        ))
-        .on_conflict(event_tally::event_type_id)
-        .do_update()
-        .set(event_tally::reports.eq(event_tally::reports + 1))
-        .execute(&mut **tx)?;
-    Ok(())
-}
-
-/// How often each type of event was reported, ever.
-pub fn event_tallies(conn: &mut Conn) -> Result<HashMap<ItemId, i64>> {
-    let rows: Vec<(Uuid, i64)> = event_tally::table
-        .select((event_tally::event_type_id, event_tally::reports))
-        .load(conn)?;
-    Ok(rows
-        .into_iter()
-        .map(|(id, reports)| (id.into(), reports))
-        .collect())
-}
-
-/// How many events of a type were reported before `at`.
-pub fn events_before(conn: &mut Conn, event_type: ItemId, at: DateTime<Utc>) -> Result<i64> {
-    Ok(event_report::table
-        .filter(event_report::event_type_id.eq(event_type.uuid()))
-        .filter(event_report::at.lt(at))
-        .count()
-        .get_result(conn)?)
 }

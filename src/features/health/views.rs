@@ -1,15 +1,18 @@
 //! What health pages show.
 
+use std::collections::HashSet;
+
 use askama::Template;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, DurationRound, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;
 
-use super::board::{ProbeStatus, ServiceStatus, steps};
+use super::board::{ProbeStatus, ServiceStatus, Standing, steps};
 use super::latency::Histogram;
 use super::probe::ErrorKind;
+use super::store::reports::Report;
 use super::store::samples::Sample;
-use super::store::{Report, RunLine};
-use crate::features::packs::pack::{Indicator, Measure, ProbeState};
+use super::store::{RunLine, StateChange};
+use crate::features::packs::pack::{Indicator, Measure, Probe, ProbeState};
 use crate::features::packs::store::Item;
 use crate::foundation::web::chart::{Chart, Days, Drawing, Series, Spark};
 use crate::foundation::web::format::{bytes, decimal, percent};
@@ -45,18 +48,23 @@ pub struct ServiceRow {
 
 impl From<&ServiceStatus> for ServiceRow {
     fn from(service: &ServiceStatus) -> Self {
+        let telling = match service.state {
+            Standing::Down | Standing::Impaired => ProbeState::Down,
+            Standing::Unknown | Standing::Up => ProbeState::Unknown,
+        };
         let worst = service
             .probes
             .iter()
-            .find(|probe| probe.state == service.state);
+            .filter(|probe| probe.state == telling)
+            .max_by_key(|probe| probe.critical);
         Self {
             id: service.id.to_string(),
             name: service.name.clone(),
             platform: service.platform.name.clone(),
-            lamp: lamp(service.state),
-            word: word(service.state),
+            lamp: service.state.lamp(),
+            word: service.state.word(),
             why: match (service.state, worst) {
-                (ProbeState::Up, _) => String::new(),
+                (Standing::Up, _) => String::new(),
                 (_, None) => "nothing probes it".to_owned(),
                 (_, Some(probe)) => why(probe),
             },
@@ -65,6 +73,28 @@ impl From<&ServiceStatus> for ServiceRow {
             errors: service.error_share.map(|share| percent(share, 1)),
             spark: Spark::new("p95 of the last hour, ms", service.spark.clone()),
             checked_at: service.checked_at,
+        }
+    }
+}
+
+impl Standing {
+    #[must_use]
+    pub const fn lamp(self) -> Lamp {
+        match self {
+            Self::Up => Lamp::Clear,
+            Self::Impaired => Lamp::Yellow,
+            Self::Down => Lamp::Red,
+            Self::Unknown => Lamp::Unknown,
+        }
+    }
+
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Up => "Up",
+            Self::Impaired => "Impaired",
+            Self::Down => "Down",
+            Self::Unknown => "Unknown",
         }
     }
 }
@@ -140,16 +170,40 @@ pub fn latency_chart(samples: &[&Sample], now: DateTime<Utc>, zone: Tz) -> Drawi
     .draw(zone)
 }
 
-/// One cell for each of the last ninety days.
+/// What is known of the last ninety days: sums of days, and of what has not been summed up yet, hours and
+/// minutes.
+pub struct Known<'s> {
+    pub days: Vec<&'s Sample>,
+    pub hours: Vec<&'s Sample>,
+    pub minutes: Vec<&'s Sample>,
+}
+
+impl Known<'_> {
+    /// Checks of a day that were good and that failed. The sum of a day is its own; where there is none
+    /// yet, its hours stand for it, and its minutes for an hour that is not over.
+    fn of(&self, day: NaiveDate) -> (i64, i64) {
+        let add = |(good, failed), sample: &&Sample| (good + sample.good, failed + sample.failed);
+        let on = |sample: &&&Sample| sample.at.date_naive() == day;
+        if self.days.iter().any(|sample| on(&sample)) {
+            return self.days.iter().filter(on).fold((0, 0), add);
+        }
+        let hour = |at: DateTime<Utc>| at.duration_trunc(TimeDelta::hours(1)).unwrap_or(at);
+        let summed: HashSet<_> = self.hours.iter().map(|sample| sample.at).collect();
+        let rest = self
+            .minutes
+            .iter()
+            .filter(|sample| !summed.contains(&hour(sample.at)));
+        self.hours.iter().chain(rest).filter(on).fold((0, 0), add)
+    }
+}
+
+/// One cell for each of the last ninety days, the running one included.
 #[must_use]
-pub fn ninety_days(days: &[&Sample], now: DateTime<Utc>) -> Days {
+pub fn ninety_days(known: &Known<'_>, now: DateTime<Utc>) -> Days {
     let today = now.date_naive();
     let cells = (0..90).rev().map(|back| {
         let day = today - TimeDelta::days(back);
-        let of_day = days.iter().filter(|sample| sample.at.date_naive() == day);
-        let (good, failed) = of_day.fold((0, 0), |(good, failed), sample| {
-            (good + sample.good, failed + sample.failed)
-        });
+        let (good, failed) = known.of(day);
         let (lamp, words) = match (good, failed) {
             (0, 0) => (Lamp::Unknown, "nothing known".to_owned()),
             (_, 0) => (Lamp::Clear, "all checks were good".to_owned()),
@@ -206,9 +260,48 @@ impl LogLine {
     }
 }
 
+/// One line of how the probes changed.
+pub struct ChangeLine {
+    pub at: DateTime<Utc>,
+    pub probe: String,
+    pub lamp: Lamp,
+    /// "Up, was Unknown"
+    pub what: String,
+    pub message: String,
+}
+
+impl ChangeLine {
+    #[must_use]
+    pub fn of(change: &StateChange, probes: &[ProbeStatus]) -> Self {
+        let (was, now): (ProbeState, ProbeState) = (
+            change.was.parse().unwrap_or_default(),
+            change.now.parse().unwrap_or_default(),
+        );
+        let probe = probes
+            .iter()
+            .find(|probe| probe.item.id.uuid() == change.probe_id);
+        Self {
+            at: change.at,
+            probe: probe
+                .map(|probe| probe.item.slug.clone())
+                .unwrap_or_default(),
+            lamp: lamp(now),
+            what: format!("{}, was {}", word(now), word(was).to_lowercase()),
+            message: change.message.clone(),
+        }
+    }
+}
+
+/// Which lamp a rule has lit over a probe's figure, if one has.
+pub type Lit<'l> = &'l dyn Fn(&Item<Probe>, Measure) -> Option<Lamp>;
+
 /// A tile for each database and host figure that probes read.
 #[must_use]
-pub fn measure_tiles(services: &[ServiceStatus], now: DateTime<Utc>) -> (Vec<Tile>, Vec<Tile>) {
+pub fn measure_tiles(
+    services: &[ServiceStatus],
+    lit: Lit<'_>,
+    now: DateTime<Utc>,
+) -> (Vec<Tile>, Vec<Tile>) {
     let (mut databases, mut hosts) = (Vec::new(), Vec::new());
     for service in services {
         for probe in &service.probes {
@@ -218,7 +311,7 @@ pub fn measure_tiles(services: &[ServiceStatus], now: DateTime<Utc>) -> (Vec<Til
                 _ => continue,
             };
             for measure in probe.item.spec.check.measures() {
-                tiles.push(measure_tile(service, probe, *measure, now));
+                tiles.extend(measure_tile(service, probe, *measure, lit, now));
             }
         }
     }
@@ -229,46 +322,47 @@ fn measure_tile(
     service: &ServiceStatus,
     probe: &ProbeStatus,
     measure: Measure,
+    lit: Lit<'_>,
     now: DateTime<Utc>,
-) -> Tile {
+) -> Option<Tile> {
     let name = match measure {
         Measure::Cpu => "Processor",
         Measure::Memory => "Memory",
         Measure::Disk => "Disk",
         Measure::Connections => "Connections",
         Measure::Size => "Size",
+        Measure::Lag => "Replication lag",
     };
     let name = format!("{} {}: {name}", service.platform.name, service.name);
     let source = format!("probe {}", probe.item.slug);
+    let href = format!("/services/{}", service.id);
     let value = probe
         .measures
         .iter()
         .find(|(of, _)| *of == measure)
         .map(|(_, value)| *value);
-    let (Some(value), Some(seen)) = (value, probe.checked_at) else {
-        return Tile::unknown(name, source, probe.checked_at);
+    let (Some(value), Some(seen)) = (value, probe.measured_at) else {
+        // Nothing is replicated there, or nobody knows; either way there is nothing to wait for.
+        let nothing = measure == Measure::Lag;
+        return (!nothing).then(|| Tile::unknown(name, source, probe.measured_at).href(href));
     };
-    let (reading, lamp) = if measure.is_share() {
-        // The rules decide what is alarming; the tile only says what is nearly full.
-        (
-            percent(value, 0),
-            if value > 0.9 {
-                Lamp::Yellow
-            } else {
-                Lamp::Clear
-            },
-        )
-    } else {
+    let reading = match measure {
         #[allow(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
             reason = "bytes are whole and not negative"
         )]
-        (bytes(value.max(0.0) as u64), Lamp::Clear)
+        Measure::Size => bytes(value.max(0.0) as u64),
+        Measure::Lag => format!("{} s", decimal(value, 1)),
+        _ => percent(value, 0),
     };
-    Tile::new(name, lamp, reading, "", source, seen)
-        .stale_after(probe.item.spec.interval.delta() * 3, now)
-        .href(format!("/services/{}", service.id))
+    // What is alarming is the rules' word.
+    let lamp = lit(&probe.item, measure).unwrap_or(Lamp::Clear);
+    let tile = Tile::new(name, lamp, reading, "", source, seen);
+    Some(
+        tile.stale_after(probe.item.spec.interval.delta() * 3, now)
+            .href(href),
+    )
 }
 
 /// A tile for an indicator; grey when its report is overdue.
@@ -281,7 +375,12 @@ pub fn indicator_tile(
 ) -> Tile {
     let source = "reported by the platform";
     let Some(report) = report else {
-        return Tile::unknown(&indicator.name, source, None);
+        let tile = Tile::unknown(&indicator.name, source, None);
+        return match lit {
+            // A rule may be waiting for the first report in vain.
+            Some(lamp) => Tile { lamp, ..tile },
+            None => tile,
+        };
     };
     let lamp = lit.unwrap_or(Lamp::Clear);
     let source = if report.demo {
@@ -301,5 +400,43 @@ pub fn indicator_tile(
     match indicator.spec.expect_every {
         Some(every) => tile.stale_after(every.delta() * 2, now),
         None => tile,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample(at: &str, good: i64, failed: i64) -> Sample {
+        Sample {
+            at: at.parse().unwrap(),
+            good,
+            failed,
+            unknown: 0,
+            histogram: Histogram::default(),
+            demo: false,
+        }
+    }
+
+    #[test]
+    fn a_day_without_a_sum_of_its_own_is_its_hours_and_the_minutes_after_them() {
+        let day = sample("2026-03-01T00:00:00Z", 100, 1);
+        let (first, second) = (
+            sample("2026-03-02T00:00:00Z", 60, 2),
+            sample("2026-03-02T01:00:00Z", 60, 0),
+        );
+        let (old, new) = (
+            sample("2026-03-02T01:59:00Z", 1, 0),
+            sample("2026-03-02T02:03:00Z", 1, 1),
+        );
+        let known = Known {
+            days: vec![&day],
+            hours: vec![&first, &second],
+            minutes: vec![&old, &new],
+        };
+        let of = |date: &str| known.of(date.parse().unwrap());
+        assert_eq!(of("2026-03-01"), (100, 1));
+        assert_eq!(of("2026-03-02"), (121, 3));
+        assert_eq!(of("2026-03-03"), (0, 0));
     }
 }

@@ -181,15 +181,17 @@ fn write_items(
             }
             Some(was) => {
                 let fields = changed_fields(&was.spec, &item.spec);
-                if fields.is_empty() && !was.retired && was.position == item.position {
+                if fields.is_empty() && !was.retired {
+                    if was.position != item.position {
+                        store::place(tx, was.id, item.position)?;
+                    }
                     continue;
                 }
-                store::update(tx, was.id, item)?;
-                match (was.retired, fields.is_empty()) {
-                    (true, _) => What::Returned,
-                    (false, false) => What::Changed(fields),
-                    // Its place in the file is not worth telling.
-                    (false, true) => continue,
+                store::update(tx, was.id, item, was.retired)?;
+                if was.retired {
+                    What::Returned
+                } else {
+                    What::Changed(fields)
                 }
             }
         };

@@ -1,10 +1,16 @@
 //! The linter: what a pack may not say, and what it had better not say without a reason.
 
+mod addresses;
+mod conditions;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use self::addresses::address_problems;
+use self::conditions::{condition_problems, is_beyond};
+
 use super::file::File;
-use super::pack::{Acceptance, Check, Condition, Pack, Probe, Rule, Source};
+use super::pack::{Acceptance, Condition, Pack, Probe, Rule, Source};
 use super::quantity::{Lasting, Quantity};
 use crate::foundation::kernel::Level;
 
@@ -264,28 +270,14 @@ impl Linter<'_> {
 
     /// Red must lie beyond yellow, and yellow beyond blue, or the lesser level is never seen.
     fn order_of_levels(&mut self, about: Subject<'_>, rule: &Rule) {
-        let thresholds: Vec<(Level, f64, bool)> = rule
-            .levels()
-            .filter_map(|(level, condition)| {
-                let (quantity, above) = condition.threshold()?;
-                Some((level, quantity.value(), above))
-            })
-            .collect();
-        for pair in thresholds.windows(2) {
-            let [(worse, at_worse, above), (better, at_better, also_above)] = pair else {
+        let levels: Vec<(Level, &Condition)> = rule.levels().collect();
+        for pair in levels.windows(2) {
+            let [(worse, at_worse), (better, at_better)] = pair else {
                 continue;
             };
-            let beyond = if *above {
-                at_worse > at_better
-            } else {
-                at_worse < at_better
-            };
-            if above != also_above || !beyond {
-                self.error(
-                    "levels-out-of-order",
-                    about,
-                    format!("{worse} must lie beyond {better}"),
-                );
+            if !is_beyond(at_worse, at_better) {
+                let message = format!("{worse} must lie beyond {better}, or last longer");
+                self.error("levels-out-of-order", about, message);
             }
         }
     }
@@ -310,32 +302,51 @@ impl Linter<'_> {
         }
     }
 
-    /// A hold shorter than two results says nothing that one result does not.
+    /// A hold shorter than two results says nothing that one result does not. A report stands for twice
+    /// the time until the next is due, so a hold has to outlast that; where none is ever due, one report
+    /// holds for ever.
     fn holding(&mut self, about: Subject<'_>, rule: &Rule) {
         let interval = match &rule.on {
-            Source::Event(_) => return,
-            Source::Indicator(id) | Source::Age(id) => self
-                .pack
-                .indicators
-                .iter()
-                .find(|indicator| indicator.id == *id)
-                .and_then(|indicator| indicator.expect_every),
+            Source::Event(_) | Source::Age(_) => return,
+            Source::Indicator(id) => self.expected(id),
             other => other
                 .probe()
                 .and_then(|id| self.probe(id))
                 .map(|probe| probe.interval),
         };
-        let Some(interval) = interval else { return };
-        let least = Lasting::from_millis(interval.millis() * 2);
+        let reported = matches!(rule.on, Source::Indicator(_));
         for (level, condition) in rule.levels() {
-            if !condition.lasting.is_zero() && condition.lasting < least {
-                let message = format!(
-                    "{level}: for = {} is under twice the interval of {interval}",
-                    condition.lasting
-                );
-                self.warn("hold-under-twice-interval", about, message);
+            let lasting = condition.lasting;
+            if lasting.is_zero() {
+                continue;
+            }
+            match interval {
+                None if reported => {
+                    let message = format!(
+                        "{level}: one report lasts for ever, so for = {lasting} waits for nothing: \
+                         give the indicator expect_every"
+                    );
+                    self.warn("hold-without-expected-report", about, message);
+                }
+                Some(interval) => {
+                    let twice = Lasting::from_millis(interval.millis() * 2);
+                    if lasting < twice || (reported && lasting == twice) {
+                        let message = format!(
+                            "{level}: for = {lasting} is {} twice the interval of {interval}",
+                            if reported { "not above" } else { "under" }
+                        );
+                        self.warn("hold-under-twice-interval", about, message);
+                    }
+                }
+                None => {}
             }
         }
+    }
+
+    /// How often a report of an indicator is due.
+    fn expected(&self, id: &str) -> Option<Lasting> {
+        let indicators = &self.pack.indicators;
+        indicators.iter().find(|it| it.id == id)?.expect_every
     }
 
     fn runbooks(&mut self) {
@@ -429,130 +440,4 @@ fn is_id(id: &str) -> bool {
     let inner =
         |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '-' | '_');
     id.len() <= 64 && id.starts_with(|c: char| c.is_ascii_lowercase()) && id.chars().all(inner)
-}
-
-fn address_problems(check: &Check) -> Vec<String> {
-    let mut problems = Vec::new();
-    match check {
-        Check::Http(http) => {
-            match url::Url::parse(&http.url) {
-                Ok(url) if !matches!(url.scheme(), "http" | "https") || url.host().is_none() => {
-                    problems.push(format!("{} is not an http address", http.url));
-                }
-                Ok(url) if !url.username().is_empty() || url.password().is_some() => {
-                    problems.push("an address carries no user name or password".to_owned());
-                }
-                Ok(_) => {}
-                Err(error) => problems.push(format!("{}: {error}", http.url)),
-            }
-            if let Some(pointer) = http
-                .json
-                .keys()
-                .find(|key| !key.is_empty() && !key.starts_with('/'))
-            {
-                problems.push(format!(
-                    "\"{pointer}\" is not a JSON pointer: it begins with /"
-                ));
-            }
-            if http
-                .status
-                .iter()
-                .any(|status| !(100..600).contains(status))
-                || http.status.is_empty()
-            {
-                problems.push("a status is a number from 100 to 599".to_owned());
-            }
-        }
-        Check::Tcp(tcp) => {
-            let port = tcp
-                .address
-                .rsplit_once(':')
-                .and_then(|(_, port)| port.parse::<u16>().ok());
-            if port.is_none_or(|port| port == 0) {
-                problems.push(format!("\"{}\" is not host:port", tcp.address));
-            }
-        }
-        Check::Postgres(pg) if pg.host.is_empty() || pg.port == 0 => {
-            problems.push("a database needs a host and a port".to_owned());
-        }
-        Check::Host(host) if !host.disk.starts_with('/') => {
-            problems.push(format!("\"{}\" is not a mount point", host.disk));
-        }
-        Check::Postgres(_) | Check::Host(_) => {}
-    }
-    problems
-}
-
-/// What does not fit between a source and a condition on it.
-fn condition_problems(source: &Source, condition: &Condition) -> Vec<&'static str> {
-    let mut problems = Vec::new();
-    let thresholds =
-        usize::from(condition.above.is_some()) + usize::from(condition.below.is_some());
-    let expected = match source {
-        Source::State(_) => {
-            if condition.is.is_none() {
-                problems.push("a rule on a state says which: is = \"down\"");
-            }
-            0
-        }
-        Source::Event(_) => 0,
-        _ => 1,
-    };
-    if thresholds != expected {
-        problems.push(match expected {
-            0 => "this source has no threshold",
-            _ => "give one threshold: above or below",
-        });
-    }
-    if condition.is.is_some() && !matches!(source, Source::State(_)) {
-        problems.push("only a rule on a state has `is`");
-    }
-    if condition.results.is_some() && !matches!(source, Source::Latency(_)) {
-        problems.push("only a rule on latency counts results");
-    }
-    if condition.results == Some(0) {
-        problems.push("results are counted from 1");
-    }
-    if matches!(source, Source::Event(_)) && !condition.lasting.is_zero() {
-        problems.push("an event does not last, so it has no `for`");
-    }
-    problems.extend(unit_problems(source, condition));
-    problems.extend(clear_problem(condition));
-    problems
-}
-
-fn unit_problems(source: &Source, condition: &Condition) -> Option<&'static str> {
-    let quantities = [condition.above, condition.below, condition.clear];
-    let mut given = quantities.into_iter().flatten();
-    let timed = matches!(source, Source::Latency(_) | Source::Age(_));
-    if timed
-        && given
-            .clone()
-            .any(|quantity| matches!(quantity, Quantity::Number(_)))
-    {
-        return Some("compare with a length of time, such as \"2s\"");
-    }
-    if !timed
-        && given
-            .clone()
-            .any(|quantity| matches!(quantity, Quantity::Lasting(_)))
-    {
-        return Some("compare with a number, not a length of time");
-    }
-    let share = matches!(source, Source::Measure(of) if of.name.is_share());
-    let unit = |quantity: Quantity| (0.0..=1.0).contains(&quantity.value());
-    if share && !given.all(unit) {
-        return Some("this is a share of the whole: write \"90%\", which is 0.9");
-    }
-    None
-}
-
-fn clear_problem(condition: &Condition) -> Option<&'static str> {
-    let clear = condition.clear?.value();
-    match condition.threshold() {
-        None => Some("clear goes with a threshold"),
-        Some((at, true)) if clear > at.value() => Some("clear lies at or below the threshold"),
-        Some((at, false)) if clear < at.value() => Some("clear lies at or above the threshold"),
-        Some(_) => None,
-    }
 }

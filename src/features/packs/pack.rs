@@ -1,14 +1,15 @@
 //! What a pack says, as types. A file that parses has the right shape; whether it makes sense is
 //! the linter's word.
 
+mod rules;
+
 use std::collections::BTreeMap;
-use std::fmt;
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
-use super::quantity::{Lasting, Quantity};
-use crate::foundation::kernel::Level;
+pub use self::rules::{Condition, MeasureOf, NoData, RESULTS_AT_MOST, Rule, Source};
+use super::quantity::Lasting;
 
 crate::typed_id!(
     /// Something that a pack defines, as it is known to the database.
@@ -106,6 +107,15 @@ impl Probe {
     pub fn deadline(&self) -> Lasting {
         Lasting::from_millis(self.interval.millis() * 4 / 5)
     }
+
+    /// What a run can take at most: all attempts wait in vain, with a pause before each retry.
+    #[must_use]
+    pub fn longest_run(&self) -> Lasting {
+        const PAUSE_MS: i64 = 1_200;
+        let retries = i64::from(self.retries);
+        let attempts = self.timeout().millis() * (retries + 1) + PAUSE_MS * retries;
+        self.deadline().min(Lasting::from_millis(attempts))
+    }
 }
 
 /// What a probe does. Each carries only what it needs, and passwords only as the name of a file.
@@ -145,7 +155,7 @@ impl Check {
     pub const fn measures(&self) -> &'static [Measure] {
         match self {
             Self::Http(_) | Self::Tcp(_) => &[],
-            Self::Postgres(_) => &[Measure::Connections, Measure::Size],
+            Self::Postgres(_) => &[Measure::Connections, Measure::Size, Measure::Lag],
             Self::Host(_) => &[Measure::Cpu, Measure::Memory, Measure::Disk],
         }
     }
@@ -250,6 +260,8 @@ pub enum Measure {
     Connections,
     /// Bytes of the database.
     Size,
+    /// Seconds by which replication lags; there is none where nothing is replicated.
+    Lag,
 }
 
 impl Measure {
@@ -261,12 +273,23 @@ impl Measure {
             Self::Disk => "disk",
             Self::Connections => "connections",
             Self::Size => "size",
+            Self::Lag => "lag",
+        }
+    }
+
+    /// What it is counted in, where it is no share.
+    #[must_use]
+    pub const fn unit(self) -> &'static str {
+        match self {
+            Self::Size => "B",
+            Self::Lag => "s",
+            _ => "",
         }
     }
 
     #[must_use]
     pub const fn is_share(self) -> bool {
-        !matches!(self, Self::Size)
+        !matches!(self, Self::Size | Self::Lag)
     }
 }
 
@@ -291,137 +314,6 @@ pub struct EventType {
     pub name: String,
     #[serde(default)]
     pub about: String,
-}
-
-/// Condition → alert. A rule may have up to three levels; it still makes one alert.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Rule {
-    pub id: String,
-    pub name: String,
-    pub on: Source,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub red: Option<Condition>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub yellow: Option<Condition>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub blue: Option<Condition>,
-    /// How long the alert stays lit after the condition ends.
-    #[serde(default)]
-    pub keep_firing_for: Option<Lasting>,
-    #[serde(default)]
-    pub no_data: NoData,
-    /// How long there must be no data before `no_data` is acted on.
-    #[serde(default)]
-    pub no_data_for: Lasting,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub runbook: Option<String>,
-    /// Who is expected to act.
-    #[serde(default)]
-    pub owner: String,
-}
-
-impl Rule {
-    /// The levels that the rule has, most urgent first.
-    pub fn levels(&self) -> impl Iterator<Item = (Level, &Condition)> {
-        [
-            (Level::Red, &self.red),
-            (Level::Yellow, &self.yellow),
-            (Level::Blue, &self.blue),
-        ]
-        .into_iter()
-        .filter_map(|(level, condition)| Some((level, condition.as_ref()?)))
-    }
-
-    /// An event lasts no time of its own, so its lamp is kept lit for an hour unless told otherwise.
-    #[must_use]
-    pub fn keep_firing_for(&self) -> Lasting {
-        let default = match self.on {
-            Source::Event(_) => Lasting::from_secs(3_600),
-            _ => Lasting::ZERO,
-        };
-        self.keep_firing_for.unwrap_or(default)
-    }
-}
-
-/// What a rule reads.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase", deny_unknown_fields)]
-pub enum Source {
-    /// The state of a probe.
-    State(String),
-    /// The latency of a probe's own results; consecutive ones are counted.
-    Latency(String),
-    Measure(MeasureOf),
-    /// The last reported value.
-    Indicator(String),
-    /// The time since the last report.
-    Age(String),
-    /// An event of this type was reported.
-    Event(String),
-}
-
-impl Source {
-    /// The probe that it reads, if it reads one.
-    #[must_use]
-    pub fn probe(&self) -> Option<&str> {
-        match self {
-            Self::State(probe) | Self::Latency(probe) => Some(probe),
-            Self::Measure(of) => Some(&of.probe),
-            _ => None,
-        }
-    }
-}
-
-impl fmt::Display for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::State(probe) => write!(f, "state of {probe}"),
-            Self::Latency(probe) => write!(f, "latency of {probe}"),
-            Self::Measure(of) => write!(f, "{} of {}", of.name.as_str(), of.probe),
-            Self::Indicator(indicator) => write!(f, "{indicator}"),
-            Self::Age(indicator) => write!(f, "age of {indicator}"),
-            Self::Event(event) => write!(f, "event {event}"),
-        }
-    }
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct MeasureOf {
-    pub probe: String,
-    pub name: Measure,
-}
-
-/// When one level of a rule is on. Event rules need no test: `blue = {}`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Condition {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub is: Option<ProbeState>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub above: Option<Quantity>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub below: Option<Quantity>,
-    /// Where a level that is on goes off again; by default the threshold itself.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub clear: Option<Quantity>,
-    /// How many results in a row must pass the threshold (latency only).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub results: Option<u32>,
-    /// How long it must last.
-    #[serde(default, rename = "for")]
-    pub lasting: Lasting,
-}
-
-impl Condition {
-    /// The threshold and whether values above it are the bad ones.
-    #[must_use]
-    pub fn threshold(&self) -> Option<(Quantity, bool)> {
-        self.above
-            .map(|above| (above, true))
-            .or_else(|| self.below.map(|below| (below, false)))
-    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -456,19 +348,6 @@ impl std::str::FromStr for ProbeState {
             other => Err(format!("\"{other}\" is not a state: up, down or unknown")),
         }
     }
-}
-
-/// What a rule makes of having nothing to read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum NoData {
-    /// Whatever was, stays.
-    #[default]
-    Keep,
-    /// The rule's most urgent level is on.
-    Fire,
-    /// No level is on.
-    Ok,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -13,7 +13,7 @@ use crate::foundation::web::{self, Chrome, Nav, block};
 
 /// `GET /packs`: what each platform runs on.
 pub async fn list(signed: Signed, services: Data<Services>) -> web::Result {
-    let app = services.clone();
+    let (app, view) = (services.clone(), signed.view());
     let (platforms, applied, counts) = block(move || {
         app.db.read(|conn| {
             let platforms = store::platforms(conn)?;
@@ -27,6 +27,7 @@ pub async fn list(signed: Signed, services: Data<Services>) -> web::Result {
         .collect();
     let packs = platforms
         .iter()
+        .filter(|platform| view.allows(platform.id))
         .filter_map(|platform| Some(card(platform, applied.remove(&platform.id)?, &counts)));
     web::page(&views::List {
         packs: packs.collect(),

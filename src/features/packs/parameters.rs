@@ -137,7 +137,11 @@ impl<'g> Resolver<'g> {
             None => (inside, None),
         };
         check_name(name)?;
-        let given = self.given.look_up(&self.platform, name);
+        // As in a shell: `:-` stands in for what is empty, too.
+        let given = self
+            .given
+            .look_up(&self.platform, name)
+            .filter(|value| default.is_none() || !value.is_empty());
         self.found.insert(
             name.to_owned(),
             Parameter {
@@ -198,6 +202,14 @@ mod tests {
             .unwrap(),
             "http://b/health"
         );
+    }
+
+    #[test]
+    fn an_empty_value_is_the_default() {
+        let text = "${API_URL:-http://localhost:8000}";
+        let empty = [("API_URL", "")];
+        assert_eq!(resolve(text, &empty).unwrap(), "http://localhost:8000");
+        assert_eq!(resolve("${API_URL}", &empty).unwrap(), "");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 use diesel::prelude::*;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -12,7 +13,7 @@ use super::pack::{EventType, Indicator, ItemId, Platform, Probe, Rule, Runbook, 
 use crate::foundation::audit::Tx;
 use crate::foundation::db::schema::{pack, pack_item, platform};
 use crate::foundation::db::{Conn, Error, Result};
-use crate::foundation::kernel::PlatformId;
+use crate::foundation::kernel::{PlatformId, Scope};
 
 /// What kind of thing a type of [`super::pack`] is in the database.
 pub trait Definition: DeserializeOwned {
@@ -47,6 +48,8 @@ pub struct Item<T> {
     pub name: String,
     pub changed_at: DateTime<Utc>,
     pub retired_at: Option<DateTime<Utc>>,
+    /// Since when it is in force: when it came, or last came back.
+    pub declared_at: DateTime<Utc>,
     pub spec: T,
 }
 
@@ -60,6 +63,7 @@ struct ItemRow {
     spec: Value,
     changed_at: DateTime<Utc>,
     retired_at: Option<DateTime<Utc>>,
+    declared_at: DateTime<Utc>,
 }
 
 impl ItemRow {
@@ -71,6 +75,7 @@ impl ItemRow {
             name: self.name,
             changed_at: self.changed_at,
             retired_at: self.retired_at,
+            declared_at: self.declared_at,
             spec: read(self.spec)?,
         })
     }
@@ -87,44 +92,73 @@ pub struct Watched {
     pub id: PlatformId,
     pub slug: String,
     pub name: String,
+    /// Where its business day is.
+    pub zone: Tz,
 }
 
 pub fn platforms(conn: &mut Conn) -> Result<Vec<Watched>> {
-    let rows: Vec<(Uuid, String, String)> = platform::table
-        .select((platform::id, platform::slug, platform::name))
+    let rows: Vec<(Uuid, String, String, String)> = platform::table
+        .select((platform::id, platform::slug, platform::name, platform::zone))
         .order(platform::name)
         .load(conn)?;
-    let watched = |(id, slug, name): (Uuid, _, _)| Watched {
+    let watched = |(id, slug, name, zone): (Uuid, _, _, String)| Watched {
         id: id.into(),
         slug,
         name,
+        zone: zone.parse().unwrap_or_default(),
     };
     Ok(rows.into_iter().map(watched).collect())
 }
 
-/// All definitions of one kind that are in force, in the order of their packs.
+/// All definitions of one kind that are in force, in the order of their packs. One that cannot be read
+/// is left out and logged, so that it does not take all others with it: whatever leans on it says that
+/// it is not there.
 pub fn live<T: Definition>(conn: &mut Conn) -> Result<Vec<Item<T>>> {
-    live_rows(conn, T::KIND)?
-        .into_iter()
-        .map(|row| row.into_item(read_spec))
-        .collect()
+    live_within(conn, &Scope::All)
 }
 
-/// Rules as they are stored, so that one that cannot be read does not hide the others.
+/// Those of [`live`] that belong to these platforms.
+pub fn live_within<T: Definition>(conn: &mut Conn, scope: &Scope) -> Result<Vec<Item<T>>> {
+    let readable = |row: ItemRow| {
+        let (id, slug) = (row.id, row.slug.clone());
+        let read = row.into_item(read_spec);
+        read.inspect_err(|error| {
+            tracing::error!(%error, %id, slug, kind = T::KIND, "a definition cannot be read");
+        })
+        .ok()
+    };
+    let rows = live_rows(conn, T::KIND, scope)?;
+    Ok(rows.into_iter().filter_map(readable).collect())
+}
+
+/// Rules as they are stored, so that one that cannot be read is known all the same.
 pub fn live_rules(conn: &mut Conn) -> Result<Vec<Item<Value>>> {
-    live_rows(conn, Rule::KIND)?
+    live_rows(conn, Rule::KIND, &Scope::All)?
         .into_iter()
         .map(|row| row.into_item(Ok))
         .collect()
 }
 
-fn live_rows(conn: &mut Conn, kind: &str) -> Result<Vec<ItemRow>> {
-    Ok(pack_item::table
+fn live_rows(conn: &mut Conn, kind: &str, scope: &Scope) -> Result<Vec<ItemRow>> {
+    let mut query = pack_item::table
         .filter(pack_item::kind.eq(kind))
         .filter(pack_item::retired_at.is_null())
         .order((pack_item::platform_id, pack_item::position))
         .select(ItemRow::as_select())
-        .load(conn)?)
+        .into_boxed();
+    if let Some(platforms) = scope.ids() {
+        query = query.filter(pack_item::platform_id.eq_any(platforms));
+    }
+    Ok(query.load(conn)?)
+}
+
+/// The name that a definition's pack gives it, and whether it is in force.
+pub fn named(conn: &mut Conn, id: ItemId) -> Result<(String, bool)> {
+    let (slug, retired_at): (String, Option<DateTime<Utc>>) = pack_item::table
+        .find(id.uuid())
+        .select((pack_item::slug, pack_item::retired_at))
+        .first(conn)?;
+    Ok((slug, retired_at.is_none()))
 }
 
 /// One definition, retired or not.
@@ -278,13 +312,14 @@ pub fn insert(tx: &mut Tx<'_>, platform: PlatformId, item: &NewItem) -> Result<(
             pack_item::position.eq(item.position),
             pack_item::spec.eq(&item.spec),
             pack_item::changed_at.eq(now),
+            pack_item::declared_at.eq(now),
         ))
         .execute(&mut **tx)?;
     Ok(())
 }
 
 /// Replaces a definition, and takes it back into force if it was retired.
-pub fn update(tx: &mut Tx<'_>, id: Uuid, item: &NewItem) -> Result<()> {
+pub fn update(tx: &mut Tx<'_>, id: Uuid, item: &NewItem, returns: bool) -> Result<()> {
     let now = tx.now();
     diesel::update(pack_item::table.find(id))
         .set((
@@ -293,7 +328,16 @@ pub fn update(tx: &mut Tx<'_>, id: Uuid, item: &NewItem) -> Result<()> {
             pack_item::spec.eq(&item.spec),
             pack_item::changed_at.eq(now),
             pack_item::retired_at.eq(None::<DateTime<Utc>>),
+            returns.then(|| pack_item::declared_at.eq(now)),
         ))
+        .execute(&mut **tx)?;
+    Ok(())
+}
+
+/// Gives a definition its place in the file, which is no change of it.
+pub fn place(tx: &mut Tx<'_>, id: Uuid, position: i32) -> Result<()> {
+    diesel::update(pack_item::table.find(id))
+        .set(pack_item::position.eq(position))
         .execute(&mut **tx)?;
     Ok(())
 }

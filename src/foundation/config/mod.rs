@@ -39,6 +39,8 @@ pub struct Config {
     pub keys: KeysConfig,
     pub password: PasswordConfig,
     pub log_level: String,
+    /// The port of the page that breaks and mends the demo's simulated platforms. The demo sets it.
+    pub simulator: Option<u16>,
 }
 
 /// More than any server's `max_connections` that makes sense.
@@ -116,6 +118,13 @@ pub struct PasswordConfig {
 pub struct ConfigError(pub Vec<String>);
 
 impl Config {
+    /// Where the demo's simulated platforms can be broken and mended.
+    #[must_use]
+    pub fn simulator_url(&self) -> Option<String> {
+        self.simulator
+            .map(|port| format!("http://127.0.0.1:{port}/"))
+    }
+
     /// Reads the process's environment.
     pub fn from_env(mode: Mode) -> Result<Self, ConfigError> {
         Self::read(mode, &|name| std::env::var(name).ok())
@@ -143,6 +152,7 @@ impl Config {
                 passes: 2,
             },
             log_level: reader.log_level("LOG_LEVEL", "info"),
+            simulator: None,
         };
         let mut problems = reader.problems();
         problems.extend(config.refusals());

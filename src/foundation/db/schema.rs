@@ -22,6 +22,8 @@ diesel::table! {
         acknowledged_by -> Nullable<Uuid>,
         acknowledged_name -> Nullable<Text>,
         acknowledged_note -> Nullable<Text>,
+        reading -> Text,
+        acknowledgement_ended_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -381,6 +383,7 @@ diesel::table! {
         spec -> Jsonb,
         changed_at -> Timestamptz,
         retired_at -> Nullable<Timestamptz>,
+        declared_at -> Timestamptz,
     }
 }
 
@@ -503,6 +506,8 @@ diesel::table! {
         measures -> Jsonb,
         skipped -> Int8,
         missed -> Int8,
+        measured_at -> Nullable<Timestamptz>,
+        interval_ms -> Nullable<Int8>,
     }
 }
 
@@ -549,6 +554,7 @@ diesel::table! {
         cleared_at -> Nullable<Timestamptz>,
         events_seen -> Int8,
         error -> Nullable<Text>,
+        event_type_id -> Nullable<Uuid>,
     }
 }
 

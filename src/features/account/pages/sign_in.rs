@@ -74,6 +74,7 @@ pub async fn sign_in_page(
         problems,
         form_waits: next.starts_with(PARKED_PATH),
         demo,
+        simulator: services.config.simulator_url(),
     };
     web::page_with(status, &page)
 }

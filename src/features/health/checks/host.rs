@@ -41,7 +41,7 @@ fn disk_share(path: &str) -> Result<f64, String> {
         .max_by_key(|disk| disk.mount_point().as_os_str().len())
         .map(|disk| {
             share(
-                disk.total_space() - disk.available_space(),
+                disk.total_space().saturating_sub(disk.available_space()),
                 disk.total_space(),
             )
         })

@@ -2,7 +2,8 @@ use futures_util::StreamExt;
 use reqwest::{Client, Response};
 use serde_json::Value;
 
-use super::outcome_of;
+use super::connect::{connect, is_temporary};
+use super::{Cause, error_kind, innermost, outcome_of};
 use crate::features::health::probe::{ErrorKind, Failure, Outcome};
 use crate::features::packs::pack::Http;
 
@@ -13,10 +14,7 @@ const BODY_LIMIT: usize = 256 * 1024;
 pub async fn check(client: &Client, http: &Http) -> Outcome {
     let response = match client.get(&http.url).send().await {
         Ok(response) => response,
-        Err(error) if error.is_dns() => {
-            return Outcome::failed(ErrorKind::Dns, "the name does not resolve");
-        }
-        Err(error) => return outcome_of(&error, ErrorKind::WrongAnswer),
+        Err(error) => return failed(&error, &http.url).await,
     };
     if let Err(failure) = check_head(&response, http) {
         return Outcome::Failed(failure);
@@ -30,6 +28,33 @@ pub async fn check(client: &Client, http: &Http) -> Outcome {
         }
         Err(outcome) => outcome,
     }
+}
+
+async fn failed(error: &reqwest::Error, url: &str) -> Outcome {
+    if error.is_dns() {
+        let message = innermost(error);
+        return if is_temporary(&message) {
+            Outcome::Unknown(format!("our resolver does not answer: {message}"))
+        } else {
+            Outcome::failed(ErrorKind::Dns, "the name does not resolve")
+        };
+    }
+    let outcome = outcome_of(error, ErrorKind::WrongAnswer);
+    // The client tells of the last address only, which may be of a family that this machine does not
+    // speak; each is asked once more before that is taken for our own network being away.
+    if matches!(error_kind(error), Some(Cause::OurNetwork))
+        && let Some((host, port)) = host_and_port(url)
+        && let Err(telling) = connect(&host, port).await
+    {
+        return telling;
+    }
+    outcome
+}
+
+fn host_and_port(url: &str) -> Option<(String, u16)> {
+    let url = url::Url::parse(url).ok()?;
+    let host = url.host_str()?.trim_matches(['[', ']']).to_owned();
+    Some((host, url.port_or_known_default()?))
 }
 
 fn check_head(response: &Response, http: &Http) -> Result<(), Failure> {

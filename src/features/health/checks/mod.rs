@@ -4,6 +4,7 @@
 //! is told apart in [`error_kind`]; what only says that our own network is away is no failure of the
 //! target.
 
+mod connect;
 mod host;
 mod http;
 mod postgres;
@@ -53,7 +54,7 @@ impl Checks {
             let took = started.elapsed();
             let done = !matches!(outcome, Outcome::Failed(_)) || attempts > probe.retries;
             if done || !self.pause(deadline).await {
-                let latency_us = latency(&outcome, took);
+                let latency_us = latency(&probe.check, &outcome, took);
                 return Run {
                     at,
                     outcome,
@@ -99,9 +100,11 @@ fn millis(millis: i64) -> Duration {
     Duration::from_millis(u64::try_from(millis).unwrap_or(0))
 }
 
-/// A refusal, or a name that does not resolve, says nothing about how long answers take.
-fn latency(outcome: &Outcome, took: Duration) -> Option<i64> {
+/// A refusal, or a name that does not resolve, says nothing about how long answers take; and this host
+/// is not asked but watched for a while.
+fn latency(check: &Check, outcome: &Outcome, took: Duration) -> Option<i64> {
     let answered = match outcome {
+        _ if matches!(check, Check::Host(_)) => false,
         Outcome::Good(_) => true,
         Outcome::Failed(failure) => {
             matches!(

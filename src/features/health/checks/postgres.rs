@@ -3,10 +3,13 @@ use std::time::Duration;
 
 use native_tls::TlsConnector;
 use postgres_native_tls::MakeTlsConnector;
+use tokio::net::TcpStream;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::error::SqlState;
+use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{Client, Config, Error, SimpleQueryMessage};
 
+use super::connect::connect;
 use super::{Cause, error_kind, innermost, outcome_of};
 use crate::features::health::probe::{ErrorKind, Outcome};
 use crate::features::packs::pack::{Measure, Postgres, Tls};
@@ -24,12 +27,31 @@ pub async fn check(pg: &Postgres) -> Outcome {
         Ok(tls) => MakeTlsConnector::new(tls),
         Err(error) => return Outcome::failed(ErrorKind::Tls, error.to_string()),
     };
-    let (client, connection) = match config.connect(tls).await {
-        Ok(connected) => connected,
-        Err(error) => return sort(&error),
+    // A folder is where a server on this machine has its socket.
+    if pg.host.starts_with('/') {
+        return match config.connect(tls).await {
+            Ok((client, connection)) => converse(&client, connection).await,
+            Err(error) => sort(&error),
+        };
+    }
+    let stream = match connect(&pg.host, pg.port).await {
+        Ok(stream) => stream,
+        Err(outcome) => return outcome,
     };
-    // The connection is driven beside the questions and ends with them.
-    let answers = ask(&client);
+    let mut tls = tls;
+    let tls = match MakeTlsConnect::<TcpStream>::make_tls_connect(&mut tls, &pg.host) {
+        Ok(tls) => tls,
+        Err(error) => return Outcome::failed(ErrorKind::Tls, error.to_string()),
+    };
+    match config.connect_raw(stream, tls).await {
+        Ok((client, connection)) => converse(&client, connection).await,
+        Err(error) => sort(&error),
+    }
+}
+
+/// The connection is driven beside the questions and ends with them.
+async fn converse(client: &Client, connection: impl Future<Output = Result<(), Error>>) -> Outcome {
+    let answers = ask(client);
     tokio::pin!(answers);
     tokio::select! {
         answered = &mut answers => answered.map_or_else(|error| sort(&error), Outcome::Good),
@@ -66,25 +88,33 @@ async fn config(pg: &Postgres) -> Result<Config, Outcome> {
     Ok(config)
 }
 
-/// How full a server is. Simple queries, so that poolers and old servers understand them.
+/// How full a server is, and how far replication lags. Each part is open to every role, and what a role
+/// may not see of others is not counted as nothing: connections are those of the statistics, not of the
+/// list of sessions, and a lag that is hidden is none.
+const FIGURES: &str = "SELECT (SELECT sum(numbackends) FROM pg_stat_database)::float8 \
+            / current_setting('max_connections')::float8, \
+        pg_database_size(current_database()), \
+        CASE WHEN NOT pg_is_in_recovery() THEN \
+                (SELECT extract(epoch FROM max(coalesce(replay_lag, '0'))) FROM pg_stat_replication \
+                 WHERE state IS NOT NULL) \
+             WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0 \
+             ELSE extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()) END";
+
+/// Simple queries, so that poolers and old servers understand them.
 async fn ask(client: &Client) -> Result<Vec<(Measure, f64)>, Error> {
     client.simple_query("SELECT 1").await?;
-    let answer = client
-        .simple_query(
-            "SELECT (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend')::float8 \
-                    / current_setting('max_connections')::float8, \
-                    pg_database_size(current_database())",
-        )
-        .await?;
+    let answer = client.simple_query(FIGURES).await?;
     let figure = |column| {
         answer.iter().find_map(|message| match message {
             SimpleQueryMessage::Row(row) => row.get(column)?.parse::<f64>().ok(),
             _ => None,
         })
     };
-    let connections = figure(0).map(|share| (Measure::Connections, share));
-    let size = figure(1).map(|bytes| (Measure::Size, bytes));
-    Ok(connections.into_iter().chain(size).collect())
+    let measures = [Measure::Connections, Measure::Size, Measure::Lag];
+    let read = measures.into_iter().enumerate();
+    Ok(read
+        .filter_map(|(column, measure)| Some((measure, figure(column)?)))
+        .collect())
 }
 
 /// RH-4: "connection refused" and wrong credentials are two things, and so are a timeout and TLS.

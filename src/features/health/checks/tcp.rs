@@ -1,17 +1,18 @@
-use tokio::net::{TcpStream, lookup_host};
-
-use super::outcome_of;
+use super::connect::connect;
 use crate::features::health::probe::{ErrorKind, Outcome};
 use crate::features::packs::pack::Tcp;
 
 /// Whether something accepts connections there.
 pub async fn check(tcp: &Tcp) -> Outcome {
-    let addresses: Vec<_> = match lookup_host(&tcp.address).await {
-        Ok(addresses) => addresses.collect(),
-        Err(error) => return Outcome::failed(ErrorKind::Dns, error.to_string()),
+    let parts = tcp.address.rsplit_once(':');
+    let Some((host, Ok(port))) = parts.map(|(host, port)| (host, port.parse())) else {
+        return Outcome::failed(
+            ErrorKind::Dns,
+            format!("\"{}\" is not host:port", tcp.address),
+        );
     };
-    match TcpStream::connect(addresses.as_slice()).await {
+    match connect(host.trim_matches(['[', ']']), port).await {
         Ok(_) => Outcome::Good(Vec::new()),
-        Err(error) => outcome_of(&error, ErrorKind::Refused),
+        Err(outcome) => outcome,
     }
 }

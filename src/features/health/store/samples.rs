@@ -2,14 +2,14 @@
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, Days, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Text, Timestamptz, Uuid as SqlUuid};
 use uuid::Uuid;
 
 use crate::features::health::latency::Histogram;
 use crate::features::packs::pack::ItemId;
-use crate::foundation::db::schema::{probe_run, sample};
+use crate::foundation::db::schema::{probe_change, probe_run, sample};
 use crate::foundation::db::{Conn, Result};
 
 /// What a sample covers.
@@ -156,17 +156,21 @@ pub fn since(
     Ok(found)
 }
 
-/// Recomputes the hours of the last three that have ended, and the days of the last two, from what
-/// they are made of. Running it twice changes nothing.
+/// Recomputes the last hour and the last day that were summed up, and sums up those that have ended since,
+/// however long ago that is. Running it twice changes nothing.
 pub fn roll_up(conn: &mut Conn, now: DateTime<Utc>) -> Result<()> {
-    sum_up(
-        conn,
-        Span::Minute,
-        Span::Hour,
-        now - TimeDelta::hours(3),
-        now,
-    )?;
-    sum_up(conn, Span::Hour, Span::Day, now - Days::new(2), now)
+    for (from, into) in [(Span::Minute, Span::Hour), (Span::Hour, Span::Day)] {
+        let start = last(conn, into)?.unwrap_or(DateTime::UNIX_EPOCH);
+        sum_up(conn, from, into, start, now)?;
+    }
+    Ok(())
+}
+
+fn last(conn: &mut Conn, span: Span) -> Result<Option<DateTime<Utc>>> {
+    Ok(sample::table
+        .filter(sample::span.eq(span.as_str()))
+        .select(diesel::dsl::max(sample::at))
+        .first(conn)?)
 }
 
 /// Sums up everything since `from`.
@@ -218,6 +222,9 @@ pub fn prune(conn: &mut Conn, now: DateTime<Utc>) -> Result<usize> {
     }
     gone += diesel::delete(probe_run::table)
         .filter(probe_run::at.lt(now - Span::Minute.kept()))
+        .execute(conn)?;
+    gone += diesel::delete(probe_change::table)
+        .filter(probe_change::at.lt(now - Span::Day.kept()))
         .execute(conn)?;
     Ok(gone)
 }

@@ -1,0 +1,199 @@
+//! An alert's identity, what it says, and how it is lit, moved and put out.
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+
+use super::AlertId;
+use super::alert::{Change, fingerprint};
+use super::rule::Reading;
+use super::snapshot::Snapshot;
+use super::store::timeline;
+use super::store::{self, About, Alert};
+use super::words;
+use crate::features::packs::pack::{ItemId, Rule};
+use crate::features::packs::store::Item;
+use crate::foundation::audit::{Event, Subject, Tx};
+use crate::foundation::db;
+use crate::foundation::kernel::Level;
+
+pub struct Lamp<'s> {
+    about: About,
+    rule: &'s Item<Value>,
+    service: Option<ItemId>,
+    fingerprint: String,
+    name: String,
+    reading: String,
+    summary: Box<dyn Fn(Level) -> String + 's>,
+}
+
+impl<'s> Lamp<'s> {
+    pub fn of(
+        snapshot: &'s Snapshot,
+        item: &'s Item<Value>,
+        rule: &'s Rule,
+        reading: &'s Reading,
+    ) -> Self {
+        let service = snapshot.service(item.platform, rule);
+        let platform = snapshot.platform(item.platform);
+        let mut labels = vec![("alertname", item.slug.as_str()), ("platform", platform)];
+        labels.extend(service.map(|(_, slug)| ("service", slug)));
+        let unit = snapshot.unit(item.platform, &rule.on);
+        Self {
+            about: About::Platform,
+            rule: item,
+            service: service.map(|(id, _)| id),
+            fingerprint: fingerprint(&labels),
+            name: item.name.clone(),
+            reading: words::reading(rule, reading, unit),
+            summary: Box::new(move |level| words::summary(rule, level, reading, unit)),
+        }
+    }
+
+    pub fn of_rule_health(snapshot: &'s Snapshot, item: &'s Item<Value>, error: &'s str) -> Self {
+        let labels = [
+            ("alertname", "rule-cannot-be-evaluated"),
+            ("platform", snapshot.platform(item.platform)),
+            ("rule", item.slug.as_str()),
+        ];
+        Self {
+            about: About::Rule,
+            rule: item,
+            service: None,
+            fingerprint: fingerprint(&labels),
+            name: format!("The rule \"{}\" cannot be evaluated", item.name),
+            reading: String::new(),
+            summary: Box::new(move |_| error.to_owned()),
+        }
+    }
+
+    pub fn apply(&self, tx: &mut Tx<'_>, change: Change, now: DateTime<Utc>) -> db::Result<()> {
+        match change {
+            Change::Fired { level, active_at } => self.fire(tx, level, active_at, now),
+            Change::Moved { from, to } => self.shift(tx, from, to, now),
+            Change::Resolved => {
+                let alert = store::lock_lit(tx, self.rule.id, self.about)?;
+                let alert = alert.ok_or(db::Error::NotFound)?;
+                resolve(tx, alert, &self.rule.slug, "the condition ended")
+            }
+        }
+    }
+
+    fn fire(
+        &self,
+        tx: &mut Tx<'_>,
+        level: Level,
+        active_at: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> db::Result<()> {
+        if let Some(unseen) = store::lock_unseen(tx, &self.fingerprint)? {
+            return self.fire_again(tx, unseen, level, active_at, now);
+        }
+        let alert = Alert {
+            id: AlertId::new(),
+            platform: self.rule.platform,
+            rule: self.rule.id,
+            service: self.service,
+            fingerprint: self.fingerprint.clone(),
+            firing: true,
+            level,
+            name: self.name.clone(),
+            summary: (self.summary)(level),
+            reading: self.reading.clone(),
+            active_at,
+            fired_at: now,
+            level_at: now,
+            was_red: level == Level::Red,
+            resolved_at: None,
+            acknowledged: None,
+        };
+        store::insert(tx, self.about, &alert)?;
+        note(tx, &alert, "fired", &alert.summary)?;
+        record(tx, "alert.fired", &alert, &self.rule.slug)
+    }
+
+    /// A red one that nobody has seen is not listed once more for each time that it comes back; and its
+    /// clock to be acknowledged does not begin anew because it went out meanwhile.
+    fn fire_again(
+        &self,
+        tx: &mut Tx<'_>,
+        mut alert: Alert,
+        level: Level,
+        active_at: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> db::Result<()> {
+        if level > alert.level {
+            alert.level_at = now;
+        }
+        alert.firing = true;
+        alert.resolved_at = None;
+        alert.level = level;
+        alert.was_red |= level == Level::Red;
+        alert.active_at = active_at;
+        alert.fired_at = now;
+        alert.summary = (self.summary)(level);
+        alert.reading.clone_from(&self.reading);
+        store::save(tx, &alert)?;
+        note(tx, &alert, "fired", &format!("again: {}", alert.summary))?;
+        record(tx, "alert.fired", &alert, &self.rule.slug)
+    }
+
+    fn shift(&self, tx: &mut Tx<'_>, from: Level, to: Level, now: DateTime<Utc>) -> db::Result<()> {
+        let alert = store::lock_lit(tx, self.rule.id, self.about)?;
+        let mut alert = alert.ok_or(db::Error::NotFound)?;
+        alert.level = to;
+        alert.summary = (self.summary)(to);
+        alert.reading.clone_from(&self.reading);
+        alert.was_red |= to == Level::Red;
+        if to > from {
+            alert.level_at = now;
+        }
+        let voided = to == Level::Red && alert.acknowledged.take().is_some();
+        store::save(tx, &alert)?;
+        let text = format!("from {from} to {to}: {}", alert.summary);
+        note(tx, &alert, "moved", &text)?;
+        if voided {
+            let text = "it is worse than what was acknowledged";
+            note(tx, &alert, "acknowledgement_ended", text)?;
+        }
+        record(tx, "alert.level_changed", &alert, &self.rule.slug)
+    }
+
+    /// What was reported again while the lamp was lit keeps it lit, and leaves its line.
+    pub fn reported_again(&self, tx: &mut Tx<'_>) -> db::Result<()> {
+        let Some(alert) = store::lock_lit(tx, self.rule.id, self.about)? else {
+            return Ok(());
+        };
+        note(tx, &alert, "reported", &(self.summary)(alert.level))?;
+        record(tx, "alert.reported_again", &alert, &self.rule.slug)
+    }
+}
+
+/// Puts a lamp out.
+pub fn resolve(tx: &mut Tx<'_>, mut alert: Alert, rule: &str, why: &str) -> db::Result<()> {
+    alert.firing = false;
+    alert.resolved_at = Some(tx.now());
+    store::save(tx, &alert)?;
+    note(tx, &alert, "resolved", why)?;
+    tx.record(described("alert.resolved", &alert, rule).detail("why", why))?;
+    Ok(())
+}
+
+/// Records what happened to the alert of the rule of this name.
+pub fn record(tx: &mut Tx<'_>, kind: &'static str, alert: &Alert, rule: &str) -> db::Result<()> {
+    tx.record(described(kind, alert, rule))?;
+    Ok(())
+}
+
+fn described(kind: &'static str, alert: &Alert, rule: &str) -> Event {
+    Event::new(kind, Subject::new("alert", alert.id))
+        .platform(alert.platform)
+        .detail("rule", rule)
+        .detail("level", alert.level.as_str())
+        .detail("fingerprint", alert.fingerprint.as_str())
+        .detail("summary", alert.summary.as_str())
+}
+
+/// What the timeline of an alert says that the rules did.
+pub fn note(tx: &mut Tx<'_>, alert: &Alert, kind: &'static str, text: &str) -> db::Result<()> {
+    timeline::insert_change(tx, alert.id, kind, alert.level, "Signalbox", text)
+}

@@ -1,0 +1,175 @@
+//! Everything that rules read, at one moment.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+
+use super::AlertId;
+use super::rule::Reading;
+use super::store::rules::{self, RuleState};
+use super::store::{self, About, Lit};
+use crate::features::health::store as health;
+use crate::features::health::store::reports;
+use crate::features::packs::pack::{
+    EventType, Indicator, ItemId, Probe, ProbeState, Rule, Service, Source,
+};
+use crate::features::packs::store::{self as packs, Item, Watched};
+use crate::foundation::db::{self, Conn};
+use crate::foundation::kernel::PlatformId;
+
+type ByName<T> = HashMap<(PlatformId, String), T>;
+
+pub struct Snapshot {
+    pub now: DateTime<Utc>,
+    pub rules: Vec<Item<Value>>,
+    pub known: HashMap<ItemId, RuleState>,
+    pub lit: HashMap<(ItemId, About), Lit>,
+    /// Lit alerts whose acknowledgement has run out.
+    pub run_out: Vec<AlertId>,
+    platforms: HashMap<PlatformId, Watched>,
+    services: ByName<ItemId>,
+    probes: ByName<Item<Probe>>,
+    indicators: ByName<Item<Indicator>>,
+    event_types: ByName<ItemId>,
+    states: HashMap<ItemId, health::State>,
+    reports: HashMap<ItemId, reports::Report>,
+    tallies: HashMap<ItemId, i64>,
+}
+
+impl Snapshot {
+    pub fn read(conn: &mut Conn, now: DateTime<Utc>) -> db::Result<Self> {
+        // What is known about rules before the rules: one that comes meanwhile is not taken for gone.
+        let known = rules::rule_states(conn)?;
+        let lit = store::lit(conn)?;
+        let indicators = packs::live::<Indicator>(conn)?;
+        let indicator_ids: Vec<ItemId> = indicators.iter().map(|item| item.id).collect();
+        let platforms = packs::platforms(conn)?.into_iter();
+        Ok(Self {
+            now,
+            known,
+            lit: lit
+                .into_iter()
+                .map(|(rule, lit)| ((rule, lit.about), lit))
+                .collect(),
+            run_out: store::run_out(conn, now)?,
+            platforms: platforms.map(|it| (it.id, it)).collect(),
+            services: ids(packs::live::<Service>(conn)?),
+            probes: keyed(packs::live::<Probe>(conn)?),
+            event_types: ids(packs::live::<EventType>(conn)?),
+            states: health::states(conn)?,
+            reports: reports::last_reports(conn, &indicator_ids)?,
+            tallies: reports::event_tallies(conn)?,
+            indicators: keyed(indicators),
+            rules: packs::live_rules(conn)?,
+        })
+    }
+
+    /// What a rule's source says. Of events, how many there ever were.
+    ///
+    /// # Errors
+    /// What the rule reads is not there, or cannot be read: in words.
+    pub fn reading(&self, platform: PlatformId, source: &Source) -> Result<Reading, String> {
+        Ok(match source {
+            Source::State(slug) => Reading::State(
+                self.state(platform, slug)?
+                    .map_or(ProbeState::Unknown, |it| it.standing.state),
+            ),
+            Source::Latency(slug) => match self.state(platform, slug)? {
+                Some(state) if !state.latencies_us.is_empty() => {
+                    Reading::Latencies(state.latencies_us.clone())
+                }
+                _ => Reading::Nothing,
+            },
+            Source::Measure(of) => {
+                let state = self.state(platform, &of.probe)?;
+                let measures = state.map_or(&[][..], health::State::current_measures);
+                measures
+                    .iter()
+                    .find(|(name, _)| *name == of.name)
+                    .map_or(Reading::Nothing, |(_, value)| Reading::Number(*value))
+            }
+            Source::Indicator(slug) => self
+                .fresh_report(self.indicator(platform, slug)?)
+                .map_or(Reading::Nothing, Reading::Number),
+            Source::Age(slug) => {
+                let indicator = self.indicator(platform, slug)?;
+                let reported = self.reports.get(&indicator.id).map(|report| report.at);
+                // What was never reported is as late as if it had been reported when it was declared.
+                let since =
+                    reported.map_or(indicator.declared_at, |at| at.max(indicator.declared_at));
+                Reading::Age(self.now - since)
+            }
+            Source::Event(slug) => {
+                let id = self.event_type(platform, slug)?;
+                Reading::Events(self.tallies.get(&id).copied().unwrap_or(0))
+            }
+        })
+    }
+
+    pub fn event_type(&self, platform: PlatformId, slug: &str) -> Result<ItemId, String> {
+        self.event_types
+            .get(&(platform, slug.to_owned()))
+            .copied()
+            .ok_or_else(|| format!("there is no type of event \"{slug}\" that can be read"))
+    }
+
+    fn indicator(&self, platform: PlatformId, slug: &str) -> Result<&Item<Indicator>, String> {
+        self.indicators
+            .get(&(platform, slug.to_owned()))
+            .ok_or_else(|| format!("there is no indicator \"{slug}\" that can be read"))
+    }
+
+    /// How a probe stands, unless it has not been heard of for so long that nobody knows.
+    fn state(&self, platform: PlatformId, slug: &str) -> Result<Option<&health::State>, String> {
+        let probe = self
+            .probes
+            .get(&(platform, slug.to_owned()))
+            .ok_or_else(|| format!("there is no probe \"{slug}\" that can be read"))?;
+        let state = self.states.get(&probe.id);
+        Ok(state.filter(|state| state.is_heard(&probe.spec, self.now)))
+    }
+
+    fn fresh_report(&self, indicator: &Item<Indicator>) -> Option<f64> {
+        let report = self.reports.get(&indicator.id)?;
+        let every = indicator.spec.expect_every;
+        let stale = every.is_some_and(|every| self.now - report.at > every.delta() * 2);
+        (!stale).then_some(report.value)
+    }
+
+    /// The service that a rule is about: that of the probe which it reads.
+    pub fn service(&self, platform: PlatformId, rule: &Rule) -> Option<(ItemId, &str)> {
+        let probe = self.probes.get(&(platform, rule.on.probe()?.to_owned()))?;
+        let service = &probe.spec.service;
+        let id = self.services.get(&(platform, service.clone()))?;
+        Some((*id, service))
+    }
+
+    pub fn platform(&self, id: PlatformId) -> &str {
+        self.platforms.get(&id).map_or("", |it| it.slug.as_str())
+    }
+
+    /// The unit of what a rule reads.
+    pub fn unit(&self, platform: PlatformId, source: &Source) -> &str {
+        match source {
+            Source::Indicator(slug) => self
+                .indicator(platform, slug)
+                .map_or("", |indicator| indicator.spec.unit.as_str()),
+            _ => "",
+        }
+    }
+}
+
+fn keyed<T>(items: Vec<Item<T>>) -> ByName<Item<T>> {
+    items
+        .into_iter()
+        .map(|item| ((item.platform, item.slug.clone()), item))
+        .collect()
+}
+
+fn ids<T>(items: Vec<Item<T>>) -> ByName<ItemId> {
+    items
+        .into_iter()
+        .map(|item| ((item.platform, item.slug), item.id))
+        .collect()
+}

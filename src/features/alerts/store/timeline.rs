@@ -1,0 +1,61 @@
+//! What happened to an alert, in order.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use uuid::Uuid;
+
+use crate::features::alerts::AlertId;
+use crate::foundation::audit::Tx;
+use crate::foundation::db::schema::alert_change;
+use crate::foundation::db::{Conn, Result};
+use crate::foundation::kernel::Level;
+
+/// A line of an alert's timeline.
+#[derive(Clone, Debug, Queryable)]
+pub struct Change {
+    pub at: DateTime<Utc>,
+    pub kind: String,
+    pub level: String,
+    pub who: String,
+    pub text: String,
+}
+
+pub fn insert_change(
+    tx: &mut Tx<'_>,
+    alert: AlertId,
+    kind: &'static str,
+    level: Level,
+    who: &str,
+    text: &str,
+) -> Result<()> {
+    let now = tx.now();
+    diesel::insert_into(alert_change::table)
+        .values((
+            alert_change::id.eq(Uuid::now_v7()),
+            alert_change::alert_id.eq(alert.uuid()),
+            alert_change::at.eq(now),
+            alert_change::kind.eq(kind),
+            alert_change::level.eq(level.as_str()),
+            alert_change::who.eq(who),
+            alert_change::text.eq(text),
+        ))
+        .execute(&mut **tx)?;
+    Ok(())
+}
+
+/// The timeline, oldest first.
+pub fn changes(conn: &mut Conn, alert: AlertId) -> Result<Vec<Change>> {
+    const AT_MOST: i64 = 500;
+    Ok(alert_change::table
+        .filter(alert_change::alert_id.eq(alert.uuid()))
+        .order((alert_change::at, alert_change::id))
+        .limit(AT_MOST)
+        .select((
+            alert_change::at,
+            alert_change::kind,
+            alert_change::level,
+            alert_change::who,
+            alert_change::text,
+        ))
+        .load(conn)?)
+}

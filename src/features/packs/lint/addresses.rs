@@ -1,0 +1,55 @@
+//! Where a probe looks.
+
+use crate::features::packs::pack::Check;
+
+pub fn address_problems(check: &Check) -> Vec<String> {
+    let mut problems = Vec::new();
+    match check {
+        Check::Http(http) => {
+            match url::Url::parse(&http.url) {
+                Ok(url) if !matches!(url.scheme(), "http" | "https") || url.host().is_none() => {
+                    problems.push(format!("{} is not an http address", http.url));
+                }
+                Ok(url) if !url.username().is_empty() || url.password().is_some() => {
+                    problems.push("an address carries no user name or password".to_owned());
+                }
+                Ok(_) => {}
+                Err(error) => problems.push(format!("{}: {error}", http.url)),
+            }
+            if let Some(pointer) = http
+                .json
+                .keys()
+                .find(|key| !key.is_empty() && !key.starts_with('/'))
+            {
+                problems.push(format!(
+                    "\"{pointer}\" is not a JSON pointer: it begins with /"
+                ));
+            }
+            if http
+                .status
+                .iter()
+                .any(|status| !(100..600).contains(status))
+                || http.status.is_empty()
+            {
+                problems.push("a status is a number from 100 to 599".to_owned());
+            }
+        }
+        Check::Tcp(tcp) => {
+            let port = tcp
+                .address
+                .rsplit_once(':')
+                .and_then(|(_, port)| port.parse::<u16>().ok());
+            if port.is_none_or(|port| port == 0) {
+                problems.push(format!("\"{}\" is not host:port", tcp.address));
+            }
+        }
+        Check::Postgres(pg) if pg.host.is_empty() || pg.port == 0 => {
+            problems.push("a database needs a host and a port".to_owned());
+        }
+        Check::Host(host) if !host.disk.starts_with('/') => {
+            problems.push(format!("\"{}\" is not a mount point", host.disk));
+        }
+        Check::Postgres(_) | Check::Host(_) => {}
+    }
+    problems
+}

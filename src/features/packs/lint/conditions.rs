@@ -1,0 +1,100 @@
+//! What a level of a rule compares.
+
+use crate::features::packs::pack::{Condition, RESULTS_AT_MOST, Source};
+use crate::features::packs::quantity::Quantity;
+
+/// What does not fit between a source and a condition on it.
+pub fn condition_problems(source: &Source, condition: &Condition) -> Vec<&'static str> {
+    let mut problems = Vec::new();
+    let thresholds =
+        usize::from(condition.above.is_some()) + usize::from(condition.below.is_some());
+    let expected = match source {
+        Source::State(_) => {
+            if condition.is.is_none() {
+                problems.push("a rule on a state says which: is = \"down\"");
+            }
+            0
+        }
+        Source::Event(_) => 0,
+        _ => 1,
+    };
+    if thresholds != expected {
+        problems.push(match expected {
+            0 => "this source has no threshold",
+            _ => "give one threshold: above or below",
+        });
+    }
+    if condition.is.is_some() && !matches!(source, Source::State(_)) {
+        problems.push("only a rule on a state has `is`");
+    }
+    if condition.results.is_some() && !matches!(source, Source::Latency(_)) {
+        problems.push("only a rule on latency counts results");
+    }
+    if condition
+        .results
+        .is_some_and(|results| !(1..=RESULTS_AT_MOST).contains(&results))
+    {
+        problems.push("results are counted from 1 to 20: no more of them are kept");
+    }
+    if matches!(source, Source::Event(_)) && !condition.lasting.is_zero() {
+        problems.push("an event does not last, so it has no `for`");
+    }
+    problems.extend(unit_problems(source, condition));
+    problems.extend(clear_problem(condition));
+    problems
+}
+
+fn unit_problems(source: &Source, condition: &Condition) -> Option<&'static str> {
+    let quantities = [condition.above, condition.below, condition.clear];
+    let mut given = quantities.into_iter().flatten();
+    let timed = matches!(source, Source::Latency(_) | Source::Age(_));
+    if timed
+        && given
+            .clone()
+            .any(|quantity| matches!(quantity, Quantity::Number(_)))
+    {
+        return Some("compare with a length of time, such as \"2s\"");
+    }
+    if !timed
+        && given
+            .clone()
+            .any(|quantity| matches!(quantity, Quantity::Lasting(_)))
+    {
+        return Some("compare with a number, not a length of time");
+    }
+    let share = matches!(source, Source::Measure(of) if of.name.is_share());
+    let unit = |quantity: Quantity| (0.0..=1.0).contains(&quantity.value());
+    if share && !given.all(unit) {
+        return Some("this is a share of the whole: write \"90%\", which is 0.9");
+    }
+    None
+}
+
+fn clear_problem(condition: &Condition) -> Option<&'static str> {
+    let clear = condition.clear?.value();
+    match condition.threshold() {
+        None => Some("clear goes with a threshold"),
+        Some((at, true)) if clear > at.value() => Some("clear lies at or below the threshold"),
+        Some((at, false)) if clear < at.value() => Some("clear lies at or above the threshold"),
+        Some(_) => None,
+    }
+}
+
+/// Whether a level is beyond the next lesser one: by its threshold, or, at the same threshold, by what it
+/// takes to pass it.
+pub fn is_beyond(worse: &Condition, better: &Condition) -> bool {
+    let (Some((at_worse, above)), Some((at_better, also_above))) =
+        (worse.threshold(), better.threshold())
+    else {
+        return true;
+    };
+    let (at_worse, at_better) = (at_worse.value(), at_better.value());
+    let further = if above {
+        at_worse > at_better
+    } else {
+        at_worse < at_better
+    };
+    let longer =
+        worse.lasting > better.lasting || worse.results.unwrap_or(1) > better.results.unwrap_or(1);
+    above == also_above && (further || (at_worse.total_cmp(&at_better).is_eq() && longer))
+}

@@ -1,0 +1,156 @@
+//! Rules as packs write them.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Measure, ProbeState};
+use crate::features::packs::quantity::{Lasting, Quantity};
+use crate::foundation::kernel::Level;
+
+/// The latencies of so many results are kept, so no rule can count more of them.
+pub const RESULTS_AT_MOST: u32 = 20;
+
+/// Condition → alert. A rule may have up to three levels; it still makes one alert.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rule {
+    pub id: String,
+    pub name: String,
+    pub on: Source,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub red: Option<Condition>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub yellow: Option<Condition>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blue: Option<Condition>,
+    /// How long the alert stays lit after the condition ends.
+    #[serde(default)]
+    pub keep_firing_for: Option<Lasting>,
+    #[serde(default)]
+    pub no_data: NoData,
+    /// How long there must be no data before `no_data` is acted on.
+    #[serde(default)]
+    pub no_data_for: Lasting,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runbook: Option<String>,
+    /// Who is expected to act.
+    #[serde(default)]
+    pub owner: String,
+}
+
+impl Rule {
+    /// The levels that the rule has, most urgent first.
+    pub fn levels(&self) -> impl Iterator<Item = (Level, &Condition)> {
+        [
+            (Level::Red, &self.red),
+            (Level::Yellow, &self.yellow),
+            (Level::Blue, &self.blue),
+        ]
+        .into_iter()
+        .filter_map(|(level, condition)| Some((level, condition.as_ref()?)))
+    }
+
+    /// An event lasts no time of its own, so its lamp is kept lit for an hour unless told otherwise.
+    #[must_use]
+    pub fn keep_firing_for(&self) -> Lasting {
+        let default = match self.on {
+            Source::Event(_) => Lasting::from_secs(3_600),
+            _ => Lasting::ZERO,
+        };
+        self.keep_firing_for.unwrap_or(default)
+    }
+}
+
+/// What a rule reads.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+pub enum Source {
+    /// The state of a probe.
+    State(String),
+    /// The latency of a probe's own results; consecutive ones are counted.
+    Latency(String),
+    Measure(MeasureOf),
+    /// The last reported value.
+    Indicator(String),
+    /// The time since the last report.
+    Age(String),
+    /// An event of this type was reported.
+    Event(String),
+}
+
+impl Source {
+    /// The probe that it reads, if it reads one.
+    #[must_use]
+    pub fn probe(&self) -> Option<&str> {
+        match self {
+            Self::State(probe) | Self::Latency(probe) => Some(probe),
+            Self::Measure(of) => Some(&of.probe),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::State(probe) => write!(f, "state of {probe}"),
+            Self::Latency(probe) => write!(f, "latency of {probe}"),
+            Self::Measure(of) => write!(f, "{} of {}", of.name.as_str(), of.probe),
+            Self::Indicator(indicator) => write!(f, "{indicator}"),
+            Self::Age(indicator) => write!(f, "age of {indicator}"),
+            Self::Event(event) => write!(f, "event {event}"),
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MeasureOf {
+    pub probe: String,
+    pub name: Measure,
+}
+
+/// When one level of a rule is on. Event rules need no test: `blue = {}`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Condition {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub is: Option<ProbeState>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub above: Option<Quantity>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub below: Option<Quantity>,
+    /// Where a level that is on goes off again; by default the threshold itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clear: Option<Quantity>,
+    /// How many results in a row must pass the threshold (latency only).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub results: Option<u32>,
+    /// How long it must last.
+    #[serde(default, rename = "for")]
+    pub lasting: Lasting,
+}
+
+impl Condition {
+    /// The threshold and whether values above it are the bad ones.
+    #[must_use]
+    pub fn threshold(&self) -> Option<(Quantity, bool)> {
+        self.above
+            .map(|above| (above, true))
+            .or_else(|| self.below.map(|below| (below, false)))
+    }
+}
+
+/// What a rule makes of having nothing to read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NoData {
+    /// Whatever was, stays.
+    #[default]
+    Keep,
+    /// The rule's most urgent level is on.
+    Fire,
+    /// No level is on.
+    Ok,
+}
