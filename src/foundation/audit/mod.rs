@@ -11,11 +11,13 @@
 
 mod actor;
 pub mod anchors;
+pub mod epoch;
 mod event;
 pub mod export;
 pub mod jcs;
 mod job;
 pub mod note;
+mod origin;
 pub mod package;
 pub mod projection;
 pub mod seal;

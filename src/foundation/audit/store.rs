@@ -14,6 +14,12 @@ use super::tiles::{Location, Tile, TileId, width_of};
 use super::tree::{Hash, Nodes};
 use crate::foundation::db::{self, Conn, Error};
 
+/// More places than anybody anchors in.
+const MOST_PLACES: usize = 32;
+
+/// More decisions about a log than it can bear.
+const MOST_DECISIONS: usize = 10_000;
+
 /// How far a log is sealed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Head {
@@ -149,31 +155,175 @@ pub fn newest_checkpoint(conn: &mut Conn, log: Log) -> db::Result<Option<StoredC
     .transpose()
 }
 
-/// All anchors, oldest first. There is one for each interval in which something happened.
-pub fn anchors(conn: &mut Conn, log: Log) -> db::Result<Vec<StoredAnchor>> {
+#[derive(QueryableByName)]
+struct AnchorRow {
+    #[diesel(sql_type = BigInt)]
+    size: i64,
+    #[diesel(sql_type = Text)]
+    note: String,
+    #[diesel(sql_type = Text)]
+    place: String,
+    #[diesel(sql_type = Timestamptz)]
+    anchored_at: DateTime<Utc>,
+}
+
+impl From<AnchorRow> for StoredAnchor {
+    fn from(row: AnchorRow) -> Self {
+        Self {
+            size: row.size.cast_unsigned(),
+            note: row.note,
+            place: row.place,
+            anchored_at: row.anchored_at,
+        }
+    }
+}
+
+/// The newest anchor of each place, the furthest first.
+pub fn newest_anchors(conn: &mut Conn, log: Log) -> db::Result<Vec<StoredAnchor>> {
+    let prefix = log.prefix();
+    let rows: Vec<AnchorRow> = sql_query(format!(
+        "SELECT * FROM (SELECT DISTINCT ON (place) size, note, place, anchored_at FROM {prefix}_anchor \
+         ORDER BY place, size DESC) AS newest ORDER BY size DESC, place LIMIT {MOST_PLACES}"
+    ))
+    .load(conn)?;
+    Ok(rows.into_iter().map(StoredAnchor::from).collect())
+}
+
+/// The next anchors after this one, in the order of size and place.
+pub fn anchors_after(
+    conn: &mut Conn,
+    log: Log,
+    after: &(i64, String),
+    most: i64,
+) -> db::Result<Vec<StoredAnchor>> {
+    let prefix = log.prefix();
+    let rows: Vec<AnchorRow> = sql_query(format!(
+        "SELECT size, note, place, anchored_at FROM {prefix}_anchor WHERE (size, place) > ($1, $2) \
+         ORDER BY size, place LIMIT $3"
+    ))
+    .bind::<BigInt, _>(after.0)
+    .bind::<Text, _>(&after.1)
+    .bind::<BigInt, _>(most)
+    .load(conn)?;
+    Ok(rows.into_iter().map(StoredAnchor::from).collect())
+}
+
+/// The size of the newest anchor that the table has for this place.
+pub(super) fn anchored_at(conn: &mut Conn, log: Log, place: &str) -> db::Result<Option<u64>> {
+    let prefix = log.prefix();
+    let row: NewestSize = sql_query(format!(
+        "SELECT max(size) AS size FROM {prefix}_anchor WHERE place = $1"
+    ))
+    .bind::<Text, _>(place)
+    .get_result(conn)?;
+    Ok(row.size.map(i64::cast_unsigned))
+}
+
+/// Nothing can be anchored that has not been sealed. A row that says so would pass for the newest
+/// anchor for ever.
+pub(super) fn require_anchors_within(conn: &mut Conn, log: Log, size: u64) -> db::Result<()> {
+    let prefix = log.prefix();
+    let row: NewestSize =
+        sql_query(format!("SELECT max(size) AS size FROM {prefix}_anchor")).get_result(conn)?;
+    if row
+        .size
+        .is_some_and(|anchored| anchored.cast_unsigned() > size)
+    {
+        return Err(Error::Damaged(
+            "an anchor in the database is of more events than the log has; export and verify it",
+        ));
+    }
+    Ok(())
+}
+
+#[derive(QueryableByName)]
+struct NewestSize {
+    #[diesel(sql_type = Nullable<BigInt>)]
+    size: Option<i64>,
+}
+
+/// An event by which somebody decided about the log itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    pub idx: u64,
+    pub body: Vec<u8>,
+    pub leaf_hash: Hash,
+}
+
+/// All decisions, oldest first. There is one for each restore, change of key and pruning.
+pub fn decisions(conn: &mut Conn, log: Log) -> db::Result<Vec<Decision>> {
     #[derive(QueryableByName)]
     struct Row {
         #[diesel(sql_type = BigInt)]
-        size: i64,
-        #[diesel(sql_type = Text)]
-        note: String,
-        #[diesel(sql_type = Text)]
-        place: String,
-        #[diesel(sql_type = Timestamptz)]
-        anchored_at: DateTime<Utc>,
+        idx: i64,
+        #[diesel(sql_type = Bytea)]
+        body: Vec<u8>,
+        #[diesel(sql_type = Bytea)]
+        leaf_hash: Vec<u8>,
     }
     let prefix = log.prefix();
     let rows: Vec<Row> = sql_query(format!(
-        "SELECT size, note, place, anchored_at FROM {prefix}_anchor ORDER BY size, place"
+        "SELECT idx, body, leaf_hash FROM {prefix}_decision ORDER BY idx LIMIT {MOST_DECISIONS}"
     ))
     .load(conn)?;
-    let anchor = |row: Row| StoredAnchor {
-        size: row.size.cast_unsigned(),
-        note: row.note,
-        place: row.place,
-        anchored_at: row.anchored_at,
+    let read = |row: Row| {
+        Ok(Decision {
+            idx: row.idx.cast_unsigned(),
+            body: row.body,
+            leaf_hash: hash(&row.leaf_hash)?,
+        })
     };
-    Ok(rows.into_iter().map(anchor).collect())
+    rows.into_iter().map(read).collect()
+}
+
+/// How far sealing and anchoring are behind, over both logs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, QueryableByName)]
+pub struct Standing {
+    /// When the oldest event that waits for the seal was recorded.
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    pub waiting_since: Option<DateTime<Utc>>,
+    /// When the oldest checkpoint that reaches beyond every anchor was signed.
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    pub unanchored_since: Option<DateTime<Utc>>,
+    /// Partitions that stand ready beyond the one that is being filled.
+    #[diesel(sql_type = diesel::sql_types::Integer)]
+    pub partitions_left: i32,
+}
+
+pub fn standing(conn: &mut Conn) -> db::Result<Standing> {
+    Ok(sql_query("SELECT * FROM audit_standing()").get_result(conn)?)
+}
+
+/// When the oldest event that waits for the seal was recorded.
+pub fn waiting_since(conn: &mut Conn, log: Log) -> db::Result<Option<DateTime<Utc>>> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = Timestamptz)]
+        recorded_at: DateTime<Utc>,
+    }
+    let prefix = log.prefix();
+    let row: Option<Row> = sql_query(format!(
+        "SELECT recorded_at FROM {prefix}_inbox WHERE isfinite(recorded_at) ORDER BY recorded_at LIMIT 1"
+    ))
+    .get_result(conn)
+    .optional()?;
+    Ok(row.map(|row| row.recorded_at))
+}
+
+/// When an event that waits for the seal was recorded; `None` when it does not wait (any more).
+pub fn waits_since(conn: &mut Conn, event: Uuid) -> db::Result<Option<DateTime<Utc>>> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = Timestamptz)]
+        recorded_at: DateTime<Utc>,
+    }
+    let row: Option<Row> = sql_query(
+        "SELECT recorded_at FROM audit_inbox WHERE id = $1 AND isfinite(recorded_at) LIMIT 1",
+    )
+    .bind::<SqlUuid, _>(event)
+    .get_result(conn)
+    .optional()?;
+    Ok(row.map(|row| row.recorded_at))
 }
 
 /// How many events wait for the seal, counted no further than `most`.
@@ -190,22 +340,6 @@ pub fn waiting(conn: &mut Conn, log: Log, most: i64) -> db::Result<i64> {
     .bind::<BigInt, _>(most)
     .get_result(conn)?;
     Ok(row.count)
-}
-
-/// When the oldest event that waits for the seal was recorded.
-pub fn waiting_since(conn: &mut Conn, log: Log) -> db::Result<Option<DateTime<Utc>>> {
-    #[derive(QueryableByName)]
-    struct Row {
-        #[diesel(sql_type = Timestamptz)]
-        recorded_at: DateTime<Utc>,
-    }
-    let prefix = log.prefix();
-    let row: Option<Row> = sql_query(format!(
-        "SELECT recorded_at FROM {prefix}_inbox ORDER BY recorded_at, id LIMIT 1"
-    ))
-    .get_result(conn)
-    .optional()?;
-    Ok(row.map(|row| row.recorded_at))
 }
 
 /// A tile cut to what belongs to the tree of `size` leaves.
@@ -226,10 +360,17 @@ pub fn tile(conn: &mut Conn, log: Log, size: u64, level: u32, index: u64) -> db:
     bytes.and_then(Tile::from_bytes).ok_or_else(damaged)
 }
 
-/// Tiles of one level, full or cut as the tree of `size` leaves has them, in the order of `ids`.
-pub fn tiles(conn: &mut Conn, log: Log, ids: &[TileId]) -> db::Result<Vec<Tile>> {
+/// The bytes of tiles of one level, cut as the tree of `size` leaves has them. They are as they stand:
+/// one that is missing is left out, one that is too short stays so.
+pub fn tiles_as_they_stand(
+    conn: &mut Conn,
+    log: Log,
+    ids: &[TileId],
+) -> db::Result<Vec<(TileId, Vec<u8>)>> {
     #[derive(QueryableByName)]
     struct Row {
+        #[diesel(sql_type = BigInt)]
+        idx: i64,
         #[diesel(sql_type = Bytea)]
         hashes: Vec<u8>,
     }
@@ -238,20 +379,18 @@ pub fn tiles(conn: &mut Conn, log: Log, ids: &[TileId]) -> db::Result<Vec<Tile>>
     };
     let prefix = log.prefix();
     let rows: Vec<Row> = sql_query(format!(
-        "SELECT hashes FROM {prefix}_tile WHERE level = $1 AND idx BETWEEN $2 AND $3 ORDER BY idx"
+        "SELECT idx, hashes FROM {prefix}_tile WHERE level = $1 AND idx BETWEEN $2 AND $3 ORDER BY idx"
     ))
     .bind::<SmallInt, _>(i16::try_from(first.level).unwrap_or(i16::MAX))
     .bind::<BigInt, _>(first.index.cast_signed())
     .bind::<BigInt, _>(last.index.cast_signed())
     .load(conn)?;
-    if rows.len() != ids.len() {
-        return Err(damaged());
-    }
-    let cut = |(row, id): (Row, &TileId)| {
-        let bytes = row.hashes.get(..32 * id.width);
-        bytes.and_then(Tile::from_bytes).ok_or_else(damaged)
+    let cut = |mut row: Row| {
+        let id = ids.iter().find(|id| id.index == row.idx.cast_unsigned())?;
+        row.hashes.truncate(32 * id.width);
+        Some((*id, row.hashes))
     };
-    rows.into_iter().zip(ids).map(cut).collect()
+    Ok(rows.into_iter().filter_map(cut).collect())
 }
 
 #[derive(QueryableByName)]
@@ -303,7 +442,10 @@ impl LogRow {
     }
 }
 
-const LOG_COLUMNS: &str = "idx, id, recorded_at, kind, actor_kind, actor_id, subject_kind, \
+/// A moment that was put beyond what an event can have is brought back to the border of it: it is
+/// exported, and not what its body says.
+const LOG_COLUMNS: &str = "idx, id, \
+    greatest('0001-01-01Z', least('9999-12-31 23:59:59.999999Z', recorded_at)) AS recorded_at, kind, actor_kind, actor_id, subject_kind, \
     subject_id, platform_id, outcome, body, leaf_hash";
 
 /// Events `from .. to`, as they stand in the table: gaps are not hidden.
@@ -320,7 +462,10 @@ pub fn events(conn: &mut Conn, log: Log, from: u64, to: u64) -> db::Result<Vec<E
 
 /// The event at this index.
 pub fn event(conn: &mut Conn, log: Log, idx: u64) -> db::Result<EventRow> {
-    events(conn, log, idx, idx + 1)?
+    let after = idx
+        .checked_add(1)
+        .filter(|after| i64::try_from(*after).is_ok());
+    events(conn, log, idx, after.ok_or(Error::NotFound)?)?
         .pop()
         .ok_or(Error::NotFound)
 }

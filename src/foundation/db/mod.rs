@@ -19,4 +19,5 @@ pub mod schema;
 
 pub use diesel::PgConnection as Conn;
 pub use error::{Error, Result};
+pub(in crate::foundation) use pool::with_deadlines;
 pub use pool::{Db, PoolKind, PoolState};

@@ -243,7 +243,7 @@ impl ManageConnection for Manager {
 
 /// Adds time limits to a connection URL, where it does not state its own: a peer that drops
 /// packets must not hold a thread for the kernel's quarter of an hour.
-fn with_deadlines(url: &str) -> String {
+pub(in crate::foundation) fn with_deadlines(url: &str) -> String {
     let mut url = url.to_owned();
     for (name, value) in [
         ("connect_timeout", "2"),

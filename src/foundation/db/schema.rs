@@ -57,6 +57,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    audit_decision (idx) {
+        idx -> Int8,
+        body -> Bytea,
+        leaf_hash -> Bytea,
+    }
+}
+
+diesel::table! {
     audit_detail (event_id, position) {
         event_id -> Uuid,
         position -> Int2,
@@ -87,7 +95,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    audit_inbox (id) {
+    audit_inbox (recorded_at, id) {
         id -> Uuid,
         recorded_at -> Timestamptz,
         body -> Bytea,
@@ -112,12 +120,13 @@ diesel::table! {
 }
 
 diesel::table! {
-    audit_refused (id) {
+    audit_refused (id, sha256) {
         id -> Uuid,
         recorded_at -> Timestamptz,
         body -> Bytea,
         reason -> Text,
         refused_at -> Timestamptz,
+        sha256 -> Bytea,
     }
 }
 
@@ -584,6 +593,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    sar_audit_decision (idx) {
+        idx -> Int8,
+        body -> Bytea,
+        leaf_hash -> Bytea,
+    }
+}
+
+diesel::table! {
     sar_audit_head (singleton) {
         singleton -> Bool,
         size -> Int8,
@@ -594,7 +611,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    sar_audit_inbox (id) {
+    sar_audit_inbox (recorded_at, id) {
         id -> Uuid,
         recorded_at -> Timestamptz,
         body -> Bytea,
@@ -619,12 +636,13 @@ diesel::table! {
 }
 
 diesel::table! {
-    sar_audit_refused (id) {
+    sar_audit_refused (id, sha256) {
         id -> Uuid,
         recorded_at -> Timestamptz,
         body -> Bytea,
         reason -> Text,
         refused_at -> Timestamptz,
+        sha256 -> Bytea,
     }
 }
 
@@ -838,6 +856,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     alert_change,
     audit_anchor,
     audit_checkpoint,
+    audit_decision,
     audit_detail,
     audit_epoch,
     audit_head,
@@ -882,6 +901,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     sample,
     sar_audit_anchor,
     sar_audit_checkpoint,
+    sar_audit_decision,
     sar_audit_head,
     sar_audit_inbox,
     sar_audit_log,

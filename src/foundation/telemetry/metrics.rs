@@ -77,4 +77,12 @@ fn describe() {
     describe_gauge!("db_pool_connections", "Open connections of a pool.");
     describe_gauge!("db_pool_idle", "Connections of a pool that wait for work.");
     describe_gauge!("db_pool_limit", "Most connections that a pool may open.");
+    describe_gauge!(
+        "audit_lag_seconds",
+        "Age of the oldest audit event that is not sealed."
+    );
+    describe_gauge!(
+        "audit_unanchored_seconds",
+        "Age of the oldest checkpoint of the audit log that no anchor reaches."
+    );
 }
