@@ -217,24 +217,17 @@ fn folders(given: &str, data_dir: &std::path::Path) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::foundation::config::Mode;
-
-    fn config(given: &[(&str, &str)]) -> Config {
-        let read = |name: &str| {
-            given
-                .iter()
-                .find(|(known, _)| *known == name)
-                .map(|(_, value)| (*value).to_owned())
-        };
-        Config::read(Mode::Demo, &read).unwrap()
-    }
+    use crate::foundation::kernel::Secret;
 
     #[test]
     fn who_starts_the_sealer_says_so() {
-        let app = ("DATABASE_URL", "postgres://a@localhost/x");
-        let sealer = ("SIGNALBOX_SEALER_DATABASE_URL", "postgres://s@localhost/x");
-        assert!(runs_the_sealer(&config(&[])));
-        assert!(!runs_the_sealer(&config(&[app])));
-        assert!(runs_the_sealer(&config(&[app, sealer])));
+        let mut config = Config::read(Mode::Demo, &|_| None).unwrap();
+        let url = |text: &str| Some(Secret::new(text.to_owned()));
+        assert!(runs_the_sealer(&config), "over a private cluster");
+        config.database.app_url = url("postgres://a@localhost/x");
+        assert!(!runs_the_sealer(&config));
+        config.database.sealer_url = url("postgres://s@localhost/x");
+        assert!(runs_the_sealer(&config), "it was given the sealer's access");
     }
 
     #[test]

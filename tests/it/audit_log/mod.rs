@@ -1,6 +1,8 @@
 //! The sealed log: its sealer, its exports, both verifiers, and attacks on it.
 
 mod attacks;
+mod bodies;
+mod decisions;
 mod export;
 mod fixture;
 mod mutations;
