@@ -32,7 +32,7 @@ const KEEP: TimeDelta = TimeDelta::days(7);
 const LIMIT_BYTES: u64 = 16 << 30;
 
 /// Longer than making an export takes.
-const SWEEP_AFTER: Duration = Duration::from_secs(24 * 3_600);
+const SWEEP_AFTER: Duration = Duration::from_hours(24);
 
 /// Events read in one go for CSV and NDJSON.
 const CHUNK_EVENTS: i64 = 2_000;
@@ -518,7 +518,7 @@ mod tests {
         let exports = tempfile::tempdir().unwrap();
         let left = exports.path().join("left");
         std::fs::create_dir_all(left.join("tiles")).unwrap();
-        sweep(exports.path(), Duration::from_secs(3_600)).unwrap();
+        sweep(exports.path(), Duration::from_hours(1)).unwrap();
         assert!(left.exists(), "another process may be at it");
         sweep(exports.path(), Duration::ZERO).unwrap();
         assert!(!left.exists());

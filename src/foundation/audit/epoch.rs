@@ -95,7 +95,7 @@ pub fn examine(
             .then_some((its.epoch, note.checkpoint.size))
     };
     notes.retain(|note| standing(note).is_some());
-    notes.sort_by_key(|note| standing(note));
+    notes.sort_by_key(standing);
 
     let (mut agreed, mut contradicted) = (0, None);
     for note in notes

@@ -35,7 +35,7 @@ const BATCH_EVENTS: i64 = 10_000;
 const TURN_CHECK: Duration = Duration::from_millis(500);
 
 /// How often old anchors are thinned in the table.
-const THIN_EVERY: Duration = Duration::from_secs(3_600);
+const THIN_EVERY: Duration = Duration::from_hours(1);
 
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
