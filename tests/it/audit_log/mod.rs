@@ -8,3 +8,4 @@ mod fixture;
 mod mutations;
 mod pages;
 mod sealer;
+mod standing;
