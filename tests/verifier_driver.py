@@ -2,13 +2,16 @@
 
 Reads one JSON command a line and answers each with one line:
 
-    {"folder": …, "vkey": …, "anchors": […]}                      → verdict
-    {"mutate": folder, "file": …, "vkey": …, "flips": [[at, xor]…]}   → a list of verdicts
+    {"folder": …, "vkeys": […], "anchors": […]}                         → verdict
+    {"report": folder, "vkeys": […], "anchors": […], "now": …}          → what it prints
+    {"mutate": folder, "file": …, "vkey": …, "flips": [[at, xor]…]}     → a list of verdicts
 
 A verdict is [exit status, place]; the place is that of the first bad record.
 """
 
+import contextlib
 import datetime
+import io
 import json
 import os
 import sys
@@ -20,11 +23,22 @@ import verify_audit  # noqa: E402
 NOW = datetime.datetime(2026, 3, 2, 12, tzinfo=datetime.timezone.utc)
 
 
-def verdict(folder, vkey, anchors=()):
+def verify(folder, vkeys, anchors, now=NOW):
+    keys = [verify_audit.parse_key(vkey) for vkey in vkeys]
+    notes = [note for path in anchors for note in verify_audit.parse_notes(path)]
+    return verify_audit.verify(folder, keys, notes, now)
+
+
+def report(report, vkeys, anchors, now):
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        verify_audit.show(verify(report, vkeys, anchors, datetime.datetime.fromisoformat(now)))
+    return printed.getvalue()
+
+
+def verdict(folder, vkeys, anchors=()):
     try:
-        key = verify_audit.parse_key(vkey) if vkey else None
-        notes = [note for path in anchors for note in verify_audit.parse_notes(path)]
-        verify_audit.verify(folder, key, notes, NOW)
+        verify(folder, vkeys, anchors)
     except verify_audit.Refuted as error:
         return [1, error.place]
     except (verify_audit.Unusable, OSError):
@@ -42,7 +56,7 @@ def mutate(command):
         changed[at] ^= xor
         with open(path, "wb") as file:
             file.write(changed)
-        verdicts.append(verdict(command["mutate"], command["vkey"]))
+        verdicts.append(verdict(command["mutate"], [command["vkey"]]))
     with open(path, "wb") as file:
         file.write(original)
     return verdicts
@@ -50,5 +64,10 @@ def mutate(command):
 
 for line in sys.stdin:
     command = json.loads(line)
-    answer = mutate(command) if "mutate" in command else verdict(**command)
+    if "mutate" in command:
+        answer = mutate(command)
+    elif "report" in command:
+        answer = report(**command)
+    else:
+        answer = verdict(**command)
     print(json.dumps(answer), flush=True)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Verifies a Signalbox audit export, offline, without Signalbox.
 
-    python3 verify_audit.py DIR [--vkey KEY] [--anchor FILE]...
+    python3 verify_audit.py DIR [--vkey KEY]... [--anchor FILE]...
 
 Needs nothing but Python 3.9 and its standard library; the Ed25519 verification of RFC 8032 is below.
 It shares no code with the product: what both say is said twice.
@@ -28,6 +28,7 @@ MAX_BODY = 65536
 MAX_LINE = 1 << 20
 MAX_DEPTH = 32
 MAX_INTEGER = 1 << 53
+MAX_FIELD = 512
 STALE_AFTER = datetime.timedelta(hours=24)
 CLOCK_SKEW = datetime.timedelta(minutes=5)
 
@@ -239,10 +240,18 @@ def parse_note(place, note):
     return Note((text + "\n").encode(), lines[0], int(lines[1]), root, found)
 
 
-def check_signature(place, note, key):
+def check_signature(place, note, keys):
+    """Under one of several keys: a log that changed its key has checkpoints of each."""
+    for last, key in enumerate(keys, 1 - len(keys)):
+        ours = any((name, hash_) == (key.name, key.hash) for name, hash_, _ in note.signatures)
+        if ours or last == 0:
+            return check_signature_of(place, note, key)
+
+
+def check_signature_of(place, note, key):
     ours = [data for name, hash_, data in note.signatures if (name, hash_) == (key.name, key.hash)]
     if not ours:
-        raise Refuted(place, f"not signed by {key.name}")
+        raise Refuted(place, f"not signed by {key.name}, with none of the keys given")
     if not ed25519_holds(key.public, note.text, ours[0]):
         raise Refuted(place, f"the signature of {key.name} does not hold")
     if not note.origin.startswith(key.name + "/"):
@@ -269,6 +278,13 @@ def parse_notes(path):
     if not notes:
         raise Unusable(f"{path}: holds no checkpoint")
     return notes
+
+
+def epoch_of(place, note):
+    match = re.fullmatch(r".+/([1-9][0-9]{0,9})", note.origin)
+    if not match or int(match[1]) >= 2**32:
+        raise Refuted(place, "it has no epoch")
+    return int(match[1])
 
 
 def same_log(one, other):
@@ -306,12 +322,33 @@ class Package:
         if self.pruned_to > self.start:
             raise Refuted("manifest.json", "the range begins below what was pruned")
 
+    def check_names(self):
+        """Nobody signs the manifest, so it has no say in what belongs to an export."""
+        expected = {"checkpoint", "events.ndjson", "anchors.ndjson", "details.ndjson"}
+        for path in ("checkpoint", "events.ndjson", "anchors.ndjson", "details.ndjson"):
+            if path not in self.files:
+                raise Refuted(path, "is not in the manifest")
+        for level in range(8):
+            hashes = self.size >> 8 * level
+            for index in range((hashes + 255) // 256):
+                path = tile_path(level, index, min(256, hashes - 256 * index))
+                if path not in self.files:
+                    raise Refuted(path, "is not in the manifest")
+                expected.add(path)
+        for path in sorted(set(self.files) - expected - {"decisions.ndjson"}):
+            raise Refuted(path, "does not belong to an export of this size")
+
     def check_closed_list(self):
+        self.check_names()
         found = set()
         for folder, folders, files in os.walk(self.folder):
             for name in files + [name for name in folders if os.path.islink(os.path.join(folder, name))]:
                 path = os.path.join(folder, name)
                 relative = os.path.relpath(path, self.folder).replace(os.sep, "/")
+                try:
+                    relative.encode("utf-8")
+                except UnicodeEncodeError:
+                    raise Refuted(os.fsencode(relative).decode("utf-8", "replace"), "its name is not UTF-8") from None
                 if os.path.islink(path) or not os.path.isfile(path):
                     raise Refuted(relative, "is not a plain file")
                 found.add(relative)
@@ -416,8 +453,6 @@ class Tree:
         for level, indexes in levels:
             for index in indexes:
                 self.tile(level, index, check=True)
-        if sum(path.startswith("tiles/") for path in self.package.files) != sum(len(each) for _, each in levels):
-            raise Refuted("tiles", "there are tiles that the tree does not have")
         if self.root(self.size) != root:
             raise Refuted("tiles", "the hashes do not lead to the root of the checkpoint")
         for level, indexes in reversed(levels):
@@ -447,20 +482,98 @@ class Tree:
 
 # ---- what is verified --------------------------------------------------------------------------
 
-Report = namedtuple("Report", "verdict origin size root start end pruned_to key inside outside details newest warnings")
+Report = namedtuple("Report", "verdict origin size root start end pruned_to key inside outside lost epochs details "
+                              "newest warnings")
+Begun = namedtuple("Begun", "index epoch kept known cause")
 
 
-def hold_anchor(place, note, tree, newest, key):
-    if key:
-        check_signature(place, note, key)
+class Decisions:
+    """Events by which somebody decided about the log itself: new epochs, and bodies given up."""
+
+    def __init__(self, package, tree, newest):
+        self.epochs, self.pruned_to = [], 0
+        if "decisions.ndjson" in package.files:
+            self.read(package, tree, newest)
+        epoch = epoch_of("decisions.ndjson", newest)
+        if (self.epochs[-1].epoch if self.epochs else 1) != epoch:
+            raise Refuted("decisions.ndjson", f"how epoch {epoch} began is missing")
+        if self.pruned_to != package.pruned_to:
+            raise Refuted("manifest.json", f"what was given up in the log lies below #{self.pruned_to}")
+
+    def read(self, package, tree, newest):
+        lines, number, after = Lines(package, "decisions.ndjson"), 0, -1
+        while True:
+            number += 1
+            place = f"decisions.ndjson line {number}"
+            line = lines.next(place)
+            if line is None:
+                break
+            index = read_event(place, line)[1]
+            if not after < index < newest.size:
+                raise Refuted(place, "it is not in the order of the log")
+            after = index
+            _, body, _ = check_event(place, line, index, tree)
+            details = body.get("details")
+            details = details if isinstance(details, dict) else {}
+            if body["kind"] == "audit.epoch_begun":
+                self.begin(place, index, details)
+            elif body["kind"] == "audit.bodies_pruned":
+                self.prune(place, index, details, tree)
+            else:
+                raise Refuted(place, "it decides nothing about the log")
+        lines.finish("there is more after its end")
+
+    def begin(self, place, index, details):
+        epoch, kept, known, cause = (details.get(name) for name in ("epoch", "kept", "known", "cause"))
+        if not all(is_count(value) for value in (epoch, kept, known)) or not isinstance(cause, str) \
+                or epoch >= 2**32 or not kept <= min(index, known):
+            raise Refuted(place, "an epoch does not begin like this")
+        if epoch <= (self.epochs[-1].epoch if self.epochs else 1):
+            raise Refuted(place, "epochs count upwards")
+        self.epochs.append(Begun(index, epoch, kept, known, cause))
+
+    def prune(self, place, index, details, tree):
+        to, root = details.get("to"), details.get("root")
+        if not is_count(to) or not isinstance(root, str) or not HASH.fullmatch(root) or not self.pruned_to < to <= index:
+            raise Refuted(place, "bodies are not given up like this")
+        if tree.root(to).hex() != root:
+            raise Refuted(place, "what it gave up had another root")
+        self.pruned_to = to
+
+    def kept_of(self, epoch):
+        """How many events of this epoch, and those before it, are still in the tree."""
+        return min((begun.kept for begun in self.epochs if begun.epoch > epoch), default=2**64)
+
+    def tell(self):
+        for begun in self.epochs:
+            lost = "nothing of before is lost"
+            if begun.known > begun.kept:
+                lost = f"events #{begun.kept} to #{begun.known - 1} of before are lost"
+            yield f"epoch {begun.epoch} began at #{begun.index} ({begun.cause}): {lost}"
+
+
+def is_count(value):
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def hold_anchor(place, note, tree, newest, decisions, keys):
+    """Whether the tree was held to it; an anchor of a part that a later epoch has lost says nothing."""
+    if keys:
+        check_signature(place, note, keys)
+    epoch = epoch_of(place, note)
+    if epoch > epoch_of("checkpoint", newest):
+        raise Refuted(place, "it is of a later epoch than this export")
+    if note.size > decisions.kept_of(epoch):
+        return False
     if note.size > newest.size:
         raise Refuted(place, f"the log had {note.size} events and this export's tree has {newest.size}")
     if tree.root(note.size) != note.root:
         raise Refuted(place, "the log that it was taken from had another history")
+    return True
 
 
-def check_anchors(package, tree, newest, key, given):
-    lines, inside = Lines(package, "anchors.ndjson"), 0
+def check_anchors(package, tree, newest, decisions, keys, given):
+    lines, inside, lost = Lines(package, "anchors.ndjson"), 0, 0
     while True:
         place = f"anchors.ndjson line {inside + 1}"
         line = lines.next(place)
@@ -470,15 +583,15 @@ def check_anchors(package, tree, newest, key, given):
         note = parse_note(place, text)
         if not same_log(note.origin, newest.origin):
             raise Refuted(place, "it is of another log")
-        hold_anchor(place, note, tree, newest, key)
+        lost += not hold_anchor(place, note, tree, newest, decisions, keys)
         inside += 1
     lines.finish("there is more after its end")
     ours = [note for note in given if same_log(note.origin, newest.origin)]
     for note in ours:
-        hold_anchor(f"anchor of size {note.size}", note, tree, newest, key)
+        lost += not hold_anchor(f"anchor of size {note.size}", note, tree, newest, decisions, keys)
     if given and not ours:
         raise Unusable(f"no anchor given is of {newest.origin}")
-    return inside, len(ours)
+    return inside, len(ours), lost
 
 
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -495,6 +608,10 @@ def moment(text):
         return None
 
 
+def moment_text(at):
+    return at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
 def derive(place, body):
     """The columns of the log, out of the event itself."""
 
@@ -503,7 +620,9 @@ def derive(place, body):
             raise Refuted(place, f"the body's `{name}` is missing or not what it should be")
 
     def is_text(value):
-        return isinstance(value, str) and "\0" not in value
+        # No character has more than four bytes, and nearly every text is short.
+        return isinstance(value, str) and "\0" not in value and (
+            4 * len(value) <= MAX_FIELD or len(value.encode("utf-8", "surrogatepass")) <= MAX_FIELD)
 
     need(isinstance(body, dict) and body.get("v") == 1 and body["v"] is not True, "v")
     for name in ("actor", "subject"):
@@ -538,6 +657,8 @@ def check_details(lines, index, columns, commitments, counts):
         extra = {"salt": str, "value": object} if state == "disclosed" else {}
         members(place, detail, event=str, idx=int, position=int, state=str, subject=str, **extra)
         about = detail["idx"], detail["event"], detail["position"], detail["subject"]
+        if state == "damaged":
+            raise Refuted(place, "what was written is gone or was changed, and its key is there")
         if state not in counts or about != (index, columns["id"], position, committed["subject"]):
             raise Refuted(place, "the line is about something else")
         if state == "disclosed":
@@ -549,45 +670,60 @@ def check_details(lines, index, columns, commitments, counts):
         counts[state] += 1
 
 
-def check_events(package, tree):
+def read_event(place, line):
+    return members(place, read_json(place, line), body=str, idx=int, leaf=str, projections=dict)
+
+
+def check_event(place, line, index, tree):
+    """The event's columns, body and commitments, held to its place in the tree."""
+    encoded, stated, leaf, columns = read_event(place, line)
+    data = strict_base64(encoded)
+    if data is None:
+        raise Refuted(place, "the body is not strict base64")
+    if stated != index:
+        raise Refuted(place, f"the line says #{stated}")
+    in_tree = tree.hashes(0, index // 256)[index % 256]
+    if sha256(b"\x00", data) != in_tree:
+        raise Refuted(place, "the body is not the one in the tree")
+    if leaf != in_tree.hex():
+        raise Refuted(place, "the leaf hash is not the one in the tree")
+    if len(data) >= MAX_BODY:
+        raise Refuted(place, "the body is longer than an event may be")
+    body = read_json(place, data)
+    derived, commitments = derive(place, body)
+    if columns != derived:
+        wrong = sorted(name for name in {**columns, **derived} if columns.get(name) != derived.get(name))
+        raise Refuted(place, f"the column {wrong[0] if wrong else '?'} is not what the body says")
+    return derived, body, commitments
+
+
+def check_events(package, tree, now):
+    """What became of the personal details, the latest moment that is not in the future, and the first event
+    that is."""
     lines, details = Lines(package, "events.ndjson"), Lines(package, "details.ndjson")
     counts = {"disclosed": 0, "erased": 0, "withheld": 0}
-    ids, newest = set(), None
+    ids, newest, future = set(), None, None
     for index in range(package.start, package.end):
         place = f"event #{index}"
         line = lines.next(place)
         if line is None:
             raise Refuted(place, "is missing")
-        encoded, stated, leaf, columns = members(
-            place, read_json(place, line), body=str, idx=int, leaf=str, projections=dict)
-        body = strict_base64(encoded)
-        if body is None:
-            raise Refuted(place, "the body is not strict base64")
-        if stated != index:
-            raise Refuted(place, f"the line says #{stated}")
-        in_tree = tree.hashes(0, index // 256)[index % 256]
-        if sha256(b"\x00", body) != in_tree:
-            raise Refuted(place, "the body is not the one in the tree")
-        if leaf != in_tree.hex():
-            raise Refuted(place, "the leaf hash is not the one in the tree")
-        if len(body) >= MAX_BODY:
-            raise Refuted(place, "the body is longer than an event may be")
-        derived, commitments = derive(place, read_json(place, body))
-        if columns != derived:
-            wrong = sorted(name for name in {**columns, **derived} if columns.get(name) != derived.get(name))
-            raise Refuted(place, f"the column {wrong[0] if wrong else '?'} is not what the body says")
+        derived, _, commitments = check_event(place, line, index, tree)
         if derived["id"] in ids:
             raise Refuted(place, "its id was used before")
         ids.add(derived["id"])
-        newest = max(newest or "", derived["recorded_at"])
+        if derived["recorded_at"] > now:
+            future = future or (index, derived["recorded_at"])
+        else:
+            newest = max(newest or "", derived["recorded_at"])
         check_details(details, index, derived, commitments, counts)
     lines.finish("there are more events than the manifest says")
     details.finish("there are details that no event has")
-    return counts, newest
+    return counts, newest, future
 
 
-def verify(folder, key=None, anchors=(), now=None):
-    """A Report, or one of the two exceptions. `key` is a Key, `anchors` are Notes."""
+def verify(folder, keys=(), anchors=(), now=None):
+    """A Report, or one of the two exceptions. `keys` are Keys, today's first; `anchors` are Notes."""
     now = now or datetime.datetime.now(datetime.timezone.utc)
     package = Package(folder)
     package.check_closed_list()
@@ -596,24 +732,30 @@ def verify(folder, key=None, anchors=(), now=None):
     except UnicodeDecodeError:
         raise Refuted("checkpoint", "not UTF-8") from None
     newest = parse_note("checkpoint", text)
-    if key:
-        check_signature("checkpoint", newest, key)
+    if keys:
+        check_signature("checkpoint", newest, keys[:1])
     if (newest.origin, newest.size) != (package.origin, package.size):
         raise Refuted("checkpoint", "its origin or size is not the manifest's")
     tree = Tree(package, newest.size)
     tree.check(newest.root)
-    inside, outside = check_anchors(package, tree, newest, key, anchors)
-    details, latest = check_events(package, tree)
+    decisions = Decisions(package, tree, newest)
+    inside, outside, lost = check_anchors(package, tree, newest, decisions, keys, anchors)
+    details, latest, future = check_events(package, tree, moment_text(now + CLOCK_SKEW))
     warnings = []
     if not outside:
         warnings.append("no anchor from outside was given: a tail cut by the database's owner would not show")
-    if latest and moment(latest) > now + CLOCK_SKEW:
-        warnings.append(f"an event is from the future: {latest}")
-    elif latest and package.end == package.size and moment(latest) < now - STALE_AFTER:
+    if future:
+        warnings.append(f"event #{future[0]} is from the future: {future[1]}")
+    if package.start == package.end:
+        warnings.append("the export holds no events: how fresh it is cannot be told")
+    elif package.end < package.size:
+        warnings.append("the export ends before the newest event: how fresh it is cannot be told")
+    elif latest and moment(latest) < now - STALE_AFTER:
         warnings.append(f"the newest event is of {latest}: is this the newest export?")
-    verdict = "verified" if key else "consistent; key not checked"
+    verdict = "verified" if keys else "consistent; key not checked"
     return Report(verdict, newest.origin, newest.size, newest.root, package.start, package.end, package.pruned_to,
-                  key and key.name, inside, outside, details, latest, warnings)
+                  keys[0].name if keys else None, inside, outside, lost, list(decisions.tell()), details, latest,
+                  warnings)
 
 
 def show(report):
@@ -624,9 +766,13 @@ def show(report):
     print(f"events: {count}, #{report.start} to #{report.end - 1}" if count else "events: none")
     if report.pruned_to:
         print(f"bodies pruned to #{report.pruned_to}")
+    for epoch in report.epochs:
+        print(epoch)
     if report.key:
         print(f"signed by: {report.key}")
     print(f"anchors: {report.inside} in the export, {report.outside} from outside")
+    if report.lost:
+        print(f"anchors of a lost part: {report.lost}")
     print("personal details: " + ", ".join(f"{count} {state}" for state, count in report.details.items()))
     if report.newest:
         print(f"newest event: {report.newest}")
@@ -637,14 +783,16 @@ def show(report):
 def main():
     parser = argparse.ArgumentParser(description="Verifies a Signalbox audit export, offline.")
     parser.add_argument("folder", help="the folder of the export")
-    parser.add_argument("--vkey", metavar="KEY", help="the verification key, as `signalbox audit key` prints it")
+    parser.add_argument("--vkey", metavar="KEY", action="append", default=[],
+                        help="the verification key, as `signalbox audit key` prints it; where the key was changed, "
+                             "give the former ones after it")
     parser.add_argument("--anchor", metavar="FILE", action="append", default=[],
                         help="checkpoints kept outside the database; may be given more than once")
     options = parser.parse_args()
     try:
-        key = parse_key(options.vkey) if options.vkey is not None else None
+        keys = [parse_key(text) for text in options.vkey]
         anchors = [note for path in options.anchor for note in parse_notes(path)]
-        show(verify(options.folder, key, anchors))
+        show(verify(options.folder, keys, anchors))
     except Refuted as error:
         print(f"not verified: {error}")
         return 1

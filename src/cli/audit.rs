@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use chrono::Utc;
 
-use super::{Connected, failed};
+use super::{Connected, decide, failed};
 use crate::foundation::audit::Log;
 use crate::foundation::audit::export::ExportRequest;
 use crate::foundation::audit::note::{self, SignedCheckpoint, VerificationKey};
@@ -19,8 +19,13 @@ const UNUSABLE: u8 = 2;
 pub(super) enum Command {
     /// Write a verifiable export of the log into a new folder
     Export(Export),
-    /// Print the key that exports are verified with
+    /// Print the key that exports are verified with, or change it
     Key(Key),
+    /// Go on after a restore, after damage, or without the lost key: where the sealer says so
+    #[command(subcommand)]
+    Epoch(decide::Epoch),
+    /// Give up the bodies of the oldest events, in whole partitions; the tree keeps their hashes
+    Prune(decide::Prune),
     /// Verify an export, without any database
     ///
     /// Ends with 0 when everything holds, 1 when something does not and names it, 2 when the input
@@ -48,7 +53,10 @@ pub(super) struct Export {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(super) struct Key {
+    #[command(subcommand)]
+    command: Option<decide::KeyCommand>,
     /// The sealer's key file; run this where the sealer runs
     #[arg(long, env = "SIGNALBOX_SEALER_KEY_FILE")]
     key_file: Option<PathBuf>,
@@ -62,8 +70,10 @@ pub(super) struct Verify {
     /// The folder of the export
     folder: PathBuf,
     /// The verification key, as `signalbox audit key` prints it where the sealer runs
+    ///
+    /// Where the key was changed: today's first, then the former ones
     #[arg(long, value_name = "KEY")]
-    vkey: Option<String>,
+    vkey: Vec<String>,
     /// Checkpoints kept outside the database: an anchor file, or an older export's `checkpoint`
     #[arg(long, value_name = "FILE")]
     anchor: Vec<PathBuf>,
@@ -72,7 +82,12 @@ pub(super) struct Verify {
 pub(super) fn run(command: Command) -> ExitCode {
     match command {
         Command::Export(args) => export(&args),
-        Command::Key(args) => key(&args),
+        Command::Key(args) => match args.command {
+            Some(command) => decide::key(&command),
+            None => key(&args),
+        },
+        Command::Epoch(command) => decide::epoch(&command),
+        Command::Prune(args) => decide::prune(&args),
         Command::Verify(args) => verify(&args),
     }
 }
@@ -151,17 +166,17 @@ fn verify(args: &Verify) -> ExitCode {
 }
 
 fn outside(args: &Verify) -> Result<Outside, String> {
-    let key = args
+    let keys = args
         .vkey
-        .as_deref()
-        .map(str::parse::<VerificationKey>)
-        .transpose();
+        .iter()
+        .map(|key| key.parse::<VerificationKey>())
+        .collect::<Result<_, _>>();
     let mut anchors = Vec::new();
     for path in &args.anchor {
         anchors.extend(read_anchors(path)?);
     }
     Ok(Outside {
-        key: key.map_err(|e| e.to_string())?,
+        keys: keys.map_err(|e| e.to_string())?,
         anchors,
         now: Utc::now(),
     })

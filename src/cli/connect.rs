@@ -15,6 +15,9 @@ use crate::foundation::db::roles::Role;
 use crate::foundation::kernel::{Clock, Secret};
 use crate::foundation::web::Board;
 
+/// Longer than any user name that a system gives.
+const MOST_NAME_CHARS: usize = 64;
+
 /// Where the private cluster's encryption key lies, in the data folder.
 pub(super) const ENCRYPTION_KEY_FILE: &str = "encryption.key";
 
@@ -68,7 +71,7 @@ impl Connected {
     /// Who runs the command, as the audit log names them.
     #[must_use]
     pub fn actor(&self) -> Actor {
-        Actor::command_line(&os_user())
+        command_line_actor()
     }
 }
 
@@ -96,16 +99,68 @@ fn keyring(config: &Config) -> Result<Keyring, CryptoError> {
     }
 }
 
-/// The operating-system user behind the command, through sudo too.
+/// Who runs a command, as the audit log names them.
+pub(super) fn command_line_actor() -> Actor {
+    Actor::command_line(&os_user()).behind_sudo(sudo_user())
+}
+
+/// The operating-system user who runs the command, as the kernel knows them: the environment is what
+/// the caller says. Without a name in the password file, their number.
 #[must_use]
 pub fn os_user() -> String {
-    let named = ["SUDO_USER", "USER", "LOGNAME"]
-        .iter()
-        .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
-    named.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()))
+    let uid = rustix::process::getuid().as_raw();
+    let passwords = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    user_name(&passwords, uid).unwrap_or_else(|| format!("uid {uid}"))
+}
+
+fn user_name(passwords: &str, uid: u32) -> Option<String> {
+    let name = passwords.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let (name, number) = (fields.next()?, fields.nth(1)?);
+        (number.parse() == Ok(uid)).then_some(name)
+    })?;
+    plain(name)
+}
+
+/// Whom sudo names. Only root can have been made by it, and root can say anything: it stands beside.
+fn sudo_user() -> Option<String> {
+    if !rustix::process::geteuid().is_root() {
+        return None;
+    }
+    plain(&std::env::var("SUDO_USER").ok()?)
+}
+
+fn plain(name: &str) -> Option<String> {
+    let fits =
+        (1..=MOST_NAME_CHARS).contains(&name.chars().count()) && !name.contains(char::is_control);
+    fits.then(|| name.to_owned())
 }
 
 /// Whether the demo made this data folder: its people have known passwords.
 pub(super) fn is_demo_folder(data_dir: &Path) -> bool {
     data_dir.join(super::demo::MARK).exists()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn users_are_named_by_the_password_file() {
+        let passwords = "root:x:0:0:root:/root:/bin/sh\n\
+                         # a comment\n\
+                         short\n\
+                         ana:x:1000:1000::/home/ana:/bin/sh\n";
+        assert_eq!(user_name(passwords, 0).as_deref(), Some("root"));
+        assert_eq!(user_name(passwords, 1000).as_deref(), Some("ana"));
+        assert_eq!(user_name(passwords, 1), None);
+    }
+
+    #[test]
+    fn a_name_is_short_and_plain() {
+        assert_eq!(plain("ana").as_deref(), Some("ana"));
+        assert_eq!(plain(&"x".repeat(65)), None);
+        assert_eq!(plain("a\nb"), None);
+        assert_eq!(plain(""), None);
+    }
 }

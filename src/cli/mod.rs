@@ -5,6 +5,7 @@
 
 mod audit;
 mod connect;
+mod decide;
 mod demo;
 mod doctor;
 mod event;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use rustix::process::{Signal, set_parent_process_death_signal};
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::decide::anchor_folders;
 use super::failed;
 use crate::foundation::audit::sealer::{self, Sealer};
 use crate::foundation::config::{Config, Mode};
@@ -20,9 +21,10 @@ pub(super) struct Args {
     /// The installation's name in a new key, for ever; a random one if not given
     #[arg(long, requires = "create_key")]
     instance: Option<String>,
-    /// The folder for anchors, best on another machine [default: `anchors` in the data folder]
-    #[arg(long, env = "SIGNALBOX_ANCHOR_DIR")]
-    anchors: Option<PathBuf>,
+    /// The folders for anchors, with `:` between them, best on other machines [default: `anchors` in the
+    /// data folder]
+    #[arg(long, env = "SIGNALBOX_ANCHOR_DIR", value_delimiter = ':')]
+    anchors: Vec<PathBuf>,
     /// Seconds between two anchors
     #[arg(long, env = "SIGNALBOX_ANCHOR_EVERY_SECS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
     anchor_every_secs: u64,
@@ -50,9 +52,7 @@ fn start(args: Args) -> Result<(), Box<dyn std::error::Error>> {
     let sealer = Sealer {
         database,
         signer: sealer::read_key(key_file)?,
-        anchors: args
-            .anchors
-            .unwrap_or_else(|| config.data_dir.join("anchors")),
+        anchors: anchor_folders(&args.anchors, &config.data_dir),
         anchor_every: Duration::from_secs(args.anchor_every_secs),
         clock: Clock::system(),
     };

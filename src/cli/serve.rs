@@ -3,6 +3,9 @@ use std::process::ExitCode;
 use super::connect::is_demo_folder;
 use super::failed;
 use super::instance::Instance;
+use crate::features::packs;
+use crate::foundation::Services;
+use crate::foundation::audit::Actor;
 use crate::foundation::config::{Config, Mode};
 
 pub(super) fn run() -> ExitCode {
@@ -18,9 +21,35 @@ pub(super) fn run() -> ExitCode {
         ));
     }
     match Instance::start(config) {
-        Ok(instance) => instance.run(|services, _| {
-            tracing::info!(url = %services.config.web.base_url, "serving");
-        }),
+        Ok(instance) => {
+            if let Err(error) = watch_ourselves(&instance.services) {
+                return failed(error);
+            }
+            instance.run(|services, _| {
+                tracing::info!(url = %services.config.web.base_url, "serving");
+            })
+        }
         Err(error) => failed(error),
     }
+}
+
+/// The pack with which Signalbox watches itself.
+const OWN_PACK: &str = include_str!("../../packs/signalbox.toml");
+
+/// Applies our own pack at the first start: nobody should have to ask to be told that the audit log is not
+/// sealed. Afterwards it belongs to whoever changes it.
+fn watch_ourselves(services: &Services) -> Result<(), Box<dyn std::error::Error>> {
+    let applied = services.db.read(packs::store::applied)?;
+    if !applied.is_empty() {
+        return Ok(());
+    }
+    let base = services.config.web.base_url.as_str();
+    let given = [("SELF_URL", base.trim_end_matches('/').to_owned())];
+    packs::actions::apply_if_changed(
+        services,
+        &Actor::job("serve"),
+        OWN_PACK,
+        &given.into_iter().collect(),
+    )?;
+    Ok(())
 }

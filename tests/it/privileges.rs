@@ -72,6 +72,19 @@ fn the_auditor_only_reads() {
     assert_eq!(changeable, Vec::<String>::new());
 }
 
+/// Access to the second log is a grant of its own, which a person holds and no database role for reading.
+#[test]
+fn the_auditors_role_sees_nothing_of_the_second_log() {
+    let db = TestDb::create();
+    let readable = lines(
+        &db,
+        "SELECT c.relname::text AS line FROM pg_class c \
+         WHERE c.relkind IN ('r', 'p') AND c.relname ~ '^sar_' \
+         AND has_any_column_privilege('signalbox_auditor', c.oid, 'SELECT') ORDER BY 1",
+    );
+    assert_eq!(readable, Vec::<String>::new());
+}
+
 #[test]
 fn everything_belongs_to_the_owner_and_nothing_to_everyone() {
     let db = TestDb::create();

@@ -1,22 +1,27 @@
 //! The verbs: read (which is an event), ask for an export, fetch one.
 
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::ExportId;
 use super::archive::archive;
-use super::filter::{Asked, Filter, stated};
+use super::filter::{Asked, Filter, Unreadable, stated};
 use super::rows;
 use super::store::{self, Export};
 use crate::foundation::Services;
 use crate::foundation::audit::export::{ExportError, ExportRequest};
+use crate::foundation::audit::package::EventRow;
 use crate::foundation::audit::{Actor, Event, FormKey, Log, NewJob, Subject, Tx, store as log};
-use crate::foundation::auth::{Signed, people};
+use crate::foundation::auth::{Permission, Signed, people};
 use crate::foundation::db::{self, Conn, PoolKind};
 use crate::foundation::files::{FileReader, FileWriter, NewFile, Stored};
 use crate::foundation::jobs::{JobContext, JobError};
-use crate::foundation::kernel::PersonId;
-use crate::foundation::web;
+use crate::foundation::kernel::{PersonId, Scope};
+use crate::foundation::web::{self, Refusal};
 
 /// The job that makes an export.
 pub const MAKE_EXPORT: &str = "audit_log.make_export";
@@ -25,6 +30,9 @@ pub const MAKE_EXPORT: &str = "audit_log.make_export";
 const KEEP: TimeDelta = TimeDelta::days(7);
 
 const LIMIT_BYTES: u64 = 16 << 30;
+
+/// Longer than making an export takes.
+const SWEEP_AFTER: Duration = Duration::from_hours(24);
 
 /// Events read in one go for CSV and NDJSON.
 const CHUNK_EVENTS: i64 = 2_000;
@@ -67,8 +75,15 @@ impl Format {
     }
 }
 
-/// Turns what was typed into a filter: an e-mail address is looked up.
-pub fn resolve(conn: &mut Conn, signed: &Signed, asked: &Asked) -> Result<Filter, web::Error> {
+/// Turns what was typed into a filter: an e-mail address is looked up, and the reader's reach is added.
+pub fn resolve(
+    conn: &mut Conn,
+    signed: &Signed,
+    asked: &Asked,
+    reach: &Scope,
+) -> Result<Filter, web::Error> {
+    let unreadable = |error: Unreadable| web::Error::Malformed(error.to_string());
+    asked.check().map_err(unreadable)?;
     let actor = match stated(&asked.actor) {
         Some(typed) if typed.contains('@') => {
             let found = people::find_by_email(conn, typed)?;
@@ -81,13 +96,13 @@ pub fn resolve(conn: &mut Conn, signed: &Signed, asked: &Asked) -> Result<Filter
         }
         other => other.map(ToOwned::to_owned),
     };
-    let platform = stated(&asked.platform).and_then(|id| id.parse().ok());
     asked
-        .resolve(signed.zone, actor, platform)
-        .map_err(|error| web::Error::Malformed(error.to_string()))
+        .resolve(signed.zone, actor, reach.ids())
+        .map_err(unreadable)
 }
 
-/// Reads the log, which is an event once per person and thing in a quarter of an hour.
+/// Reads the log, which is an event once per person and thing in a quarter of an hour. The event is
+/// there before anything is read.
 pub fn read<T>(
     services: &Services,
     signed: &Signed,
@@ -99,14 +114,30 @@ pub fn read<T>(
     let recent = services
         .db
         .read(|conn| store::recently_read(conn, signed.person, &token, now))?;
-    if recent {
-        return services.db.read(work);
+    if !recent {
+        note_reading(services, signed, what, &token)?;
     }
-    services.audit.write(&signed.actor(), |tx| {
-        store::note_reading(tx, signed.person, &token, now)?;
-        tx.record(what.event(services))?;
-        work(tx)
-    })
+    services.db.read(work)
+}
+
+fn note_reading(
+    services: &Services,
+    signed: &Signed,
+    what: &Reading,
+    token: &[u8; 32],
+) -> db::Result<()> {
+    let noted = services.audit.write(&signed.actor(), |tx| {
+        let now = tx.now();
+        if store::note_reading(tx, signed.person, token, now)? {
+            tx.record(what.event(services))?;
+        }
+        Ok(())
+    });
+    match noted {
+        // Another tab of the same person was faster, and its event stands for both.
+        Err(db::Error::NoEvent) => Ok(()),
+        other => other,
+    }
 }
 
 /// What of the log is read.
@@ -164,7 +195,44 @@ fn loggable(services: &Services, filter: &Filter) -> Value {
         "platform": filter.platform,
         "from": filter.from,
         "until": filter.until,
+        "reach": filter.reach,
     })
+}
+
+/// What was asked for, and the event that says so.
+pub struct Asking {
+    pub export: ExportId,
+    pub event: Uuid,
+}
+
+impl Asking {
+    /// Where whoever asked sees that the event is sealed, and goes on from.
+    pub fn receipt(&self) -> String {
+        format!(
+            "/audit/receipts/{}?then=/audit/exports/{}",
+            self.event, self.export
+        )
+    }
+}
+
+/// Whether somebody may see an export: whoever reaches everything sees all, others those in which
+/// nothing is that they do not reach.
+pub fn may_see(reach: &Scope, export: &Export) -> bool {
+    let Scope::Only(_) = reach else { return true };
+    let filter: Option<Filter> = serde_json::from_value(export.filter.clone()).ok();
+    filter
+        .and_then(|filter| filter.reach)
+        .is_some_and(|within| within.iter().all(|id| reach.allows((*id).into())))
+}
+
+/// An export, if this person may see it.
+pub fn visible_export(conn: &mut Conn, reach: &Scope, id: ExportId) -> Result<Export, web::Error> {
+    let export = store::export(conn, id)?;
+    if may_see(reach, &export) {
+        Ok(export)
+    } else {
+        Err(web::Error::NotFound)
+    }
 }
 
 /// Puts an export into the queue.
@@ -174,11 +242,20 @@ pub fn ask_for_export(
     format: Format,
     asked: &Asked,
     key: FormKey,
-) -> Result<ExportId, web::Error> {
+) -> Result<Asking, web::Error> {
+    if format == Format::Verifiable && *signed.reach() != Scope::All {
+        return Err(web::Error::Refused(Refusal::new(
+            "export_beyond_reach",
+            "A verifiable export is the whole log, and you see only some platforms.",
+            "Ask somebody who audits all platforms, or export as CSV or NDJSON what you see.",
+        )));
+    }
     let id = ExportId::new();
-    let filter = services.db.read(|conn| resolve(conn, signed, asked))?;
+    let reach = signed.view();
+    let filter = services
+        .db
+        .read(|conn| resolve(conn, signed, asked, &reach))?;
     services.audit.write(&signed.actor(), |tx| {
-        tx.once(key, &format!("/audit/exports/{id}"))?;
         let job = NewJob::new(MAKE_EXPORT, json!({"export": id}));
         let export = Export {
             id,
@@ -194,8 +271,12 @@ pub fn ask_for_export(
         let event = Event::new("audit_log.export_requested", Subject::new("export", id))
             .detail("format", format.as_str())
             .detail("filter", loggable(services, &filter));
-        tx.record(event)?;
-        Ok(id)
+        let asking = Asking {
+            export: id,
+            event: tx.record(event)?,
+        };
+        tx.once(key, &asking.receipt())?;
+        Ok(asking)
     })
 }
 
@@ -205,7 +286,9 @@ pub fn open_file(
     signed: &Signed,
     id: ExportId,
 ) -> Result<FileReader, web::Error> {
-    let export = services.db.read(|conn| store::export(conn, id))?;
+    let export = services
+        .db
+        .read(|conn| visible_export(conn, signed.reach(), id))?;
     let result = export.result.ok_or(web::Error::NotFound)?;
     let reader = FileReader::open(services, PoolKind::Exports, result.file)?;
     services
@@ -289,7 +372,8 @@ fn write_rows(
     }
 }
 
-/// Makes the verifiable export in a folder of its own, packs it, and removes the folder.
+/// Makes the verifiable export in a folder of its own and packs it. The folder goes, however that ends;
+/// what a killed process left goes with the next export.
 fn write_verifiable(
     context: &JobContext,
     person: PersonId,
@@ -297,12 +381,10 @@ fn write_verifiable(
     writer: &mut FileWriter,
 ) -> Result<u64, JobError> {
     let services = &context.services;
-    let folder = services
-        .config
-        .data_dir
-        .join("exports")
-        .join(id.to_string());
-    remove_folder(&folder).map_err(failed)?;
+    let exports = services.config.data_dir.join("exports");
+    sweep(&exports, SWEEP_AFTER).map_err(failed)?;
+    let scratch = Scratch(exports.join(id.to_string()));
+    remove_folder(&scratch.0).map_err(failed)?;
     let request = ExportRequest {
         log: Log::Main,
         from: None,
@@ -312,12 +394,12 @@ fn write_verifiable(
     let made = services.audit.export(
         &Actor::person(person),
         &request,
-        &folder,
+        &scratch.0,
         &mut |done, total| context.progress(done, Some(total)).is_ok(),
     );
-    let outcome = match made {
+    match made {
         Ok(exported) => {
-            let packed = archive(&folder, "signalbox-audit", &mut |piece| {
+            let packed = archive(&scratch.0, "signalbox-audit", &mut |piece| {
                 writer.write(piece).map_err(std::io::Error::other)
             });
             packed.map(|()| exported.manifest.count).map_err(failed)
@@ -330,12 +412,38 @@ fn write_verifiable(
             "nothing has been sealed yet: the sealer is not running",
         )),
         Err(error) => Err(failed(error)),
-    };
-    remove_folder(&folder).map_err(failed)?;
-    outcome
+    }
 }
 
-fn remove_folder(folder: &std::path::Path) -> std::io::Result<()> {
+/// A folder that is gone when this is.
+struct Scratch(PathBuf);
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if let Err(error) = remove_folder(&self.0) {
+            tracing::error!(folder = %self.0.display(), cause = %error, "an export's folder stays behind");
+        }
+    }
+}
+
+/// Removes folders that nobody has touched for so long: their process is gone.
+fn sweep(exports: &Path, older_than: Duration) -> std::io::Result<()> {
+    let entries = match std::fs::read_dir(exports) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    for entry in entries {
+        let entry = entry?;
+        let age = entry.metadata()?.modified()?.elapsed().unwrap_or_default();
+        if age >= older_than && entry.file_type()?.is_dir() {
+            remove_folder(&entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+fn remove_folder(folder: &Path) -> std::io::Result<()> {
     match std::fs::remove_dir_all(folder) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
@@ -367,4 +475,53 @@ pub fn seal(conn: &mut Conn) -> db::Result<Seal> {
         sealed_at: head.sealed_at,
         waiting: log::waiting(conn, Log::Main, MOST_WAITING)?,
     })
+}
+
+/// What became of an event, for whoever caused it.
+pub enum Receipt {
+    /// Since when it waits for the seal.
+    Waiting(DateTime<Utc>),
+    Sealed(Box<EventRow>),
+}
+
+/// The receipt of an event. Until it is sealed nobody but who caused it knows its id; from then on the
+/// event says whose it is.
+pub fn receipt(conn: &mut Conn, signed: &Signed, event: Uuid) -> Result<Receipt, web::Error> {
+    if let Some(idx) = log::index_of(conn, Log::Main, event)? {
+        let row = log::event(conn, Log::Main, idx)?;
+        let is_theirs = row.projection.actor_kind == "person"
+            && row.projection.actor_id == signed.person.to_string();
+        return if is_theirs || may_read(&signed.reach_for(Permission::AuditRead), &row) {
+            Ok(Receipt::Sealed(Box::new(row)))
+        } else {
+            Err(web::Error::NotFound)
+        };
+    }
+    let since = log::waits_since(conn, event)?;
+    since.map(Receipt::Waiting).ok_or(web::Error::NotFound)
+}
+
+/// Whether an event is within reach; one of no platform is for who reaches all.
+pub fn may_read(reach: &Scope, event: &EventRow) -> bool {
+    match event.projection.platform_id {
+        Some(platform) => reach.allows(platform.into()),
+        None => *reach == Scope::All,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_killed_process_left_is_swept_away() {
+        let exports = tempfile::tempdir().unwrap();
+        let left = exports.path().join("left");
+        std::fs::create_dir_all(left.join("tiles")).unwrap();
+        sweep(exports.path(), Duration::from_hours(1)).unwrap();
+        assert!(left.exists(), "another process may be at it");
+        sweep(exports.path(), Duration::ZERO).unwrap();
+        assert!(!left.exists());
+        sweep(&exports.path().join("none"), Duration::ZERO).unwrap();
+    }
 }

@@ -1,6 +1,6 @@
 //! What of the log somebody wants to see.
 
-use chrono::{DateTime, Days, NaiveDate, TimeZone, Utc};
+use chrono::{DateTime, Datelike as _, Days, NaiveDate, TimeZone, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -29,13 +29,22 @@ pub struct Filter {
     pub platform: Option<Uuid>,
     pub from: Option<DateTime<Utc>>,
     pub until: Option<DateTime<Utc>>,
+    /// The platforms that the reader reaches; nothing for all of them, and for what belongs to none.
+    #[serde(default)]
+    pub reach: Option<Vec<Uuid>>,
 }
+
+/// Longer than anything that can stand in a column of the log.
+const MOST_BYTES: usize = 512;
 
 pub const OUTCOMES: [(&str, &str); 3] = [
     ("success", "Success"),
     ("failure", "Failure"),
     ("denied", "Denied"),
 ];
+
+/// Years that every program along the way can hold.
+const YEARS: std::ops::Range<i32> = 1900..9999;
 
 /// Why a filter cannot be applied, for the person.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -44,17 +53,39 @@ pub enum Unreadable {
     Day(String),
     #[error("\"{0}\" is not an outcome")]
     Outcome(String),
+    #[error("\"{0}\" is not the id of a platform")]
+    Platform(String),
+    #[error("the field {0} has control characters, or more than {MOST_BYTES} bytes")]
+    Text(&'static str),
 }
 
 impl Asked {
-    /// Applies the reader's zone to the days. `actor` and `platform` are what the caller has found
-    /// behind the words that were typed.
+    /// Refuses what no column can hold, before anything is asked with it.
+    pub fn check(&self) -> Result<(), Unreadable> {
+        let fields = [
+            ("actor", &self.actor),
+            ("action", &self.action),
+            ("subject", &self.subject),
+        ];
+        let wrong = fields
+            .into_iter()
+            .find(|(_, text)| text.len() > MOST_BYTES || text.contains(char::is_control));
+        wrong.map_or(Ok(()), |(name, _)| Err(Unreadable::Text(name)))
+    }
+
+    /// Applies the reader's zone to the days. `actor` is what the caller has found behind the words that
+    /// were typed, `reach` the platforms that the reader may see.
     pub fn resolve(
         &self,
         zone: Tz,
         actor: Option<String>,
-        platform: Option<Uuid>,
+        reach: Option<Vec<Uuid>>,
     ) -> Result<Filter, Unreadable> {
+        self.check()?;
+        let unknown = |text: &str| Unreadable::Platform(text.chars().take(64).collect());
+        let platform = stated(&self.platform)
+            .map(|text| text.parse().map_err(|_| unknown(text)))
+            .transpose()?;
         let outcome = stated(&self.outcome);
         if let Some(outcome) =
             outcome.filter(|given| OUTCOMES.iter().all(|(known, _)| known != given))
@@ -71,6 +102,7 @@ impl Asked {
             platform,
             from: day(&self.from)?.and_then(|day| beginning(day, zone)),
             until: last.and_then(|day| beginning(day, zone)),
+            reach,
         })
     }
 
@@ -102,7 +134,11 @@ pub fn stated(text: &str) -> Option<&str> {
 }
 
 fn day(text: &str) -> Result<Option<NaiveDate>, Unreadable> {
-    let read = |text: &str| text.parse().map_err(|_| Unreadable::Day(text.to_owned()));
+    let read = |text: &str| {
+        let day: Option<NaiveDate> = text.parse().ok();
+        day.filter(|day| YEARS.contains(&day.year()))
+            .ok_or_else(|| Unreadable::Day(text.chars().take(64).collect()))
+    };
     stated(text).map(read).transpose()
 }
 
@@ -154,6 +190,30 @@ mod tests {
             ..Asked::default()
         };
         assert!(outcome.resolve(Tz::UTC, None, None).is_err());
+        for day in ["-9999-01-01", "+99999-01-01", "0001-01-01", "9999-12-31"] {
+            assert!(
+                asked(day, "").resolve(Tz::UTC, None, None).is_err(),
+                "{day}"
+            );
+        }
+        let platform = Asked {
+            platform: "no id".into(),
+            ..Asked::default()
+        };
+        assert_eq!(
+            platform.resolve(Tz::UTC, None, None),
+            Err(Unreadable::Platform("no id".into()))
+        );
+        for text in ["a\0b", "a\nb", &"x".repeat(513)] {
+            let subject = Asked {
+                subject: text.into(),
+                ..Asked::default()
+            };
+            assert_eq!(
+                subject.resolve(Tz::UTC, None, None),
+                Err(Unreadable::Text("subject"))
+            );
+        }
     }
 
     #[test]

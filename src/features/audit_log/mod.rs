@@ -4,6 +4,8 @@
 //! - what is shown is what is sealed, in the order of the seal: the index is the cursor;
 //! - reading the log is itself an event, once per person and filter in a quarter of an hour;
 //! - an export is asked for, made and downloaded by events; its page states count and hash;
+//! - whoever is limited to platforms sees their events and no others; a verifiable export is the whole
+//!   log, so only somebody who reaches everything can have one;
 //! - personal details are never shown or exported here.
 //!
 //! Deliberately absent: totals (counting a million rows costs more than reading a page of them),
@@ -14,6 +16,7 @@ mod archive;
 pub mod filter;
 pub mod jobs;
 mod pages;
+mod proof;
 mod rows;
 mod store;
 mod views;
@@ -44,4 +47,5 @@ pub fn routes() -> Routes {
             pages::verify,
         )
         .get("/audit/events/{idx}", read, pages::event)
+        .get("/audit/receipts/{id}", Access::Signed, pages::receipt)
 }

@@ -1,14 +1,19 @@
 use actix_web::web::{Data, Path, Query};
 use serde::Deserialize;
+use uuid::Uuid;
 
 use super::actions::{self, Format, Reading};
 use super::filter::Asked;
+use super::proof::Proof;
 use super::{ExportId, store, views};
 use crate::foundation::Services;
 use crate::foundation::audit::{Log, store as log};
 use crate::foundation::auth::Signed;
+use crate::foundation::auth::guard::local_path;
+use crate::foundation::config::Config;
 use crate::foundation::files;
 use crate::foundation::jobs;
+use crate::foundation::kernel::Scope;
 use crate::foundation::web::paging::Cursor;
 use crate::foundation::web::{self, Chrome, Form, Nav, block, page, see_other};
 
@@ -31,7 +36,7 @@ pub async fn list(
             .transpose()?;
         let filter = services
             .db
-            .read(|conn| actions::resolve(conn, &signed, &asked))?;
+            .read(|conn| actions::resolve(conn, &signed, &asked, &signed.view()))?;
         let found = actions::read(
             &services,
             &signed,
@@ -43,7 +48,7 @@ pub async fn list(
                     events,
                     names,
                     kinds: store::kinds(conn)?,
-                    platforms: store::platforms(conn)?,
+                    platforms: store::platforms(conn, filter.reach.as_deref())?,
                     seal: actions::seal(conn)?,
                 })
             },
@@ -60,12 +65,40 @@ pub async fn event(services: Data<Services>, signed: Signed, idx: Path<u64>) -> 
     let view = block(move || {
         let found = actions::read(&services, &signed, &Reading::Event(idx), |conn| {
             let event = log::event(conn, Log::Main, idx)?;
+            if !actions::may_read(signed.reach(), &event) {
+                return Err(web::Error::NotFound);
+            }
             let names = views::Names::load(conn, std::slice::from_ref(&event))?;
-            let proof = views::Proof::build(conn, &event)?;
-            Ok((event, names, store::platforms(conn)?, proof))
+            let proof = Proof::build(conn, &event)?;
+            Ok((event, names, store::platforms(conn, None)?, proof))
         })?;
         let chrome = Chrome::new(&signed, &services, format!("Event #{idx}"), Nav::AuditLog);
         Ok::<_, web::Error>(views::EventPage::new(chrome, found))
+    })
+    .await?;
+    page(&view)
+}
+
+#[derive(Default, Deserialize)]
+pub struct Then {
+    then: Option<String>,
+}
+
+pub async fn receipt(
+    services: Data<Services>,
+    signed: Signed,
+    event: Path<Uuid>,
+    then: Query<Then>,
+) -> web::Result {
+    let view = block(move || {
+        let receipt = services
+            .db
+            .read(|conn| actions::receipt(conn, &signed, *event))?;
+        let then = then.then.as_deref().map(|path| local_path(Some(path)));
+        let chrome = Chrome::new(&signed, &services, "Receipt", Nav::AuditLog);
+        Ok::<_, web::Error>(views::ReceiptPage::new(
+            chrome, &signed, *event, receipt, then,
+        ))
     })
     .await?;
     page(&view)
@@ -75,7 +108,8 @@ pub async fn exports(services: Data<Services>, signed: Signed, asked: Query<Aske
     let asked = asked.into_inner();
     let view = block(move || {
         let (exports, jobs) = services.db.read(|conn| {
-            let exports = store::exports(conn)?;
+            let mut exports = store::exports(conn)?;
+            exports.retain(|export| actions::may_see(signed.reach(), export));
             let jobs = exports
                 .iter()
                 .map(|export| jobs::find(conn, export.job))
@@ -83,7 +117,8 @@ pub async fn exports(services: Data<Services>, signed: Signed, asked: Query<Aske
             Ok::<_, web::Error>((exports, jobs))
         })?;
         let chrome = Chrome::new(&signed, &services, "Exports", Nav::Exports);
-        Ok::<_, web::Error>(views::Exports::new(chrome, asked, exports, jobs))
+        let whole = *signed.reach() == Scope::All;
+        Ok::<_, web::Error>(views::Exports::new(chrome, asked, exports, jobs, whole))
     })
     .await?;
     page(&view)
@@ -101,20 +136,20 @@ pub async fn ask_for_export(
     signed: Signed,
     form: Form<AskForExport>,
 ) -> web::Result {
-    let id = block(move || {
+    let asking = block(move || {
         let AskForExport { format, asked } = form.data;
         let format = Format::parse(&format)
             .ok_or_else(|| web::Error::Malformed("there is no such format".to_owned()))?;
         actions::ask_for_export(&services, &signed, format, &asked, form.key)
     })
     .await?;
-    see_other(format!("/audit/exports/{id}"))
+    see_other(asking.receipt())
 }
 
 pub async fn export(services: Data<Services>, signed: Signed, id: Path<ExportId>) -> web::Result {
     let view = block(move || {
         let (export, job) = services.db.read(|conn| {
-            let export = store::export(conn, *id)?;
+            let export = actions::visible_export(conn, signed.reach(), *id)?;
             let job = jobs::find(conn, export.job)?;
             Ok::<_, web::Error>((export, job))
         })?;
@@ -137,18 +172,68 @@ pub async fn verify(services: Data<Services>, signed: Signed) -> web::Result {
                 seal: actions::seal(conn)?,
                 origin: log::origin(conn, Log::Main)?,
                 checkpoint: log::newest_checkpoint(conn, Log::Main)?,
-                anchor: log::anchors(conn, Log::Main)?.pop(),
+                anchors: log::newest_anchors(conn, Log::Main)?,
             })
         })?;
-        let one_user = services.config.database.app_url.is_none();
+        let one_user = runs_the_sealer(&services.config);
         let chrome = Chrome::new(&signed, &services, "Verify", Nav::Verify);
         Ok::<_, web::Error>(views::Verify {
             chrome,
             standing,
             one_user,
-            data_dir: services.config.data_dir.display().to_string(),
+            anchors: anchor_folders(&services.config),
         })
     })
     .await?;
     page(&view)
+}
+
+/// Whether this process starts the sealer, and so under its own system user: over a private cluster, and
+/// wherever it was given the sealer's access to the database.
+fn runs_the_sealer(config: &Config) -> bool {
+    config.database.app_url.is_none() || config.database.sealer_url.is_some()
+}
+
+/// Where anchors stand, as far as this process was told.
+fn anchor_folders(config: &Config) -> Vec<String> {
+    let given = std::env::var("SIGNALBOX_ANCHOR_DIR").unwrap_or_default();
+    folders(&given, &config.data_dir)
+}
+
+fn folders(given: &str, data_dir: &std::path::Path) -> Vec<String> {
+    let named: Vec<String> = given
+        .split(':')
+        .filter(|folder| !folder.is_empty())
+        .map(ToOwned::to_owned)
+        .collect();
+    if named.is_empty() {
+        vec![data_dir.join("anchors").display().to_string()]
+    } else {
+        named
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::foundation::config::Mode;
+    use crate::foundation::kernel::Secret;
+
+    #[test]
+    fn who_starts_the_sealer_says_so() {
+        let mut config = Config::read(Mode::Demo, &|_| None).unwrap();
+        let url = |text: &str| Some(Secret::new(text.to_owned()));
+        assert!(runs_the_sealer(&config), "over a private cluster");
+        config.database.app_url = url("postgres://a@localhost/x");
+        assert!(!runs_the_sealer(&config));
+        config.database.sealer_url = url("postgres://s@localhost/x");
+        assert!(runs_the_sealer(&config), "it was given the sealer's access");
+    }
+
+    #[test]
+    fn anchors_are_where_the_sealer_was_told() {
+        let data = std::path::Path::new("/var/lib/signalbox");
+        assert_eq!(folders("", data), ["/var/lib/signalbox/anchors"]);
+        assert_eq!(folders("/mnt/a:/mnt/b", data), ["/mnt/a", "/mnt/b"]);
+    }
 }

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::Text;
+use diesel::sql_types::{Bytea, Text, Timestamptz, Uuid as SqlUuid};
 use uuid::Uuid;
 
 use super::ExportId;
@@ -94,6 +94,9 @@ fn filtered(filter: &Filter) -> Query<'_> {
     if let Some(platform) = filter.platform {
         query = query.filter(audit_log::platform_id.eq(platform));
     }
+    if let Some(reach) = &filter.reach {
+        query = query.filter(audit_log::platform_id.eq_any(reach));
+    }
     if let Some(from) = filter.from {
         query = query.filter(audit_log::recorded_at.ge(from));
     }
@@ -172,11 +175,15 @@ pub fn kinds(conn: &mut Conn) -> db::Result<Vec<String>> {
     Ok(rows.into_iter().map(|row| row.kind).collect())
 }
 
-/// Platforms by name.
-pub fn platforms(conn: &mut Conn) -> db::Result<Vec<(Uuid, String)>> {
-    let query = platform::table
+/// Platforms by name, of these or of all.
+pub fn platforms(conn: &mut Conn, reach: Option<&[Uuid]>) -> db::Result<Vec<(Uuid, String)>> {
+    let mut query = platform::table
         .order(platform::name)
-        .select((platform::id, platform::name));
+        .select((platform::id, platform::name))
+        .into_boxed();
+    if let Some(reach) = reach {
+        query = query.filter(platform::id.eq_any(reach));
+    }
     Ok(query.limit(200).load(conn)?)
 }
 
@@ -192,28 +199,35 @@ pub fn recently_read(
     Ok(diesel::select(diesel::dsl::exists(recent)).get_result(conn)?)
 }
 
-/// Notes a reading, and forgets the person's older ones.
+/// Notes a reading, and forgets the person's older ones. Answers whether it is a new one: of two
+/// readings at once one is.
 pub fn note_reading(
     conn: &mut Conn,
     person: PersonId,
     what: &[u8; 32],
     now: DateTime<Utc>,
-) -> db::Result<()> {
-    let old = evidence_reading::table
-        .filter(evidence_reading::person_id.eq(person.uuid()))
-        .filter(evidence_reading::read_at.le(now - TimeDelta::minutes(READING_MINUTES)));
-    diesel::delete(old).execute(conn)?;
-    diesel::insert_into(evidence_reading::table)
-        .values((
-            evidence_reading::person_id.eq(person.uuid()),
-            evidence_reading::what.eq(what.as_slice()),
-            evidence_reading::read_at.eq(now),
-        ))
-        .on_conflict((evidence_reading::person_id, evidence_reading::what))
-        .do_update()
-        .set(evidence_reading::read_at.eq(now))
-        .execute(conn)?;
-    Ok(())
+) -> db::Result<bool> {
+    let before = now - TimeDelta::minutes(READING_MINUTES);
+    // Another one may be forgetting the same rows.
+    diesel::sql_query(
+        "DELETE FROM evidence_reading WHERE (person_id, what) IN (SELECT person_id, what FROM evidence_reading \
+         WHERE person_id = $1 AND read_at <= $2 AND what <> $3 FOR UPDATE SKIP LOCKED)",
+    )
+    .bind::<SqlUuid, _>(person.uuid())
+    .bind::<Timestamptz, _>(before)
+    .bind::<Bytea, _>(what.as_slice())
+    .execute(conn)?;
+    let noted = diesel::sql_query(
+        "INSERT INTO evidence_reading (person_id, what, read_at) VALUES ($1, $2, $3) \
+         ON CONFLICT (person_id, what) DO UPDATE SET read_at = EXCLUDED.read_at \
+         WHERE evidence_reading.read_at <= $4",
+    )
+    .bind::<SqlUuid, _>(person.uuid())
+    .bind::<Bytea, _>(what.as_slice())
+    .bind::<Timestamptz, _>(now)
+    .bind::<Timestamptz, _>(before)
+    .execute(conn)?;
+    Ok(noted == 1)
 }
 
 /// Forgets up to `limit` notes of readings that are too old to count. Returns how many.

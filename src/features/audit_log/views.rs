@@ -4,13 +4,13 @@ use askama::Template;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::actions::{Format, MOST_WAITING, Seal};
+use super::actions::{Format, MOST_WAITING, Receipt, Seal, may_read};
 use super::filter::{Asked, OUTCOMES};
+use super::proof::Proof;
 use super::store::Export;
 use crate::foundation::audit::package::EventRow;
 use crate::foundation::audit::projection::Body;
-use crate::foundation::audit::store::{self, StoredAnchor, StoredCheckpoint, StoredTree};
-use crate::foundation::audit::{Log, tree};
+use crate::foundation::audit::store::{StoredAnchor, StoredCheckpoint};
 use crate::foundation::auth::{Permission, Signed, people};
 use crate::foundation::db::{self, Conn};
 use crate::foundation::jobs::JobView;
@@ -225,42 +225,6 @@ impl SealLine {
     }
 }
 
-/// That the event stands in the tree that was signed.
-pub struct Proof {
-    pub leaf: String,
-    pub hashes: Vec<String>,
-    pub size: u64,
-    pub root: String,
-    pub holds: bool,
-}
-
-impl Proof {
-    pub fn build(conn: &mut Conn, event: &EventRow) -> db::Result<Option<Self>> {
-        let Some(checkpoint) = store::newest_checkpoint(conn, Log::Main)? else {
-            return Ok(None);
-        };
-        if event.idx >= checkpoint.size {
-            return Ok(None);
-        }
-        let stored = StoredTree::new(conn, Log::Main, checkpoint.size);
-        let hashes = tree::inclusion_proof(&stored, event.idx, checkpoint.size)?;
-        let leaf = tree::leaf_hash(&event.body);
-        Ok(Some(Self {
-            holds: tree::verify_inclusion(
-                event.idx,
-                checkpoint.size,
-                leaf,
-                &hashes,
-                &checkpoint.root,
-            ),
-            leaf: hex::encode(leaf),
-            hashes: hashes.iter().map(hex::encode).collect(),
-            size: checkpoint.size,
-            root: hex::encode(checkpoint.root),
-        }))
-    }
-}
-
 #[derive(Template)]
 #[template(path = "audit_log/event.html")]
 pub struct EventPage {
@@ -271,6 +235,7 @@ pub struct EventPage {
     commitments: usize,
     body: String,
     proof: Option<Proof>,
+    claim: String,
 }
 
 impl EventPage {
@@ -290,6 +255,7 @@ impl EventPage {
                 .to_owned(),
             commitments: parsed.map_or(0, |body| body.commitments.len()),
             body: String::from_utf8_lossy(&event.body).into_owned(),
+            claim: proof.as_ref().map(Proof::claim).unwrap_or_default(),
             proof,
         }
     }
@@ -328,6 +294,8 @@ pub struct Exports {
     filtered: bool,
     lines: Vec<ExportLine>,
     formats: Vec<(&'static str, &'static str)>,
+    /// Whether the reader sees all platforms, and so may have the whole log.
+    whole: bool,
     problems: Problems,
 }
 
@@ -337,6 +305,7 @@ impl Exports {
         asked: Asked,
         exports: Vec<Export>,
         jobs: Vec<Option<JobView>>,
+        whole: bool,
     ) -> Self {
         let line = |(export, job): (Export, Option<JobView>)| ExportLine::new(export, job.as_ref());
         Self {
@@ -344,8 +313,10 @@ impl Exports {
             filtered: !asked.is_empty(),
             asked,
             lines: exports.into_iter().zip(jobs).map(line).collect(),
+            whole,
             formats: Format::ALL
                 .iter()
+                .filter(|format| whole || **format != Format::Verifiable)
                 .map(|format| (format.as_str(), format.label()))
                 .collect(),
             problems: Problems::default(),
@@ -376,7 +347,8 @@ pub struct Standing {
     pub seal: Seal,
     pub origin: Option<String>,
     pub checkpoint: Option<StoredCheckpoint>,
-    pub anchor: Option<StoredAnchor>,
+    /// The newest of each place.
+    pub anchors: Vec<StoredAnchor>,
 }
 
 #[derive(Template)]
@@ -386,5 +358,55 @@ pub struct Verify {
     pub standing: Standing,
     /// Application, sealer and database run under one system user.
     pub one_user: bool,
-    pub data_dir: String,
+    /// The folders of anchors.
+    pub anchors: Vec<String>,
+}
+
+#[derive(Template)]
+#[template(path = "audit_log/receipt.html")]
+pub struct ReceiptPage {
+    chrome: Chrome,
+    event: String,
+    /// Since when it waits; nothing once it is sealed.
+    waiting: Option<DateTime<Utc>>,
+    sealed: Option<SealedLine>,
+    then: Option<String>,
+}
+
+struct SealedLine {
+    idx: u64,
+    kind: String,
+    at: DateTime<Utc>,
+    href: Option<String>,
+}
+
+impl ReceiptPage {
+    pub fn new(
+        chrome: Chrome,
+        signed: &Signed,
+        event: Uuid,
+        receipt: Receipt,
+        then: Option<&str>,
+    ) -> Self {
+        let (waiting, sealed) = match receipt {
+            Receipt::Waiting(since) => (Some(since), None),
+            Receipt::Sealed(row) => {
+                let may_read = may_read(&signed.reach_for(Permission::AuditRead), &row);
+                let line = SealedLine {
+                    idx: row.idx,
+                    at: row.projection.recorded_at,
+                    href: may_read.then(|| format!("/audit/events/{}", row.idx)),
+                    kind: row.projection.kind,
+                };
+                (None, Some(line))
+            }
+        };
+        Self {
+            chrome,
+            event: event.simple().to_string(),
+            waiting,
+            sealed,
+            then: then.map(ToOwned::to_owned),
+        }
+    }
 }

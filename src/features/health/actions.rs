@@ -10,7 +10,7 @@ use super::store::{reports, samples};
 use crate::features::packs::pack::{EventType, Indicator, ItemId, Probe, ProbeState};
 use crate::features::packs::store::{self as packs, Definition, Item, Watched};
 use crate::foundation::Services;
-use crate::foundation::audit::{self, Actor, Event, Log, Subject, Tx, Unaudited};
+use crate::foundation::audit::{self, Actor, Event, Subject, Tx, Unaudited};
 use crate::foundation::db::{self, Conn};
 
 /// The probes in force.
@@ -21,6 +21,9 @@ const LEASE_SLACK: TimeDelta = TimeDelta::seconds(10);
 
 /// Our own reports come four times a minute; what others report is kept.
 const OWN_REPORTS_KEPT: TimeDelta = TimeDelta::hours(48);
+
+/// What our own pack calls us.
+const OWN_PLATFORM: &str = "signalbox";
 
 /// How many runs one process takes on at a time.
 const CLAIMS_AT_MOST: i64 = 64;
@@ -141,34 +144,49 @@ pub fn tidy(services: &Services) -> db::Result<usize> {
     })
 }
 
-/// Reports how far the audit log's seal is behind, where a pack has an indicator for it.
+/// Reports how far the audit log's seal and anchors are behind, over both logs: to `/metrics`, and to the
+/// indicators that our own pack has for them.
 pub fn report_own(services: &Services) -> db::Result<()> {
     let now = services.clock.now();
-    let found = services.db.read_on(db::PoolKind::Jobs, |conn| {
-        let ours = packs::platforms(conn)?
-            .into_iter()
-            .find(|platform| platform.slug == "signalbox");
-        let Some(ours) = ours else { return Ok(None) };
-        let indicator = match packs::by_slug::<Indicator>(conn, ours.id, "audit_lag") {
-            Ok(indicator) => indicator,
-            Err(db::Error::NotFound) => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        Ok::<_, db::Error>(Some((
-            indicator.id,
-            audit::store::waiting_since(conn, Log::Main)?,
-        )))
+    let (indicators, standing) = services.db.read_on(db::PoolKind::Jobs, |conn| {
+        Ok::<_, db::Error>((own_indicators(conn)?, audit::store::standing(conn)?))
     })?;
-    let Some((indicator, waiting_since)) = found else {
-        return Ok(());
+    let age = |since: Option<DateTime<Utc>>| {
+        let age = since.map_or(TimeDelta::zero(), |since| now - since);
+        age.max(TimeDelta::zero()).as_seconds_f64().round()
     };
-    let lag = waiting_since.map_or(TimeDelta::zero(), |since| {
-        (now - since).max(TimeDelta::zero())
-    });
+    let lag = age(standing.waiting_since);
+    let unanchored = age(standing.unanchored_since);
+    metrics::gauge!("audit_lag_seconds").set(lag);
+    metrics::gauge!("audit_unanchored_seconds").set(unanchored);
+    let reports = [
+        ("audit_lag", lag),
+        ("anchor_lag", unanchored),
+        ("audit_partitions_left", f64::from(standing.partitions_left)),
+    ];
     services.audit.write_unaudited(Unaudited::Sample, |conn| {
-        reports::insert_report(conn, indicator, now, lag.as_seconds_f64().round(), false)?;
-        reports::prune_reports(conn, indicator, now - OWN_REPORTS_KEPT)
+        for (name, value) in reports {
+            let Some(indicator) = indicators.iter().find(|found| found.slug == name) else {
+                continue;
+            };
+            reports::insert_report(conn, indicator.id, now, value, false)?;
+            reports::prune_reports(conn, indicator.id, now - OWN_REPORTS_KEPT)?;
+        }
+        Ok(())
     })
+}
+
+/// The indicators of the platform that is ourselves.
+fn own_indicators(conn: &mut Conn) -> db::Result<Vec<Item<Indicator>>> {
+    let ours = packs::platforms(conn)?
+        .into_iter()
+        .find(|platform| platform.slug == OWN_PLATFORM);
+    let Some(ours) = ours else {
+        return Ok(Vec::new());
+    };
+    let mut indicators = packs::live::<Indicator>(conn)?;
+    indicators.retain(|indicator| indicator.platform == ours.id);
+    Ok(indicators)
 }
 
 /// Why something could not be reported.

@@ -204,12 +204,7 @@ pub(super) fn end(tx: &mut Tx<'_>, id: BatchId, why: Why) -> Result<(), Error> {
 
 /// Stops the reading of a batch, whoever reads it: a job is asked to, a command line finds that the
 /// batch is not its own any more.
-pub fn cancel(
-    services: &Services,
-    actor: &Actor,
-    id: BatchId,
-    key: FormKey,
-) -> Result<(), Error> {
+pub fn cancel(services: &Services, actor: &Actor, id: BatchId, key: FormKey) -> Result<(), Error> {
     services.audit.write(actor, |tx| {
         let (now, keyring) = (tx.now(), tx.keyring());
         let batch = store::batch(tx, keyring, id)?.ok_or(db::Error::NotFound)?;

@@ -31,6 +31,7 @@ pub struct Actor {
     kind: ActorKind,
     id: String,
     request: Option<String>,
+    sudo_user: Option<String>,
     reach: Scope,
 }
 
@@ -78,6 +79,14 @@ impl Actor {
         self
     }
 
+    /// Who is said to stand behind the command line's user. It comes from the environment, so it stands
+    /// beside the id and never in its place.
+    #[must_use]
+    pub fn behind_sudo(mut self, user: Option<String>) -> Self {
+        self.sudo_user = user;
+        self
+    }
+
     #[must_use]
     pub fn reach(&self) -> &Scope {
         &self.reach
@@ -99,7 +108,11 @@ impl Actor {
     }
 
     pub(super) fn to_json(&self) -> Value {
-        json!({ "kind": self.kind.as_str(), "id": self.id })
+        let mut actor = json!({ "kind": self.kind.as_str(), "id": self.id });
+        if let Some(user) = &self.sudo_user {
+            actor["sudo_user"] = json!(user);
+        }
+        actor
     }
 
     fn new(kind: ActorKind, id: String) -> Self {
@@ -107,6 +120,7 @@ impl Actor {
             kind,
             id,
             request: None,
+            sudo_user: None,
             reach: Scope::All,
         }
     }

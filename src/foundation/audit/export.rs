@@ -14,8 +14,8 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::package::{
-    ANCHORS, AnchorLine, CHECKPOINT, DETAILS, DetailLine, Disclosure, EVENTS, EventRow, FORMAT,
-    FileEntry, MANIFEST, Manifest, TILES,
+    ANCHORS, AnchorLine, CHECKPOINT, DECISIONS, DETAILS, DetailLine, Disclosure, EVENTS, EventRow,
+    FORMAT, FileEntry, MANIFEST, Manifest, TILES,
 };
 use super::projection::Body;
 use super::store::StoredCheckpoint;
@@ -30,6 +30,7 @@ use crate::foundation::kernel::SubjectId;
 /// Events read, and tiles written, in one go.
 const CHUNK_EVENTS: u64 = 4_096;
 const CHUNK_TILES: usize = 256;
+const CHUNK_ANCHORS: i64 = 1_000;
 
 const BUFFER_BYTES: usize = 1 << 18;
 
@@ -129,7 +130,8 @@ fn export(
 
         files.write(CHECKPOINT, checkpoint.note.as_bytes())?;
         write_tiles(conn, request.log, checkpoint.size, &mut files)?;
-        write_anchors(conn, request.log, checkpoint.size, &mut files)?;
+        write_anchors(conn, request.log, &mut files)?;
+        write_decisions(conn, request.log, checkpoint.size, &mut files)?;
         write_events(conn, keyring, request, &manifest, &mut files, progress)?;
         finish(manifest, files)
     })
@@ -183,29 +185,57 @@ fn write_tiles(
     let ids: Vec<_> = tiles_of(size).collect();
     for level in ids.chunk_by(|a, b| a.level == b.level) {
         for chunk in level.chunks(CHUNK_TILES) {
-            let tiles = store::tiles(conn, log, chunk)?;
-            for (id, tile) in chunk.iter().zip(tiles) {
-                files.write(&format!("{TILES}/{id}"), &tile.to_bytes())?;
+            for (id, bytes) in store::tiles_as_they_stand(conn, log, chunk)? {
+                files.write(&format!("{TILES}/{id}"), &bytes)?;
             }
         }
     }
     Ok(())
 }
 
-fn write_anchors(
+/// All that the table has, also those that the log does not reach.
+fn write_anchors(conn: &mut Conn, log: Log, files: &mut Folder) -> Result<(), ExportError> {
+    let mut out = files.open(ANCHORS)?;
+    let mut after = (-1, String::new());
+    loop {
+        let anchors = store::anchors_after(conn, log, &after, CHUNK_ANCHORS)?;
+        let Some(last) = anchors.last() else {
+            return files.close(ANCHORS, out);
+        };
+        after = (last.size.cast_signed(), last.place.clone());
+        for anchor in anchors {
+            let line = AnchorLine::new(anchor.note, anchor.place, anchor.anchored_at);
+            out.write_all(&line.to_line()?)?;
+        }
+    }
+}
+
+/// Epochs and prunings, for judging all the rest. One that does not read is left out, and missed.
+fn write_decisions(
     conn: &mut Conn,
     log: Log,
     size: u64,
     files: &mut Folder,
 ) -> Result<(), ExportError> {
-    let mut out = files.open(ANCHORS)?;
-    for anchor in store::anchors(conn, log)? {
-        if anchor.size <= size {
-            let line = AnchorLine::new(anchor.note, anchor.place, anchor.anchored_at);
-            out.write_all(&line.to_line()?)?;
+    let mut text = String::new();
+    for decision in store::decisions(conn, log)? {
+        if decision.idx >= size {
+            continue;
+        }
+        if let Ok(body) = Body::parse(&decision.body) {
+            let row = EventRow {
+                idx: decision.idx,
+                body: decision.body,
+                leaf_hash: decision.leaf_hash,
+                projection: body.projection,
+            };
+            row.write_line(&mut text);
         }
     }
-    files.close(ANCHORS, out)
+    if text.is_empty() {
+        return Ok(());
+    }
+    files.write(DECISIONS, text.as_bytes())
 }
 
 fn write_events(
@@ -302,16 +332,20 @@ fn disclose_into(
         .collect();
     let keys = subject_keys::load(conn, keyring, &subjects)?;
     for line in lines {
-        let found = stored
-            .get(&(line.event, line.position))
-            .zip(keys.get(&SubjectId::from(line.subject)));
-        line.disclosure = match found {
-            None => Disclosure::Erased,
-            Some(((position, salt, sealed), key)) => {
-                let plain = key.open(&detail_place(line.event, *position), sealed)?;
-                disclosed(salt, &plain).ok_or(DbError::Damaged("a personal detail"))?
-            }
+        let Some(key) = keys.get(&SubjectId::from(line.subject)) else {
+            line.disclosure = Disclosure::Erased;
+            continue;
         };
+        let opened =
+            stored
+                .get(&(line.event, line.position))
+                .and_then(|(position, salt, sealed)| {
+                    let plain = key
+                        .open(&detail_place(line.event, *position), sealed)
+                        .ok()?;
+                    disclosed(salt, &plain)
+                });
+        line.disclosure = opened.unwrap_or(Disclosure::Damaged);
     }
     Ok(())
 }

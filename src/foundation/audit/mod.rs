@@ -11,17 +11,21 @@
 
 mod actor;
 pub mod anchors;
+pub mod epoch;
 mod event;
 pub mod export;
 pub mod forms;
 pub mod jcs;
 mod job;
 pub mod note;
+mod origin;
 pub mod package;
 pub mod projection;
+mod rows;
 pub mod seal;
 pub mod sealer;
 pub mod store;
+mod store_standing;
 pub mod tiles;
 pub mod tree;
 mod tx;

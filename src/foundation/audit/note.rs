@@ -31,7 +31,7 @@ const MAX_SIGNATURES: usize = 16;
 pub enum Error {
     #[error("not a signed note: {0}")]
     Malformed(&'static str),
-    #[error("not signed by {0}")]
+    #[error("not signed by {0}, with none of the keys given")]
     NotSigned(String),
     #[error("the signature of {0} does not hold")]
     BadSignature(String),
@@ -122,6 +122,20 @@ impl SignedCheckpoint {
         })
     }
 
+    /// [`Self::verify`] under one of several keys: a log that changed its key has checkpoints of each.
+    pub fn verify_any(&self, keys: &[VerificationKey]) -> Result<(), Error> {
+        let mut outcome = Err(Error::BadKey("none was given"));
+        for key in keys {
+            match self.verify(key) {
+                Ok(()) => return Ok(()),
+                // A signature that is there and wrong says more than one that is not.
+                Err(error @ Error::BadSignature(_)) => return Err(error),
+                error => outcome = error,
+            }
+        }
+        outcome
+    }
+
     /// Holds the checkpoint to being signed by `key` and to an origin under the key's name.
     pub fn verify(&self, key: &VerificationKey) -> Result<(), Error> {
         let ours = |s: &&NoteSignature| s.name == key.name && s.key_hash == key.key_hash();
@@ -147,6 +161,23 @@ impl SignedCheckpoint {
                 "the origin does not begin with the key's name",
             ))
         }
+    }
+}
+
+/// The note as it was read.
+impl fmt::Display for SignedCheckpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.checkpoint.text())?;
+        for each in &self.signatures {
+            let bytes = [each.key_hash.as_slice(), &each.signature].concat();
+            writeln!(
+                f,
+                "{SIGNATURE_MARK}{} {}",
+                each.name,
+                STANDARD.encode(bytes)
+            )?;
+        }
+        Ok(())
     }
 }
 
@@ -363,6 +394,7 @@ mod tests {
         let signed = SignedCheckpoint::parse(&note).unwrap();
         assert_eq!(signed.checkpoint, checkpoint());
         assert_eq!(signed.verify(&signer().verification_key()), Ok(()));
+        assert_eq!(signed.to_string(), note);
         let other = CheckpointSigner::new("signalbox.test", &[8; 32]).unwrap();
         assert!(matches!(
             signed.verify(&other.verification_key()),

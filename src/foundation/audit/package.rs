@@ -8,7 +8,8 @@
 //! | `tiles/…` | all hashes of the tree, in the shape of C2SP tlog-tiles |
 //! | `events.ndjson` | one event a line: index, exact bytes, leaf hash, the log's columns |
 //! | `anchors.ndjson` | checkpoints that were also put outside the database |
-//! | `details.ndjson` | personal details of the events, disclosed, erased or withheld |
+//! | `details.ndjson` | personal details of the events, disclosed, erased, withheld or damaged |
+//! | `decisions.ndjson` | the events by which epochs began and bodies were given up; only where there are any |
 //!
 //! Every JSON line is canonical (RFC 8785), so a file has one spelling only.
 
@@ -33,7 +34,11 @@ pub const CHECKPOINT: &str = "checkpoint";
 pub const EVENTS: &str = "events.ndjson";
 pub const ANCHORS: &str = "anchors.ndjson";
 pub const DETAILS: &str = "details.ndjson";
+pub const DECISIONS: &str = "decisions.ndjson";
 pub const TILES: &str = "tiles";
+
+/// Events that every later export has to be judged with.
+pub const DECISIONS_KINDS: [&str; 2] = ["audit.epoch_begun", "audit.bodies_pruned"];
 
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -260,6 +265,8 @@ pub enum Disclosure {
     Erased,
     /// Left out of this export.
     Withheld,
+    /// The key is there, and what was written is not, or is something else.
+    Damaged,
 }
 
 /// The personal detail at `position` of an event's commitments.
@@ -303,6 +310,7 @@ impl DetailLine {
             }
             Disclosure::Erased => value["state"] = json!("erased"),
             Disclosure::Withheld => value["state"] = json!("withheld"),
+            Disclosure::Damaged => value["state"] = json!("damaged"),
         }
         line(&value)
     }
@@ -316,6 +324,7 @@ impl DetailLine {
             },
             ("erased", None, None) => Disclosure::Erased,
             ("withheld", None, None) => Disclosure::Withheld,
+            ("damaged", None, None) => Disclosure::Damaged,
             _ => return Err(FormError::Spelling),
         };
         let uuid = |text: &str| Uuid::try_parse(text).map_err(|_| FormError::Spelling);

@@ -3,7 +3,7 @@
 //! The sealer writes these into the table, the exporter copies them out, and the verifier derives
 //! them again: a column that was edited shows.
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Datelike as _, SecondsFormat, Timelike as _, Utc};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -11,6 +11,19 @@ use super::jcs;
 
 /// Bodies are shorter than this.
 pub const MAX_BODY_BYTES: usize = 65_536;
+
+/// What becomes a column is no longer than this: the columns are indexed, and PostgreSQL refuses
+/// index entries of more than some 2,700 bytes.
+pub const MAX_FIELD_BYTES: usize = 512;
+
+/// Kinds of event that only the sealer and its own commands make. From the inbox they are refused,
+/// or an application could decide about epochs.
+pub const SEALERS_OWN: [&str; 4] = [
+    "audit.entry_refused",
+    "audit.epoch_begun",
+    "audit.key_changed",
+    "audit.bodies_pruned",
+];
 
 /// The shapes of event that this version reads.
 const SHAPE: u64 = 1;
@@ -110,6 +123,24 @@ impl Projection {
         })
     }
 
+    /// The first column in which two differ.
+    #[must_use]
+    pub fn first_difference(&self, other: &Self) -> Option<&'static str> {
+        [
+            ("actor_id", self.actor_id != other.actor_id),
+            ("actor_kind", self.actor_kind != other.actor_kind),
+            ("id", self.id != other.id),
+            ("kind", self.kind != other.kind),
+            ("outcome", self.outcome != other.outcome),
+            ("platform_id", self.platform_id != other.platform_id),
+            ("recorded_at", self.recorded_at != other.recorded_at),
+            ("subject_id", self.subject_id != other.subject_id),
+            ("subject_kind", self.subject_kind != other.subject_kind),
+        ]
+        .into_iter()
+        .find_map(|(column, differs)| differs.then_some(column))
+    }
+
     /// The moment as it stands in bodies and exports.
     pub fn recorded_at_text(&self) -> String {
         moment_text(self.recorded_at)
@@ -121,9 +152,12 @@ pub fn moment_text(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Micros, true)
 }
 
+/// A moment in its one spelling. Leap seconds and years beyond four digits do not survive a database
+/// or another language, so no event has them.
 fn moment(text: &str) -> Option<DateTime<Utc>> {
     let at = DateTime::parse_from_rfc3339(text).ok()?.to_utc();
-    (moment_text(at) == text).then_some(at)
+    let survives = (1..=9999).contains(&at.year()) && at.nanosecond() < 1_000_000_000;
+    (survives && moment_text(at) == text).then_some(at)
 }
 
 fn simple_uuid(text: &str) -> Option<Uuid> {
@@ -136,12 +170,17 @@ fn hyphenated_uuid(text: &str) -> Option<Uuid> {
     (id.hyphenated().to_string() == text).then_some(id)
 }
 
-/// PostgreSQL's text cannot hold a NUL, so no projected field may.
+/// Whether a text can be a column: PostgreSQL's text cannot hold a NUL, and its indexes nothing long.
+#[must_use]
+pub fn fits_a_column(text: &str) -> bool {
+    text.len() <= MAX_FIELD_BYTES && !text.contains('\0')
+}
+
 fn text<'a>(members: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
     members
         .get(name)?
         .as_str()
-        .filter(|text| !text.contains('\0'))
+        .filter(|text| fits_a_column(text))
 }
 
 fn kind_and_id(
@@ -242,6 +281,13 @@ mod tests {
             ("at", json!("2026-11-20T10:00:00Z")),
             ("at", json!("2026-11-20T11:00:00.000001+01:00")),
             ("kind", json!("a\u{0}b")),
+            ("kind", json!("k".repeat(MAX_FIELD_BYTES + 1))),
+            (
+                "subject",
+                json!({"kind": "case", "id": "s".repeat(MAX_FIELD_BYTES + 1)}),
+            ),
+            ("at", json!("2026-11-20T10:00:60.000001Z")),
+            ("at", json!("0000-11-20T10:00:00.000001Z")),
             ("actor", json!({"kind": "person"})),
             ("platform", json!(null)),
             ("commitments", json!([{"subject": "x"}])),

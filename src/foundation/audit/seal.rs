@@ -8,20 +8,23 @@ use std::collections::HashSet;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_query;
-use diesel::sql_types::{
-    Array, BigInt, Bytea, Integer, Nullable, SmallInt, Text, Timestamptz, Uuid as SqlUuid,
-};
+use diesel::sql_types::{Array, BigInt, Bytea, Integer, Text, Timestamptz, Uuid as SqlUuid};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::note::{Checkpoint, CheckpointSigner, SignedCheckpoint};
+use super::package::DECISIONS_KINDS as DECISIONS;
 use super::package::EventRow;
-use super::projection::Body;
-use super::tiles::{Edge, Tile, TileId, WIDTH, hashes_at};
+use super::projection::{Body, SEALERS_OWN};
+use super::rows::{insert_events, read_edge, upsert_tiles};
+use super::tiles::{Edge, Tile, TileId};
 use super::tree::leaf_hash;
 use super::{Actor, Event, Log, Subject, jcs, store};
 use crate::foundation::crypto::random;
 use crate::foundation::db::{self, Conn, Error};
+
+/// The bytes of bodies in one transaction, past the first of them.
+const BATCH_BYTES: i64 = 16 << 20;
 
 /// Partitions are made at least two ahead, so looking this often is plenty.
 const PARTITION_CHECK_EVENTS: u64 = 100_000;
@@ -29,7 +32,7 @@ const PARTITION_CHECK_EVENTS: u64 = 100_000;
 /// A lost key has a procedure, and a forged checkpoint another; both begin with somebody looking.
 const NOT_OURS: Error = Error::Damaged(
     "the newest checkpoint is not signed with this sealer's key: the key file was replaced, or \
-     somebody else has sealed",
+     somebody else has sealed. Put the right key back; if it is lost, run `signalbox audit epoch begin`",
 );
 
 /// Seals one log over one connection. It keeps the right edge of the tree in memory; after any
@@ -45,6 +48,8 @@ pub struct LogSealer {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sealed {
     pub events: usize,
+    /// More may be waiting.
+    pub more: bool,
     pub checkpoint: Checkpoint,
 }
 
@@ -52,8 +57,9 @@ pub struct Sealed {
 struct Waiting {
     #[diesel(sql_type = SqlUuid)]
     id: Uuid,
-    #[diesel(sql_type = Timestamptz)]
-    recorded_at: DateTime<Utc>,
+    /// Where the row lies: nobody may change it there, and finding it again costs no index.
+    #[diesel(sql_type = Text)]
+    place: String,
     #[diesel(sql_type = Bytea)]
     body: Vec<u8>,
 }
@@ -79,31 +85,37 @@ impl LogSealer {
         now: DateTime<Utc>,
     ) -> db::Result<Self> {
         conn.transaction(|conn| {
-            let head = store::head_for_update(conn, log)?;
-            let edge = read_edge(conn, log, head.size)?;
-            if edge.root() != head.root {
-                return Err(store::damaged());
-            }
             let known = store::origin(conn, log)?;
             let is_new = known.is_none();
             let origin = match known {
                 Some(origin) => origin,
                 None => open_epoch(conn, log, signer, now)?,
             };
-            let mut sealer = Self {
-                log,
-                origin,
-                edge,
-                partitions_checked_at: 0,
-            };
-            sealer.make_partitions(conn)?;
-            if is_new && head.size == 0 {
+            let sealer = Self::take_up(conn, log, origin)?;
+            if is_new && sealer.size() == 0 {
                 sealer.sign(conn, signer, now)?;
             } else {
                 sealer.require_our_signature(conn, signer)?;
             }
             Ok(sealer)
         })
+    }
+
+    /// The tree as the database has it, under this name; nothing is said about signatures.
+    pub(super) fn take_up(conn: &mut Conn, log: Log, origin: String) -> db::Result<Self> {
+        let head = store::head_for_update(conn, log)?;
+        let edge = read_edge(conn, log, head.size)?;
+        if edge.root() != head.root {
+            return Err(store::damaged());
+        }
+        let mut sealer = Self {
+            log,
+            origin,
+            edge,
+            partitions_checked_at: 0,
+        };
+        sealer.make_partitions(conn)?;
+        Ok(sealer)
     }
 
     /// Whoever owns the database can grow a tree of their own, but cannot sign it. To go on from
@@ -142,7 +154,33 @@ impl LogSealer {
     }
 
     /// Seals up to `limit` waiting events; `None` when there were none.
+    ///
+    /// Where the database refuses a batch, a smaller one is tried: one row must not stop the log for
+    /// ever. A row that is refused alone is set aside.
     pub fn seal(
+        &mut self,
+        conn: &mut Conn,
+        signer: &CheckpointSigner,
+        now: DateTime<Utc>,
+        limit: i64,
+    ) -> db::Result<Option<Sealed>> {
+        let mut limit = limit;
+        loop {
+            let edge = self.edge.clone();
+            let error = match self.seal_batch(conn, signer, now, limit) {
+                Err(error) if may_be_a_row(&error) => error,
+                other => return other,
+            };
+            self.edge = edge;
+            if limit == 1 {
+                return self.set_aside_first(conn, signer, now, &error).map(Some);
+            }
+            limit /= 2;
+            tracing::warn!(log = self.log.as_str(), limit, cause = %error, "a batch is refused; trying a smaller one");
+        }
+    }
+
+    fn seal_batch(
         &mut self,
         conn: &mut Conn,
         signer: &CheckpointSigner,
@@ -154,25 +192,114 @@ impl LogSealer {
             if waiting.is_empty() {
                 return Ok(None);
             }
-            if store::head_for_update(conn, self.log)?.size != self.edge.size() {
-                return Err(Error::Unavailable("another sealer was here".to_owned()));
-            }
+            let more = is_full(&waiting, limit);
+            self.hold_head(conn)?;
             self.make_partitions(conn)?;
-            let ids: Vec<Uuid> = waiting.iter().map(|row| row.id).collect();
+            let taken: Vec<(Uuid, String)> = waiting
+                .iter()
+                .map(|row| (row.id, row.place.clone()))
+                .collect();
             let (entries, refused) = self.sort_out(conn, waiting, now)?;
             let events = entries.len();
             self.append(conn, entries)?;
             self.keep_refused(conn, &refused, now)?;
             let checkpoint = self.sign(conn, signer, now)?;
-            self.clear_inbox(conn, &ids)?;
-            Ok(Some(Sealed { events, checkpoint }))
+            self.clear_inbox(conn, &taken)?;
+            Ok(Some(Sealed {
+                events,
+                more,
+                checkpoint,
+            }))
         })
     }
 
+    /// The oldest waiting row, which the database does not take as an event.
+    fn set_aside_first(
+        &mut self,
+        conn: &mut Conn,
+        signer: &CheckpointSigner,
+        now: DateTime<Utc>,
+        error: &Error,
+    ) -> db::Result<Sealed> {
+        tracing::error!(log = self.log.as_str(), cause = %error, "an event is set aside");
+        conn.transaction(|conn| {
+            let waiting = self.take(conn, 1)?;
+            self.hold_head(conn)?;
+            let taken: Vec<(Uuid, String)> = waiting
+                .iter()
+                .map(|row| (row.id, row.place.clone()))
+                .collect();
+            let reason = "the database refuses it as an event";
+            let mut entries = Vec::new();
+            let mut refused = Vec::new();
+            for row in waiting {
+                entries.push(self.refusal(&row, reason, now)?);
+                refused.push(Refused {
+                    row,
+                    reason: reason.to_owned(),
+                });
+            }
+            let events = entries.len();
+            self.append(conn, entries)?;
+            self.keep_refused(conn, &refused, now)?;
+            let checkpoint = self.sign(conn, signer, now)?;
+            self.clear_inbox(conn, &taken)?;
+            Ok(Sealed {
+                events,
+                more: true,
+                checkpoint,
+            })
+        })
+    }
+
+    fn hold_head(&self, conn: &mut Conn) -> db::Result<()> {
+        if store::head_for_update(conn, self.log)?.size == self.edge.size() {
+            Ok(())
+        } else {
+            Err(Error::Unavailable("another sealer was here".to_owned()))
+        }
+    }
+
+    /// Seals one event that is the sealer's own, past the inbox, and keeps a copy where it is a decision
+    /// about the log itself.
+    pub(super) fn seal_own(
+        &mut self,
+        conn: &mut Conn,
+        signer: &CheckpointSigner,
+        event: Event,
+        actor: &Actor,
+        now: DateTime<Utc>,
+    ) -> db::Result<Checkpoint> {
+        conn.transaction(|conn| {
+            let kind = event.kind;
+            let entry = own_entry(event, actor, now)?;
+            let (idx, body) = (self.edge.size(), entry.bytes.clone());
+            self.append(conn, vec![entry])?;
+            if DECISIONS.contains(&kind) {
+                let prefix = self.log.prefix();
+                sql_query(format!(
+                    "INSERT INTO {prefix}_decision (idx, body, leaf_hash) VALUES ($1, $2, $3)"
+                ))
+                .bind::<BigInt, _>(idx.cast_signed())
+                .bind::<Bytea, _>(&body)
+                .bind::<Bytea, _>(leaf_hash(&body).as_slice())
+                .execute(conn)?;
+            }
+            self.sign(conn, signer, now)
+        })
+    }
+
+    /// The oldest rows, no more of them than a transaction can bear. When they were recorded decides the
+    /// order and is not read: a moment that no program can hold must not stop the log.
     fn take(&self, conn: &mut Conn, limit: i64) -> db::Result<Vec<Waiting>> {
         let prefix = self.log.prefix();
         Ok(sql_query(format!(
-            "SELECT id, recorded_at, body FROM {prefix}_inbox ORDER BY recorded_at, id LIMIT $1"
+            "SELECT id, place, body FROM ( \
+                 SELECT id, spot::text AS place, recorded_at, body, sum(octet_length(body)) \
+                     OVER (ORDER BY recorded_at, id ROWS UNBOUNDED PRECEDING) - octet_length(body) AS before \
+                 FROM (SELECT id, ctid AS spot, recorded_at, body FROM {prefix}_inbox \
+                       ORDER BY recorded_at, id LIMIT $1) AS oldest) AS measured \
+             WHERE before < {BATCH_BYTES} ORDER BY recorded_at, id"
         ))
         .bind::<BigInt, _>(limit)
         .load(conn)?)
@@ -186,14 +313,17 @@ impl LogSealer {
         waiting: Vec<Waiting>,
         now: DateTime<Utc>,
     ) -> db::Result<(Vec<Entry>, Vec<Refused>)> {
-        let sealed_before = self.known_ids(conn, &waiting)?;
+        let mut known = self.known_ids(conn, &waiting)?;
         let mut entries = Vec::with_capacity(waiting.len());
         let mut refused = Vec::new();
         for row in waiting {
             let reason = match Body::parse(&row.body) {
                 Err(error) => error.to_string(),
                 Ok(body) if body.projection.id != row.id => "its id is not the row's".to_owned(),
-                Ok(_) if sealed_before.contains(&row.id) => "its id is sealed already".to_owned(),
+                Ok(body) if SEALERS_OWN.contains(&body.projection.kind.as_str()) => {
+                    "only the sealer makes events of its kind".to_owned()
+                }
+                Ok(_) if !known.insert(row.id) => "its id is sealed already".to_owned(),
                 Ok(body) => {
                     entries.push(Entry {
                         bytes: row.body,
@@ -230,15 +360,7 @@ impl LogSealer {
             .detail("bytes", row.body.len())
             .detail("sha256", hex::encode(Sha256::digest(&row.body)))
             .detail("reason", reason);
-        let value = event.to_json(
-            Uuid::from_bytes(random()),
-            now,
-            &Actor::job("audit.sealer"),
-            &[],
-        );
-        let bytes = jcs::to_vec(&value).map_err(|e| Error::Event(e.to_string()))?;
-        let body = Body::parse(&bytes).map_err(|e| Error::Event(e.to_string()))?;
-        Ok(Entry { bytes, body })
+        own_entry(event, &Actor::job("audit.sealer"), now)
     }
 
     /// Gives each body its index and hash, and stores rows and tiles.
@@ -271,13 +393,13 @@ impl LogSealer {
             // The same row refused twice is the same row.
             sql_query(format!(
                 "INSERT INTO {prefix}_refused (id, recorded_at, body, reason, refused_at) \
-                 VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING"
+                 SELECT id, recorded_at, body, $1, $2 FROM {prefix}_inbox WHERE ctid = $3::tid AND id = $4 \
+                 ON CONFLICT DO NOTHING"
             ))
-            .bind::<SqlUuid, _>(row.id)
-            .bind::<Timestamptz, _>(row.recorded_at)
-            .bind::<Bytea, _>(&row.body)
             .bind::<Text, _>(reason)
             .bind::<Timestamptz, _>(now)
+            .bind::<Text, _>(&row.place)
+            .bind::<SqlUuid, _>(row.id)
             .execute(conn)?;
         }
         Ok(())
@@ -310,12 +432,16 @@ impl LogSealer {
         Ok(checkpoint)
     }
 
-    fn clear_inbox(&self, conn: &mut Conn, ids: &[Uuid]) -> db::Result<()> {
+    fn clear_inbox(&self, conn: &mut Conn, taken: &[(Uuid, String)]) -> db::Result<()> {
         let prefix = self.log.prefix();
-        let cleared = sql_query(format!("DELETE FROM {prefix}_inbox WHERE id = ANY($1)"))
-            .bind::<Array<SqlUuid>, _>(ids)
-            .execute(conn)?;
-        if cleared == ids.len() {
+        let (ids, places): (Vec<Uuid>, Vec<String>) = taken.iter().cloned().unzip();
+        let cleared = sql_query(format!(
+            "DELETE FROM {prefix}_inbox WHERE ctid = ANY($1::tid[]) AND id = ANY($2)"
+        ))
+        .bind::<Array<Text>, _>(places)
+        .bind::<Array<SqlUuid>, _>(ids)
+        .execute(conn)?;
+        if cleared == taken.len() {
             Ok(())
         } else {
             Err(Error::Unavailable(
@@ -350,6 +476,29 @@ impl LogSealer {
     }
 }
 
+/// An event that the sealer makes itself.
+fn own_entry(event: Event, actor: &Actor, now: DateTime<Utc>) -> db::Result<Entry> {
+    let value = event.to_json(Uuid::from_bytes(random()), now, actor, &[]);
+    let bytes = jcs::to_vec(&value).map_err(|e| Error::Event(e.to_string()))?;
+    let body = Body::parse(&bytes).map_err(|e| Error::Event(e.to_string()))?;
+    Ok(Entry { bytes, body })
+}
+
+/// Whether the batch may have been cut by one of its limits.
+fn is_full(waiting: &[Waiting], limit: i64) -> bool {
+    let bytes: usize = waiting.iter().map(|row| row.body.len()).sum();
+    i64::try_from(waiting.len()).is_ok_and(|rows| rows >= limit)
+        || i64::try_from(bytes).is_ok_and(|bytes| bytes >= BATCH_BYTES)
+}
+
+/// Whether an error can come from what a row holds rather than from the database as a whole.
+fn may_be_a_row(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Query(_) | Error::Check { .. } | Error::Unique { .. } | Error::Event(_)
+    )
+}
+
 /// Names the log for the first time.
 fn open_epoch(
     conn: &mut Conn,
@@ -364,100 +513,4 @@ fn open_epoch(
         .bind::<Timestamptz, _>(now)
         .execute(conn)?;
     Ok(origin)
-}
-
-fn read_edge(conn: &mut Conn, log: Log, size: u64) -> db::Result<Edge> {
-    let mut levels = Vec::new();
-    for level in (0..8).take_while(|level| hashes_at(size, *level) > 0) {
-        let hashes = hashes_at(size, level);
-        let unfinished = if hashes.is_multiple_of(WIDTH as u64) {
-            Vec::new()
-        } else {
-            store::tile(conn, log, size, level, hashes / WIDTH as u64)?
-                .hashes()
-                .to_vec()
-        };
-        levels.push(unfinished);
-    }
-    Edge::resume(size, levels).ok_or_else(store::damaged)
-}
-
-fn insert_events(conn: &mut Conn, log: Log, rows: &[EventRow]) -> db::Result<()> {
-    let prefix = log.prefix();
-    let column = |of: fn(&EventRow) -> &str| rows.iter().map(of).collect::<Vec<_>>();
-    sql_query(format!(
-        "INSERT INTO {prefix}_log (idx, id, recorded_at, kind, actor_kind, actor_id, subject_kind, \
-         subject_id, platform_id, outcome, body, leaf_hash) \
-         SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
-    ))
-    .bind::<Array<BigInt>, _>(
-        rows.iter()
-            .map(|row| row.idx.cast_signed())
-            .collect::<Vec<_>>(),
-    )
-    .bind::<Array<SqlUuid>, _>(rows.iter().map(|row| row.projection.id).collect::<Vec<_>>())
-    .bind::<Array<Timestamptz>, _>(
-        rows.iter()
-            .map(|row| row.projection.recorded_at)
-            .collect::<Vec<_>>(),
-    )
-    .bind::<Array<Text>, _>(column(|row| &row.projection.kind))
-    .bind::<Array<Text>, _>(column(|row| &row.projection.actor_kind))
-    .bind::<Array<Text>, _>(column(|row| &row.projection.actor_id))
-    .bind::<Array<Text>, _>(column(|row| &row.projection.subject_kind))
-    .bind::<Array<Text>, _>(column(|row| &row.projection.subject_id))
-    .bind::<Array<Nullable<SqlUuid>>, _>(
-        rows.iter()
-            .map(|row| row.projection.platform_id)
-            .collect::<Vec<_>>(),
-    )
-    .bind::<Array<Text>, _>(column(|row| &row.projection.outcome))
-    .bind::<Array<Bytea>, _>(
-        rows.iter()
-            .map(|row| row.body.as_slice())
-            .collect::<Vec<_>>(),
-    )
-    .bind::<Array<Bytea>, _>(
-        rows.iter()
-            .map(|row| row.leaf_hash.as_slice())
-            .collect::<Vec<_>>(),
-    )
-    .execute(conn)?;
-    Ok(())
-}
-
-fn upsert_tiles(conn: &mut Conn, log: Log, tiles: &[(TileId, Tile)]) -> db::Result<()> {
-    let prefix = log.prefix();
-    let small = |number: usize| i16::try_from(number).unwrap_or(i16::MAX);
-    sql_query(format!(
-        "INSERT INTO {prefix}_tile (level, idx, width, hashes) \
-         SELECT * FROM unnest($1, $2, $3, $4) \
-         ON CONFLICT (level, idx) DO UPDATE SET width = EXCLUDED.width, hashes = EXCLUDED.hashes"
-    ))
-    .bind::<Array<SmallInt>, _>(
-        tiles
-            .iter()
-            .map(|(id, _)| i16::try_from(id.level).unwrap_or(i16::MAX))
-            .collect::<Vec<_>>(),
-    )
-    .bind::<Array<BigInt>, _>(
-        tiles
-            .iter()
-            .map(|(id, _)| id.index.cast_signed())
-            .collect::<Vec<_>>(),
-    )
-    .bind::<Array<SmallInt>, _>(
-        tiles
-            .iter()
-            .map(|(id, _)| small(id.width))
-            .collect::<Vec<_>>(),
-    )
-    .bind::<Array<Bytea>, _>(
-        tiles
-            .iter()
-            .map(|(_, tile)| tile.to_bytes())
-            .collect::<Vec<_>>(),
-    )
-    .execute(conn)?;
-    Ok(())
 }

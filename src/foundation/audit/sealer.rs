@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 use diesel::sql_query;
-use diesel::sql_types::{BigInt, Bool};
+use diesel::sql_types::{BigInt, Bool, Text};
 
 use super::Log;
 use super::anchors::{AnchorError, AnchorFile};
@@ -34,6 +34,9 @@ const BATCH_EVENTS: i64 = 10_000;
 /// How often a second sealer asks whether it is its turn.
 const TURN_CHECK: Duration = Duration::from_millis(500);
 
+/// How often old anchors are thinned in the table.
+const THIN_EVERY: Duration = Duration::from_hours(1);
+
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Any number will do, as long as every sealer of a database uses it.
@@ -43,8 +46,8 @@ const TURN_LOCK: i64 = 0x5349_474E_414C;
 pub struct Sealer {
     pub database: Secret<String>,
     pub signer: CheckpointSigner,
-    /// The folder of the anchor files; best on another machine.
-    pub anchors: PathBuf,
+    /// The folders of the anchor files; best on other machines.
+    pub anchors: Vec<PathBuf>,
     pub anchor_every: Duration,
     pub clock: Clock,
 }
@@ -67,12 +70,22 @@ impl SealerError {
     /// Whether waiting cannot mend it: the log itself is in doubt.
     fn is_final(&self) -> bool {
         match self {
-            Self::Database(error) | Self::Anchor(AnchorError::Database(error)) => {
-                matches!(error, Error::Damaged(_))
-            }
-            Self::Anchor(_) => true,
+            Self::Database(error) => matches!(error, Error::Damaged(_)),
+            Self::Anchor(error) => error.is_final(),
         }
     }
+}
+
+/// One log: its sealer, and the places of its anchors.
+struct Charge {
+    sealer: LogSealer,
+    places: Vec<Place>,
+}
+
+struct Place {
+    file: AnchorFile,
+    /// The log was held to what stands here. Before that nothing is added.
+    held: bool,
 }
 
 /// Told to stop, which is not an error.
@@ -112,44 +125,66 @@ impl Sealer {
             .map(|log| self.take_up(&mut conn, log))
             .collect::<Result<Vec<_>, _>>()?;
         let mut anchored = Instant::now();
+        let mut thinned: Option<Instant> = None;
         loop {
             let mut busy = false;
-            for (sealer, _) in &mut logs {
-                busy |= self.seal_batch(&mut conn, sealer)?;
+            for charge in &mut logs {
+                busy |= self.seal_batch(&mut conn, &mut charge.sealer)?;
             }
             if anchored.elapsed() >= self.anchor_every {
-                self.anchor_all(&mut conn, &logs)?;
+                self.anchor_all(&mut conn, &mut logs)?;
                 anchored = Instant::now();
+                if thinned.is_none_or(|at| at.elapsed() >= THIN_EVERY) {
+                    thin(&mut conn)?;
+                    thinned = Some(anchored);
+                }
             }
             if should_stop(stop, if busy { Duration::ZERO } else { TICK }) {
-                self.anchor_all(&mut conn, &logs)?;
+                self.anchor_all(&mut conn, &mut logs)?;
                 return Ok(Stopped);
             }
         }
     }
 
     fn connect(&self) -> Result<Conn, SealerError> {
-        let mut conn = Conn::establish(self.database.expose())
-            .map_err(|error| Error::Unavailable(error.to_string()))?;
-        conn.batch_execute(
-            "SET application_name = 'signalbox sealer'; SET timezone = 'UTC'; \
-             SET statement_timeout = '60s'; SET lock_timeout = '20s'; \
-             SET idle_in_transaction_session_timeout = '60s'",
-        )?;
-        Ok(conn)
+        connect(&self.database)
     }
 
-    fn take_up(&self, conn: &mut Conn, log: Log) -> Result<(LogSealer, AnchorFile), SealerError> {
+    /// Goes on only if at least one place could be asked, and none contradicts.
+    fn take_up(&self, conn: &mut Conn, log: Log) -> Result<Charge, SealerError> {
         let sealer = LogSealer::resume(conn, log, &self.signer, self.clock.now())?;
-        let file = AnchorFile::open(&self.anchors, log)?;
-        file.check(conn, sealer.size())?;
+        let file = |folder: &PathBuf| AnchorFile::new(folder, log, self.signer.verification_key());
+        let mut places: Vec<Place> = self
+            .anchors
+            .iter()
+            .map(|folder| Place {
+                file: file(folder),
+                held: false,
+            })
+            .collect();
+        let mut refused = None;
+        for place in &mut places {
+            match place.file.check(conn, sealer.origin(), sealer.size()) {
+                Ok(()) => place.held = true,
+                Err(error) if error.is_final() => return Err(error.into()),
+                Err(error) => {
+                    tracing::error!(log = log.as_str(), cause = %error, "an anchor cannot be asked");
+                    refused = Some(error);
+                }
+            }
+        }
+        if let Some(error) = refused
+            && !places.iter().any(|place| place.held)
+        {
+            return Err(error.into());
+        }
         tracing::info!(
             log = log.as_str(),
             origin = sealer.origin(),
             size = sealer.size(),
             "sealing"
         );
-        Ok((sealer, file))
+        Ok(Charge { sealer, places })
     }
 
     /// Whether there may be more to do at once.
@@ -165,37 +200,89 @@ impl Sealer {
             took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
             "sealed"
         );
-        Ok(i64::try_from(batch.events).is_ok_and(|events| events >= BATCH_EVENTS))
+        Ok(batch.more)
     }
 
-    fn anchor_all(
-        &self,
-        conn: &mut Conn,
-        logs: &[(LogSealer, AnchorFile)],
-    ) -> Result<(), SealerError> {
-        for (sealer, file) in logs {
-            if let Some(size) = file.anchor(conn, self.clock.now())? {
-                tracing::info!(log = sealer.log().as_str(), size, "anchored");
+    /// A place that cannot be written to does not stop the sealing: it is tried again the next time, and
+    /// the alert on what is not anchored tells.
+    fn anchor_all(&self, conn: &mut Conn, logs: &mut [Charge]) -> Result<(), SealerError> {
+        for Charge { sealer, places } in logs {
+            for place in places {
+                let anchored = self.anchor(conn, sealer, place);
+                match anchored {
+                    Ok(Some(size)) => {
+                        tracing::info!(log = sealer.log().as_str(), size, "anchored");
+                    }
+                    Ok(None) => {}
+                    Err(AnchorError::Database(error)) => return Err(error.into()),
+                    Err(error) if error.is_final() => return Err(error.into()),
+                    Err(error) => {
+                        tracing::error!(log = sealer.log().as_str(), cause = %error, "not anchored");
+                    }
+                }
             }
         }
         Ok(())
     }
+
+    fn anchor(
+        &self,
+        conn: &mut Conn,
+        sealer: &LogSealer,
+        place: &mut Place,
+    ) -> Result<Option<u64>, AnchorError> {
+        if !place.held {
+            place.file.check(conn, sealer.origin(), sealer.size())?;
+            place.held = true;
+        }
+        place.file.anchor(conn, self.clock.now())
+    }
 }
 
-/// Waits until no other sealer works on this database. The lock goes with the connection, so a
-/// sealer that is killed makes room at once.
-fn wait_for_turn(conn: &mut Conn, stop: &Receiver<()>) -> Result<Option<Stopped>, SealerError> {
+/// A connection for sealing, which does not wait for ever for a peer that drops packets.
+pub fn connect(database: &Secret<String>) -> Result<Conn, SealerError> {
+    let mut conn = db::connect(database).map_err(|error| Error::Unavailable(error.to_string()))?;
+    conn.batch_execute(
+        "SET application_name = 'signalbox sealer'; SET timezone = 'UTC'; \
+         SET statement_timeout = '60s'; SET lock_timeout = '20s'; \
+         SET idle_in_transaction_session_timeout = '60s'",
+    )?;
+    Ok(conn)
+}
+
+/// Takes the sealer's turn for a command, which does not wait for it.
+pub fn take_turn(conn: &mut Conn) -> Result<bool, SealerError> {
+    Ok(try_turn(conn)?)
+}
+
+/// Leaves fewer of the old anchors in the table.
+fn thin(conn: &mut Conn) -> Result<(), SealerError> {
+    for log in Log::ALL {
+        sql_query("SELECT audit_thin_anchors($1)")
+            .bind::<Text, _>(format!("{}_anchor", log.prefix()))
+            .execute(conn)?;
+    }
+    Ok(())
+}
+
+fn try_turn(conn: &mut Conn) -> diesel::QueryResult<bool> {
     #[derive(QueryableByName)]
     struct Turn {
         #[diesel(sql_type = Bool)]
         mine: bool,
     }
+    let turn: Turn = sql_query("SELECT pg_try_advisory_lock($1) AS mine")
+        .bind::<BigInt, _>(TURN_LOCK)
+        .get_result(conn)?;
+    Ok(turn.mine)
+}
+
+/// Waits until no other sealer works on this database. The lock goes with the connection, so a
+/// sealer that is killed makes room at once.
+fn wait_for_turn(conn: &mut Conn, stop: &Receiver<()>) -> Result<Option<Stopped>, SealerError> {
     let mut told = false;
     loop {
-        let turn: Turn = sql_query("SELECT pg_try_advisory_lock($1) AS mine")
-            .bind::<BigInt, _>(TURN_LOCK)
-            .get_result(conn)?;
-        if turn.mine {
+        if try_turn(conn)? {
             return Ok(None);
         }
         if !told {

@@ -7,6 +7,11 @@ use diesel::sql_query;
 use diesel::sql_types::{BigInt, Bytea, Nullable, SmallInt, Text, Timestamptz, Uuid as SqlUuid};
 use uuid::Uuid;
 
+pub use super::store_standing::{
+    Decision, Standing, StoredAnchor, anchors_after, decisions, newest_anchors, standing,
+};
+pub(super) use super::store_standing::{anchored_at, require_anchors_within};
+
 use super::Log;
 use super::package::EventRow;
 use super::projection::Projection;
@@ -30,14 +35,6 @@ pub struct StoredCheckpoint {
     pub root: Hash,
     pub note: String,
     pub signed_at: DateTime<Utc>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StoredAnchor {
-    pub size: u64,
-    pub note: String,
-    pub place: String,
-    pub anchored_at: DateTime<Utc>,
 }
 
 impl Log {
@@ -149,33 +146,6 @@ pub fn newest_checkpoint(conn: &mut Conn, log: Log) -> db::Result<Option<StoredC
     .transpose()
 }
 
-/// All anchors, oldest first. There is one for each interval in which something happened.
-pub fn anchors(conn: &mut Conn, log: Log) -> db::Result<Vec<StoredAnchor>> {
-    #[derive(QueryableByName)]
-    struct Row {
-        #[diesel(sql_type = BigInt)]
-        size: i64,
-        #[diesel(sql_type = Text)]
-        note: String,
-        #[diesel(sql_type = Text)]
-        place: String,
-        #[diesel(sql_type = Timestamptz)]
-        anchored_at: DateTime<Utc>,
-    }
-    let prefix = log.prefix();
-    let rows: Vec<Row> = sql_query(format!(
-        "SELECT size, note, place, anchored_at FROM {prefix}_anchor ORDER BY size, place"
-    ))
-    .load(conn)?;
-    let anchor = |row: Row| StoredAnchor {
-        size: row.size.cast_unsigned(),
-        note: row.note,
-        place: row.place,
-        anchored_at: row.anchored_at,
-    };
-    Ok(rows.into_iter().map(anchor).collect())
-}
-
 /// How many events wait for the seal, counted no further than `most`.
 pub fn waiting(conn: &mut Conn, log: Log, most: i64) -> db::Result<i64> {
     #[derive(QueryableByName)]
@@ -201,8 +171,24 @@ pub fn waiting_since(conn: &mut Conn, log: Log) -> db::Result<Option<DateTime<Ut
     }
     let prefix = log.prefix();
     let row: Option<Row> = sql_query(format!(
-        "SELECT recorded_at FROM {prefix}_inbox ORDER BY recorded_at, id LIMIT 1"
+        "SELECT recorded_at FROM {prefix}_inbox WHERE isfinite(recorded_at) ORDER BY recorded_at LIMIT 1"
     ))
+    .get_result(conn)
+    .optional()?;
+    Ok(row.map(|row| row.recorded_at))
+}
+
+/// When an event that waits for the seal was recorded; `None` when it does not wait (any more).
+pub fn waits_since(conn: &mut Conn, event: Uuid) -> db::Result<Option<DateTime<Utc>>> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = Timestamptz)]
+        recorded_at: DateTime<Utc>,
+    }
+    let row: Option<Row> = sql_query(
+        "SELECT recorded_at FROM audit_inbox WHERE id = $1 AND isfinite(recorded_at) LIMIT 1",
+    )
+    .bind::<SqlUuid, _>(event)
     .get_result(conn)
     .optional()?;
     Ok(row.map(|row| row.recorded_at))
@@ -226,10 +212,17 @@ pub fn tile(conn: &mut Conn, log: Log, size: u64, level: u32, index: u64) -> db:
     bytes.and_then(Tile::from_bytes).ok_or_else(damaged)
 }
 
-/// Tiles of one level, full or cut as the tree of `size` leaves has them, in the order of `ids`.
-pub fn tiles(conn: &mut Conn, log: Log, ids: &[TileId]) -> db::Result<Vec<Tile>> {
+/// The bytes of tiles of one level, cut as the tree of `size` leaves has them. They are as they stand:
+/// one that is missing is left out, one that is too short stays so.
+pub fn tiles_as_they_stand(
+    conn: &mut Conn,
+    log: Log,
+    ids: &[TileId],
+) -> db::Result<Vec<(TileId, Vec<u8>)>> {
     #[derive(QueryableByName)]
     struct Row {
+        #[diesel(sql_type = BigInt)]
+        idx: i64,
         #[diesel(sql_type = Bytea)]
         hashes: Vec<u8>,
     }
@@ -238,20 +231,18 @@ pub fn tiles(conn: &mut Conn, log: Log, ids: &[TileId]) -> db::Result<Vec<Tile>>
     };
     let prefix = log.prefix();
     let rows: Vec<Row> = sql_query(format!(
-        "SELECT hashes FROM {prefix}_tile WHERE level = $1 AND idx BETWEEN $2 AND $3 ORDER BY idx"
+        "SELECT idx, hashes FROM {prefix}_tile WHERE level = $1 AND idx BETWEEN $2 AND $3 ORDER BY idx"
     ))
     .bind::<SmallInt, _>(i16::try_from(first.level).unwrap_or(i16::MAX))
     .bind::<BigInt, _>(first.index.cast_signed())
     .bind::<BigInt, _>(last.index.cast_signed())
     .load(conn)?;
-    if rows.len() != ids.len() {
-        return Err(damaged());
-    }
-    let cut = |(row, id): (Row, &TileId)| {
-        let bytes = row.hashes.get(..32 * id.width);
-        bytes.and_then(Tile::from_bytes).ok_or_else(damaged)
+    let cut = |mut row: Row| {
+        let id = ids.iter().find(|id| id.index == row.idx.cast_unsigned())?;
+        row.hashes.truncate(32 * id.width);
+        Some((*id, row.hashes))
     };
-    rows.into_iter().zip(ids).map(cut).collect()
+    Ok(rows.into_iter().filter_map(cut).collect())
 }
 
 #[derive(QueryableByName)]
@@ -303,7 +294,10 @@ impl LogRow {
     }
 }
 
-const LOG_COLUMNS: &str = "idx, id, recorded_at, kind, actor_kind, actor_id, subject_kind, \
+/// A moment that was put beyond what an event can have is brought back to the border of it: it is
+/// exported, and not what its body says.
+const LOG_COLUMNS: &str = "idx, id, \
+    greatest('0001-01-01Z', least('9999-12-31 23:59:59.999999Z', recorded_at)) AS recorded_at, kind, actor_kind, actor_id, subject_kind, \
     subject_id, platform_id, outcome, body, leaf_hash";
 
 /// Events `from .. to`, as they stand in the table: gaps are not hidden.
@@ -320,7 +314,10 @@ pub fn events(conn: &mut Conn, log: Log, from: u64, to: u64) -> db::Result<Vec<E
 
 /// The event at this index.
 pub fn event(conn: &mut Conn, log: Log, idx: u64) -> db::Result<EventRow> {
-    events(conn, log, idx, idx + 1)?
+    let after = idx
+        .checked_add(1)
+        .filter(|after| i64::try_from(*after).is_ok());
+    events(conn, log, idx, after.ok_or(Error::NotFound)?)?
         .pop()
         .ok_or(Error::NotFound)
 }
@@ -376,7 +373,7 @@ impl Nodes for StoredTree<'_> {
     }
 }
 
-fn hash(bytes: &[u8]) -> db::Result<Hash> {
+pub(super) fn hash(bytes: &[u8]) -> db::Result<Hash> {
     bytes.try_into().map_err(|_| damaged())
 }
 

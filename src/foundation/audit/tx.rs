@@ -6,11 +6,15 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use super::projection::{MAX_BODY_BYTES, MAX_FIELD_BYTES, fits_a_column};
 use super::{Actor, Audit, Event, Log, NewJob, jcs};
 use crate::foundation::crypto::{Keyring, random, subject_keys};
 use crate::foundation::db::schema::{audit_detail, audit_inbox, idempotency, sar_audit_inbox};
 use crate::foundation::db::{self, Conn, Error};
 use crate::foundation::kernel::{PlatformId, SubjectId};
+
+/// The longest personal detail. Its line of an export has room for twice as much.
+const MAX_DETAIL_BYTES: usize = 65_536;
 
 /// What makes two posts of one form one act.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,9 +99,16 @@ impl<'a> Tx<'a> {
         let id = Uuid::from_bytes(random());
         // A microsecond apart, so that the seal keeps the order within a transaction.
         let at = self.now + TimeDelta::microseconds(self.recorded);
+        hold_to_columns(&event, self.actor)?;
         let commitments = self.seal_personal(id, &event)?;
         let value = event.to_json(id, at, self.actor, &commitments);
         let body = jcs::to_vec(&value).map_err(|error| Error::Event(error.to_string()))?;
+        if body.len() >= MAX_BODY_BYTES {
+            return Err(Error::Event(format!(
+                "it has {} bytes, and {MAX_BODY_BYTES} are too many",
+                body.len()
+            )));
+        }
         self.insert(id, at, event.log, &body)?;
         self.recorded += 1;
         for job in (self.audit.reactions)(&event) {
@@ -189,7 +200,7 @@ impl<'a> Tx<'a> {
     ) -> db::Result<[u8; 32]> {
         let position = i16::try_from(position)
             .map_err(|_| Error::Event("too many personal details".to_owned()))?;
-        let plaintext = jcs::to_vec(value).map_err(|error| Error::Event(error.to_string()))?;
+        let plaintext = detail_text(value)?;
         let key = subject_keys::load_one(self.conn, &self.audit.keyring, subject)?
             .ok_or_else(|| Error::Event(format!("subject {subject} has been erased")))?;
         let salt: [u8; 32] = random();
@@ -204,6 +215,38 @@ impl<'a> Tx<'a> {
             .execute(self.conn)?;
         Ok(commitment(&salt, &plaintext))
     }
+}
+
+/// What becomes a column has to fit into one. The sealer would set the event aside, so whoever
+/// records it is told now.
+fn hold_to_columns(event: &Event, actor: &Actor) -> db::Result<()> {
+    let fields = [
+        ("kind", event.kind),
+        ("subject kind", event.subject.kind),
+        ("subject id", &event.subject.id),
+        ("actor id", actor.id()),
+    ];
+    match fields.into_iter().find(|(_, text)| !fits_a_column(text)) {
+        None => Ok(()),
+        Some((name, _)) => Err(Error::Event(format!(
+            "its {name} has a NUL or more than {MAX_FIELD_BYTES} bytes"
+        ))),
+    }
+}
+
+/// A detail's canonical form. In an export it stands one level deeper, and has to fit there too.
+fn detail_text(value: &Value) -> db::Result<Vec<u8>> {
+    let nested = serde_json::json!({ "value": value });
+    let refused = |error: jcs::Error| Error::Event(format!("a personal detail: {error}"));
+    jcs::to_vec(&nested).map_err(refused)?;
+    let text = jcs::to_vec(value).map_err(refused)?;
+    if text.len() > MAX_DETAIL_BYTES {
+        return Err(Error::Event(format!(
+            "a personal detail has {} bytes, more than {MAX_DETAIL_BYTES}",
+            text.len()
+        )));
+    }
+    Ok(text)
 }
 
 /// Where a detail's ciphertext belongs, for whoever opens it.

@@ -59,6 +59,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    audit_decision (idx) {
+        idx -> Int8,
+        body -> Bytea,
+        leaf_hash -> Bytea,
+    }
+}
+
+diesel::table! {
     audit_detail (event_id, position) {
         event_id -> Uuid,
         position -> Int2,
@@ -89,7 +97,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    audit_inbox (id) {
+    audit_inbox (recorded_at, id) {
         id -> Uuid,
         recorded_at -> Timestamptz,
         body -> Bytea,
@@ -114,12 +122,13 @@ diesel::table! {
 }
 
 diesel::table! {
-    audit_refused (id) {
+    audit_refused (id, sha256) {
         id -> Uuid,
         recorded_at -> Timestamptz,
         body -> Bytea,
         reason -> Text,
         refused_at -> Timestamptz,
+        sha256 -> Bytea,
     }
 }
 
@@ -598,6 +607,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    sar_audit_decision (idx) {
+        idx -> Int8,
+        body -> Bytea,
+        leaf_hash -> Bytea,
+    }
+}
+
+diesel::table! {
     sar_audit_head (singleton) {
         singleton -> Bool,
         size -> Int8,
@@ -608,7 +625,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    sar_audit_inbox (id) {
+    sar_audit_inbox (recorded_at, id) {
         id -> Uuid,
         recorded_at -> Timestamptz,
         body -> Bytea,
@@ -633,12 +650,13 @@ diesel::table! {
 }
 
 diesel::table! {
-    sar_audit_refused (id) {
+    sar_audit_refused (id, sha256) {
         id -> Uuid,
         recorded_at -> Timestamptz,
         body -> Bytea,
         reason -> Text,
         refused_at -> Timestamptz,
+        sha256 -> Bytea,
     }
 }
 
@@ -884,6 +902,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     alert_change,
     audit_anchor,
     audit_checkpoint,
+    audit_decision,
     audit_detail,
     audit_epoch,
     audit_head,
@@ -928,6 +947,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     sample,
     sar_audit_anchor,
     sar_audit_checkpoint,
+    sar_audit_decision,
     sar_audit_head,
     sar_audit_inbox,
     sar_audit_log,

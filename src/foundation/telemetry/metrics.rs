@@ -81,11 +81,11 @@ fn describe() {
         "Seconds since the oldest record that was taken in and is not yet read and assessed; 0 when nothing waits."
     );
     describe_gauge!(
-        "audit_unsealed_events",
-        "Events of a log that wait for their seal."
+        "audit_lag_seconds",
+        "Age of the oldest audit event that is not sealed."
     );
     describe_gauge!(
-        "audit_lag_seconds",
-        "Seconds since the oldest event of a log that waits for its seal; 0 when nothing waits."
+        "audit_unanchored_seconds",
+        "Age of the oldest checkpoint of the audit log that no anchor reaches."
     );
 }

@@ -99,7 +99,7 @@ fn without_a_key_it_is_consistent_and_no_more() {
     let bench = Bench::with_events(5);
     let export = bench.export();
     let outside = verify::Outside {
-        key: None,
+        keys: Vec::new(),
         ..bench.outside(None)
     };
     assert_eq!(
@@ -136,7 +136,7 @@ impl std::str::FromStr for Wrong {
 impl Wrong {
     fn outside(&self, bench: &Bench) -> verify::Outside {
         verify::Outside {
-            key: self.0.parse().ok(),
+            keys: vec![self.0.parse().unwrap()],
             ..bench.outside(None)
         }
     }

@@ -7,16 +7,20 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use chrono::{DateTime, Duration, Utc};
 use diesel::connection::SimpleConnection as _;
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 use signalbox::foundation::Services;
 use signalbox::foundation::audit::anchors::AnchorFile;
 use signalbox::foundation::audit::export::{ExportError, ExportRequest, Exported};
 use signalbox::foundation::audit::note::{self, CheckpointSigner};
+use signalbox::foundation::audit::package::{FileEntry, MANIFEST, Manifest};
 use signalbox::foundation::audit::seal::LogSealer;
 use signalbox::foundation::audit::verify::{self, Failure, Outside, Report};
-use signalbox::foundation::audit::{Actor, Event, Log, Subject};
+use signalbox::foundation::audit::{Actor, Event, Log, Subject, store};
 use signalbox::foundation::config::Mode;
+use signalbox::foundation::crypto::subject_keys;
 use signalbox::foundation::db::roles::Role;
 use signalbox::foundation::db::{self, Conn};
+use signalbox::foundation::kernel::SubjectId;
 use tempfile::TempDir;
 
 use crate::support::app::services;
@@ -28,14 +32,26 @@ pub struct Bench {
     pub signer: CheckpointSigner,
     pub folder: TempDir,
     pub db: TestDb,
+    pub log: Log,
+    /// Whom personal details are about.
+    pub subject: SubjectId,
     pub(super) exports: std::cell::Cell<usize>,
 }
 
 impl Bench {
     pub fn new() -> Self {
+        Self::of(Log::Main)
+    }
+
+    pub fn of(log: Log) -> Self {
         let db = TestDb::create();
+        let services = services(Mode::Demo, 0, &db);
+        let subject = SubjectId::new();
+        subject_keys::create(&mut db.connect_superuser(), &services.keyring, &[subject]).unwrap();
         Self {
-            services: services(Mode::Demo, 0, &db),
+            services,
+            log,
+            subject,
             signer: CheckpointSigner::new("signalbox.test", &[7; 32]).unwrap(),
             folder: tempfile::tempdir().unwrap(),
             db,
@@ -55,12 +71,20 @@ impl Bench {
     /// their order is known.
     pub fn record(&self, numbers: std::ops::Range<u64>) {
         for number in numbers {
-            self.services.clock.advance(Duration::microseconds(1));
-            self.services
-                .audit
-                .write(&Actor::job("test"), |tx| tx.record(event(number)).map(drop))
-                .unwrap_or_else(|error: db::Error| panic!("{error}"));
+            let mut event = event(number).log(self.log);
+            if number % 4 == 1 {
+                event = event.personal(self.subject, json!({"name": "Ünal", "number": number}));
+            }
+            self.record_one(event);
         }
+    }
+
+    pub fn record_one(&self, event: Event) {
+        self.services.clock.advance(Duration::microseconds(1));
+        self.services
+            .audit
+            .write(&Actor::job("test"), |tx| tx.record(event).map(drop))
+            .unwrap_or_else(|error: db::Error| panic!("{error}"));
     }
 
     pub fn now(&self) -> DateTime<Utc> {
@@ -78,16 +102,29 @@ impl Bench {
 
     pub fn try_seal(&self) -> db::Result<u64> {
         let mut conn = self.sealer();
-        let mut sealer = LogSealer::resume(&mut conn, Log::Main, &self.signer, self.now())?;
+        let mut sealer = LogSealer::resume(&mut conn, self.log, &self.signer, self.now())?;
         sealer.seal(&mut conn, &self.signer, self.now(), 10_000)?;
         Ok(sealer.size())
     }
 
     /// Anchors the newest checkpoint, and answers with the file.
     pub fn anchor(&self) -> PathBuf {
-        let file = AnchorFile::open(&self.folder.path().join("anchors"), Log::Main).unwrap();
+        let file = self.anchor_file("anchors");
         file.anchor(&mut self.sealer(), self.now()).unwrap();
         file.path().to_owned()
+    }
+
+    pub fn anchor_file(&self, folder: &str) -> AnchorFile {
+        let folder = self.folder.path().join(folder);
+        AnchorFile::new(&folder, self.log, self.signer.verification_key())
+    }
+
+    pub fn head(&self) -> store::Head {
+        let head: db::Result<_> = self.services.db.read(|conn| {
+            store::reveal(conn, self.log)?;
+            store::head(conn, self.log)
+        });
+        head.unwrap()
     }
 
     /// As the database's superuser.
@@ -96,7 +133,12 @@ impl Bench {
     }
 
     pub fn export(&self) -> PathBuf {
-        self.export_of(&everything()).unwrap().0
+        let request = ExportRequest {
+            log: self.log,
+            disclose: true,
+            ..everything()
+        };
+        self.export_of(&request).unwrap().0
     }
 
     pub fn export_of(&self, request: &ExportRequest) -> Result<(PathBuf, Exported), ExportError> {
@@ -121,7 +163,7 @@ impl Bench {
         let anchors =
             anchors.map(|path| note::parse_all(&std::fs::read_to_string(path).unwrap()).unwrap());
         Outside {
-            key: Some(self.signer.verification_key()),
+            keys: vec![self.signer.verification_key()],
             anchors: anchors.unwrap_or_default(),
             now: self.now(),
         }
@@ -184,8 +226,25 @@ impl Python {
 
     pub fn verify(&mut self, export: &Path, vkey: &str, anchors: Option<&Path>) -> Verdict {
         let anchors: Vec<_> = anchors.into_iter().collect();
-        let answer = self.ask(&json!({"folder": export, "vkey": vkey, "anchors": anchors}));
+        self.verify_with(export, &[vkey], &anchors)
+    }
+
+    pub fn verify_with(&mut self, export: &Path, vkeys: &[&str], anchors: &[&Path]) -> Verdict {
+        let answer = self.ask(&json!({"folder": export, "vkeys": vkeys, "anchors": anchors}));
         serde_json::from_value(answer).unwrap()
+    }
+
+    /// What it prints.
+    pub fn report(
+        &mut self,
+        export: &Path,
+        vkeys: &[&str],
+        anchors: &[&Path],
+        now: DateTime<Utc>,
+    ) -> String {
+        let command =
+            json!({"report": export, "vkeys": vkeys, "anchors": anchors, "now": now.to_rfc3339()});
+        serde_json::from_value(self.ask(&command)).unwrap()
     }
 
     pub fn mutate(
@@ -235,4 +294,30 @@ pub fn copy_folder(from: &Path, to: &Path) {
             std::fs::copy(entry.path(), target).unwrap();
         }
     }
+}
+
+/// Writes the manifest anew over whatever the files are now: nobody signs it.
+pub fn fix_manifest(export: &Path) {
+    let path = export.join(MANIFEST);
+    let mut manifest = Manifest::parse(&std::fs::read(&path).unwrap()).unwrap();
+    for (name, entry) in &mut manifest.files {
+        let bytes = std::fs::read(export.join(name)).unwrap();
+        entry.bytes = bytes.len() as u64;
+        entry.sha256 = hex::encode(Sha256::digest(&bytes));
+    }
+    std::fs::write(&path, manifest.to_bytes().unwrap()).unwrap();
+}
+
+/// Puts a file into the export and names it in the manifest.
+pub fn smuggle(export: &Path, name: &str, bytes: &[u8]) {
+    let path = export.join(MANIFEST);
+    let mut manifest = Manifest::parse(&std::fs::read(&path).unwrap()).unwrap();
+    std::fs::create_dir_all(export.join(name).parent().unwrap()).unwrap();
+    std::fs::write(export.join(name), bytes).unwrap();
+    let entry = FileEntry {
+        bytes: bytes.len() as u64,
+        sha256: hex::encode(Sha256::digest(bytes)),
+    };
+    manifest.files.insert(name.to_owned(), entry);
+    std::fs::write(&path, manifest.to_bytes().unwrap()).unwrap();
 }

@@ -2,12 +2,18 @@
 
 use std::path::Path;
 
+use diesel::connection::SimpleConnection as _;
+use diesel::prelude::*;
 use signalbox::foundation::audit::note::CheckpointSigner;
 use signalbox::foundation::audit::seal::LogSealer;
 use signalbox::foundation::audit::verify::{self, Outside};
 use signalbox::foundation::audit::{Actor, Event, Log, Outcome, Subject};
+use signalbox::foundation::auth::Role as Duty;
+use signalbox::foundation::auth::people::{self, NewPerson, Refusal};
 use signalbox::foundation::db;
 use signalbox::foundation::db::roles::Role;
+use signalbox::foundation::db::schema::{audit_inbox, platform};
+use signalbox::foundation::kernel::{PlatformId, Scope};
 
 use crate::support::app::TestApp;
 use crate::support::page::Page;
@@ -82,7 +88,22 @@ async fn the_list_pages_by_index_and_filters() {
     let none = auditor.get("/audit?from=2026-03-03").await;
     assert!(none.says("No event fits the filter"));
     assert_eq!(auditor.get("/audit?from=yesterday").await.status, 400);
-    assert_eq!(auditor.get("/audit?cursor=rubbish").await.status, 400);
+    for refused in [
+        "cursor=rubbish",
+        "subject=%00",
+        "actor=a%00%40b",
+        "action=%07",
+        "from=-9999-01-01",
+        "until=%2B99999-01-01",
+        "platform=all",
+    ] {
+        let page = auditor.get(&format!("/audit?{refused}")).await;
+        assert_eq!(page.status, 400, "{refused}");
+    }
+    let posted = auditor
+        .post_form("/audit/exports", &[("format", "csv"), ("subject", "a\0b")])
+        .await;
+    assert_eq!(posted.status, 400);
 }
 
 #[actix_web::test]
@@ -129,18 +150,50 @@ async fn an_event_shows_its_proof() {
         .await;
     assert_eq!(page.status, 200);
     assert!(
-        page.says("The event is in the signed tree"),
+        page.says("and what is shown is what they say"),
         "{}",
         page.text()
     );
-    assert_eq!(auditor.get("/audit/events/999999").await.status, 404);
+    assert!(page.says("does not check who signed"));
+    for none in ["999999", "9223372036854775807", "18446744073709551615"] {
+        let path = format!("/audit/events/{none}");
+        assert_eq!(auditor.get(&path).await.status, 404, "{none}");
+    }
+
+    // What is shown stands in the columns, and a column can be changed without the tree.
+    let idx = numbers(&list)[0].trim_start_matches('#').to_owned();
+    let path = format!("/audit/events/{idx}");
+    app.deliberately_damaged();
+    let mut superuser = app.db.connect_superuser();
+    let mut attack = |sql: String| superuser.batch_execute(&sql).unwrap();
+    attack(format!(
+        "UPDATE audit_log SET actor_id = 'another' WHERE idx = {idx}"
+    ));
+    let page = auditor.get(&path).await;
+    assert!(
+        page.says("The column actor_id is not what its bytes say"),
+        "{}",
+        page.text()
+    );
+    // Nor does a root count that stands beside the signed note.
+    attack(format!(
+        "UPDATE audit_log SET actor_id = 'test.job', body = convert_to(replace(convert_from(body, 'UTF8'), \
+         'script', 'skript'), 'UTF8') WHERE idx = {idx}; UPDATE audit_checkpoint SET root = sha256('')"
+    ));
+    let page = auditor.get(&path).await;
+    assert!(
+        page.says("Its bytes are not in the tree"),
+        "{}",
+        page.text()
+    );
+    assert!(!page.says("what is shown is what they say"));
 }
 
 async fn make(app: &TestApp, auditor: &Client, format: &str, filter: &[(&str, &str)]) -> Page {
     let mut fields = vec![("format", format)];
     fields.extend(filter);
     let asked = auditor.post_form("/audit/exports", &fields).await;
-    let path = asked.location().to_owned();
+    let path = auditor.get(asked.location()).await.link("Continue");
     assert!(auditor.get(&path).await.says("Being made"));
     app.run_jobs();
     let done = auditor.get(&path).await;
@@ -185,7 +238,8 @@ async fn the_verifiable_export_unpacks_and_verifies() {
         .post_form("/audit/exports", &[("format", "verifiable")])
         .await;
     app.run_jobs();
-    let path = format!("{}/file", asked.location());
+    let path = auditor.get(asked.location()).await.link("Continue");
+    let path = format!("{path}/file");
     let bytes = auditor
         .request(reqwest::Method::GET, &path)
         .send()
@@ -197,7 +251,7 @@ async fn the_verifiable_export_unpacks_and_verifies() {
     let folder = tempfile::tempdir().unwrap();
     unpack(&bytes, folder.path());
     let outside = Outside {
-        key: Some(signer().verification_key()),
+        keys: vec![signer().verification_key()],
         anchors: Vec::new(),
         now: app.now(),
     };
@@ -227,6 +281,8 @@ async fn the_verify_page_says_what_cannot_be_seen() {
         "Deletion before sealing",
         "Lies at the source",
         "A cut tail",
+        "An erasure that nobody asked for",
+        "--vkey NEW --vkey OLD",
         "one system user runs everything",
         "signalbox audit key",
         "python3 tools/verify_audit.py",
@@ -249,4 +305,150 @@ async fn who_may_not_read_the_log_does_not() {
     let admin = app.as_admin();
     assert_eq!(admin.get("/audit").await.status, 200);
     assert_eq!(admin.get("/audit/exports").await.status, 403);
+}
+
+fn add_platform(app: &TestApp, slug: &str) -> PlatformId {
+    let id = PlatformId::new();
+    diesel::insert_into(platform::table)
+        .values((
+            platform::id.eq(id.uuid()),
+            platform::slug.eq(slug),
+            platform::name.eq(slug),
+            platform::created_at.eq(app.now()),
+        ))
+        .execute(&mut app.db.connect_superuser())
+        .unwrap();
+    id
+}
+
+/// An auditor of one platform.
+fn limited_auditor(app: &TestApp, platform: PlatformId) -> Client {
+    let new = NewPerson {
+        email: "limited@test.example".to_owned(),
+        name: "Limited auditor".to_owned(),
+        roles: vec![Duty::Auditor],
+        scope: Scope::one(platform),
+        demo: false,
+    };
+    app.services
+        .audit
+        .write::<_, Refusal>(&Actor::command_line("test"), |tx| people::add(tx, &new))
+        .unwrap();
+    app.sign_in_as("limited@test.example", "Limited auditor", &[Duty::Auditor])
+}
+
+fn record_at(app: &TestApp, platform: PlatformId) {
+    app.advance(chrono::Duration::microseconds(1));
+    let event = Event::new("test.placed", Subject::new("note", platform)).platform(platform);
+    let recorded: db::Result<()> = app
+        .services
+        .audit
+        .write(&Actor::job("test.job"), |tx| tx.record(event).map(drop));
+    recorded.unwrap();
+}
+
+#[actix_web::test]
+async fn an_auditor_of_one_platform_sees_its_events_and_no_others() {
+    let app = TestApp::start().await;
+    let (here, there) = (add_platform(&app, "north"), add_platform(&app, "south"));
+    record(&app, &Actor::job("test.job"), 3);
+    record_at(&app, here);
+    record_at(&app, there);
+    let all = app.as_auditor();
+    let limited = limited_auditor(&app, here);
+    seal(&app);
+
+    let whole = all.get("/audit?actor=test.job").await;
+    assert_eq!(numbers(&whole).len(), 5);
+    let part = limited.get("/audit?actor=test.job").await;
+    assert_eq!(numbers(&part).len(), 1);
+    assert!(!part.says("south"), "{}", part.text());
+    let elsewhere = limited.get(&format!("/audit?platform={there}")).await;
+    assert!(elsewhere.says("No event fits the filter"));
+    for (row, status) in [(0, 404), (1, 200), (2, 404)] {
+        let path = format!(
+            "/audit/events/{}",
+            numbers(&whole)[row].trim_start_matches('#')
+        );
+        assert_eq!(limited.get(&path).await.status, status, "{path}");
+        assert_eq!(all.get(&path).await.status, 200, "{path}");
+    }
+
+    let form = limited.get("/audit/exports").await;
+    assert!(!form.says("Verifiable: the whole log"), "{}", form.text());
+    let refused = limited
+        .post_form("/audit/exports", &[("format", "verifiable")])
+        .await;
+    assert_eq!(refused.status, 409);
+    assert!(refused.says("A verifiable export is the whole log"));
+    let file = make(&app, &limited, "ndjson", &[]).await;
+    assert_eq!(file.body.lines().count(), 1);
+    let asked = all.post_form("/audit/exports", &[("format", "csv")]).await;
+    let of_all = all.get(asked.location()).await.link("Continue");
+    app.run_jobs();
+    for path in [of_all.clone(), format!("{of_all}/file")] {
+        assert_eq!(limited.get(&path).await.status, 404, "{path}");
+    }
+    assert_eq!(
+        limited
+            .get("/audit/exports")
+            .await
+            .table("Exports, newest first")
+            .len(),
+        1
+    );
+    assert_eq!(
+        all.get("/audit/exports")
+            .await
+            .table("Exports, newest first")
+            .len(),
+        2
+    );
+}
+
+#[actix_web::test]
+async fn a_receipt_waits_until_the_event_is_sealed() {
+    let app = TestApp::start().await;
+    let auditor = app.as_auditor();
+    let asked = auditor
+        .post_form("/audit/exports", &[("format", "csv")])
+        .await;
+    let receipt = asked.location().to_owned();
+    assert!(receipt.starts_with("/audit/receipts/"));
+    assert!(auditor.get(&receipt).await.says("Waiting until sealed"));
+    seal(&app);
+    let page = auditor.get(&receipt).await;
+    assert!(
+        page.says("Sealed") && page.says("audit_log.export_requested"),
+        "{}",
+        page.text()
+    );
+    assert_eq!(
+        app.as_operator().get(&receipt).await.status,
+        404,
+        "it is somebody else's"
+    );
+    let foreign = receipt.split('?').next().unwrap().to_owned() + "?then=//elsewhere.example";
+    assert_eq!(auditor.get(&foreign).await.link("Continue"), "/");
+    let nobodys = format!("/audit/receipts/{}", uuid::Uuid::nil());
+    assert_eq!(auditor.get(&nobodys).await.status, 404);
+    app.run_jobs();
+}
+
+#[actix_web::test]
+async fn of_readings_at_once_one_is_recorded() {
+    let app = TestApp::start().await;
+    let auditor = app.as_auditor();
+    let readings = (0..8).map(|_| auditor.get("/audit?actor=test.job"));
+    for page in futures_util::future::join_all(readings).await {
+        assert_eq!(page.status, 200);
+    }
+    let bodies: Vec<Vec<u8>> = audit_inbox::table
+        .select(audit_inbox::body)
+        .load(&mut app.db.connect_superuser())
+        .unwrap();
+    let searched = bodies
+        .iter()
+        .filter(|body| String::from_utf8_lossy(body).contains("audit_log.searched"));
+    assert_eq!(searched.count(), 1);
 }

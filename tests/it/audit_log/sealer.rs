@@ -8,10 +8,11 @@ use diesel::connection::SimpleConnection as _;
 use diesel::sql_types::BigInt;
 use diesel::{QueryableByName, RunQueryDsl as _, sql_query};
 use signalbox::foundation::audit::Log;
-use signalbox::foundation::audit::anchors::{AnchorError, AnchorFile};
-use signalbox::foundation::audit::note::CheckpointSigner;
+use signalbox::foundation::audit::anchors::AnchorError;
+use signalbox::foundation::audit::note::{self, CheckpointSigner};
 use signalbox::foundation::audit::sealer::{Sealer, SealerError, create_key, read_key};
 use signalbox::foundation::audit::store;
+use signalbox::foundation::db;
 use signalbox::foundation::db::roles::Role;
 use signalbox::foundation::kernel::Clock;
 
@@ -92,10 +93,17 @@ struct Running {
 
 impl Running {
     fn start(bench: &Bench) -> Self {
+        Self::anchoring(bench, &["anchors"])
+    }
+
+    fn anchoring(bench: &Bench, folders: &[&str]) -> Self {
         let sealer = Sealer {
             database: bench.db.sealer_url.clone(),
             signer: CheckpointSigner::new("signalbox.test", &[7; 32]).unwrap(),
-            anchors: bench.folder.path().join("anchors"),
+            anchors: folders
+                .iter()
+                .map(|folder| bench.folder.path().join(folder))
+                .collect(),
             anchor_every: Duration::from_millis(300),
             clock: Clock::system(),
         };
@@ -176,10 +184,146 @@ fn it_anchors_and_thins_out_what_lies_between() {
         checkpoints, anchors,
         "the newest is anchored, and the others are gone"
     );
-    let file = AnchorFile::open(&bench.folder.path().join("anchors"), Log::Main).unwrap();
+    let file = bench.anchor_file("anchors");
     let export = bench.export();
     let report = bench.verify(&export, Some(file.path())).unwrap();
     assert_eq!(report.anchors_outside, usize::try_from(anchors).unwrap());
+}
+
+#[test]
+fn each_folder_is_a_place_of_its_own_and_a_broken_one_stops_nothing() {
+    let bench = Bench::new();
+    // A file stands where the folder should be: every try to write there fails.
+    std::fs::write(bench.folder.path().join("broken"), "").unwrap();
+    let sealer = Running::anchoring(&bench, &["one", "broken/folder", "two"]);
+    bench.record(0..3);
+    wait_until("sealed", || size(&bench) == 3);
+    wait_until("anchored", || {
+        count(
+            &bench,
+            "SELECT count(DISTINCT place) AS n FROM audit_anchor",
+        ) == 2
+    });
+    bench.record(3..4);
+    wait_until("sealed on", || size(&bench) == 4);
+    sealer.stop().unwrap();
+    let export = bench.export();
+    for folder in ["one", "two"] {
+        let file = bench.folder.path().join(folder).join("main.checkpoints");
+        bench.verify(&export, Some(&file)).unwrap();
+    }
+}
+
+#[test]
+fn a_row_decides_nothing_about_what_is_anchored() {
+    let bench = Bench::with_events(5);
+    bench.attack("INSERT INTO audit_anchor VALUES (1000000, sha256(''), 'nobody', 'file', now())");
+    let file = bench.anchor_file("anchors");
+    let outcome = file.anchor(&mut bench.sealer(), bench.now());
+    assert!(
+        matches!(outcome, Err(AnchorError::Database(db::Error::Damaged(_)))),
+        "{outcome:?}"
+    );
+    assert_eq!(file.all().unwrap().len(), 1, "it was anchored all the same");
+    assert!(Running::start(&bench).join().is_err());
+    // A row of a size that there was does not stand in the way either.
+    bench.attack("UPDATE audit_anchor SET size = 3");
+    bench.record(5..6);
+    bench.seal();
+    assert_eq!(
+        file.anchor(&mut bench.sealer(), bench.now()).unwrap(),
+        Some(6)
+    );
+}
+
+#[test]
+fn a_file_that_has_gone_is_missed() {
+    let bench = Bench::with_events(5);
+    let path = bench.anchor();
+    bench.record(5..6);
+    bench.seal();
+    std::fs::remove_file(&path).unwrap();
+    let file = bench.anchor_file("anchors");
+    let mut conn = bench.sealer();
+    for outcome in [
+        file.check(&mut conn, "signalbox.test/main/1", 6),
+        file.anchor(&mut conn, bench.now()).map(drop),
+    ] {
+        assert!(
+            matches!(outcome, Err(AnchorError::Missing { .. })),
+            "{outcome:?}"
+        );
+    }
+    assert!(!path.exists(), "a new one would hide that");
+}
+
+#[test]
+fn a_note_in_the_file_that_is_not_ours_stops_the_sealer() {
+    let bench = Bench::with_events(5);
+    let path = bench.anchor();
+    let note = std::fs::read_to_string(&path).unwrap();
+    let forged = CheckpointSigner::new("signalbox.test", &[9; 32]).unwrap();
+    let ours = note::parse_all(&note).unwrap().remove(0);
+    let again = forged.sign(&ours.checkpoint);
+    std::fs::write(&path, format!("{again}\n")).unwrap();
+    let refused = Running::start(&bench).join();
+    assert!(
+        matches!(refused, Err(SealerError::Anchor(AnchorError::Foreign(_)))),
+        "{refused:?}"
+    );
+}
+
+/// The second log counts, though the application sees nothing else of it.
+#[test]
+fn how_far_everything_is_behind_is_known_over_both_logs() {
+    for log in Log::ALL {
+        let bench = Bench::of(log);
+        let standing = || -> store::Standing {
+            let found: db::Result<_> = bench.services.db.read(store::standing);
+            found.unwrap()
+        };
+        assert_eq!(standing().waiting_since, None);
+        bench.record(0..1);
+        assert_eq!(standing().waiting_since, Some(bench.now()));
+        bench.seal();
+        let sealed = standing();
+        assert_eq!(
+            (sealed.waiting_since, sealed.unanchored_since),
+            (None, Some(bench.now()))
+        );
+        assert_eq!(sealed.partitions_left, 2);
+        bench.anchor();
+        assert_eq!(standing().unanchored_since, None);
+    }
+}
+
+#[test]
+fn old_anchors_are_thinned_in_the_table() {
+    let bench = Bench::with_events(1);
+    bench.attack(
+        "INSERT INTO audit_anchor SELECT n, sha256(''), '', 'here', at FROM ( \
+             SELECT row_number() OVER (ORDER BY at) AS n, at FROM generate_series( \
+                 date_trunc('day', now() - interval '40 days'), now(), interval '10 minutes') AS at) AS series",
+    );
+    let before = count(&bench, "SELECT count(*) AS n FROM audit_anchor");
+    bench
+        .sealer()
+        .batch_execute("SELECT audit_thin_anchors('audit_anchor')")
+        .unwrap();
+    let per = |unit: &str, age: &str| {
+        count(
+            &bench,
+            &format!(
+                "SELECT coalesce(max(n), 0) AS n FROM (SELECT count(*) AS n FROM audit_anchor \
+                 WHERE anchored_at < now() - interval '{age}' GROUP BY date_trunc('{unit}', anchored_at, 'UTC')) AS each"
+            ),
+        )
+    };
+    assert_eq!((per("hour", "1 day"), per("day", "30 days")), (1, 1));
+    let young =
+        "SELECT count(*) AS n FROM audit_anchor WHERE anchored_at > now() - interval '23 hours'";
+    assert_eq!(count(&bench, young), 138);
+    assert!(count(&bench, "SELECT count(*) AS n FROM audit_anchor") < before / 3);
 }
 
 #[test]
@@ -276,6 +420,8 @@ fn the_sealer_can_change_nothing_that_it_has_sealed() {
         "TRUNCATE audit_log",
         "UPDATE audit_checkpoint SET note = ''",
         "DELETE FROM audit_anchor",
+        "DELETE FROM audit_decision",
+        "SELECT audit_prune('audit_log', 3)",
         "DELETE FROM audit_tile",
         "INSERT INTO audit_inbox VALUES (gen_random_uuid(), now(), '')",
         "DROP TABLE audit_parts.audit_log_00000000",

@@ -1,12 +1,19 @@
 //! The real application on a port of its own, with a clock that the test moves.
 
+use std::collections::HashSet;
 use std::net::TcpListener;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::{DateTime, Duration, Utc};
+use diesel::prelude::*;
+use diesel::sql_query;
+use diesel::sql_types::Bytea;
 use signalbox::app::{self, Running};
 use signalbox::foundation::Services;
-use signalbox::foundation::audit::Audit;
+use signalbox::foundation::audit::projection::Body;
+use signalbox::foundation::audit::tiles::Edge;
+use signalbox::foundation::audit::{Audit, tree};
 use signalbox::foundation::auth::password::Hasher;
 use signalbox::foundation::config::{Config, Mode, PasswordConfig};
 use signalbox::foundation::crypto::Keyring;
@@ -26,6 +33,7 @@ pub struct TestApp {
     pub url: String,
     pub http: reqwest::Client,
     pub db: TestDb,
+    damaged: AtomicBool,
     _running: Running,
 }
 
@@ -50,8 +58,14 @@ impl TestApp {
             url: format!("http://localhost:{port}"),
             http,
             db,
+            damaged: AtomicBool::new(false),
             _running: running,
         }
+    }
+
+    /// Says that this test damages the log on purpose: at its end nobody holds it to anything.
+    pub fn deliberately_damaged(&self) {
+        self.damaged.store(true, Ordering::Relaxed);
     }
 
     pub fn now(&self) -> DateTime<Utc> {
@@ -72,6 +86,61 @@ impl TestApp {
         let url = format!("{}{path}", self.url);
         self.http.get(url).send().await.unwrap()
     }
+}
+
+impl Drop for TestApp {
+    /// Whatever a test did, the audit log holds: every body is an event, no id is there twice, and what is
+    /// sealed leads to the root.
+    fn drop(&mut self) {
+        if std::thread::panicking() || self.damaged.load(Ordering::Relaxed) {
+            return;
+        }
+        let mut conn = self.db.connect_superuser();
+        for prefix in ["audit", "sar_audit"] {
+            let mut ids = HashSet::new();
+            let mut edge = Edge::default();
+            let sealed = bodies(
+                &mut conn,
+                &format!("SELECT body FROM {prefix}_log ORDER BY idx"),
+            );
+            for body in &sealed {
+                edge.push(tree::leaf_hash(body), |_, _| {});
+            }
+            let waiting = bodies(&mut conn, &format!("SELECT body FROM {prefix}_inbox"));
+            for bytes in sealed.iter().chain(&waiting) {
+                let body = Body::parse(bytes);
+                let body = body.unwrap_or_else(|error| {
+                    panic!(
+                        "an event does not read: {error}: {}",
+                        String::from_utf8_lossy(bytes)
+                    )
+                });
+                assert!(
+                    ids.insert(body.projection.id),
+                    "an event's id is there twice"
+                );
+            }
+            let roots = bodies(
+                &mut conn,
+                &format!("SELECT root AS body FROM {prefix}_head"),
+            );
+            assert_eq!(
+                roots,
+                [edge.root().to_vec()],
+                "the sealed events of {prefix}_log do not lead to its root"
+            );
+        }
+    }
+}
+
+fn bodies(conn: &mut PgConnection, query: &str) -> Vec<Vec<u8>> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = Bytea)]
+        body: Vec<u8>,
+    }
+    let rows: Vec<Row> = sql_query(query).load(conn).unwrap();
+    rows.into_iter().map(|row| row.body).collect()
 }
 
 /// Services over a test database, for tests that need no pages.

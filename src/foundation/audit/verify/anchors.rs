@@ -1,8 +1,10 @@
 //! Checkpoints that stood outside the database: today's tree has to have grown out of each.
 
 use super::super::note::{Checkpoint, SignedCheckpoint};
+use super::super::origin::Origin;
 use super::super::package::{ANCHORS, AnchorLine};
 use super::super::tree;
+use super::decisions::Decisions;
 use super::files::Package;
 use super::tiles::TileFiles;
 use super::{Failure, Outside, refuted};
@@ -11,18 +13,27 @@ use super::{Failure, Outside, refuted};
 pub(super) struct Anchors {
     pub(super) inside: usize,
     pub(super) outside: usize,
+    /// Those that reach into what an epoch has lost: today's tree cannot have grown out of them.
+    pub(super) lost: usize,
+}
+
+/// What anchors are held to.
+pub(super) struct Ground<'a> {
+    pub(super) tiles: &'a TileFiles<'a>,
+    pub(super) newest: &'a Checkpoint,
+    pub(super) decisions: &'a Decisions,
+    pub(super) outside: &'a Outside,
 }
 
 impl Anchors {
-    pub(super) fn check(
-        package: &Package,
-        tiles: &TileFiles<'_>,
-        newest: &Checkpoint,
-        outside: &Outside,
-    ) -> Result<Self, Failure> {
+    pub(super) fn check(package: &Package, ground: &Ground<'_>) -> Result<Self, Failure> {
+        let Ground {
+            newest, outside, ..
+        } = *ground;
         let mut counted = Self {
             inside: 0,
             outside: 0,
+            lost: 0,
         };
         let mut lines = package.lines(ANCHORS)?;
         loop {
@@ -35,7 +46,7 @@ impl Anchors {
             if !same_log(&anchor.checkpoint, newest) {
                 return Err(refuted(&place, "it is of another log"));
             }
-            hold(&place, &anchor, tiles, newest, outside)?;
+            counted.lost += usize::from(!hold(&place, &anchor, ground)?);
             counted.inside += 1;
         }
         lines.finish()?;
@@ -46,7 +57,7 @@ impl Anchors {
             .filter(|anchor| same_log(&anchor.checkpoint, newest))
         {
             let place = format!("anchor of size {}", anchor.checkpoint.size);
-            hold(&place, anchor, tiles, newest, outside)?;
+            counted.lost += usize::from(!hold(&place, anchor, ground)?);
             counted.outside += 1;
         }
         if counted.outside == 0 && !outside.anchors.is_empty() {
@@ -59,17 +70,27 @@ impl Anchors {
     }
 }
 
-fn hold(
-    place: &str,
-    anchor: &SignedCheckpoint,
-    tiles: &TileFiles<'_>,
-    newest: &Checkpoint,
-    outside: &Outside,
-) -> Result<(), Failure> {
-    if let Some(key) = &outside.key {
-        anchor.verify(key).map_err(|e| refuted(place, e))?;
+/// Answers whether the tree was held to the anchor; `false` for one of a lost part.
+fn hold(place: &str, anchor: &SignedCheckpoint, ground: &Ground<'_>) -> Result<bool, Failure> {
+    let Ground {
+        tiles,
+        newest,
+        decisions,
+        outside,
+    } = ground;
+    if !outside.keys.is_empty() {
+        anchor
+            .verify_any(&outside.keys)
+            .map_err(|e| refuted(place, e))?;
     }
     let Checkpoint { size, root, .. } = anchor.checkpoint;
+    let epoch = epoch_of(&anchor.checkpoint).ok_or_else(|| refuted(place, "it has no epoch"))?;
+    if Some(epoch) > epoch_of(newest) {
+        return Err(refuted(place, "it is of a later epoch than this export"));
+    }
+    if size > decisions.kept_of(epoch) {
+        return Ok(false);
+    }
     if size > newest.size {
         let missing = format!(
             "the log had {size} events and this export's tree has {}",
@@ -77,14 +98,19 @@ fn hold(
         );
         return Err(refuted(place, missing));
     }
-    if tree::root(tiles, size)? == root {
-        Ok(())
+    if tree::root(*tiles, size)? == root {
+        Ok(true)
     } else {
         Err(refuted(
             place,
             "the log that it was taken from had another history",
         ))
     }
+}
+
+pub(super) fn epoch_of(checkpoint: &Checkpoint) -> Option<u32> {
+    let origin: Origin = checkpoint.origin.parse().ok()?;
+    Some(origin.epoch)
 }
 
 /// Whether two origins differ in nothing but their epoch.

@@ -64,6 +64,11 @@ impl<'a> Details<'a> {
             }
             Disclosure::Erased => self.counts.erased += 1,
             Disclosure::Withheld => self.counts.withheld += 1,
+            Disclosure::Damaged => {
+                return Err(
+                    "what was written is gone or was changed, and its key is there".to_owned(),
+                );
+            }
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use chrono::{DateTime, Utc};
 
 use super::super::package::{EVENTS, EventRow};
-use super::super::projection::{Body, Projection};
+use super::super::projection::Body;
 use super::super::tiles::{Tile, WIDTH};
 use super::super::tree::{Hash, leaf_hash};
 use super::details::{DetailCounts, Details};
@@ -14,17 +14,24 @@ use super::tiles::TileFiles;
 use super::{Failure, refuted};
 
 pub(super) struct Seen {
+    /// The latest moment that is not in the future.
     pub(super) newest: Option<DateTime<Utc>>,
+    /// The first event that is.
+    pub(super) future: Option<(u64, DateTime<Utc>)>,
     pub(super) details: DetailCounts,
 }
 
-pub(super) fn check(package: &Package, tiles: &TileFiles<'_>) -> Result<Seen, Failure> {
+pub(super) fn check(
+    package: &Package,
+    tiles: &TileFiles<'_>,
+    now: DateTime<Utc>,
+) -> Result<Seen, Failure> {
     let (from, to) = (package.manifest.from, package.manifest.to);
     let mut lines = package.lines(EVENTS)?;
     let mut details = Details::open(package)?;
-    let mut leaves = Leaves { tiles, held: None };
+    let mut leaves = Leaves::of(tiles);
     let mut ids = HashSet::new();
-    let mut newest = None;
+    let (mut newest, mut future) = (None, None);
     for idx in from..to {
         let place = || format!("event #{idx}");
         let line = lines
@@ -36,7 +43,12 @@ pub(super) fn check(package: &Package, tiles: &TileFiles<'_>) -> Result<Seen, Fa
         if !ids.insert(body.projection.id) {
             return Err(refuted(place(), "its id was used before"));
         }
-        newest = newest.max(Some(body.projection.recorded_at));
+        let at = body.projection.recorded_at;
+        if at > now {
+            future = future.or(Some((idx, at)));
+        } else {
+            newest = newest.max(Some(at));
+        }
         details.check(idx, &body)?;
     }
     if lines.next(|| EVENTS.to_owned())?.is_some() {
@@ -48,11 +60,12 @@ pub(super) fn check(package: &Package, tiles: &TileFiles<'_>) -> Result<Seen, Fa
     lines.finish()?;
     Ok(Seen {
         newest,
+        future,
         details: details.finish()?,
     })
 }
 
-fn check_row(idx: u64, row: &EventRow, leaf: Hash) -> Result<Body, String> {
+pub(super) fn check_row(idx: u64, row: &EventRow, leaf: Hash) -> Result<Body, String> {
     if row.idx != idx {
         return Err(format!("the line says #{}", row.idx));
     }
@@ -63,36 +76,24 @@ fn check_row(idx: u64, row: &EventRow, leaf: Hash) -> Result<Body, String> {
         return Err("the leaf hash is not the one in the tree".to_owned());
     }
     let body = Body::parse(&row.body).map_err(|e| e.to_string())?;
-    match first_difference(&row.projection, &body.projection) {
+    match row.projection.first_difference(&body.projection) {
         Some(column) => Err(format!("the column {column} is not what the body says")),
         None => Ok(body),
     }
 }
 
-fn first_difference(stated: &Projection, derived: &Projection) -> Option<&'static str> {
-    [
-        ("actor_id", stated.actor_id != derived.actor_id),
-        ("actor_kind", stated.actor_kind != derived.actor_kind),
-        ("id", stated.id != derived.id),
-        ("kind", stated.kind != derived.kind),
-        ("outcome", stated.outcome != derived.outcome),
-        ("platform_id", stated.platform_id != derived.platform_id),
-        ("recorded_at", stated.recorded_at != derived.recorded_at),
-        ("subject_id", stated.subject_id != derived.subject_id),
-        ("subject_kind", stated.subject_kind != derived.subject_kind),
-    ]
-    .into_iter()
-    .find_map(|(column, differs)| differs.then_some(column))
-}
-
 /// Leaf hashes in ascending order, one tile in memory at a time.
-struct Leaves<'a> {
+pub(super) struct Leaves<'a> {
     tiles: &'a TileFiles<'a>,
     held: Option<(u64, Tile)>,
 }
 
-impl Leaves<'_> {
-    fn get(&mut self, idx: u64) -> Result<Hash, Failure> {
+impl<'a> Leaves<'a> {
+    pub(super) fn of(tiles: &'a TileFiles<'a>) -> Self {
+        Self { tiles, held: None }
+    }
+
+    pub(super) fn get(&mut self, idx: u64) -> Result<Hash, Failure> {
         let width = WIDTH as u64;
         let index = idx / width;
         if self.held.as_ref().is_none_or(|(held, _)| *held != index) {

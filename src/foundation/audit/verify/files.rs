@@ -6,7 +6,10 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::super::package::{FileEntry, MANIFEST, Manifest};
+use super::super::package::{
+    ANCHORS, CHECKPOINT, DECISIONS, DETAILS, EVENTS, FileEntry, MANIFEST, Manifest, TILES,
+};
+use super::super::tiles::{TileId, tiles_of, width_of};
 use super::{Failure, refuted};
 
 /// Longer than any line that an event of allowed size can have.
@@ -35,8 +38,10 @@ impl Package {
         })
     }
 
-    /// Every file is in the manifest and every file in the manifest is there.
+    /// The list is closed: the manifest names exactly the files that an export of this size has, and the
+    /// folder has exactly those that the manifest names.
     pub(super) fn check_closed_list(&self) -> Result<(), Failure> {
+        self.check_names()?;
         let mut found = Vec::new();
         list(&self.folder, "", &mut found)?;
         found.retain(|path| path != MANIFEST);
@@ -58,13 +63,41 @@ impl Package {
         }
     }
 
-    /// How many files of the manifest are in this folder.
-    pub(super) fn count_below(&self, folder: &str) -> usize {
-        let below = |path: &&String| {
-            path.strip_prefix(folder)
-                .is_some_and(|rest| rest.starts_with('/'))
+    /// Nobody signs the manifest, so it has no say in what belongs to an export.
+    fn check_names(&self) -> Result<(), Failure> {
+        let Manifest {
+            files, tree_size, ..
+        } = &self.manifest;
+        for name in [CHECKPOINT, EVENTS, ANCHORS, DETAILS] {
+            if !files.contains_key(name) {
+                return Err(refuted(name, "is not in the manifest"));
+            }
+        }
+        let optional = usize::from(files.contains_key(DECISIONS));
+        // Ends at the first tile that is not listed, whatever size the manifest claims.
+        let mut tiles = 0;
+        for id in tiles_of(*tree_size) {
+            let path = format!("{TILES}/{id}");
+            if !files.contains_key(&path) {
+                return Err(refuted(path, "is not in the manifest"));
+            }
+            tiles += 1;
+        }
+        if files.len() == 4 + optional + tiles {
+            return Ok(());
+        }
+        let belongs = |path: &str| {
+            let id = path
+                .strip_prefix(TILES)
+                .and_then(|rest| rest.strip_prefix('/')?.parse::<TileId>().ok());
+            [CHECKPOINT, EVENTS, ANCHORS, DETAILS, DECISIONS].contains(&path)
+                || id.is_some_and(|id| id.width == width_of(*tree_size, id.level, id.index))
         };
-        self.manifest.files.keys().filter(below).count()
+        let stranger = files.keys().find(|path| !belongs(path));
+        Err(refuted(
+            stranger.map_or(MANIFEST, String::as_str),
+            "does not belong to an export of this size",
+        ))
     }
 
     /// A small file, whole and held to the manifest.
@@ -120,7 +153,11 @@ impl Package {
 fn list(folder: &Path, prefix: &str, found: &mut Vec<String>) -> Result<(), Failure> {
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
-        let path = format!("{prefix}{}", entry.file_name().to_string_lossy());
+        let name = entry.file_name();
+        let path = format!("{prefix}{}", name.to_string_lossy());
+        if name.to_str().is_none() {
+            return Err(refuted(path, "its name is not UTF-8"));
+        }
         let kind = entry.file_type()?;
         if kind.is_dir() {
             list(&entry.path(), &format!("{path}/"), found)?;

@@ -8,6 +8,7 @@
 //! - `tools/verify_audit.py` says the same in another language, and tests compare the two.
 
 mod anchors;
+mod decisions;
 mod details;
 mod events;
 mod files;
@@ -18,7 +19,8 @@ use std::path::Path;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use self::anchors::Anchors;
+use self::anchors::{Anchors, Ground};
+use self::decisions::Decisions;
 use self::files::Package;
 use self::tiles::TileFiles;
 use super::note::{SignedCheckpoint, VerificationKey};
@@ -34,7 +36,8 @@ const CLOCK_SKEW: TimeDelta = TimeDelta::minutes(5);
 
 /// What the caller knows from elsewhere.
 pub struct Outside {
-    pub key: Option<VerificationKey>,
+    /// Today's key first: the checkpoint has to bear it. Former ones may stand on anchors.
+    pub keys: Vec<VerificationKey>,
     pub anchors: Vec<SignedCheckpoint>,
     pub now: DateTime<Utc>,
 }
@@ -75,6 +78,10 @@ pub struct Report {
     pub key_name: Option<String>,
     pub anchors_inside: usize,
     pub anchors_outside: usize,
+    /// Of both, those of a part that a later epoch has lost.
+    pub anchors_lost: usize,
+    /// A line for each epoch after the first.
+    pub epochs: Vec<String>,
     pub disclosed: u64,
     pub erased: u64,
     pub withheld: u64,
@@ -93,8 +100,15 @@ pub fn verify(folder: &Path, outside: &Outside) -> Result<Report, Failure> {
     let checkpoint = &signed.checkpoint;
     let tiles = TileFiles::new(&package, checkpoint.size);
     tiles.check(&checkpoint.root)?;
-    let anchors = Anchors::check(&package, &tiles, checkpoint, outside)?;
-    let seen = events::check(&package, &tiles)?;
+    let decisions = Decisions::check(&package, &tiles, checkpoint)?;
+    let ground = Ground {
+        tiles: &tiles,
+        newest: checkpoint,
+        decisions: &decisions,
+        outside,
+    };
+    let anchors = Anchors::check(&package, &ground)?;
+    let seen = events::check(&package, &tiles, outside.now + CLOCK_SKEW)?;
 
     let mut report = Report {
         origin: checkpoint.origin.clone(),
@@ -103,16 +117,18 @@ pub fn verify(folder: &Path, outside: &Outside) -> Result<Report, Failure> {
         from: manifest.from,
         to: manifest.to,
         pruned_to: manifest.pruned_to,
-        key_name: outside.key.as_ref().map(|key| key.name().to_owned()),
+        key_name: outside.keys.first().map(|key| key.name().to_owned()),
         anchors_inside: anchors.inside,
         anchors_outside: anchors.outside,
+        anchors_lost: anchors.lost,
+        epochs: decisions.tell(),
         disclosed: seen.details.disclosed,
         erased: seen.details.erased,
         withheld: seen.details.withheld,
         newest: seen.newest,
         warnings: Vec::new(),
     };
-    report.warnings = warnings(&report, outside);
+    report.warnings = warnings(&report, seen.future, outside);
     Ok(report)
 }
 
@@ -148,7 +164,7 @@ fn read_checkpoint(package: &Package, outside: &Outside) -> Result<SignedCheckpo
     let bytes = package.read(CHECKPOINT)?;
     let text = String::from_utf8(bytes).map_err(|_| refuted(CHECKPOINT, "not UTF-8"))?;
     let signed = SignedCheckpoint::parse(&text).map_err(|e| refuted(CHECKPOINT, e))?;
-    if let Some(key) = &outside.key {
+    if let Some(key) = outside.keys.first() {
         signed.verify(key).map_err(|e| refuted(CHECKPOINT, e))?;
     }
     let manifest = &package.manifest;
@@ -161,7 +177,11 @@ fn read_checkpoint(package: &Package, outside: &Outside) -> Result<SignedCheckpo
     Ok(signed)
 }
 
-fn warnings(report: &Report, outside: &Outside) -> Vec<String> {
+fn warnings(
+    report: &Report,
+    future: Option<(u64, DateTime<Utc>)>,
+    outside: &Outside,
+) -> Vec<String> {
     let mut found = Vec::new();
     if report.anchors_outside == 0 {
         found.push(
@@ -169,18 +189,25 @@ fn warnings(report: &Report, outside: &Outside) -> Vec<String> {
                 .to_owned(),
         );
     }
-    if let Some(newest) = report.newest {
-        if newest > outside.now + CLOCK_SKEW {
-            found.push(format!(
-                "an event is from the future: {}",
-                moment_text(newest)
-            ));
-        } else if report.to == report.tree_size && newest < outside.now - STALE_AFTER {
-            found.push(format!(
-                "the newest event is of {}: is this the newest export?",
-                moment_text(newest)
-            ));
-        }
+    if let Some((idx, at)) = future {
+        found.push(format!(
+            "event #{idx} is from the future: {}",
+            moment_text(at)
+        ));
+    }
+    if report.from == report.to {
+        found.push("the export holds no events: how fresh it is cannot be told".to_owned());
+    } else if report.to < report.tree_size {
+        found.push(
+            "the export ends before the newest event: how fresh it is cannot be told".to_owned(),
+        );
+    } else if let Some(newest) = report.newest
+        && newest < outside.now - STALE_AFTER
+    {
+        found.push(format!(
+            "the newest event is of {}: is this the newest export?",
+            moment_text(newest)
+        ));
     }
     found
 }
@@ -221,6 +248,9 @@ impl fmt::Display for Report {
         if self.pruned_to > 0 {
             writeln!(f, "bodies pruned to #{}", self.pruned_to)?;
         }
+        for epoch in &self.epochs {
+            writeln!(f, "{epoch}")?;
+        }
         if let Some(name) = &self.key_name {
             writeln!(f, "signed by: {name}")?;
         }
@@ -229,6 +259,9 @@ impl fmt::Display for Report {
             "anchors: {} in the export, {} from outside",
             self.anchors_inside, self.anchors_outside
         )?;
+        if self.anchors_lost > 0 {
+            writeln!(f, "anchors of a lost part: {}", self.anchors_lost)?;
+        }
         writeln!(
             f,
             "personal details: {} disclosed, {} erased, {} withheld",
