@@ -5,11 +5,12 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Duration, Months, Utc};
 
-use super::case::{Case, CaseId, Status};
+use super::case::{Case, CaseId};
 use super::risk::{Assessment, Band, Contribution, Factor, Facts, Hits, RiskPolicy};
 use super::step::What;
 use super::store::assessments::{NewStanding, Standing};
 use super::store::{assessments, cases, decisions, steps};
+use super::verdict::Status;
 use crate::features::intake::store::SubjectRecord;
 use crate::features::intake::{self, Personal, Risk, SubjectKind};
 use crate::features::screening::actions::{Screened, Screening, screen};

@@ -7,6 +7,7 @@ use super::risk::Contribution;
 use super::step::Step;
 use super::store::decisions::{self, Decision};
 use super::store::{assessments, cases, queue, steps};
+use super::views::Awaiting;
 use crate::features::intake;
 use crate::features::intake::store::SubjectRecord;
 use crate::features::screening::hit::{Disposition, Explanation, Hit};
@@ -20,6 +21,9 @@ use crate::foundation::crypto::subject_keys::{self, SubjectKey};
 use crate::foundation::db::{self, Conn};
 use crate::foundation::kernel::PersonId;
 use crate::foundation::web;
+
+/// Proposals listed at once.
+const MOST_APPROVALS: i64 = 200;
 
 /// A case with its evidence.
 pub struct CaseFile {
@@ -168,4 +172,41 @@ pub fn names_of(
     ids.into_iter()
         .map(|id| Ok((id, people::find(conn, id)?.name)))
         .collect()
+}
+
+/// What others proposed and this person may answer, the oldest first.
+pub fn awaiting(conn: &mut Conn, person: PersonId) -> db::Result<Vec<Awaiting>> {
+    let decisions = decisions::awaiting(conn, person, MOST_APPROVALS)?;
+    let hits = hits::awaiting(conn, person, MOST_APPROVALS)?;
+    let subjects: Vec<_> = hits.iter().map(|(_, subject)| *subject).collect();
+    let cases = queue::open_of_subjects(conn, &subjects)?;
+    let proposers = decisions.iter().map(|(decision, ..)| decision.proposer);
+    let proposers = proposers.chain(hits.iter().map(|(said, _)| said.proposer));
+    let proposers: HashSet<_> = proposers.collect();
+    let names = names_of(conn, proposers)?;
+    let name = |id: &PersonId| names.get(id).cloned().unwrap_or_default();
+    let mut rows: Vec<Awaiting> = decisions
+        .iter()
+        .map(|(decision, number, external_id)| Awaiting {
+            href: format!("/reviews/{}", decision.case),
+            what: format!("{} case {number}", decision.verdict.label()),
+            subject: external_id.clone(),
+            by: name(&decision.proposer),
+            at: decision.proposed_at,
+        })
+        .collect();
+    for (said, subject) in &hits {
+        let Some(case) = cases.iter().find(|case| case.subject == *subject) else {
+            continue;
+        };
+        rows.push(Awaiting {
+            href: format!("/reviews/{}#hit-{}", case.id, said.hit),
+            what: format!("{} (hit on case {})", said.outcome.label(), case.number),
+            subject: case.external_id.clone(),
+            by: name(&said.proposer),
+            at: said.proposed_at,
+        });
+    }
+    rows.sort_by_key(|row| row.at);
+    Ok(rows)
 }

@@ -14,9 +14,12 @@ pub mod case;
 mod desk;
 pub mod jobs;
 mod pages;
+pub mod proposal;
+mod refusal;
 pub mod risk;
 pub mod step;
 pub mod store;
+pub mod verdict;
 mod views;
 
 use crate::foundation::auth::Permission;

@@ -5,8 +5,9 @@ use diesel::prelude::*;
 use diesel::sql_types::{Timestamptz, Uuid as SqlUuid};
 use uuid::Uuid;
 
-use crate::features::reviews::case::{Case, CaseId, Claim, LEASE_MINUTES, Status};
+use crate::features::reviews::case::{Case, CaseId, Claim, LEASE_MINUTES};
 use crate::features::reviews::risk::{Band, Contribution};
+use crate::features::reviews::verdict::Status;
 use crate::foundation::audit::Tx;
 use crate::foundation::db::schema::review_case;
 use crate::foundation::db::{self, Conn};

@@ -4,7 +4,9 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use uuid::Uuid;
 
-use crate::features::reviews::case::{Case, CaseId, DecisionId, Proposal, Verdict};
+use crate::features::reviews::case::{Case, CaseId, DecisionId};
+use crate::features::reviews::proposal::Proposal;
+use crate::features::reviews::verdict::Verdict;
 use crate::foundation::audit::Tx;
 use crate::foundation::crypto::subject_keys::SubjectKey;
 use crate::foundation::db::schema::{case_decision, review_case};

@@ -5,8 +5,9 @@ use diesel::prelude::*;
 use uuid::Uuid;
 
 use super::cases::CaseRow;
-use crate::features::reviews::case::{Case, Status};
+use crate::features::reviews::case::Case;
 use crate::features::reviews::risk::Band;
+use crate::features::reviews::verdict::Status;
 use crate::foundation::db::schema::{platform, review_case};
 use crate::foundation::db::{self, Conn};
 use crate::foundation::kernel::{PersonId, PlatformId, SubjectId};
