@@ -26,6 +26,7 @@ pub mod jobs;
 pub mod names;
 mod ndjson;
 mod pages;
+pub mod profile;
 pub mod reading;
 mod records;
 mod rejected;
@@ -38,6 +39,7 @@ mod views;
 pub use country::Country;
 pub use error::Error;
 pub use subject::{Personal, Risk, Status, SubjectKind};
+pub use views::{Standing, risk_lamp, status_lamp};
 
 use crate::foundation::auth::Permission;
 use crate::foundation::web::{Access, Routes};
@@ -55,5 +57,4 @@ pub fn routes() -> Routes {
         .get("/intake/{id}", read, pages::batch)
         .get("/intake/{id}/rejected", read, pages::rejected)
         .get("/subjects", read, pages::subjects)
-        .get("/subjects/{id}", read, pages::subject)
 }

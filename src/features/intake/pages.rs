@@ -16,7 +16,7 @@ use super::{Error, actions, views};
 use crate::foundation::Services;
 use crate::foundation::auth::Signed;
 use crate::foundation::db::PoolKind;
-use crate::foundation::kernel::{PlatformId, SubjectId};
+use crate::foundation::kernel::PlatformId;
 use crate::foundation::web::paging::Cursor;
 use crate::foundation::web::{self, Chrome, Lamp, Nav, Problems, block, page, page_with};
 
@@ -188,25 +188,6 @@ pub async fn subjects(
         let found = actions::search(&services, &signed, search, cursor.as_ref())?;
         let chrome = Chrome::new(&signed, &services, "Subjects", Nav::Subjects);
         Ok::<_, web::Error>(views::Subjects::new(chrome, asked, platforms, found))
-    })
-    .await?;
-    page(&view)
-}
-
-pub async fn subject(services: Data<Services>, signed: Signed, id: Path<SubjectId>) -> web::Result {
-    let view = block(move || {
-        let record = actions::subject(&services, &signed, *id)?.ok_or(web::Error::NotFound)?;
-        let (batches, platforms) = services.db.read(|conn| {
-            let batches = store::batches_of(conn, &services.keyring, *id)?;
-            Ok::<_, web::Error>((batches, store::platforms(conn)?))
-        })?;
-        let title = match &record.personal {
-            Some(personal) => personal.name.clone(),
-            None => "Erased subject".to_owned(),
-        };
-        let chrome = Chrome::new(&signed, &services, title, Nav::Subjects);
-        let platform = name_of(&platforms, record.platform);
-        Ok::<_, web::Error>(views::SubjectPage::new(chrome, record, platform, batches))
     })
     .await?;
     page(&view)

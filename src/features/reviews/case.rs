@@ -38,7 +38,10 @@ pub struct Case {
     pub status: Status,
     pub band: Band,
     pub score: u16,
+    /// The policies that the case was opened under. It is judged under them to its end.
     pub policy_version: i32,
+    pub screening_policy_version: i32,
+    pub opened_for: OpenedFor,
     pub opened_at: DateTime<Utc>,
     pub due_at: DateTime<Utc>,
     pub closed_at: Option<DateTime<Utc>>,
@@ -47,7 +50,49 @@ pub struct Case {
     pub version: i32,
 }
 
-/// Why the case says no. Each has words for the person in `actions.rs`.
+/// What made a person have to look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OpenedFor {
+    /// The risk, or a screening hit.
+    Assessment,
+    /// The profile was approved long enough ago.
+    ReviewDue,
+    /// The identity document that the approval rested on has expired.
+    DocumentExpired,
+}
+
+impl OpenedFor {
+    pub const ALL: [Self; 3] = [Self::Assessment, Self::ReviewDue, Self::DocumentExpired];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Assessment => "assessment",
+            Self::ReviewDue => "review_due",
+            Self::DocumentExpired => "document_expired",
+        }
+    }
+
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::Assessment => "Opened because of the risk or a screening hit.",
+            Self::ReviewDue => "Opened because the approval is due to be looked at again.",
+            Self::DocumentExpired => "Opened because the identity document has expired.",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|why| why.as_str() == text)
+    }
+}
+
+/// How the subject's screening hits stand when a case is decided.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HitsNow {
+    pub undecided: bool,
+    pub confirmed: bool,
+}
+
+/// Why the case says no. Each has words for the person in `refusal.rs`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CaseRefusal {
     #[error("the case is closed")]
@@ -66,6 +111,8 @@ pub enum CaseRefusal {
     Altered,
     #[error("a screening hit is undecided")]
     UndecidedHit,
+    #[error("a screening hit is confirmed")]
+    ConfirmedHit,
     #[error("the case has changed since the page was made")]
     Stale,
     #[error("a case is parked for one to thirty days")]
@@ -96,18 +143,28 @@ impl Case {
         verdict == Verdict::Approve && self.band.needs_review()
     }
 
-    /// Takes the case, or renews one's own claim.
-    pub fn claim(&mut self, by: PersonId, now: DateTime<Utc>) -> Result<(), CaseRefusal> {
+    /// Takes the case, or renews one's own claim. True where it was not one's own before.
+    pub fn claim(&mut self, by: PersonId, now: DateTime<Utc>) -> Result<bool, CaseRefusal> {
         self.workable()?;
-        if self.live_claim(now).is_some_and(|claim| claim.by != by) {
+        if self.renew(by, now) {
+            return Ok(false);
+        }
+        if self.live_claim(now).is_some() {
             return Err(CaseRefusal::ClaimedByOther);
         }
-        self.claim = Some(Claim {
-            by,
-            until: now + Duration::minutes(LEASE_MINUTES),
-        });
+        self.claim = Some(lease(by, now));
         self.version += 1;
-        Ok(())
+        Ok(true)
+    }
+
+    /// Whoever works on a case keeps it. This changes nothing that anybody decides on, so nobody's
+    /// page grows stale by it. True where the claim was theirs.
+    pub fn renew(&mut self, by: PersonId, now: DateTime<Utc>) -> bool {
+        let own = self.live_claim(now).is_some_and(|claim| claim.by == by);
+        if own {
+            self.claim = Some(lease(by, now));
+        }
+        own
     }
 
     pub fn release(&mut self, by: PersonId, now: DateTime<Utc>) -> Result<(), CaseRefusal> {
@@ -122,14 +179,12 @@ impl Case {
         &mut self,
         by: PersonId,
         verdict: Verdict,
-        undecided_hits: bool,
+        hits: HitsNow,
         now: DateTime<Utc>,
     ) -> Result<Effect, CaseRefusal> {
         self.workable()?;
         self.held(by, now)?;
-        if verdict == Verdict::Approve && undecided_hits {
-            return Err(CaseRefusal::UndecidedHit);
-        }
+        barred_by_hits(verdict, hits)?;
         self.claim = None;
         self.version += 1;
         if self.needs_two(verdict) {
@@ -146,7 +201,7 @@ impl Case {
         proposal: &Proposal,
         by: PersonId,
         payload_now: [u8; 32],
-        undecided_hits: bool,
+        hits: HitsNow,
         now: DateTime<Utc>,
     ) -> Result<(), CaseRefusal> {
         self.proposed()?;
@@ -156,9 +211,7 @@ impl Case {
         if proposal.payload_hash != payload_now {
             return Err(CaseRefusal::Altered);
         }
-        if undecided_hits {
-            return Err(CaseRefusal::UndecidedHit);
-        }
+        barred_by_hits(proposal.verdict, hits)?;
         self.version += 1;
         self.close(proposal.verdict, now);
         Ok(())
@@ -245,6 +298,23 @@ impl Case {
             Some(_) => Err(CaseRefusal::ClaimedByOther),
             None => Err(CaseRefusal::NotClaimed),
         }
+    }
+}
+
+fn lease(by: PersonId, now: DateTime<Utc>) -> Claim {
+    Claim {
+        by,
+        until: now + Duration::minutes(LEASE_MINUTES),
+    }
+}
+
+/// A closed case takes no more answers about its hits, so that none may be left open; and nobody is
+/// approved whom two people have found on a list.
+fn barred_by_hits(verdict: Verdict, hits: HitsNow) -> Result<(), CaseRefusal> {
+    match verdict {
+        Verdict::Approve | Verdict::Reject if hits.undecided => Err(CaseRefusal::UndecidedHit),
+        Verdict::Approve if hits.confirmed => Err(CaseRefusal::ConfirmedHit),
+        _ => Ok(()),
     }
 }
 

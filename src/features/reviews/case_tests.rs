@@ -20,6 +20,8 @@ fn case(band: Band) -> Case {
         band,
         score: 500,
         policy_version: 1,
+        screening_policy_version: 1,
+        opened_for: OpenedFor::Assessment,
         opened_at: now(),
         due_at: now() + Duration::hours(48),
         closed_at: None,
@@ -38,6 +40,11 @@ fn proposal(by: PersonId) -> Proposal {
     }
 }
 
+const UNDECIDED: HitsNow = HitsNow {
+    undecided: true,
+    confirmed: false,
+};
+
 #[test]
 fn a_claim_is_a_lease() {
     let (ann, ben) = (PersonId::new(), PersonId::new());
@@ -48,7 +55,7 @@ fn a_claim_is_a_lease() {
     let later = now() + Duration::minutes(LEASE_MINUTES);
     case.claim(ben, later).unwrap();
     assert_eq!(
-        case.decide(ann, Verdict::Reject, false, later),
+        case.decide(ann, Verdict::Reject, HitsNow::default(), later),
         Err(CaseRefusal::ClaimedByOther)
     );
 }
@@ -58,12 +65,12 @@ fn one_person_decides_a_medium_risk() {
     let ann = PersonId::new();
     let mut case = case(Band::Medium);
     assert_eq!(
-        case.decide(ann, Verdict::Approve, false, now()),
+        case.decide(ann, Verdict::Approve, HitsNow::default(), now()),
         Err(CaseRefusal::NotClaimed)
     );
     case.claim(ann, now()).unwrap();
     assert_eq!(
-        case.decide(ann, Verdict::Approve, false, now()),
+        case.decide(ann, Verdict::Approve, HitsNow::default(), now()),
         Ok(Effect::Decided)
     );
     assert_eq!(
@@ -79,16 +86,20 @@ fn a_high_risk_needs_somebody_else() {
     let mut case = case(Band::High);
     case.claim(ann, now()).unwrap();
     assert_eq!(
-        case.decide(ann, Verdict::Approve, false, now()),
+        case.decide(ann, Verdict::Approve, HitsNow::default(), now()),
         Ok(Effect::Proposed)
     );
     let proposal = proposal(ann);
+    let none = HitsNow::default();
     let mut approve = |by, hash, hits| case.approve(&proposal, by, hash, hits, now());
-    assert_eq!(approve(ann, [7; 32], false), Err(CaseRefusal::OwnProposal));
-    assert_eq!(approve(ben, [8; 32], false), Err(CaseRefusal::Altered));
-    assert_eq!(approve(ben, [7; 32], true), Err(CaseRefusal::UndecidedHit));
-    assert_eq!(approve(ben, [7; 32], false), Ok(()));
-    assert_eq!(approve(ben, [7; 32], false), Err(CaseRefusal::Closed));
+    assert_eq!(approve(ann, [7; 32], none), Err(CaseRefusal::OwnProposal));
+    assert_eq!(approve(ben, [8; 32], none), Err(CaseRefusal::Altered));
+    assert_eq!(
+        approve(ben, [7; 32], UNDECIDED),
+        Err(CaseRefusal::UndecidedHit)
+    );
+    assert_eq!(approve(ben, [7; 32], none), Ok(()));
+    assert_eq!(approve(ben, [7; 32], none), Err(CaseRefusal::Closed));
     assert_eq!(case.status, Status::Approved);
 }
 
@@ -98,7 +109,7 @@ fn one_person_may_reject_any_risk() {
     let mut case = case(Band::Prohibited);
     case.claim(ann, now()).unwrap();
     assert_eq!(
-        case.decide(ann, Verdict::Reject, true, now()),
+        case.decide(ann, Verdict::Reject, HitsNow::default(), now()),
         Ok(Effect::Decided)
     );
     assert_eq!(case.status, Status::Rejected);
@@ -110,7 +121,7 @@ fn an_undecided_hit_bars_approval() {
     let mut case = case(Band::Low);
     case.claim(ann, now()).unwrap();
     assert_eq!(
-        case.decide(ann, Verdict::Approve, true, now()),
+        case.decide(ann, Verdict::Approve, UNDECIDED, now()),
         Err(CaseRefusal::UndecidedHit)
     );
     assert_eq!(
@@ -121,11 +132,52 @@ fn an_undecided_hit_bars_approval() {
 }
 
 #[test]
+fn no_case_is_closed_over_an_undecided_hit_nor_approved_over_a_confirmed_one() {
+    let ann = PersonId::new();
+    let mut case = case(Band::Prohibited);
+    case.claim(ann, now()).unwrap();
+    assert_eq!(
+        case.decide(ann, Verdict::Reject, UNDECIDED, now()),
+        Err(CaseRefusal::UndecidedHit)
+    );
+    let confirmed = HitsNow {
+        undecided: false,
+        confirmed: true,
+    };
+    assert_eq!(
+        case.decide(ann, Verdict::Approve, confirmed, now()),
+        Err(CaseRefusal::ConfirmedHit)
+    );
+    assert_eq!(
+        case.decide(ann, Verdict::Reject, confirmed, now()),
+        Ok(Effect::Decided)
+    );
+}
+
+#[test]
+fn working_on_a_case_renews_the_claim_and_makes_no_page_stale() {
+    let (ann, ben) = (PersonId::new(), PersonId::new());
+    let mut case = case(Band::High);
+    assert_eq!(case.claim(ann, now()), Ok(true));
+    let version = case.version;
+    let later = now() + Duration::minutes(20);
+    assert_eq!(case.claim(ann, later), Ok(false));
+    assert!(!case.renew(ben, later));
+    assert_eq!(case.version, version);
+    let past_the_first = now() + Duration::minutes(LEASE_MINUTES + 10);
+    assert_eq!(
+        case.claim(ben, past_the_first),
+        Err(CaseRefusal::ClaimedByOther)
+    );
+}
+
+#[test]
 fn new_facts_void_a_proposal() {
     let ann = PersonId::new();
     let mut case = case(Band::High);
     case.claim(ann, now()).unwrap();
-    case.decide(ann, Verdict::Approve, false, now()).unwrap();
+    case.decide(ann, Verdict::Approve, HitsNow::default(), now())
+        .unwrap();
     let version = case.version;
     case.reassess(Band::Prohibited, 1000, now() + Duration::hours(24));
     assert_eq!(case.status, Status::Open);
@@ -222,18 +274,18 @@ proptest::proptest! {
             match act {
                 0 => drop(case.claim(by, now())),
                 1 => drop(case.release(by, now())),
-                2 => if case.decide(by, Verdict::Approve, false, now()).is_ok() {
+                2 => if case.decide(by, Verdict::Approve, HitsNow::default(), now()).is_ok() {
                     proptest::prop_assert_eq!(case.status, Status::Proposed);
                     proposer = Some(by);
                 },
                 3 => if let Some(proposed_by) = proposer {
-                    let agreed = case.approve(&proposal(proposed_by), by, [7; 32], false, now());
+                    let agreed = case.approve(&proposal(proposed_by), by, [7; 32], HitsNow::default(), now());
                     if agreed.is_ok() {
                         proptest::prop_assert_ne!(proposed_by, by);
                     }
                 },
                 4 => drop(case.reopen()),
-                5 => drop(case.decide(by, Verdict::RequestInformation, false, now())),
+                5 => drop(case.decide(by, Verdict::RequestInformation, HitsNow::default(), now())),
                 _ => drop(case.park(by, now() + Duration::days(1), now())),
             }
             if closed {

@@ -43,6 +43,11 @@ impl From<ReviewError> for web::Error {
             {
                 Self::Refused(case_words(CaseRefusal::UndecidedHit))
             }
+            ReviewError::Database(db::Error::Check { constraint })
+                if constraint == "review_case_confirmed_hit" =>
+            {
+                Self::Refused(case_words(CaseRefusal::ConfirmedHit))
+            }
             ReviewError::Database(error) => error.into(),
             ReviewError::Web(error) => error,
         }
@@ -89,7 +94,12 @@ fn case_words(refusal: CaseRefusal) -> Refusal {
         CaseRefusal::UndecidedHit => (
             "undecided_hit",
             "A screening hit of this subject is undecided.",
-            "Decide every hit first, then approve the case.",
+            "Decide every hit first, then close the case.",
+        ),
+        CaseRefusal::ConfirmedHit => (
+            "confirmed_hit",
+            "A screening hit of this subject is confirmed.",
+            "A listed subject is not approved. Reject the case, and report the hit.",
         ),
         CaseRefusal::Stale => (
             "case_changed",
@@ -134,8 +144,13 @@ fn hit_words(refusal: HitRefusal) -> Refusal {
         ),
         HitRefusal::Altered => (
             "proposal_altered",
-            "One of the two records has changed since this was proposed.",
-            "Compare them again.",
+            "What you answered is no longer what is proposed.",
+            "Look at the hit as it is now, then answer again.",
+        ),
+        HitRefusal::NothingToReport => (
+            "nothing_to_report",
+            "There is nothing to report about this hit any more.",
+            "It was reported already, or two people took the confirmation back.",
         ),
     };
     Refusal::new(code, title, advice)

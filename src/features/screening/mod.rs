@@ -5,13 +5,16 @@
 //!   the same list, on every machine.
 //! - A list that was loaded once is never altered: a new version closes entries and opens others,
 //!   so that a hit can always name the version and the entry that it was made from.
+//! - A hit that two people confirmed keeps its clock until it is reported or two people take it back.
 //! - Vessels and aircraft stand in the list and are never compared with people or companies.
 //! - What matched and what differed is personal data of the subject, and stored under its key.
 
 pub mod actions;
 pub mod birth;
+pub mod calendar;
 pub mod country_names;
 pub mod current;
+pub mod explanation;
 pub mod hit;
 pub mod index;
 pub mod listed;
@@ -25,8 +28,8 @@ pub mod policy;
 mod store;
 pub mod word;
 
-pub use store::hits;
 pub use store::lists::{ListRow, all_lists, current_lists, entries};
+pub use store::{dispositions, hits};
 
 use crate::foundation::auth::Permission;
 use crate::foundation::web::{Access, Routes};

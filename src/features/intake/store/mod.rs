@@ -15,8 +15,8 @@ pub use chunks::{Known, Plan, PlannedSubject, known, lock_platform, recorded, wr
 pub use readings::{note as note_reading, recent as recently_read};
 pub use search::{Filter, SubjectLine, has_external_id, search};
 pub use subjects::{
-    Platform, SubjectRecord, default_platform, ids_after, personal, platform_by_slug, platform_of,
-    platforms, records, set_standing,
+    Platform, Standing, SubjectRecord, default_platform, ids_after, lock_standings, personal,
+    platform_by_slug, platform_of, platforms, records, set_standing,
 };
 
 use diesel::prelude::*;

@@ -4,9 +4,9 @@ use actix_web::web::{Data, Path};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{act, again, check_text, conflict};
-use crate::features::reviews::actions::{self, Decide, ReviewError};
-use crate::features::reviews::case::{CaseId, CaseRefusal, Effect};
+use super::{act, again, check_text, refused};
+use crate::features::reviews::actions::{self, Decide};
+use crate::features::reviews::case::{CaseId, Effect};
 use crate::features::reviews::store::queue::{self, Wanted};
 use crate::features::reviews::verdict::{Status, Verdict, reason_label};
 use crate::features::reviews::views::Forms;
@@ -92,18 +92,10 @@ pub async fn decide(
             };
             next_case(signed, services, said).await
         }
-        Err(ReviewError::Case(
-            refusal @ (CaseRefusal::Stale
-            | CaseRefusal::UndecidedHit
-            | CaseRefusal::NotClaimed
-            | CaseRefusal::ClaimedByOther
-            | CaseRefusal::AwaitingApproval),
-        )) => {
-            let problems =
-                Problems::one("", web::Error::from(ReviewError::Case(refusal)).to_string());
-            conflict(signed, services, id, form.typed(problems), seen).await
+        Err(error) => {
+            let forms = form.typed(Problems::new());
+            refused(signed, services, id, forms, Some(seen), error).await
         }
-        Err(error) => Err(error.into()),
     }
 }
 
@@ -113,7 +105,7 @@ async fn next_case(signed: Signed, services: Data<Services>, said: &'static str)
         services.db.read(|conn| {
             let wanted = Wanted {
                 status: Some(Status::Open),
-                ..Wanted::default()
+                ..Wanted::open(signed.view())
             };
             let now = services.clock.now();
             let open = queue::page(conn, &wanted, None)?;
@@ -144,18 +136,22 @@ pub async fn approve(
 ) -> web::Result {
     let id = id.into_inner();
     let (who, inner) = (signed.clone(), services.clone());
-    block(move || {
+    let approved = block(move || {
         inner.audit.write(&who.actor(), |tx| {
             tx.once(form.key, &format!("/reviews/{id}"))?;
             actions::approve(tx, id, who.person, form.data.proposal.into())
         })
     })
-    .await?;
-    next_case(signed, services, "approved").await
+    .await;
+    match approved {
+        Ok(()) => next_case(signed, services, "approved").await,
+        Err(error) => refused(signed, services, id, Forms::default(), None, error).await,
+    }
 }
 
 #[derive(Deserialize)]
 pub struct RefusalForm {
+    proposal: Uuid,
     refusal: String,
 }
 
@@ -166,7 +162,7 @@ pub async fn refuse(
     form: Form<RefusalForm>,
 ) -> web::Result {
     let (id, by) = (id.into_inner(), signed.person);
-    let why = form.data.refusal;
+    let (seen, why) = (form.data.proposal.into(), form.data.refusal);
     let mut problems = Problems::new();
     check_text(
         &mut problems,
@@ -174,21 +170,18 @@ pub async fn refuse(
         &why,
         "Say why, so that the next person knows.",
     );
-    if !problems.is_empty() {
-        let forms = Forms {
-            problems,
-            refusal: why,
-            ..Forms::default()
-        };
+    let bad = !problems.is_empty();
+    let forms = Forms {
+        problems,
+        refusal: why.clone(),
+        ..Forms::default()
+    };
+    if bad {
         return again(signed, services, id, forms).await;
     }
-    act(
-        signed,
-        services,
-        id,
-        form.key,
-        "?notice=refused",
-        move |tx| actions::refuse(tx, id, by, why.trim()),
-    )
+    let then = "?notice=refused";
+    act(signed, services, id, form.key, then, forms, move |tx| {
+        actions::refuse(tx, id, by, seen, why.trim())
+    })
     .await
 }

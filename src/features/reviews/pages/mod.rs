@@ -4,11 +4,13 @@ mod decision;
 mod handling;
 mod hits;
 mod queue;
+mod subject;
 
 pub use decision::{approve, decide, refuse};
 pub use handling::{claim, note, park, release};
-pub use hits::{judge_hit, refuse_hit, second_hit};
+pub use hits::{judge_hit, refuse_hit, report_hit, second_hit};
 pub use queue::{approvals, claim_next, queue};
+pub use subject::subject;
 
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path, Query};
@@ -21,8 +23,11 @@ use super::case::CaseId;
 use super::desk;
 use super::store::queue::{self as store, Wanted};
 use super::views::{CasePage, Forms, Stale, Viewer, step_lines};
+use crate::features::screening::calendar::{self, Calendar};
 use crate::foundation::Services;
+use crate::foundation::audit::Tx;
 use crate::foundation::auth::{Permission, Signed};
+use crate::foundation::policy;
 use crate::foundation::web::{self, Chrome, Lamp, Nav, Problems, block, see_other};
 
 /// Notes are texts, not documents.
@@ -42,7 +47,7 @@ pub async fn case(
     let id = id.into_inner();
     let said = query.notice.as_deref().and_then(notice);
     let page = block(move || {
-        let mut page = case_page(&services, &signed, id, Forms::default())?;
+        let mut page = case_page(&services, &signed, id, Forms::default(), None)?;
         if let Some((lamp, text)) = said {
             page.chrome = page.chrome.notice(lamp, text);
         }
@@ -58,23 +63,33 @@ fn case_page(
     signed: &Signed,
     id: CaseId,
     forms: Forms,
+    seen: Option<i32>,
 ) -> Result<CasePage, web::Error> {
     let file = desk::read(services, signed, id)?;
     let now = services.clock.now();
     let title = format!("Case {}", file.case.number);
     let chrome = Chrome::new(signed, services, title, Nav::Queue);
+    let platform = file.case.platform;
+    let (queue, today) = services.db.read(|conn| {
+        let open = store::page(conn, &Wanted::open(signed.view()), None)?;
+        let platforms = store::platforms(conn)?;
+        let calendar = policy::at::<Calendar>(conn, calendar::POLICY, now);
+        let today = calendar.map_err(ReviewError::from)?.value.date(now);
+        Ok::<_, web::Error>((rows(conn, &open.items, &platforms, now)?, today))
+    })?;
     let viewer = Viewer {
         person: signed.person,
-        may_act: signed.may(Permission::ReviewsAct),
-        may_approve: signed.may(Permission::ReviewsApprove),
-        may_read_subjects: signed.may(Permission::SubjectsRead),
+        may_act: signed.may_at(Permission::ReviewsAct, platform),
+        may_approve: signed.may_at(Permission::ReviewsApprove, platform),
+        may_read_subjects: signed.may_at(Permission::SubjectsRead, platform),
+        today,
     };
+    let stale = seen.map(|seen| Stale {
+        changes: step_lines(&file, seen),
+    });
     let mut page = CasePage::new(chrome, file, &viewer, now, forms);
-    page.queue = services.db.read(|conn| {
-        let open = store::page(conn, &Wanted::default(), None)?;
-        let platforms = store::platforms(conn)?;
-        rows(conn, &open.items, &platforms, now)
-    })?;
+    page.stale = stale;
+    page.queue = queue;
     for row in &mut page.queue {
         row.current = row.number == page.number;
     }
@@ -103,6 +118,7 @@ fn notice(code: &str) -> Option<(Lamp, &'static str)> {
             "The proposal is not accepted; the case is open again.",
         ),
         "parked" => (Lamp::Blue, "The case is parked."),
+        "reported" => (Lamp::Clear, "The report is on record."),
         "noted" => (Lamp::Clear, "The note is in the timeline."),
         _ => return None,
     })
@@ -111,51 +127,54 @@ fn notice(code: &str) -> Option<(Lamp, &'static str)> {
 #[derive(Deserialize)]
 pub struct Empty {}
 
-/// One action on one case, then back to it.
+/// One action on one case, then back to it. Where it is refused, what was typed is not lost.
 async fn act(
     signed: Signed,
     services: Data<Services>,
     id: CaseId,
     key: Uuid,
     then: &'static str,
-    action: impl FnOnce(&mut crate::foundation::audit::Tx<'_>) -> Result<(), ReviewError>
-    + Send
-    + 'static,
+    forms: Forms,
+    action: impl FnOnce(&mut Tx<'_>) -> Result<(), ReviewError> + Send + 'static,
 ) -> web::Result {
     let location = format!("/reviews/{id}{then}");
     let back = location.clone();
-    block(move || {
-        services.audit.write(&signed.actor(), |tx| {
+    let (who, inner) = (signed.clone(), services.clone());
+    let done = block(move || {
+        inner.audit.write(&who.actor(), |tx| {
             tx.once(key, &location)?;
             action(tx)
         })
     })
-    .await?;
-    see_other(back)
+    .await;
+    match done {
+        Ok(()) => see_other(back),
+        Err(error) => refused(signed, services, id, forms, None, error).await,
+    }
 }
 
 /// The page again with what was typed: 422.
 async fn again(signed: Signed, services: Data<Services>, id: CaseId, forms: Forms) -> web::Result {
-    let page = block(move || case_page(&services, &signed, id, forms)).await?;
+    let page = block(move || case_page(&services, &signed, id, forms, None)).await?;
     web::page_with(StatusCode::UNPROCESSABLE_ENTITY, &page)
 }
 
-/// The page as it is now, with what changed since and what was typed: 409.
-async fn conflict(
+/// A refusal is the page as it is now, with why, with what was typed, and with what has changed since
+/// the version that was seen: 409. Other errors have pages of their own.
+async fn refused(
     signed: Signed,
     services: Data<Services>,
     id: CaseId,
-    forms: Forms,
-    seen: i32,
+    mut forms: Forms,
+    seen: Option<i32>,
+    error: ReviewError,
 ) -> web::Result {
-    let page = block(move || {
-        let file = desk::read(&services, &signed, id)?;
-        let changes = step_lines(&file, seen);
-        let mut page = case_page(&services, &signed, id, forms)?;
-        page.stale = Some(Stale { changes });
-        Ok::<_, web::Error>(page)
-    })
-    .await?;
+    let refusal = match web::Error::from(error) {
+        web::Error::Refused(refusal) => refusal,
+        other => return Err(other),
+    };
+    forms.problems = Problems::one("", refusal.to_string());
+    let page = block(move || case_page(&services, &signed, id, forms, seen)).await?;
     web::page_with(StatusCode::CONFLICT, &page)
 }
 

@@ -13,11 +13,13 @@ use crate::features::reviews::desk;
 use crate::features::reviews::risk::Band;
 use crate::features::reviews::store::queue::{self, Place, Wanted};
 use crate::features::reviews::verdict::Status;
-use crate::features::reviews::views::{Approvals, Choice, Queue, Row, bands, statuses};
+use crate::features::reviews::views::{Approvals, Choice, Lagging, Queue, Row, bands, statuses};
+use crate::features::screening::calendar::{self, Calendar};
 use crate::foundation::Services;
 use crate::foundation::auth::{Permission, Signed};
 use crate::foundation::db::{self, Conn};
 use crate::foundation::kernel::{PersonId, PlatformId};
+use crate::foundation::policy;
 use crate::foundation::web::paging::Cursor;
 use crate::foundation::web::{self, Chrome, Form, Nav, block, see_other};
 
@@ -33,15 +35,16 @@ pub struct QueueFilter {
 }
 
 impl QueueFilter {
-    fn wanted(&self, services: &Services, person: PersonId) -> Wanted {
+    fn wanted(&self, services: &Services, signed: &Signed) -> Wanted {
         let text = |value: &Option<String>| value.clone().filter(|value| !value.is_empty());
         Wanted {
+            scope: signed.view(),
             status: text(&self.status).and_then(|status| Status::parse(&status)),
             band: text(&self.band).and_then(|band| Band::parse(&band)),
             platform: text(&self.platform)
                 .and_then(|id| id.parse::<Uuid>().ok())
                 .map(Into::into),
-            claimed_by: text(&self.mine).map(|_| person),
+            claimed_by: text(&self.mine).map(|_| signed.person),
             due_before: text(&self.overdue).map(|_| services.clock.now()),
         }
     }
@@ -83,21 +86,29 @@ pub async fn queue(
     }
     let may_act = signed.may(Permission::ReviewsAct);
     let page = block(move || {
-        let wanted = filter.wanted(&services, signed.person);
+        let wanted = filter.wanted(&services, &signed);
         let now = services.clock.now();
         services.db.read(|conn| {
             let page = queue::page(conn, &wanted, cursor.as_ref())?;
             let platforms = queue::platforms(conn)?;
             let rows = rows(conn, &page.items, &platforms, now)?;
+            let calendar = policy::at::<Calendar>(conn, calendar::POLICY, now);
+            let today = calendar.map_err(ReviewError::from)?.value.date(now);
             Ok::<_, web::Error>(Queue {
                 chrome,
                 rows,
+                to_report: desk::to_report(conn, &wanted.scope, today)?,
+                lagging: desk::lagging(conn, &wanted.scope)?.map(|count| Lagging {
+                    count,
+                    or_more: count == desk::MOST_LAGGING,
+                }),
                 next: page.next.map(|next| filter.href(&next)),
                 previous: page.previous.map(|previous| filter.href(&previous)),
                 statuses: statuses(wanted.status),
                 bands: bands(wanted.band),
                 platforms: platforms
                     .into_iter()
+                    .filter(|(id, _)| wanted.scope.allows(*id))
                     .map(|(id, name)| Choice {
                         chosen: wanted.platform == Some(id),
                         value: id.to_string(),
@@ -145,7 +156,7 @@ pub async fn approvals(signed: Signed, services: Data<Services>) -> web::Result 
     let chrome = Chrome::new(&signed, &services, "Awaiting my approval", Nav::Approvals);
     let page = block(move || {
         services.db.read(|conn| {
-            let rows = desk::awaiting(conn, signed.person)?;
+            let rows = desk::awaiting(conn, signed.person, &signed.view())?;
             Ok::<_, web::Error>(Approvals { chrome, rows })
         })
     })
@@ -160,9 +171,13 @@ pub async fn claim_next(
 ) -> web::Result {
     let claimed = block(move || {
         services.audit.write(&signed.actor(), |tx| {
-            let id = actions::claim_next(tx, signed.person)?;
-            tx.once(form.key, &format!("/reviews/{id}"))?;
-            Ok::<_, ReviewError>(id)
+            if let Some(id) = actions::claim_next(tx, signed.person, &signed.view())? {
+                tx.once(form.key, &format!("/reviews/{id}"))?;
+                return Ok(id);
+            }
+            // The second click of a double one finds nothing left, and gets what the first got.
+            tx.once(form.key, "/reviews?notice=none")?;
+            Err(ReviewError::Database(db::Error::NotFound))
         })
     })
     .await;

@@ -1,12 +1,13 @@
 //! The page of a case.
 
 use askama::Template;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 
 use super::facts::{Flag, facts, flag};
 use super::hit::{HitCard, HitForm, hit_card};
 use super::queue::{Choice, Row};
 use super::{band_lamp, band_word, kind_word};
+use crate::features::intake;
 use crate::features::reviews::desk::CaseFile;
 use crate::features::reviews::verdict::{REASONS, Status, Verdict, reason_label};
 use crate::foundation::kernel::PersonId;
@@ -14,6 +15,10 @@ use crate::foundation::web::{Chrome, Lamp, Problems};
 
 #[derive(Template)]
 #[template(path = "reviews/case.html")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "a page shows or does not show"
+)]
 pub struct CasePage {
     pub chrome: Chrome,
     pub id: String,
@@ -33,7 +38,10 @@ pub struct CasePage {
     pub due_at: DateTime<Utc>,
     pub closed_at: Option<DateTime<Utc>>,
     pub parked_until: Option<DateTime<Utc>>,
+    pub opened_for: &'static str,
+    /// What an approval rests on runs out then.
     pub review_at: Option<DateTime<Utc>>,
+    pub screened: Option<ScreenedWith>,
     pub overdue: bool,
     pub erased: bool,
     pub claim: ClaimBanner,
@@ -48,6 +56,22 @@ pub struct CasePage {
     pub forms: Forms,
     pub queue: Vec<Row>,
     pub stale: Option<Stale>,
+    pub kept: Option<Kept>,
+    pub may_note: bool,
+}
+
+/// What the subject was last compared with.
+pub struct ScreenedWith {
+    pub at: DateTime<Utc>,
+    pub lists: String,
+}
+
+/// What somebody typed into a form that is not on the page any more.
+pub struct Kept {
+    /// Labels and texts, to be read.
+    pub texts: Vec<(&'static str, String)>,
+    /// Names and values, for the form that claims the case.
+    pub fields: Vec<(&'static str, String)>,
 }
 
 /// Who holds the case, and what this person may do about it.
@@ -99,6 +123,7 @@ pub struct Forms {
     pub parking_days: String,
     pub parking_reason: String,
     pub hit: Option<(String, HitForm)>,
+    pub report: Option<(String, String)>,
     pub verdicts: Vec<Choice>,
     pub codes: Vec<Choice>,
 }
@@ -114,6 +139,54 @@ pub struct Viewer {
     pub may_act: bool,
     pub may_approve: bool,
     pub may_read_subjects: bool,
+    /// The authority's date, for the clock of reports.
+    pub today: NaiveDate,
+}
+
+impl Forms {
+    pub fn is_blank(&self) -> bool {
+        self.fields().is_empty()
+    }
+
+    /// Everything that was typed, under the names of the forms.
+    fn fields(&self) -> Vec<(&'static str, String)> {
+        let mut fields = vec![
+            ("decision", self.verdict.clone()),
+            ("note", self.note.clone()),
+            ("remark", self.remark.clone()),
+            ("refusal", self.refusal.clone()),
+            ("parking_days", self.parking_days.clone()),
+            ("parking_reason", self.parking_reason.clone()),
+        ];
+        fields.extend(self.chosen.iter().map(|code| ("reason", code.clone())));
+        if let Some((hit, form)) = &self.hit {
+            fields.push(("hit", hit.clone()));
+            fields.push(("outcome", form.outcome.clone()));
+            fields.push(("hit_reason", form.reason.clone()));
+            fields.push(("hit_note", form.note.clone()));
+        }
+        fields.retain(|(_, value)| !value.is_empty());
+        fields
+    }
+
+    /// What of it stands in none of the forms that are `shown`.
+    fn kept(&self, shown: &[&str]) -> Option<Kept> {
+        const LABELS: [(&str, &str); 5] = [
+            ("note", "Note"),
+            ("remark", "Remark"),
+            ("refusal", "Why not"),
+            ("parking_reason", "What it waits for"),
+            ("hit_note", "What you compared"),
+        ];
+        let mut fields = self.fields();
+        fields.retain(|(name, _)| !shown.contains(name));
+        let text = |(name, label): (&str, &'static str)| {
+            let (_, value) = fields.iter().find(|(field, _)| *field == name)?;
+            Some((label, value.clone()))
+        };
+        let texts: Vec<_> = LABELS.into_iter().filter_map(text).collect();
+        (!texts.is_empty()).then_some(Kept { texts, fields })
+    }
 }
 
 impl CasePage {
@@ -129,7 +202,7 @@ impl CasePage {
         let personal = file.record.personal.as_ref();
         forms.verdicts = verdicts(&forms.verdict);
         forms.codes = codes(&forms.chosen);
-        let hits = file
+        let hits: Vec<HitCard> = file
             .hits
             .iter()
             .map(|hit| hit_card(hit, &file, viewer, claim.held, &forms))
@@ -138,6 +211,18 @@ impl CasePage {
             .decisions
             .iter()
             .partition(|(decision, _)| decision.proposed);
+        let proposal = proposed.first().map(|(decision, note)| ProposalCard {
+            id: decision.id.to_string(),
+            verdict: decision.verdict.label(),
+            reasons: labels(&decision.reasons),
+            note: note.clone(),
+            by: name(&file, decision.proposer),
+            at: decision.proposed_at,
+            hash: hex::encode(&decision.payload_hash[..6]),
+            own: decision.proposer == viewer.person,
+            may_approve: viewer.may_approve,
+        });
+        let kept = forms.kept(&shown(&forms, &claim, &hits, proposal.as_ref(), viewer));
         let undecided = file.hits.iter().filter(|hit| hit.hit.status.is_undecided());
         Self {
             chrome,
@@ -160,7 +245,18 @@ impl CasePage {
             due_at: case.due_at,
             closed_at: case.closed_at,
             parked_until: case.parked_until,
-            review_at: file.review_at,
+            opened_for: case.opened_for.sentence(),
+            review_at: file
+                .standing
+                .as_ref()
+                .filter(|_| file.record.status == intake::Status::Approved)
+                .and_then(|standing| standing.review_at),
+            screened: file.standing.as_ref().and_then(|standing| {
+                Some(ScreenedWith {
+                    at: standing.screened_at?,
+                    lists: standing.screened_lists.join(", ").replace(':', " version "),
+                })
+            }),
             overdue: case.is_overdue(now),
             erased: personal.is_none(),
             reasons: file
@@ -171,17 +267,7 @@ impl CasePage {
             facts: personal.map(facts).unwrap_or_default(),
             hits,
             steps: step_lines(&file, i32::MIN),
-            proposal: proposed.first().map(|(decision, note)| ProposalCard {
-                id: decision.id.to_string(),
-                verdict: decision.verdict.label(),
-                reasons: labels(&decision.reasons),
-                note: note.clone(),
-                by: name(&file, decision.proposer),
-                at: decision.proposed_at,
-                hash: hex::encode(&decision.payload_hash[..6]),
-                own: decision.proposer == viewer.person,
-                may_approve: viewer.may_approve,
-            }),
+            proposal,
             decided: decided
                 .iter()
                 .filter(|(decision, _)| decision.effective)
@@ -200,8 +286,45 @@ impl CasePage {
             forms,
             queue: Vec::new(),
             stale: None,
+            kept,
+            may_note: viewer.may_act,
         }
     }
+}
+
+/// The names of the fields whose forms are on the page.
+fn shown(
+    forms: &Forms,
+    claim: &ClaimBanner,
+    hits: &[HitCard],
+    proposal: Option<&ProposalCard>,
+    viewer: &Viewer,
+) -> Vec<&'static str> {
+    let mut shown = Vec::new();
+    if viewer.may_act {
+        shown.push("remark");
+    }
+    match proposal {
+        Some(proposal) if proposal.own || proposal.may_approve => shown.push("refusal"),
+        None if claim.held => {
+            shown.extend([
+                "decision",
+                "reason",
+                "note",
+                "parking_days",
+                "parking_reason",
+            ]);
+        }
+        _ => {}
+    }
+    let judged = forms.hit.as_ref().map(|(id, _)| id);
+    if hits
+        .iter()
+        .any(|hit| hit.may_judge && Some(&hit.id) == judged)
+    {
+        shown.extend(["hit", "outcome", "hit_reason", "hit_note"]);
+    }
+    shown
 }
 
 /// The steps after a version, the newest first.

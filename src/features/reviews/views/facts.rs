@@ -1,7 +1,7 @@
 //! What is known of a subject, and why it was flagged, in words.
 
 use crate::features::intake::Personal;
-use crate::features::reviews::risk::{Contribution, Factor};
+use crate::features::reviews::risk::{Contribution, Factor, NOT_SCREENED};
 
 /// One contribution to the score, in words.
 pub struct Flag {
@@ -61,6 +61,12 @@ pub(super) fn facts(personal: &Personal) -> Vec<(&'static str, String)> {
                 .as_ref()
                 .map_or_else(String::new, |number| masked(personal, number)),
         ),
+        (
+            "Papers expire",
+            personal
+                .id_expires
+                .map_or_else(String::new, |date| date.format("%-d %b %Y").to_string()),
+        ),
     ];
     rows.into_iter()
         .filter(|(_, value)| !value.is_empty())
@@ -108,6 +114,7 @@ pub(super) fn flag(contribution: &Contribution, personal: Option<&Personal>) -> 
         Factor::Screening => (
             "Screening",
             match contribution.reason.as_str() {
+                NOT_SCREENED => "Not screened: no list is in force".to_owned(),
                 "confirmed_hit" => "A confirmed hit".to_owned(),
                 "exact_hit" => "A hit with exact name and date".to_owned(),
                 _ => "A possible hit".to_owned(),

@@ -3,10 +3,11 @@
 use chrono::{DateTime, Utc};
 
 use super::case::{Forms, Viewer, name};
-use super::queue::Choice;
+use super::queue::{Choice, time_left};
 use crate::features::reviews::desk::{CaseFile, HitFile};
+use crate::features::screening::explanation::Explanation;
 use crate::features::screening::hit::{
-    Explanation, HitStatus, Outcome, REASONS as HIT_REASONS, reason_label as hit_reason_label,
+    HitStatus, Outcome, REASONS as HIT_REASONS, reason_label as hit_reason_label,
 };
 use crate::foundation::web::Lamp;
 
@@ -23,15 +24,31 @@ pub struct HitCard {
     pub entry_facts: Vec<(&'static str, String)>,
     pub agreements: Vec<String>,
     pub differences: Vec<String>,
-    pub report_due: Option<String>,
+    /// The proposal that an answer binds to.
+    pub proposal: Option<String>,
+    pub report: Option<Report>,
     pub said: Option<Said>,
     pub may_judge: bool,
     pub may_second: bool,
+    /// The proposal is the viewer's own, and can be taken back.
+    pub own_proposal: bool,
     /// Why the person before the page cannot give the second answer.
     pub why_not: Option<&'static str>,
     pub form: HitForm,
     pub outcomes: Vec<Choice>,
     pub codes: Vec<Choice>,
+}
+
+/// The duty to report a confirmed hit, and what became of it.
+pub struct Report {
+    pub confirmed_at: DateTime<Utc>,
+    pub due: String,
+    pub lamp: Lamp,
+    pub left: String,
+    pub done: Option<(DateTime<Utc>, String)>,
+    pub may_report: bool,
+    /// What was typed into the form.
+    pub typed: String,
 }
 
 /// What was said about a hit.
@@ -97,10 +114,12 @@ pub(super) fn hit_card(
             .as_ref()
             .map(Explanation::differences)
             .unwrap_or_default(),
-        report_due: hit
-            .hit
-            .report_due
-            .map(|date| date.format("%-d %b %Y").to_string()),
+        proposal: hit
+            .disposition
+            .as_ref()
+            .filter(|_| proposed)
+            .map(|(said, _)| said.id.to_string()),
+        report: report(hit, viewer, forms),
         said: hit.disposition.as_ref().map(|(said, note)| Said {
             outcome: said.outcome.label(),
             reason: hit_reason_label(&said.reason).unwrap_or("Other"),
@@ -110,6 +129,7 @@ pub(super) fn hit_card(
             at: said.proposed_at,
         }),
         may_judge: held && hit.hit.status.is_undecided() && !proposed,
+        own_proposal: proposed && own,
         may_second: proposed && viewer.may_approve && !own,
         why_not: match (proposed, own, viewer.may_approve) {
             (true, true, _) => Some("You proposed this, so somebody else has to agree."),
@@ -135,6 +155,26 @@ pub(super) fn hit_card(
         form,
         id,
     }
+}
+
+fn report(hit: &HitFile, viewer: &Viewer, forms: &Forms) -> Option<Report> {
+    let (confirmed_at, due) = (hit.hit.confirmed_at?, hit.hit.report_due?);
+    let (lamp, left) = time_left(due, viewer.today);
+    let done = hit.hit.reported_at.map(|at| {
+        let reference = hit.report_reference.clone();
+        (at, reference.unwrap_or_else(|| "erased".to_owned()))
+    });
+    let id = hit.hit.id.to_string();
+    let typed = forms.report.as_ref().filter(|(of, _)| *of == id);
+    Some(Report {
+        confirmed_at,
+        due: due.format("%-d %b %Y").to_string(),
+        lamp,
+        left,
+        may_report: viewer.may_act && done.is_none(),
+        done,
+        typed: typed.map(|(_, text)| text.clone()).unwrap_or_default(),
+    })
 }
 
 fn entry_facts(hit: &HitFile) -> Vec<(&'static str, String)> {

@@ -4,10 +4,12 @@ mod case;
 mod facts;
 mod hit;
 mod queue;
+mod subject;
 
 pub use case::{CasePage, Forms, Stale, Viewer, step_lines};
 pub use hit::HitForm;
-pub use queue::{Approvals, Awaiting, Choice, Queue, Row, bands, statuses};
+pub use queue::{Approvals, Awaiting, Choice, Lagging, Queue, Row, ToReport, bands, statuses};
+pub use subject::SubjectPage;
 
 use super::risk::Band;
 use crate::foundation::web::Lamp;

@@ -1,13 +1,14 @@
 //! The queue, and what awaits an approval.
 
 use askama::Template;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 
 use super::{band_lamp, band_word, kind_word};
 use crate::features::reviews::case::Case;
 use crate::features::reviews::risk::Band;
 use crate::features::reviews::verdict::Status;
-use crate::foundation::web::{Chrome, Lamp};
+use crate::features::screening::hit::Hit;
+use crate::foundation::web::{Chrome, Lamp, filters};
 
 /// A row of the queue.
 pub struct Row {
@@ -52,6 +53,26 @@ pub struct Queue {
     pub overdue: bool,
     pub filtered: bool,
     pub may_act: bool,
+    pub to_report: Vec<ToReport>,
+    pub lagging: Option<Lagging>,
+}
+
+/// Subjects that have not been compared with the lists as they are now.
+pub struct Lagging {
+    pub count: u64,
+    pub or_more: bool,
+}
+
+/// A confirmed hit that is still to be reported.
+pub struct ToReport {
+    pub href: String,
+    pub number: i64,
+    pub subject: String,
+    pub list: String,
+    pub confirmed_at: DateTime<Utc>,
+    pub due: String,
+    pub lamp: Lamp,
+    pub left: String,
 }
 
 #[derive(Template)]
@@ -116,4 +137,34 @@ pub fn bands(chosen: Option<Band>) -> Vec<Choice> {
             chosen: chosen == Some(band),
         })
         .collect()
+}
+
+impl ToReport {
+    /// Nothing where the hit has no clock. `today` is the authority's.
+    pub fn new(hit: &Hit, case: &Case, today: NaiveDate) -> Option<Self> {
+        let (confirmed_at, due) = (hit.confirmed_at?, hit.report_due?);
+        let (lamp, left) = time_left(due, today);
+        Some(Self {
+            href: format!("/reviews/{}#hit-{}", case.id, hit.id),
+            number: case.number,
+            subject: case.external_id.clone(),
+            list: format!("{} {}", hit.source, hit.reference),
+            confirmed_at,
+            due: due.format("%-d %b %Y").to_string(),
+            lamp,
+            left,
+        })
+    }
+}
+
+/// How long there is left to report a hit, in words and as a lamp.
+pub(super) fn time_left(due: NaiveDate, today: NaiveDate) -> (Lamp, String) {
+    match (due - today).num_days() {
+        -1 => (Lamp::Red, "Overdue by a day".to_owned()),
+        days if days < 0 => (Lamp::Red, format!("Overdue by {} days", -days)),
+        0 => (Lamp::Red, "Due today".to_owned()),
+        1 => (Lamp::Yellow, "One day left".to_owned()),
+        days if days <= 3 => (Lamp::Yellow, format!("{days} days left")),
+        days => (Lamp::Blue, format!("{days} days left")),
+    }
 }
