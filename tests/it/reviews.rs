@@ -17,11 +17,12 @@ use signalbox::features::reviews::verdict::{Status, Verdict};
 use signalbox::features::screening::actions::Judgement;
 use signalbox::features::screening::hit::{Hit, HitRefusal, HitStatus, Outcome};
 use signalbox::features::screening::index::Scratch;
-use signalbox::features::screening::{dispositions, hits};
+use signalbox::features::screening::{dispositions, hits, lists};
 use signalbox::foundation::audit::{Actor, Event, Subject, Tx};
 use signalbox::foundation::auth::Role;
 use signalbox::foundation::auth::people::{self, NewPerson};
 use signalbox::foundation::config::Mode;
+use signalbox::foundation::db;
 use signalbox::foundation::kernel::{PersonId, PlatformId, Scope, SubjectId};
 
 use crate::support::app::TestApp;
@@ -774,6 +775,36 @@ async fn a_job_and_a_person_at_once_both_come_through() {
 }
 
 #[tokio::test]
+async fn of_two_that_stand_in_each_others_way_one_is_told_to_try_again() {
+    let app = app_with(&[PLAIN, RISKY]).await;
+    let ids = subjects(&app);
+    let together = Barrier::new(2);
+    let lock = |first: SubjectId, second: SubjectId| {
+        let actor = Actor::command_line("test");
+        app.services.audit.write::<_, db::Error>(&actor, |tx| {
+            intake::store::lock_standings(tx, &[first])?;
+            together.wait();
+            intake::store::lock_standings(tx, &[second])?;
+            tx.record(Event::new(
+                "kyc.subjects_assessed",
+                Subject::new("job", "test"),
+            ))?;
+            Ok(())
+        })
+    };
+    let outcomes = thread::scope(|scope| {
+        let one = scope.spawn(|| lock(ids[0], ids[1]));
+        let other = scope.spawn(|| lock(ids[1], ids[0]));
+        [one.join().unwrap(), other.join().unwrap()]
+    });
+    let lost: Vec<_> = outcomes.into_iter().filter_map(Result::err).collect();
+    assert!(
+        matches!(lost.as_slice(), [db::Error::Unavailable(_)]),
+        "{lost:?}"
+    );
+}
+
+#[tokio::test]
 async fn a_confirmed_hit_has_a_clock_that_survives_reopening_and_ends_with_a_report() {
     let app = app_with(&[LISTED]).await;
     let case = the_case(&app);
@@ -823,6 +854,37 @@ async fn a_confirmed_hit_has_a_clock_that_survives_reopening_and_ends_with_a_rep
     let page = ann.get("/reviews").await;
     assert!(!page.says("To be reported"));
     assert_eq!(events(&app, "screening.hit_reported"), 1);
+}
+
+/// One listed person, published on a day.
+fn load_list(app: &TestApp, remarks: &str, published: &str) {
+    let nulls = "-0- ,".repeat(7);
+    let sdn = format!("1,\"FAKENAME, Ana\",individual,DEMO,{nulls}\"{remarks}\"\r\n\u{1a}");
+    let published = published.parse().unwrap();
+    let none = || &b""[..];
+    let list = lists::read_ofac(sdn.as_bytes(), none(), none(), published).unwrap();
+    lists::load(&app.services, &Actor::command_line("test"), list).unwrap();
+    assert_eq!(app.run_jobs().failed, 0);
+}
+
+#[tokio::test]
+async fn a_change_of_the_list_opens_a_decided_hit_again() {
+    let app = TestApp::start().await;
+    load_list(&app, "DOB 14 Mar 1971.", "2026-01-01");
+    let ana = "DEMO-9,person,Ana Fakename,1971-03-14,CZ,CZ,teacher,X9";
+    take_in(&app.services, &app.db, &csv(&[ana]));
+    app.run_jobs();
+    let case = the_case(&app);
+    judge_by_two(&app, &case, Outcome::Dismissed);
+    assert_eq!(hits_of(&app, &case)[0].status, HitStatus::Dismissed);
+    load_list(
+        &app,
+        "DOB 14 Mar 1971; nationality Czech Republic.",
+        "2026-02-01",
+    );
+    let hit = hits_of(&app, &case).remove(0);
+    assert_eq!((hit.status, hit.list_version), (HitStatus::Open, 2));
+    assert_eq!(events(&app, "screening.hit_reopened"), 1);
 }
 
 #[tokio::test]
