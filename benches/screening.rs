@@ -44,6 +44,7 @@ fn main() {
         let query = Query {
             company: false,
             names: vec![Name::person_parts(&family, &given)],
+            other_names: vec![Name::company(&format!("{given} {family}"))],
             birth: Some(birth),
             countries: vec![country],
         };

@@ -124,7 +124,8 @@ async fn the_demo_list_finds_whom_it_should() {
                D-19,person,Wilhelmina Inventova,1964-07-02,CZ,CZ\n\
                D-33,person,Иван Вымышленный-Демо,1980-01-30,KZ,KZ\n\
                D-46,company,Imaginary Exports Demo Limited,,PA,\n\
-               D-52,person,Zoltana Fakename,1993-11-05,SK,SK\n";
+               D-52,person,Zoltana Fakename,1993-11-05,SK,SK\n\
+               D-60,company,Zoltan Fakename-Demo Ltd.,,HU,\n";
     take_in(&app.services, &app.db, csv);
     assert_eq!(app.run_jobs().failed, 0);
     let page = app.as_reviewer().get("/reviews").await;
@@ -139,5 +140,5 @@ async fn the_demo_list_finds_whom_it_should() {
         })
         .collect();
     found.sort();
-    assert_eq!(found, ["D-19", "D-33", "D-46", "D-7"]);
+    assert_eq!(found, ["D-19", "D-33", "D-46", "D-60", "D-7"]);
 }

@@ -151,6 +151,7 @@ pub fn positives(entries: &[ListedEntry], count: usize, seed: u64) -> Vec<Labell
                 query: Query {
                     company,
                     names: vec![name],
+                    other_names: vec![Query::other_reading(company, &text)],
                     birth: known_birthday(entry, &mut random),
                     countries: entry.countries.iter().take(1).copied().collect(),
                 },
@@ -361,8 +362,9 @@ fn cyrillic(text: &str) -> String {
     written
 }
 
-/// People who are not on the list. Nine of ten give a date of birth. Every twentieth bears the
-/// family name of a listed person with another given name.
+/// People and companies that are not on the list. Nine of ten people give a date of birth. Every
+/// twentieth bears the family name of a listed person with another given name; every fifth is a
+/// company, and some of those bear the names of people.
 pub fn negatives(
     entries: &[ListedEntry],
     names: &CommonNames,
@@ -377,19 +379,21 @@ pub fn negatives(
         .collect();
     (0..count)
         .map(|i| {
+            if i % 5 == 3 {
+                return other_company(names, &mut random);
+            }
             let (given, family, country, birth) = names.person(&mut random);
-            let (name, variation) = if i % 20 == 0 {
-                (
-                    Name::person_parts(families[random.below(families.len())], &given),
-                    "listed family name",
-                )
+            let (family, variation) = if i % 20 == 0 {
+                let listed = families[random.below(families.len())];
+                (listed.to_owned(), "listed family name")
             } else {
-                (Name::person_parts(&family, &given), "common name")
+                (family, "common name")
             };
             Labelled {
                 query: Query {
                     company: false,
-                    names: vec![name],
+                    names: vec![Name::person_parts(&family, &given)],
+                    other_names: vec![Name::company(&format!("{given} {family}"))],
                     birth: random.percent(90).then_some(birth),
                     countries: vec![country],
                 },
@@ -398,4 +402,53 @@ pub fn negatives(
             }
         })
         .collect()
+}
+
+/// A company that nobody has listed: a trade, somewhere, under somebody's name or none.
+fn other_company(names: &CommonNames, random: &mut Random) -> Labelled {
+    const FIRST: &[&str] = &[
+        "Northern", "Blue", "United", "Golden", "Prime", "Harbour", "Alpine", "Central", "Bright",
+        "Summit", "Delta", "Oak", "Silver", "Metro", "Green",
+    ];
+    const TRADE: &[&str] = &[
+        "Trading",
+        "Logistics",
+        "Bakery",
+        "Consulting",
+        "Textiles",
+        "Construction",
+        "Foods",
+        "Pharma",
+        "Shipping",
+        "Electronics",
+        "Agriculture",
+        "Software",
+        "Energy",
+        "Motors",
+    ];
+    const FORM: &[&str] = &["Ltd", "LLC", "GmbH", "S.A.", "Inc.", "Co."];
+    let (given, family, country, _) = names.person(random);
+    let (trade, form) = (*random.pick(TRADE), *random.pick(FORM));
+    let (text, variation) = match random.below(3) {
+        0 => (
+            format!("{} {trade} {form}", random.pick(FIRST)),
+            "common company",
+        ),
+        1 => (format!("{family} {trade} {form}"), "company of a family"),
+        _ => (
+            format!("{given} {family} {form}"),
+            "company of a person's name",
+        ),
+    };
+    Labelled {
+        query: Query {
+            company: true,
+            names: vec![Name::company(&text)],
+            other_names: vec![Query::other_reading(true, &text)],
+            birth: None,
+            countries: vec![country],
+        },
+        entry: None,
+        variation,
+    }
 }

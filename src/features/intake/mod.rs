@@ -32,6 +32,7 @@ pub mod names;
 mod ndjson;
 mod pages;
 pub mod policy;
+pub mod profile;
 pub mod reading;
 mod records;
 mod rejected;
@@ -44,6 +45,7 @@ mod views;
 pub use country::Country;
 pub use error::Error;
 pub use subject::{Personal, Risk, Status, SubjectKind};
+pub use views::{Standing, risk_lamp, status_lamp};
 
 use crate::foundation::auth::Permission;
 use crate::foundation::web::{Access, Routes};
@@ -67,5 +69,4 @@ pub fn routes() -> Routes {
         .get("/intake/{id}/rejected", read, pages::rejected)
         .get("/subjects", read, pages::subjects)
         .post("/subjects", read, pages::search)
-        .get("/subjects/{id}", read, pages::subject)
 }

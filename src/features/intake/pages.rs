@@ -19,7 +19,7 @@ use crate::foundation::Services;
 use crate::foundation::auth::{Permission, Signed};
 use crate::foundation::db::PoolKind;
 use crate::foundation::jobs;
-use crate::foundation::kernel::{PlatformId, Scope, SubjectId};
+use crate::foundation::kernel::{PlatformId, Scope};
 use crate::foundation::web::paging::Cursor;
 use crate::foundation::web::{
     self, Chrome, Form, Lamp, Nav, Problems, block, page, page_with, see_other,
@@ -288,25 +288,6 @@ fn typed(services: &Services, signed: &Signed, asked: &Asked) -> Result<String, 
     actions::open_search(services, signed, &asked.search).ok_or_else(|| {
         web::Error::Malformed("this search was somebody else's; type it again".to_owned())
     })
-}
-
-pub async fn subject(services: Data<Services>, signed: Signed, id: Path<SubjectId>) -> web::Result {
-    let view = block(move || {
-        let record = actions::subject(&services, &signed, *id)?.ok_or(web::Error::NotFound)?;
-        let (batches, platforms) = services.db.read(|conn| {
-            let batches = store::batches_of(conn, &services.keyring, *id)?;
-            Ok::<_, web::Error>((batches, store::platforms(conn)?))
-        })?;
-        let title = match &record.personal {
-            Some(personal) => personal.name.clone(),
-            None => "Erased subject".to_owned(),
-        };
-        let chrome = Chrome::new(&signed, &services, title, Nav::Subjects);
-        let platform = name_of(&platforms, record.platform);
-        Ok::<_, web::Error>(views::SubjectPage::new(chrome, record, platform, batches))
-    })
-    .await?;
-    page(&view)
 }
 
 fn name_of(platforms: &[Platform], id: PlatformId) -> String {

@@ -1,13 +1,12 @@
 use askama::Template;
-use chrono::NaiveDate;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::Country;
 use super::pages::Asked;
-use super::store::{Platform, SubjectBatch, SubjectLine, SubjectRecord};
-use super::subject::{Personal, Risk, Status, SubjectKind};
+use super::store::{Platform, SubjectLine};
+use super::subject::{Risk, Status, SubjectKind};
 use crate::foundation::web::paging::Page;
-use crate::foundation::web::{Chrome, Lamp, filters};
+use crate::foundation::web::{Chrome, Lamp};
 
 /// A choice of a select box.
 pub struct Choice {
@@ -62,7 +61,7 @@ struct SubjectRow {
     country: Option<&'static str>,
 }
 
-fn status_lamp(status: Status) -> Standing {
+pub fn status_lamp(status: Status) -> Standing {
     let lamp = match status {
         Status::NotStarted | Status::Pending => Lamp::Unknown,
         Status::InReview => Lamp::Blue,
@@ -76,7 +75,7 @@ fn status_lamp(status: Status) -> Standing {
     }
 }
 
-fn risk_lamp(risk: Risk) -> Standing {
+pub fn risk_lamp(risk: Risk) -> Standing {
     let lamp = match risk {
         Risk::Low => Lamp::Clear,
         Risk::Medium => Lamp::Blue,
@@ -159,103 +158,4 @@ pub(super) fn address(asked: &Asked, cursor: &str) -> String {
         return "/subjects".to_owned();
     }
     format!("/subjects?{}", query.join("&"))
-}
-
-#[derive(Template)]
-#[template(path = "intake/subject.html")]
-pub(super) struct SubjectPage {
-    chrome: Chrome,
-    record: SubjectRecord,
-    platform: String,
-    status: Standing,
-    risk: Option<Standing>,
-    /// Headed lists of what is known, empty ones left out.
-    facts: Vec<(&'static str, Vec<Fact>)>,
-    batches: Vec<SubjectBatch>,
-}
-
-pub struct Fact {
-    pub name: &'static str,
-    pub value: String,
-}
-
-impl SubjectPage {
-    pub fn new(
-        chrome: Chrome,
-        record: SubjectRecord,
-        platform: String,
-        batches: Vec<SubjectBatch>,
-    ) -> Self {
-        let mut facts = record.personal.as_ref().map(facts).unwrap_or_default();
-        facts.retain(|(_, facts)| !facts.is_empty());
-        Self {
-            status: status_lamp(record.status),
-            risk: record.risk.map(risk_lamp),
-            chrome,
-            record,
-            platform,
-            facts,
-            batches,
-        }
-    }
-}
-
-fn facts(personal: &Personal) -> Vec<(&'static str, Vec<Fact>)> {
-    let country = |country: Option<Country>| country.map(|c| format!("{} ({c})", c.name()));
-    let date = |date: Option<NaiveDate>| date.map(|date| date.format("%-d %B %Y").to_string());
-    let pep = personal
-        .pep
-        .map(|pep| if pep { "Yes" } else { "No" }.to_owned());
-    let names = personal.other_names.join("; ");
-    vec![
-        (
-            "Identity",
-            list([
-                ("Name", Some(personal.name.clone())),
-                ("Family name", personal.family_name.clone()),
-                ("Given names", personal.given_names.clone()),
-                ("Other names", Some(names).filter(|names| !names.is_empty())),
-                ("Date of birth", date(personal.date_of_birth)),
-                ("Nationality", country(personal.nationality)),
-                ("Tax id", personal.tax_id.clone()),
-                ("Kind of tax id", personal.tax_id_type.clone()),
-                ("Document", personal.id_type.clone()),
-                ("Document number", personal.id_number.clone()),
-                ("Issued by", country(personal.id_country)),
-                ("Document expires", date(personal.id_expires)),
-            ]),
-        ),
-        (
-            "Business",
-            list([
-                ("Occupation", personal.occupation.clone()),
-                ("Industry (NAICS)", personal.naics.clone()),
-                ("Politically exposed", pep),
-                ("Product", personal.product.clone()),
-                (
-                    "Expected in a month",
-                    personal.expected_monthly.map(|money| money.to_string()),
-                ),
-            ]),
-        ),
-        (
-            "Contact",
-            list([
-                ("Residence", country(personal.country)),
-                ("Street", personal.street.clone()),
-                ("City", personal.city.clone()),
-                ("State", personal.state.clone()),
-                ("Postal code", personal.postal_code.clone()),
-                ("Email", personal.email.clone()),
-                ("Phone", personal.phone.clone()),
-            ]),
-        ),
-    ]
-}
-
-fn list<const N: usize>(pairs: [(&'static str, Option<String>); N]) -> Vec<Fact> {
-    pairs
-        .into_iter()
-        .filter_map(|(name, value)| value.map(|value| Fact { name, value }))
-        .collect()
 }

@@ -1,181 +1,74 @@
 //! What people do with cases. Each is one transaction: the row is locked, the state machine decides,
 //! and the case, its timeline and the event are written together.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Months, Utc};
 
-use super::assess::{self, Rules};
-use super::case::{Case, CaseId, CaseRefusal, DecisionId, Effect, Payload, Verdict};
+use super::case::{Case, CaseId, CaseRefusal, DecisionId, Effect, HitsNow};
+use super::proposal::Payload;
+pub use super::refusal::ReviewError;
+use super::rules::Rules;
 use super::step::What;
 use super::store::decisions::NewDecision;
 use super::store::{assessments, cases, decisions, steps};
+use super::verdict::Verdict;
 use crate::features::intake;
-use crate::features::screening::actions::{self as screening, ActError, Judgement};
-use crate::features::screening::hit::{HitId, HitRefusal};
+use crate::features::screening::hit::HitStatus;
 use crate::features::screening::hits;
 use crate::foundation::audit::{Event, Subject, Tx};
 use crate::foundation::crypto::subject_keys::{self, SubjectKey};
 use crate::foundation::db;
-use crate::foundation::kernel::PersonId;
-use crate::foundation::policy::PolicyError;
-use crate::foundation::web::{self, Refusal};
+use crate::foundation::kernel::{PersonId, Scope};
 
 /// Cases taken up again in one go by the clock.
 const RESUMED_AT_ONCE: i64 = 100;
 
-#[derive(Debug, thiserror::Error)]
-pub enum ReviewError {
-    #[error(transparent)]
-    Case(#[from] CaseRefusal),
-    #[error(transparent)]
-    Hit(#[from] HitRefusal),
-    #[error(transparent)]
-    Policy(#[from] PolicyError),
-    #[error(transparent)]
-    Database(#[from] db::Error),
-    #[error(transparent)]
-    Web(#[from] web::Error),
+/// The case, locked, if the actor reaches its platform: for what touches the case alone.
+fn lock(tx: &mut Tx<'_>, id: CaseId) -> Result<Case, ReviewError> {
+    let case = cases::lock(tx, id)?;
+    tx.reach(case.platform)?;
+    Ok(case)
 }
 
-impl From<ActError> for ReviewError {
-    fn from(error: ActError) -> Self {
-        match error {
-            ActError::Refused(refusal) => Self::Hit(refusal),
-            ActError::Database(error) => Self::Database(error),
-        }
-    }
+/// The case with its subject, locked in the order that everybody keeps: for what touches hits or the
+/// subject's standing as well.
+pub(super) fn lock_with_subject(tx: &mut Tx<'_>, id: CaseId) -> Result<Case, ReviewError> {
+    let subject = cases::subject_of(tx, id)?;
+    intake::store::lock_standings(tx, &[subject])?;
+    lock(tx, id)
 }
 
-impl From<ReviewError> for web::Error {
-    fn from(error: ReviewError) -> Self {
-        match error {
-            ReviewError::Case(refusal) => Self::Refused(case_words(refusal)),
-            ReviewError::Hit(refusal) => Self::Refused(hit_words(refusal)),
-            ReviewError::Policy(PolicyError::Database(error)) => error.into(),
-            ReviewError::Policy(error) => Self::internal(error),
-            // The rules that stand in the database as well: somebody was faster, or code is wrong.
-            ReviewError::Database(db::Error::Check { constraint })
-                if constraint == "review_case_undecided_hit" =>
-            {
-                Self::Refused(case_words(CaseRefusal::UndecidedHit))
-            }
-            ReviewError::Database(error) => error.into(),
-            ReviewError::Web(error) => error,
-        }
-    }
-}
-
-fn case_words(refusal: CaseRefusal) -> Refusal {
-    let (code, title, advice) = match refusal {
-        CaseRefusal::Closed => (
-            "case_closed",
-            "This case is closed.",
-            "Its decision stands. A new case opens when the facts change.",
-        ),
-        CaseRefusal::ClaimedByOther => (
-            "case_claimed",
-            "Somebody else has claimed this case.",
-            "You can read it. Claim another one, or come back when the claim has run out.",
-        ),
-        CaseRefusal::NotClaimed => (
-            "case_not_claimed",
-            "Your claim on this case has run out, or there was none.",
-            "Claim the case again, then repeat what you did.",
-        ),
-        CaseRefusal::AwaitingApproval => (
-            "case_proposed",
-            "This case awaits the approval of a second person.",
-            "Nothing else can be decided about it until they have answered.",
-        ),
-        CaseRefusal::NothingProposed => (
-            "case_not_proposed",
-            "Nothing is proposed on this case any more.",
-            "Open the case to see what happened.",
-        ),
-        CaseRefusal::OwnProposal => (
-            "own_proposal",
-            "You proposed this, so somebody else has to approve it.",
-            "A high risk is never approved by one person alone. Ask a colleague to look at it.",
-        ),
-        CaseRefusal::Altered => (
-            "proposal_altered",
-            "What was proposed has changed since.",
-            "The proposal no longer holds. Open the case to see what changed.",
-        ),
-        CaseRefusal::UndecidedHit => (
-            "undecided_hit",
-            "A screening hit of this subject is undecided.",
-            "Decide every hit first, then approve the case.",
-        ),
-        CaseRefusal::Stale => (
-            "case_changed",
-            "The case has changed since you opened it.",
-            "Look at what changed, then decide again.",
-        ),
-        CaseRefusal::ParkingTime => (
-            "parking_time",
-            "A case is parked for one to thirty days.",
-            "Choose an end within thirty days.",
-        ),
-    };
-    Refusal::new(code, title, advice)
-}
-
-fn hit_words(refusal: HitRefusal) -> Refusal {
-    let (code, title, advice) = match refusal {
-        HitRefusal::Stale => (
-            "hit_changed",
-            "The hit has changed since you opened the case.",
-            "Open the case again and compare the two records as they are now.",
-        ),
-        HitRefusal::AwaitingApproval => (
-            "hit_proposed",
-            "This hit awaits the answer of a second person.",
-            "Nothing else can be said about it until they have answered.",
-        ),
-        HitRefusal::Decided => (
-            "hit_decided",
-            "This hit is decided.",
-            "It opens again when either record changes.",
-        ),
-        HitRefusal::NothingProposed => (
-            "hit_not_proposed",
-            "Nothing is proposed on this hit any more.",
-            "Open the case to see what happened.",
-        ),
-        HitRefusal::OwnProposal => (
-            "own_proposal",
-            "You proposed this, so somebody else has to agree.",
-            "Ask a colleague to compare the two records.",
-        ),
-        HitRefusal::Altered => (
-            "proposal_altered",
-            "One of the two records has changed since this was proposed.",
-            "Compare them again.",
-        ),
-    };
-    Refusal::new(code, title, advice)
-}
-
+/// Claims a case, or renews one's own claim.
 pub fn claim(tx: &mut Tx<'_>, id: CaseId, by: PersonId) -> Result<(), ReviewError> {
-    let mut case = cases::lock(tx, id)?;
-    case.claim(by, tx.now())?;
+    let mut case = lock(tx, id)?;
+    let taken = case.claim(by, tx.now())?;
     cases::save(tx, &case)?;
-    steps::add(tx, &case, Some(by), What::Claimed, None)?;
-    tx.record(event("kyc.case_claimed", &case))?;
+    if taken {
+        steps::add(tx, &case, Some(by), What::Claimed, None)?;
+        tx.record(event("kyc.case_claimed", &case))?;
+    } else {
+        tx.record(event("kyc.claim_renewed", &case))?;
+    }
     Ok(())
 }
 
-/// Claims the free case that is due first. Nothing is recorded where there is none.
-pub fn claim_next(tx: &mut Tx<'_>, by: PersonId) -> Result<CaseId, ReviewError> {
-    let id = cases::claim_next(tx, by)?.ok_or(db::Error::NotFound)?;
-    let case = cases::lock(tx, id)?;
+/// Claims the free case on these platforms that is due first. Nothing is recorded where there is
+/// none.
+pub fn claim_next(
+    tx: &mut Tx<'_>,
+    by: PersonId,
+    scope: &Scope,
+) -> Result<Option<CaseId>, ReviewError> {
+    let Some(id) = cases::claim_next(tx, by, scope)? else {
+        return Ok(None);
+    };
+    let case = lock(tx, id)?;
     steps::add(tx, &case, Some(by), What::Claimed, None)?;
     tx.record(event("kyc.case_claimed", &case).detail("next", true))?;
-    Ok(id)
+    Ok(Some(id))
 }
 
 pub fn release(tx: &mut Tx<'_>, id: CaseId, by: PersonId) -> Result<(), ReviewError> {
-    let mut case = cases::lock(tx, id)?;
+    let mut case = lock(tx, id)?;
     case.release(by, tx.now())?;
     cases::save(tx, &case)?;
     steps::add(tx, &case, Some(by), What::Released, None)?;
@@ -183,9 +76,12 @@ pub fn release(tx: &mut Tx<'_>, id: CaseId, by: PersonId) -> Result<(), ReviewEr
     Ok(())
 }
 
-/// A note changes nothing of the case, so that nobody's page grows stale by it.
+/// A note changes nothing that anybody decides on, so that nobody's page grows stale by it.
 pub fn note(tx: &mut Tx<'_>, id: CaseId, by: PersonId, text: &str) -> Result<(), ReviewError> {
-    let case = cases::lock(tx, id)?;
+    let mut case = lock(tx, id)?;
+    if case.renew(by, tx.now()) {
+        cases::save(tx, &case)?;
+    }
     let key = key_of(tx, &case)?;
     steps::add(tx, &case, Some(by), What::Noted, Some((text, &key)))?;
     tx.record(
@@ -201,7 +97,7 @@ pub fn park(
     until: DateTime<Utc>,
     reason: &str,
 ) -> Result<(), ReviewError> {
-    let mut case = cases::lock(tx, id)?;
+    let mut case = lock(tx, id)?;
     case.park(by, until, tx.now())?;
     let key = key_of(tx, &case)?;
     cases::save(tx, &case)?;
@@ -235,13 +131,13 @@ pub struct Decide<'a> {
 
 /// Decides, or proposes where a second person has to agree.
 pub fn decide(tx: &mut Tx<'_>, id: CaseId, decide: &Decide<'_>) -> Result<Effect, ReviewError> {
-    let mut case = cases::lock(tx, id)?;
+    let mut case = lock_with_subject(tx, id)?;
     if case.version != decide.seen {
         return Err(CaseRefusal::Stale.into());
     }
-    let undecided = hits::any_undecided(tx, case.subject)?;
+    let hits = hits_now(tx, &case)?;
     let payload = payload(tx, &case, decide.verdict, decide.reasons, decide.note)?;
-    let effect = case.decide(decide.by, decide.verdict, undecided, tx.now())?;
+    let effect = case.decide(decide.by, decide.verdict, hits, tx.now())?;
     let key = key_of(tx, &case)?;
     let decision = NewDecision {
         id: DecisionId::new(),
@@ -283,16 +179,16 @@ pub fn approve(
     by: PersonId,
     seen: DecisionId,
 ) -> Result<(), ReviewError> {
-    let mut case = cases::lock(tx, id)?;
+    let mut case = lock_with_subject(tx, id)?;
     let decision = decisions::lock_proposal(tx, id)?.ok_or(CaseRefusal::NothingProposed)?;
     if decision.id != seen {
         return Err(CaseRefusal::Altered.into());
     }
     let key = key_of(tx, &case)?;
     let note = decision.note(&key)?;
-    let undecided = hits::any_undecided(tx, case.subject)?;
+    let hits = hits_now(tx, &case)?;
     let payload = payload(tx, &case, decision.verdict, &decision.reasons, &note)?;
-    case.approve(&decision.proposal(), by, payload, undecided, tx.now())?;
+    case.approve(&decision.proposal(), by, payload, hits, tx.now())?;
     decisions::answer(tx, decision.id, by, true)?;
     cases::save(tx, &case)?;
     steps::add(tx, &case, Some(by), outcome_step(decision.verdict), None)?;
@@ -308,9 +204,18 @@ pub fn approve(
 }
 
 /// The second person disagrees, or the proposer takes it back: the case is open again.
-pub fn refuse(tx: &mut Tx<'_>, id: CaseId, by: PersonId, why: &str) -> Result<(), ReviewError> {
-    let mut case = cases::lock(tx, id)?;
+pub fn refuse(
+    tx: &mut Tx<'_>,
+    id: CaseId,
+    by: PersonId,
+    seen: DecisionId,
+    why: &str,
+) -> Result<(), ReviewError> {
+    let mut case = lock_with_subject(tx, id)?;
     let decision = decisions::lock_proposal(tx, id)?.ok_or(CaseRefusal::NothingProposed)?;
+    if decision.id != seen {
+        return Err(CaseRefusal::Altered.into());
+    }
     case.reopen()?;
     let (kind, what) = if decision.proposer == by {
         decisions::void_proposals(tx, id)?;
@@ -327,75 +232,6 @@ pub fn refuse(tx: &mut Tx<'_>, id: CaseId, by: PersonId, why: &str) -> Result<()
             .detail("proposer", decision.proposer.to_string())
             .personal(case.subject, serde_json::json!({ "note": why })),
     )?;
-    Ok(())
-}
-
-/// Judges a hit on a case that one has claimed. True when it holds at once.
-pub fn judge_hit(
-    tx: &mut Tx<'_>,
-    id: CaseId,
-    hit: HitId,
-    judgement: &Judgement<'_>,
-) -> Result<bool, ReviewError> {
-    let case = cases::lock(tx, id)?;
-    match case.live_claim(tx.now()) {
-        Some(claim) if claim.by == judgement.by => {}
-        Some(_) => return Err(CaseRefusal::ClaimedByOther.into()),
-        None => return Err(CaseRefusal::NotClaimed.into()),
-    }
-    belongs(tx, &case, hit)?;
-    let now = tx.now();
-    let rules = Rules::at(tx, now)?;
-    let holds = screening::judge(tx, &rules.screening.value, hit, judgement)?;
-    rate_again(tx, &case, &rules)?;
-    Ok(holds)
-}
-
-/// The second person agrees with what was proposed about a hit.
-pub fn second_hit(
-    tx: &mut Tx<'_>,
-    id: CaseId,
-    hit: HitId,
-    by: PersonId,
-) -> Result<(), ReviewError> {
-    let case = cases::lock(tx, id)?;
-    belongs(tx, &case, hit)?;
-    let now = tx.now();
-    let rules = Rules::at(tx, now)?;
-    screening::second(tx, &rules.screening.value, hit, by)?;
-    rate_again(tx, &case, &rules)
-}
-
-pub fn refuse_hit(
-    tx: &mut Tx<'_>,
-    id: CaseId,
-    hit: HitId,
-    by: PersonId,
-) -> Result<(), ReviewError> {
-    let case = cases::lock(tx, id)?;
-    belongs(tx, &case, hit)?;
-    let now = tx.now();
-    let rules = Rules::at(tx, now)?;
-    screening::refuse(tx, hit, by)?;
-    rate_again(tx, &case, &rules)
-}
-
-/// A hit of somebody else is not reached through this case.
-fn belongs(tx: &mut Tx<'_>, case: &Case, hit: HitId) -> Result<(), ReviewError> {
-    let known = hits::versions(tx, case.subject)?;
-    if known.iter().any(|(id, _)| *id == hit.uuid()) {
-        Ok(())
-    } else {
-        Err(db::Error::NotFound.into())
-    }
-}
-
-fn rate_again(tx: &mut Tx<'_>, case: &Case, rules: &Rules) -> Result<(), ReviewError> {
-    let keyring = tx.keyring();
-    let records = intake::store::records(tx, keyring, &[case.subject])?;
-    if let Some(record) = records.first() {
-        assess::rate_again(tx, rules, record)?;
-    }
     Ok(())
 }
 
@@ -423,7 +259,23 @@ fn payload(
     Ok(payload.hash())
 }
 
+fn hits_now(tx: &mut Tx<'_>, case: &Case) -> db::Result<HitsNow> {
+    let statuses = hits::statuses(tx, case.subject)?;
+    Ok(HitsNow {
+        undecided: statuses.iter().any(|status| status.is_undecided()),
+        confirmed: statuses.contains(&HitStatus::Confirmed),
+    })
+}
+
+/// What the decision makes of the subject. An approval holds for as long as the policy of the case
+/// says.
 fn set_standing(tx: &mut Tx<'_>, case: &Case, verdict: Verdict) -> Result<(), ReviewError> {
+    if verdict == Verdict::Approve {
+        let rules = Rules::of_case(tx, case)?;
+        let months = rules.risk.value.review_months.of(case.band);
+        let review_at = tx.now() + Months::new(u32::from(months));
+        assessments::set_approved(tx, case.subject, review_at)?;
+    }
     let status = match verdict {
         Verdict::Approve => intake::Status::Approved,
         Verdict::Reject => intake::Status::Rejected,

@@ -2,9 +2,10 @@
 //! and the store writes what came of it.
 
 use chrono::{DateTime, Duration, Utc};
-use sha2::{Digest, Sha256};
 
+use super::proposal::Proposal;
 use super::risk::Band;
+use super::verdict::{Status, Verdict};
 use crate::foundation::kernel::{PersonId, PlatformId, SubjectId};
 
 crate::typed_id!(
@@ -18,115 +19,6 @@ crate::typed_id!(
 pub const LEASE_MINUTES: i64 = 30;
 /// A case put aside comes back after at most so long.
 pub const LONGEST_PARKING_DAYS: i64 = 30;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Status {
-    Open,
-    Proposed,
-    NeedsInformation,
-    Parked,
-    Approved,
-    Rejected,
-}
-
-impl Status {
-    pub const ALL: [Self; 6] = [
-        Self::Open,
-        Self::Proposed,
-        Self::NeedsInformation,
-        Self::Parked,
-        Self::Approved,
-        Self::Rejected,
-    ];
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Open => "open",
-            Self::Proposed => "proposed",
-            Self::NeedsInformation => "needs_information",
-            Self::Parked => "parked",
-            Self::Approved => "approved",
-            Self::Rejected => "rejected",
-        }
-    }
-
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Open => "Open",
-            Self::Proposed => "Awaiting approval",
-            Self::NeedsInformation => "Needs information",
-            Self::Parked => "Parked",
-            Self::Approved => "Approved",
-            Self::Rejected => "Rejected",
-        }
-    }
-
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|status| status.as_str() == text)
-    }
-
-    pub fn is_closed(self) -> bool {
-        matches!(self, Self::Approved | Self::Rejected)
-    }
-
-    /// Whether somebody can work on it now.
-    fn is_workable(self) -> bool {
-        matches!(self, Self::Open | Self::NeedsInformation)
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Verdict {
-    Approve,
-    Reject,
-    RequestInformation,
-}
-
-impl Verdict {
-    pub const ALL: [Self; 3] = [Self::Approve, Self::Reject, Self::RequestInformation];
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Approve => "approve",
-            Self::Reject => "reject",
-            Self::RequestInformation => "request_information",
-        }
-    }
-
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Approve => "Approve",
-            Self::Reject => "Reject",
-            Self::RequestInformation => "Ask for information",
-        }
-    }
-
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|verdict| verdict.as_str() == text)
-    }
-}
-
-/// Why, in codes that can be counted. Neutral towards the customer.
-pub const REASONS: [(&str, &str); 8] = [
-    ("identity_verified", "Identity verified"),
-    ("hits_cleared", "Screening hits cleared"),
-    ("risk_understood", "Risk understood and acceptable"),
-    ("documents_missing", "Documents missing or expired"),
-    ("identity_doubtful", "Identity in doubt"),
-    ("listed_person", "Listed person or company"),
-    ("outside_appetite", "Outside what we accept"),
-    ("information_requested", "Information requested"),
-];
-
-/// The label of a reason code; unknown codes have none and are refused.
-pub fn reason_label(code: &str) -> Option<&'static str> {
-    REASONS
-        .iter()
-        .find(|(known, _)| *known == code)
-        .map(|(_, label)| *label)
-}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Claim {
@@ -146,7 +38,10 @@ pub struct Case {
     pub status: Status,
     pub band: Band,
     pub score: u16,
+    /// The policies that the case was opened under. It is judged under them to its end.
     pub policy_version: i32,
+    pub screening_policy_version: i32,
+    pub opened_for: OpenedFor,
     pub opened_at: DateTime<Utc>,
     pub due_at: DateTime<Utc>,
     pub closed_at: Option<DateTime<Utc>>,
@@ -155,7 +50,49 @@ pub struct Case {
     pub version: i32,
 }
 
-/// Why the case says no. Each has words for the person in `actions.rs`.
+/// What made a person have to look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OpenedFor {
+    /// The risk, or a screening hit.
+    Assessment,
+    /// The profile was approved long enough ago.
+    ReviewDue,
+    /// The identity document that the approval rested on has expired.
+    DocumentExpired,
+}
+
+impl OpenedFor {
+    pub const ALL: [Self; 3] = [Self::Assessment, Self::ReviewDue, Self::DocumentExpired];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Assessment => "assessment",
+            Self::ReviewDue => "review_due",
+            Self::DocumentExpired => "document_expired",
+        }
+    }
+
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::Assessment => "Opened because of the risk or a screening hit.",
+            Self::ReviewDue => "Opened because the approval is due to be looked at again.",
+            Self::DocumentExpired => "Opened because the identity document has expired.",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|why| why.as_str() == text)
+    }
+}
+
+/// How the subject's screening hits stand when a case is decided.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HitsNow {
+    pub undecided: bool,
+    pub confirmed: bool,
+}
+
+/// Why the case says no. Each has words for the person in `refusal.rs`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CaseRefusal {
     #[error("the case is closed")]
@@ -174,6 +111,8 @@ pub enum CaseRefusal {
     Altered,
     #[error("a screening hit is undecided")]
     UndecidedHit,
+    #[error("a screening hit is confirmed")]
+    ConfirmedHit,
     #[error("the case has changed since the page was made")]
     Stale,
     #[error("a case is parked for one to thirty days")]
@@ -204,18 +143,28 @@ impl Case {
         verdict == Verdict::Approve && self.band.needs_review()
     }
 
-    /// Takes the case, or renews one's own claim.
-    pub fn claim(&mut self, by: PersonId, now: DateTime<Utc>) -> Result<(), CaseRefusal> {
+    /// Takes the case, or renews one's own claim. True where it was not one's own before.
+    pub fn claim(&mut self, by: PersonId, now: DateTime<Utc>) -> Result<bool, CaseRefusal> {
         self.workable()?;
-        if self.live_claim(now).is_some_and(|claim| claim.by != by) {
+        if self.renew(by, now) {
+            return Ok(false);
+        }
+        if self.live_claim(now).is_some() {
             return Err(CaseRefusal::ClaimedByOther);
         }
-        self.claim = Some(Claim {
-            by,
-            until: now + Duration::minutes(LEASE_MINUTES),
-        });
+        self.claim = Some(lease(by, now));
         self.version += 1;
-        Ok(())
+        Ok(true)
+    }
+
+    /// Whoever works on a case keeps it. This changes nothing that anybody decides on, so nobody's
+    /// page grows stale by it. True where the claim was theirs.
+    pub fn renew(&mut self, by: PersonId, now: DateTime<Utc>) -> bool {
+        let own = self.live_claim(now).is_some_and(|claim| claim.by == by);
+        if own {
+            self.claim = Some(lease(by, now));
+        }
+        own
     }
 
     pub fn release(&mut self, by: PersonId, now: DateTime<Utc>) -> Result<(), CaseRefusal> {
@@ -230,14 +179,12 @@ impl Case {
         &mut self,
         by: PersonId,
         verdict: Verdict,
-        undecided_hits: bool,
+        hits: HitsNow,
         now: DateTime<Utc>,
     ) -> Result<Effect, CaseRefusal> {
         self.workable()?;
         self.held(by, now)?;
-        if verdict == Verdict::Approve && undecided_hits {
-            return Err(CaseRefusal::UndecidedHit);
-        }
+        barred_by_hits(verdict, hits)?;
         self.claim = None;
         self.version += 1;
         if self.needs_two(verdict) {
@@ -254,7 +201,7 @@ impl Case {
         proposal: &Proposal,
         by: PersonId,
         payload_now: [u8; 32],
-        undecided_hits: bool,
+        hits: HitsNow,
         now: DateTime<Utc>,
     ) -> Result<(), CaseRefusal> {
         self.proposed()?;
@@ -264,9 +211,7 @@ impl Case {
         if proposal.payload_hash != payload_now {
             return Err(CaseRefusal::Altered);
         }
-        if undecided_hits {
-            return Err(CaseRefusal::UndecidedHit);
-        }
+        barred_by_hits(proposal.verdict, hits)?;
         self.version += 1;
         self.close(proposal.verdict, now);
         Ok(())
@@ -356,295 +301,23 @@ impl Case {
     }
 }
 
-/// A decision that awaits its second person.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Proposal {
-    pub id: DecisionId,
-    pub verdict: Verdict,
-    pub by: PersonId,
-    pub payload_hash: [u8; 32],
+fn lease(by: PersonId, now: DateTime<Utc>) -> Claim {
+    Claim {
+        by,
+        until: now + Duration::minutes(LEASE_MINUTES),
+    }
 }
 
-/// Everything that an approval binds to. Any change of it gives another hash.
-#[derive(Clone, Debug)]
-pub struct Payload<'a> {
-    pub case: CaseId,
-    pub verdict: Verdict,
-    pub reasons: &'a [String],
-    pub note: &'a str,
-    pub band: Band,
-    pub score: u16,
-    /// The assessment that the case shows: a keyed hash of the subject's facts, lists and policy.
-    pub basis: &'a [u8],
-    /// Each hit with its version.
-    pub hits: &'a [(uuid::Uuid, i32)],
-}
-
-impl Payload<'_> {
-    pub fn hash(&self) -> [u8; 32] {
-        let mut digest = Sha256::new();
-        let mut part = |bytes: &[u8]| {
-            digest.update((bytes.len() as u64).to_be_bytes());
-            digest.update(bytes);
-        };
-        part(self.case.uuid().as_bytes());
-        part(self.verdict.as_str().as_bytes());
-        part(&(self.reasons.len() as u64).to_be_bytes());
-        for reason in self.reasons {
-            part(reason.as_bytes());
-        }
-        part(self.note.as_bytes());
-        part(self.band.as_str().as_bytes());
-        part(&self.score.to_be_bytes());
-        part(self.basis);
-        for (hit, version) in self.hits {
-            part(hit.as_bytes());
-            part(&version.to_be_bytes());
-        }
-        digest.finalize().into()
+/// A closed case takes no more answers about its hits, so that none may be left open; and nobody is
+/// approved whom two people have found on a list.
+fn barred_by_hits(verdict: Verdict, hits: HitsNow) -> Result<(), CaseRefusal> {
+    match verdict {
+        Verdict::Approve | Verdict::Reject if hits.undecided => Err(CaseRefusal::UndecidedHit),
+        Verdict::Approve if hits.confirmed => Err(CaseRefusal::ConfirmedHit),
+        _ => Ok(()),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn now() -> DateTime<Utc> {
-        "2026-03-02T09:00:00Z".parse().unwrap()
-    }
-
-    fn case(band: Band) -> Case {
-        Case {
-            id: CaseId::new(),
-            number: 1,
-            platform: PlatformId::new(),
-            subject: SubjectId::new(),
-            external_id: "DEMO-1".into(),
-            company: false,
-            status: Status::Open,
-            band,
-            score: 500,
-            policy_version: 1,
-            opened_at: now(),
-            due_at: now() + Duration::hours(48),
-            closed_at: None,
-            claim: None,
-            parked_until: None,
-            version: 1,
-        }
-    }
-
-    fn proposal(by: PersonId) -> Proposal {
-        Proposal {
-            id: DecisionId::new(),
-            verdict: Verdict::Approve,
-            by,
-            payload_hash: [7; 32],
-        }
-    }
-
-    #[test]
-    fn a_claim_is_a_lease() {
-        let (ann, ben) = (PersonId::new(), PersonId::new());
-        let mut case = case(Band::Medium);
-        case.claim(ann, now()).unwrap();
-        assert_eq!(case.claim(ben, now()), Err(CaseRefusal::ClaimedByOther));
-        assert_eq!(case.release(ben, now()), Err(CaseRefusal::ClaimedByOther));
-        let later = now() + Duration::minutes(LEASE_MINUTES);
-        case.claim(ben, later).unwrap();
-        assert_eq!(
-            case.decide(ann, Verdict::Reject, false, later),
-            Err(CaseRefusal::ClaimedByOther)
-        );
-    }
-
-    #[test]
-    fn one_person_decides_a_medium_risk() {
-        let ann = PersonId::new();
-        let mut case = case(Band::Medium);
-        assert_eq!(
-            case.decide(ann, Verdict::Approve, false, now()),
-            Err(CaseRefusal::NotClaimed)
-        );
-        case.claim(ann, now()).unwrap();
-        assert_eq!(
-            case.decide(ann, Verdict::Approve, false, now()),
-            Ok(Effect::Decided)
-        );
-        assert_eq!(
-            (case.status, case.closed_at),
-            (Status::Approved, Some(now()))
-        );
-        assert_eq!(case.claim(ann, now()), Err(CaseRefusal::Closed));
-    }
-
-    #[test]
-    fn a_high_risk_needs_somebody_else() {
-        let (ann, ben) = (PersonId::new(), PersonId::new());
-        let mut case = case(Band::High);
-        case.claim(ann, now()).unwrap();
-        assert_eq!(
-            case.decide(ann, Verdict::Approve, false, now()),
-            Ok(Effect::Proposed)
-        );
-        let proposal = proposal(ann);
-        let mut approve = |by, hash, hits| case.approve(&proposal, by, hash, hits, now());
-        assert_eq!(approve(ann, [7; 32], false), Err(CaseRefusal::OwnProposal));
-        assert_eq!(approve(ben, [8; 32], false), Err(CaseRefusal::Altered));
-        assert_eq!(approve(ben, [7; 32], true), Err(CaseRefusal::UndecidedHit));
-        assert_eq!(approve(ben, [7; 32], false), Ok(()));
-        assert_eq!(approve(ben, [7; 32], false), Err(CaseRefusal::Closed));
-        assert_eq!(case.status, Status::Approved);
-    }
-
-    #[test]
-    fn one_person_may_reject_any_risk() {
-        let ann = PersonId::new();
-        let mut case = case(Band::Prohibited);
-        case.claim(ann, now()).unwrap();
-        assert_eq!(
-            case.decide(ann, Verdict::Reject, true, now()),
-            Ok(Effect::Decided)
-        );
-        assert_eq!(case.status, Status::Rejected);
-    }
-
-    #[test]
-    fn an_undecided_hit_bars_approval() {
-        let ann = PersonId::new();
-        let mut case = case(Band::Low);
-        case.claim(ann, now()).unwrap();
-        assert_eq!(
-            case.decide(ann, Verdict::Approve, true, now()),
-            Err(CaseRefusal::UndecidedHit)
-        );
-        assert_eq!(
-            case.live_claim(now()).map(|claim| claim.by),
-            Some(ann),
-            "nothing is lost"
-        );
-    }
-
-    #[test]
-    fn new_facts_void_a_proposal() {
-        let ann = PersonId::new();
-        let mut case = case(Band::High);
-        case.claim(ann, now()).unwrap();
-        case.decide(ann, Verdict::Approve, false, now()).unwrap();
-        let version = case.version;
-        case.reassess(Band::Prohibited, 1000, now() + Duration::hours(24));
-        assert_eq!(case.status, Status::Open);
-        assert!(case.version > version);
-        assert_eq!(
-            case.due_at,
-            now() + Duration::hours(24),
-            "the clock only gets shorter"
-        );
-    }
-
-    #[test]
-    fn parking_has_an_end() {
-        let ann = PersonId::new();
-        let mut case = case(Band::High);
-        case.claim(ann, now()).unwrap();
-        let too_long = now() + Duration::days(LONGEST_PARKING_DAYS + 1);
-        assert_eq!(
-            case.park(ann, too_long, now()),
-            Err(CaseRefusal::ParkingTime)
-        );
-        case.park(ann, now() + Duration::days(3), now()).unwrap();
-        assert!(case.claim(ann, now()).is_err());
-        case.resume();
-        case.claim(ann, now()).unwrap();
-    }
-
-    #[test]
-    fn the_hash_covers_everything() {
-        let reasons = ["hits_cleared".to_owned()];
-        let case = CaseId::new();
-        let hit = uuid::Uuid::now_v7();
-        let hits = [(hit, 1)];
-        let payload = Payload {
-            case,
-            verdict: Verdict::Approve,
-            reasons: &reasons,
-            note: "fine",
-            band: Band::High,
-            score: 500,
-            basis: &[1; 32],
-            hits: &hits,
-        };
-        let other_hits = [(hit, 2)];
-        let others = [
-            Payload {
-                note: "fine.",
-                ..payload.clone()
-            },
-            Payload {
-                verdict: Verdict::Reject,
-                ..payload.clone()
-            },
-            Payload {
-                reasons: &[],
-                ..payload.clone()
-            },
-            Payload {
-                band: Band::Low,
-                ..payload.clone()
-            },
-            Payload {
-                score: 501,
-                ..payload.clone()
-            },
-            Payload {
-                basis: &[2; 32],
-                ..payload.clone()
-            },
-            Payload {
-                hits: &other_hits,
-                ..payload.clone()
-            },
-        ];
-        for other in others {
-            assert_ne!(other.hash(), payload.hash(), "{other:?}");
-        }
-    }
-
-    proptest::proptest! {
-        /// Whatever is tried in whatever order: nobody's high risk is approved by one person, and a
-        /// closed case stays as it is.
-        #[test]
-        fn no_order_of_acts_gets_around_the_second_person(
-            acts in proptest::collection::vec((0_usize..7, 0_usize..3), 0..40),
-        ) {
-            let people = [PersonId::new(), PersonId::new(), PersonId::new()];
-            let mut case = case(Band::High);
-            let mut proposer = None;
-            for (act, who) in acts {
-                let by = people[who];
-                let closed = case.status.is_closed();
-                let before = case.clone();
-                match act {
-                    0 => drop(case.claim(by, now())),
-                    1 => drop(case.release(by, now())),
-                    2 => if case.decide(by, Verdict::Approve, false, now()).is_ok() {
-                        proptest::prop_assert_eq!(case.status, Status::Proposed);
-                        proposer = Some(by);
-                    },
-                    3 => if let Some(proposed_by) = proposer {
-                        let agreed = case.approve(&proposal(proposed_by), by, [7; 32], false, now());
-                        if agreed.is_ok() {
-                            proptest::prop_assert_ne!(proposed_by, by);
-                        }
-                    },
-                    4 => drop(case.reopen()),
-                    5 => drop(case.decide(by, Verdict::RequestInformation, false, now())),
-                    _ => drop(case.park(by, now() + Duration::days(1), now())),
-                }
-                if closed {
-                    proptest::prop_assert_eq!(&case, &before);
-                }
-            }
-        }
-    }
-}
+#[path = "case_tests.rs"]
+mod tests;

@@ -2,24 +2,34 @@
 
 use std::collections::{HashMap, HashSet};
 
+use chrono::NaiveDate;
+
 use super::case::{Case, CaseId};
 use super::risk::Contribution;
 use super::step::Step;
+use super::store::assessments::Standing;
 use super::store::decisions::{self, Decision};
 use super::store::{assessments, cases, queue, steps};
+use super::views::{Awaiting, ToReport};
 use crate::features::intake;
 use crate::features::intake::store::SubjectRecord;
-use crate::features::screening::hit::{Disposition, Explanation, Hit};
+use crate::features::screening::explanation::Explanation;
+use crate::features::screening::hit::{Disposition, Hit};
 use crate::features::screening::listed::ListedEntry;
-use crate::features::screening::{entries, hits};
+use crate::features::screening::{current_lists, dispositions, entries, hits};
 use crate::foundation::Services;
 use crate::foundation::audit::{Event, Subject};
 use crate::foundation::auth::{Signed, people};
 use crate::foundation::crypto::Keyring;
 use crate::foundation::crypto::subject_keys::{self, SubjectKey};
 use crate::foundation::db::{self, Conn};
-use crate::foundation::kernel::PersonId;
+use crate::foundation::kernel::{PersonId, Scope};
 use crate::foundation::web;
+
+/// Proposals, and hits to be reported, listed at once.
+const MOST_LISTED: i64 = 200;
+/// Subjects that lag behind the lists are counted no further.
+pub const MOST_LAGGING: u64 = 1_000;
 
 /// A case with its evidence.
 pub struct CaseFile {
@@ -28,7 +38,8 @@ pub struct CaseFile {
     /// `personal` inside is `None` once the subject has been erased.
     pub record: SubjectRecord,
     pub contributions: Vec<Contribution>,
-    pub review_at: Option<chrono::DateTime<chrono::Utc>>,
+    /// The last assessment: when it was screened and with what, and when it is due again.
+    pub standing: Option<Standing>,
     pub hits: Vec<HitFile>,
     pub steps: Vec<Step>,
     pub decisions: Vec<(Decision, String)>,
@@ -41,6 +52,8 @@ pub struct HitFile {
     pub entry: Option<ListedEntry>,
     pub explanation: Option<Explanation>,
     pub disposition: Option<(Disposition, String)>,
+    /// What the authority answered to the report.
+    pub report_reference: Option<String>,
 }
 
 /// Reads a case for somebody. The reading stands in the log once in a quarter of an hour.
@@ -49,6 +62,11 @@ pub fn read(services: &Services, signed: &Signed, id: CaseId) -> Result<CaseFile
     let what = services.keyring.token("reviews.case_read", &id.to_string());
     let keyring = &services.keyring;
     let fresh = services.db.read(|conn| {
+        // Elsewhere the case does not exist for them, and asking for it is not reading it.
+        let platform = cases::find(conn, id)?.platform;
+        if !signed.reach().allows(platform) {
+            return Err(web::Error::NotFound);
+        }
         if intake::store::recently_read(conn, signed.person, &what, now)? {
             Ok::<_, web::Error>(Some(open(conn, keyring, id)?))
         } else {
@@ -94,7 +112,7 @@ fn open(conn: &mut Conn, keyring: &Keyring, id: CaseId) -> db::Result<CaseFile> 
     Ok(CaseFile {
         platform: platform_name(conn, &case)?,
         contributions: cases::contributions(conn, id)?,
-        review_at: standing.map(|standing| standing.review_at),
+        standing,
         case,
         record,
         hits,
@@ -112,18 +130,25 @@ fn open_hits(conn: &mut Conn, case: &Case, key: Option<&SubjectKey>) -> db::Resu
         Some(key) => hits::explanations(conn, case.subject, key)?,
         None => HashMap::new(),
     };
-    let mut dispositions = hits::dispositions(conn, case.subject)?;
+    let mut dispositions = dispositions::of_subject(conn, case.subject)?;
     found
         .into_iter()
         .map(|hit| {
             let disposition = match (dispositions.remove(&hit.id), key) {
                 (Some(said), Some(key)) => {
-                    let note = hits::note(conn, said.id, key)?;
+                    let note = dispositions::note(conn, said.id, key)?;
                     Some((said, note))
                 }
                 (said, _) => said.map(|said| (said, String::new())),
             };
+            let report_reference = match key {
+                Some(key) if hit.reported_at.is_some() => {
+                    hits::report_reference(conn, hit.id, key)?
+                }
+                _ => None,
+            };
             Ok(HitFile {
+                report_reference,
                 entry: listed.remove(&hit.entry),
                 explanation: explanations.remove(&hit.id),
                 disposition,
@@ -168,4 +193,65 @@ pub fn names_of(
     ids.into_iter()
         .map(|id| Ok((id, people::find(conn, id)?.name)))
         .collect()
+}
+
+/// What others proposed and this person may answer, the oldest first.
+pub fn awaiting(conn: &mut Conn, person: PersonId, scope: &Scope) -> db::Result<Vec<Awaiting>> {
+    let decisions = decisions::awaiting(conn, person, scope, MOST_LISTED)?;
+    let hits = dispositions::awaiting(conn, person, scope, MOST_LISTED)?;
+    let subjects: Vec<_> = hits.iter().map(|(_, subject)| *subject).collect();
+    let cases = queue::open_of_subjects(conn, &subjects)?;
+    let proposers = decisions.iter().map(|(decision, ..)| decision.proposer);
+    let proposers = proposers.chain(hits.iter().map(|(said, _)| said.proposer));
+    let proposers: HashSet<_> = proposers.collect();
+    let names = names_of(conn, proposers)?;
+    let name = |id: &PersonId| names.get(id).cloned().unwrap_or_default();
+    let mut rows: Vec<Awaiting> = decisions
+        .iter()
+        .map(|(decision, number, external_id)| Awaiting {
+            href: format!("/reviews/{}", decision.case),
+            what: format!("{} case {number}", decision.verdict.label()),
+            subject: external_id.clone(),
+            by: name(&decision.proposer),
+            at: decision.proposed_at,
+        })
+        .collect();
+    for (said, subject) in &hits {
+        let Some(case) = cases.iter().find(|case| case.subject == *subject) else {
+            continue;
+        };
+        rows.push(Awaiting {
+            href: format!("/reviews/{}#hit-{}", case.id, said.hit),
+            what: format!("{} (hit on case {})", said.outcome.label(), case.number),
+            subject: case.external_id.clone(),
+            by: name(&said.proposer),
+            at: said.proposed_at,
+        });
+    }
+    rows.sort_by_key(|row| row.at);
+    Ok(rows)
+}
+
+/// Confirmed hits that are still to be reported, what is due first comes first.
+pub fn to_report(conn: &mut Conn, scope: &Scope, today: NaiveDate) -> db::Result<Vec<ToReport>> {
+    let hits = hits::to_report(conn, scope, MOST_LISTED)?;
+    let subjects: Vec<_> = hits.iter().map(|hit| hit.subject).collect();
+    let cases = queue::newest_of_subjects(conn, &subjects)?;
+    let rows = hits.iter().filter_map(|hit| {
+        let case = cases.iter().find(|case| case.subject == hit.subject)?;
+        ToReport::new(hit, case, today)
+    });
+    Ok(rows.collect())
+}
+
+/// How many subjects have not been compared with the lists as they are now. Nothing where no list is
+/// loaded, for then everybody waits.
+pub fn lagging(conn: &mut Conn, scope: &Scope) -> db::Result<Option<u64>> {
+    let loaded = current_lists(conn)?.into_iter().map(|list| list.loaded_at);
+    let Some(newest) = loaded.max() else {
+        return Ok(None);
+    };
+    let cap = i64::try_from(MOST_LAGGING).unwrap_or(i64::MAX);
+    let count = assessments::lagging(conn, scope, newest, cap)?;
+    Ok(Some(count as u64))
 }

@@ -3,10 +3,9 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::assess::{self, Rules, Tally};
-use super::{actions, store};
+use super::assess::{self, Ground, Tally};
+use super::{actions, renewal, store};
 use crate::features::intake;
-use crate::features::screening::current::Current;
 use crate::features::screening::index::Scratch;
 use crate::foundation::audit::{Event, NewJob, Subject};
 use crate::foundation::db;
@@ -16,10 +15,12 @@ use crate::foundation::policy::PolicyError;
 
 /// Assesses the subjects of a chunk: `{"batch", "chunk", "subjects": [id…]}`.
 pub const ASSESS_CHUNK: &str = "reviews.assess_chunk";
-/// Assesses everybody anew, a chunk at a time: `{"after": id | null, "why": code}`.
+/// Assesses everybody anew, a chunk at a time: `{"after": id | null, "list": id}`.
 pub const ASSESS_ALL: &str = "reviews.assess_all";
 /// Takes parked cases up again whose time has come.
 pub const RESUME_PARKED: &str = "reviews.resume_parked";
+/// Opens a case where an approval has run out.
+pub const LOOK_AGAIN: &str = "reviews.look_again";
 
 /// # Panics
 /// Where the schedule is not one, which a test would have told.
@@ -32,9 +33,15 @@ pub fn register(registry: &mut Registry) {
     let often = Schedule::new(RESUME_PARKED, "*/10 * * * *", "UTC", RESUME_PARKED)
         .expect("a pattern and a zone that the tests have read"); // start-up
     registry.schedule(often.late(Late::Skip));
+    registry.handle(LOOK_AGAIN, look_again);
+    // Doing it twice changes nothing, so a day that was missed is made good.
+    let daily = Schedule::new(LOOK_AGAIN, "20 4 * * *", "UTC", LOOK_AGAIN)
+        .expect("a pattern and a zone that the tests have read"); // start-up
+    registry.schedule(daily);
 }
 
 const SUBJECTS_AT_ONCE: usize = 500;
+const EXPIRED_AT_ONCE: i64 = 200;
 
 #[derive(Deserialize)]
 struct Chunk {
@@ -67,7 +74,9 @@ pub fn assess_chunk(ctx: &JobContext, payload: Value) -> Result<(), JobError> {
 #[derive(Deserialize)]
 struct Everybody {
     after: Option<SubjectId>,
-    why: String,
+    /// The version of the list that began the round.
+    #[serde(default)]
+    list: String,
 }
 
 /// One chunk, and a job for the next: the queue keeps its other work going in between.
@@ -79,15 +88,14 @@ pub fn assess_all(ctx: &JobContext, payload: Value) -> Result<(), JobError> {
         return Ok(());
     };
     let event = Event::new("kyc.subjects_assessed", Subject::new("job", ctx.job))
-        .detail("why", everybody.why.as_str());
+        .detail("why", format!("list {}", everybody.list));
     assess_some(ctx, &subjects, event, &mut Scratch::default())?;
     if subjects.len() == SUBJECTS_AT_ONCE {
-        let next = json!({ "after": last, "why": everybody.why });
+        let next = next_chunk(&everybody.list, Some(*last));
         ctx.write(|tx| {
-            let job = NewJob::new(ASSESS_ALL, next).key(last.to_string());
-            tx.enqueue(&job)?;
+            tx.enqueue(&next)?;
             tx.record(
-                Event::new("kyc.assessment_continued", Subject::new("job", job.id()))
+                Event::new("kyc.assessment_continued", Subject::new("job", next.id()))
                     .detail("after", last.to_string()),
             )?;
             Ok(())
@@ -96,11 +104,16 @@ pub fn assess_all(ctx: &JobContext, payload: Value) -> Result<(), JobError> {
     Ok(())
 }
 
-/// A list was loaded: everybody is compared with it.
+/// A list was loaded: everybody is compared with it. A list that is loaded while that goes on begins a
+/// round of its own: those who were passed already would else not be compared with it.
 #[must_use]
 pub fn after_list_loaded(event: &Event) -> NewJob {
-    let why = format!("list {}", event.subject().id);
-    NewJob::new(ASSESS_ALL, json!({ "after": null, "why": why })).key("list")
+    next_chunk(&event.subject().id, None)
+}
+
+fn next_chunk(list: &str, after: Option<SubjectId>) -> NewJob {
+    let from = after.map_or_else(|| "start".to_owned(), |after| after.to_string());
+    NewJob::new(ASSESS_ALL, json!({ "after": after, "list": list })).key(format!("{list}:{from}"))
 }
 
 fn assess_some(
@@ -111,37 +124,57 @@ fn assess_some(
 ) -> Result<Tally, JobError> {
     let services = &ctx.services;
     let now = services.clock.now();
-    let (rules, current, records) = ctx.read(|conn| {
-        Ok((
-            Rules::at(conn, now).map_err(no_policy)?,
-            Current::load(conn)?,
-            intake::store::records(conn, &services.keyring, subjects)?,
-        ))
-    })?;
-    let compared = assess::compare(&current, &rules, records, scratch);
+    let demo = services.config.is_demo();
+    let (ground, records) = ctx
+        .read(|conn| Ground::of(conn, &services.keyring, subjects, now, demo).map_err(no_policy))?;
+    let compared = ground.compare(records, scratch);
     ctx.write(|tx| {
-        let tally = assess::write(tx, &rules, &compared)?;
-        let lists: Vec<String> = current
-            .versions
-            .iter()
-            .map(|(source, version)| format!("{source}:{version}"))
-            .collect();
+        let tally = assess::write(tx, &ground, &compared, scratch).map_err(no_policy)?;
         tx.record(
             event
                 .detail("subjects", subjects.len())
                 .detail("assessed", tally.assessed)
                 .detail("unchanged", tally.unchanged)
+                .detail("compared_again", tally.compared_again)
                 .detail("hits_found", tally.hits_found)
                 .detail("hits_reopened", tally.hits_reopened)
                 .detail("hits_withdrawn", tally.hits_withdrawn)
                 .detail("cases_opened", tally.cases_opened)
                 .detail("cases_changed", tally.cases_changed)
-                .detail("risk_policy", rules.risk.version)
-                .detail("screening_policy", rules.screening.version)
-                .detail("lists", lists),
+                .detail("risk_policy", tally.risk_policy)
+                .detail("screening_policy", tally.screening_policy)
+                .detail("lists", tally.lists.clone()),
         )?;
         Ok(tally)
     })
+}
+
+/// Once a day: approvals that have run out expire, a bounded number in each transaction.
+pub fn look_again(ctx: &JobContext, _payload: Value) -> Result<(), JobError> {
+    let now = ctx.services.clock.now();
+    let mut after = None;
+    loop {
+        ctx.check()?;
+        let due = ctx.read(|conn| {
+            Ok(store::assessments::due_again(
+                conn,
+                now,
+                after,
+                EXPIRED_AT_ONCE,
+            )?)
+        })?;
+        let Some(last) = due.last().copied() else {
+            return Ok(());
+        };
+        after = Some(last);
+        match ctx.write(|tx| renewal::expire(tx, &due).map_err(no_policy)) {
+            // None of them is approved: each waits for a person already, or was turned down.
+            Err(JobError::Database(db::Error::NoEvent)) => {}
+            expired => {
+                expired?;
+            }
+        }
+    }
 }
 
 pub fn resume_parked(ctx: &JobContext, _payload: Value) -> Result<(), JobError> {

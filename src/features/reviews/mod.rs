@@ -4,19 +4,32 @@
 //! - whoever proposed cannot approve; an approval binds to a hash of exactly what was proposed, and
 //!   any change of the case, its hits or the assessment voids it. The database says so as well;
 //! - a case is claimed by one person at a time, for a lease; claiming the next is one statement;
-//! - a case cannot be approved while a screening hit is undecided;
+//! - no case is closed while a screening hit is undecided, and none approved over a confirmed one;
+//! - what a person has rejected, no machine approves: it may only ask a person again;
+//! - a case is judged to its end under the policies that it was opened under;
+//! - whoever changes a subject's standing, cases or hits locks the subject first, then its open case,
+//!   then its hits, each in the order of ids;
 //! - every step stands in the case's timeline and in the audit log, in the same transaction;
 //! - notes are sealed under the subject's key.
 
 pub mod actions;
 pub mod assess;
+mod book;
 pub mod case;
 mod desk;
+mod facts;
+pub mod hit_actions;
 pub mod jobs;
+mod opening;
 mod pages;
+pub mod proposal;
+mod refusal;
+pub mod renewal;
 pub mod risk;
+pub mod rules;
 pub mod step;
 pub mod store;
+pub mod verdict;
 mod views;
 
 use crate::foundation::auth::Permission;
@@ -54,5 +67,11 @@ pub fn routes() -> Routes {
             "/reviews/{id}/hits/{hit}/refusal",
             approve,
             pages::refuse_hit,
+        )
+        .post("/reviews/{id}/hits/{hit}/report", act, pages::report_hit)
+        .get(
+            "/subjects/{id}",
+            Access::Needs(Permission::SubjectsRead),
+            pages::subject,
         )
 }

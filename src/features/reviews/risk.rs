@@ -94,7 +94,7 @@ pub struct Geography {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OccupationRule {
-    /// Found anywhere in the occupation, whatever the case.
+    /// A word or some in a row, found as such in the occupation, whatever the case and number.
     pub word: String,
     pub points: u16,
 }
@@ -181,6 +181,8 @@ pub struct Facts {
     pub has_date_of_birth: bool,
     pub has_id_number: bool,
     pub hits: Hits,
+    /// No list was in force that the subject could have been compared with.
+    pub not_screened: bool,
 }
 
 /// The strongest of a subject's hits that nobody has dismissed.
@@ -199,6 +201,26 @@ pub struct Assessment {
     pub band: Band,
     pub contributions: Vec<Contribution>,
 }
+
+impl Assessment {
+    /// Whether a person who judged one has judged the other: that a list came into force which finds
+    /// nothing is no news of the subject.
+    pub fn is_like(&self, other: &Self) -> bool {
+        let counted = |assessment: &Self| -> Vec<Contribution> {
+            let counts = |one: &&Contribution| one.points > 0;
+            assessment
+                .contributions
+                .iter()
+                .filter(counts)
+                .cloned()
+                .collect()
+        };
+        self.score == other.score && self.band == other.band && counted(self) == counted(other)
+    }
+}
+
+/// The reason of a contribution without points: nothing speaks against the subject, and nothing for it.
+pub const NOT_SCREENED: &str = "not_screened";
 
 const MOST: u16 = 1000;
 
@@ -223,9 +245,12 @@ impl RiskPolicy {
             contributions.push(contribution(Factor::Pep, "declared", self.pep));
         }
         contributions.extend(self.hits(facts.hits));
+        if facts.not_screened {
+            contributions.push(contribution(Factor::Screening, NOT_SCREENED, 0));
+        }
         contributions.extend(self.amount(facts));
         contributions.extend(self.missing(facts));
-        contributions.retain(|contribution| contribution.points > 0);
+        contributions.retain(|one| one.points > 0 || one.reason == NOT_SCREENED);
         contributions.sort_by(|a, b| b.points.cmp(&a.points).then(a.factor.cmp(&b.factor)));
         let sum: u32 = contributions.iter().map(|c| u32::from(c.points)).sum();
         let score = u16::try_from(sum).unwrap_or(MOST).min(MOST);
@@ -281,10 +306,11 @@ impl RiskPolicy {
 
     fn occupation(&self, facts: &Facts) -> Option<Contribution> {
         let occupation = facts.occupation.as_ref()?.to_lowercase();
+        let words = words(&occupation);
         let rule = self
             .occupations
             .iter()
-            .filter(|rule| occupation.contains(&rule.word))
+            .filter(|rule| holds_words(&words, &rule.word.to_lowercase()))
             .max_by_key(|rule| rule.points)?;
         let reason = rule.word.replace(' ', "_");
         Some(contribution(Factor::Occupation, &reason, rule.points))
@@ -339,6 +365,24 @@ impl RiskPolicy {
     }
 }
 
+fn words(text: &str) -> Vec<&str> {
+    text.split(|letter: char| !letter.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .collect()
+}
+
+/// Whether the words of `wanted` stand in `text` one after the other; the last may be a plural.
+fn holds_words(text: &[&str], wanted: &str) -> bool {
+    let wanted = words(wanted);
+    let Some((last, first)) = wanted.split_last() else {
+        return false;
+    };
+    text.windows(wanted.len()).any(|run| {
+        let (end, begin) = run.split_last().unwrap_or((&"", &[]));
+        begin == first && (end == last || end.strip_suffix('s') == Some(last))
+    })
+}
+
 fn contribution(factor: Factor, reason: &str, points: u16) -> Contribution {
     Contribution {
         factor,
@@ -348,116 +392,5 @@ fn contribution(factor: Factor, reason: &str, points: u16) -> Contribution {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// What the migration installs.
-    fn policy() -> RiskPolicy {
-        let migration = include_str!("../../../migrations/2026-11-20-001000_reviews/up.sql");
-        let (_, json) = migration
-            .split_once("install_policy('kyc.risk', '")
-            .unwrap();
-        let (json, _) = json.split_once("');").unwrap();
-        serde_json::from_str(json).unwrap()
-    }
-
-    fn plain() -> Facts {
-        Facts {
-            residence: Some("CZ".into()),
-            nationality: Some("CZ".into()),
-            has_date_of_birth: true,
-            has_id_number: true,
-            ..Facts::default()
-        }
-    }
-
-    #[test]
-    fn the_installed_policy_is_sound() {
-        assert_eq!(policy().fault(), None);
-    }
-
-    #[test]
-    fn nothing_special_is_low() {
-        let assessment = policy().assess(&plain());
-        assert_eq!((assessment.score, assessment.band), (0, Band::Low));
-        assert!(assessment.contributions.is_empty());
-    }
-
-    #[test]
-    fn every_contribution_is_named() {
-        let assessment = policy().assess(&Facts {
-            residence: Some("IR".into()),
-            occupation: Some("Casino Operator".into()),
-            expected_monthly: Some((6_000_000, "USD".into())),
-            hits: Hits::Possible,
-            ..plain()
-        });
-        assert_eq!(assessment.band, Band::High);
-        let named: Vec<_> = assessment
-            .contributions
-            .iter()
-            .map(|c| (c.factor, c.reason.as_str(), c.points))
-            .collect();
-        assert_eq!(
-            named,
-            [
-                (Factor::Geography, "residence", 450),
-                (Factor::Screening, "possible_hit", 300),
-                (Factor::Occupation, "casino", 150),
-                (Factor::ExpectedAmount, "over_threshold", 150),
-            ]
-        );
-        assert_eq!(assessment.score, 1000, "the score is capped");
-    }
-
-    #[test]
-    fn a_pep_is_not_high_risk_by_status_alone() {
-        let assessment = policy().assess(&Facts {
-            pep: true,
-            ..plain()
-        });
-        assert!(assessment.band < Band::High);
-        assert_eq!(assessment.contributions[0].factor, Factor::Pep);
-    }
-
-    #[test]
-    fn what_is_barred_is_prohibited() {
-        let by_nationality = policy().assess(&Facts {
-            nationality: Some("KP".into()),
-            ..plain()
-        });
-        let by_hit = policy().assess(&Facts {
-            hits: Hits::Confirmed,
-            ..plain()
-        });
-        assert_eq!(by_nationality.band, Band::Prohibited);
-        assert_eq!(by_hit.band, Band::Prohibited);
-    }
-
-    #[test]
-    fn an_amount_without_a_rule_counts_for_something() {
-        let assessment = policy().assess(&Facts {
-            expected_monthly: Some((1, "CHF".into())),
-            ..plain()
-        });
-        assert_eq!(assessment.contributions[0].reason, "not_comparable");
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn more_to_worry_about_never_lowers_the_score(
-            residence in "[A-Z]{2}", amount in 0_i128..100_000_000, pep: bool,
-        ) {
-            let calm = Facts { residence: Some(residence), ..plain() };
-            let worse = Facts {
-                expected_monthly: Some((amount, "USD".into())),
-                pep,
-                hits: Hits::Exact,
-                ..calm.clone()
-            };
-            let policy = policy();
-            proptest::prop_assert!(policy.assess(&worse).score >= policy.assess(&calm).score);
-            proptest::prop_assert!(policy.assess(&worse).band >= policy.assess(&calm).band);
-        }
-    }
-}
+#[path = "risk_tests.rs"]
+mod tests;

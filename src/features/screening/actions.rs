@@ -2,13 +2,12 @@
 
 use std::collections::HashMap;
 
+use super::calendar::Calendar;
 use super::current::Likeness;
 use super::hit::{
-    Disposition, DispositionId, Hit, HitId, HitRefusal, HitStatus, Outcome, business_days_after,
-    payload_hash,
+    Disposition, DispositionId, Hit, HitId, HitRefusal, HitStatus, Outcome, payload_hash,
 };
-use super::policy::ScreeningPolicy;
-use super::store::hits as hit_store;
+use super::store::{dispositions, hits as hit_store};
 use crate::foundation::audit::{Event, Subject, Tx};
 use crate::foundation::crypto::subject_keys::{self, SubjectKey};
 use crate::foundation::db;
@@ -29,6 +28,8 @@ pub struct Screened<'a> {
     pub platform: PlatformId,
     /// Keyed hash of what was compared; a change of it reopens what was decided.
     pub content_hash: &'a [u8],
+    /// Policy: from this score on a dismissal needs two people.
+    pub two_people_at: u16,
     pub key: &'a SubjectKey,
 }
 
@@ -94,7 +95,10 @@ fn found(
         status: HitStatus::Open,
         found_at: tx.now(),
         version: 1,
+        two_people_at: subject.two_people_at,
+        confirmed_at: None,
         report_due: None,
+        reported_at: None,
     };
     hit_store::insert(tx, &hit, &likeness.explanation, subject.key)?;
     tx.record(event("screening.hit_found", &hit))?;
@@ -114,15 +118,15 @@ fn found_again(
     if same && hit.status != HitStatus::Withdrawn {
         return Ok((hit.status, hit.exact));
     }
-    hit_store::void_dispositions(tx, hit.id)?;
+    dispositions::void(tx, hit.id)?;
     hit.entry = likeness.entry.id;
     hit.list_version = likeness.entry.list_version;
     hit.score = likeness.score;
     hit.exact = likeness.explanation.is_exact();
     hit.subject_hash = subject.content_hash.to_vec();
     hit.entry_hash.clone_from(&likeness.entry.hash);
+    hit.two_people_at = subject.two_people_at;
     hit.status = HitStatus::Open;
-    hit.report_due = None;
     hit.version += 1;
     hit_store::refresh(tx, &hit, &likeness.explanation, subject.key)?;
     tx.record(event("screening.hit_reopened", &hit))?;
@@ -130,14 +134,15 @@ fn found_again(
     Ok((hit.status, hit.exact))
 }
 
-/// A decided hit stays on record as decided. An undecided one has nothing left to decide.
+/// A decided hit stays on record as decided. An undecided one has nothing left to decide, unless two
+/// people had confirmed it: only two people take that back.
 fn no_longer_alike(
     tx: &mut Tx<'_>,
     mut hit: Hit,
     outcome: &mut Screening,
 ) -> db::Result<(HitStatus, bool)> {
-    if hit.status.is_undecided() {
-        hit_store::void_dispositions(tx, hit.id)?;
+    if hit.status.is_undecided() && hit.confirmed_at.is_none() {
+        dispositions::void(tx, hit.id)?;
         hit.status = HitStatus::Withdrawn;
         hit.version += 1;
         hit_store::set_status(tx, &hit)?;
@@ -158,17 +163,12 @@ pub struct Judgement<'a> {
 }
 
 /// Judges a hit; where two people are needed it is a proposal first. True when it holds at once.
-pub fn judge(
-    tx: &mut Tx<'_>,
-    policy: &ScreeningPolicy,
-    id: HitId,
-    judgement: &Judgement<'_>,
-) -> Result<bool, ActError> {
+pub fn judge(tx: &mut Tx<'_>, id: HitId, judgement: &Judgement<'_>) -> Result<bool, ActError> {
     let mut hit = hit_store::lock(tx, id)?;
     hit.judge(judgement.seen)?;
     let key = key_of(tx, hit.subject)?;
-    let two_people = hit.needs_two(judgement.outcome, policy);
-    hit_store::void_dispositions(tx, hit.id)?;
+    let two_people = hit.needs_two(judgement.outcome);
+    dispositions::void(tx, hit.id)?;
     let disposition = Disposition {
         id: DispositionId::new(),
         hit: hit.id,
@@ -181,7 +181,7 @@ pub fn judge(
         approver: None,
         effective: !two_people,
     };
-    hit_store::insert_disposition(tx, &hit, &disposition, judgement.note, &key)?;
+    dispositions::insert(tx, &hit, &disposition, judgement.note, &key)?;
     hit.status = if two_people {
         HitStatus::Proposed
     } else {
@@ -198,23 +198,40 @@ pub fn judge(
     Ok(!two_people)
 }
 
-/// The second person agrees to exactly what was proposed.
+/// How long a confirmed hit may go unreported, and whose days those are.
+pub struct Clock<'a> {
+    pub calendar: &'a Calendar,
+    pub business_days: u16,
+}
+
+/// The second person agrees to exactly what was proposed; `seen` is the proposal on their page.
 pub fn second(
     tx: &mut Tx<'_>,
-    policy: &ScreeningPolicy,
+    clock: &Clock<'_>,
     id: HitId,
     by: PersonId,
+    seen: DispositionId,
 ) -> Result<(), ActError> {
     let mut hit = hit_store::lock(tx, id)?;
-    let proposal = hit_store::lock_proposal(tx, id)?.ok_or(HitRefusal::NothingProposed)?;
+    let proposal = proposal(tx, id, seen)?;
     let key = key_of(tx, hit.subject)?;
-    let note = hit_store::note(tx, proposal.id, &key)?;
+    let note = dispositions::note(tx, proposal.id, &key)?;
     let payload = payload_hash(&hit, proposal.outcome, &proposal.reason, &note);
     hit.second(&proposal, by, payload)?;
-    hit_store::answer(tx, proposal.id, by, true)?;
+    dispositions::answer(tx, proposal.id, by, true)?;
     hit.status = proposal.outcome.status();
-    hit.report_due = (proposal.outcome == Outcome::Confirmed)
-        .then(|| business_days_after(tx.now().date_naive(), policy.report_business_days));
+    match proposal.outcome {
+        Outcome::Confirmed => {
+            let now = tx.now();
+            let today = clock.calendar.date(now);
+            let due = clock
+                .calendar
+                .business_days_after(today, clock.business_days);
+            hit.start_clock(now, due);
+        }
+        Outcome::Dismissed => hit.stop_clock(),
+        Outcome::NeedsInformation => {}
+    }
     hit.version += 1;
     hit_store::set_status(tx, &hit)?;
     let mut event = disposition_event("screening.hit_disposed", &hit, &proposal);
@@ -226,20 +243,50 @@ pub fn second(
 }
 
 /// The second person disagrees, or the proposer takes it back: the hit is undecided again.
-pub fn refuse(tx: &mut Tx<'_>, id: HitId, by: PersonId) -> Result<(), ActError> {
+pub fn refuse(
+    tx: &mut Tx<'_>,
+    id: HitId,
+    by: PersonId,
+    seen: DispositionId,
+) -> Result<(), ActError> {
     let mut hit = hit_store::lock(tx, id)?;
-    let proposal = hit_store::lock_proposal(tx, id)?.ok_or(HitRefusal::NothingProposed)?;
+    let proposal = proposal(tx, id, seen)?;
     let kind = if proposal.proposer == by {
-        hit_store::void_dispositions(tx, id)?;
+        dispositions::void(tx, id)?;
         "screening.disposition_withdrawn"
     } else {
-        hit_store::answer(tx, proposal.id, by, false)?;
+        dispositions::answer(tx, proposal.id, by, false)?;
         "screening.disposition_refused"
     };
     hit.status = HitStatus::Open;
     hit.version += 1;
     hit_store::set_status(tx, &hit)?;
     tx.record(disposition_event(kind, &hit, &proposal))?;
+    Ok(())
+}
+
+/// The proposal that stands, if it is the one that was seen.
+fn proposal(tx: &mut Tx<'_>, hit: HitId, seen: DispositionId) -> Result<Disposition, ActError> {
+    let proposal = dispositions::lock_proposal(tx, hit)?.ok_or(HitRefusal::NothingProposed)?;
+    if proposal.id == seen {
+        Ok(proposal)
+    } else {
+        Err(HitRefusal::Altered.into())
+    }
+}
+
+/// A confirmed hit was reported to the authority, which answered with a reference.
+pub fn report(tx: &mut Tx<'_>, id: HitId, reference: &str) -> Result<(), ActError> {
+    let mut hit = hit_store::lock(tx, id)?;
+    hit.report(tx.now())?;
+    let key = key_of(tx, hit.subject)?;
+    hit_store::set_reported(tx, &hit, reference, &key)?;
+    let mut event = event("screening.hit_reported", &hit)
+        .personal(hit.subject, serde_json::json!({ "reference": reference }));
+    if let Some(due) = hit.report_due {
+        event = event.detail("report_due", due.to_string());
+    }
+    tx.record(event)?;
     Ok(())
 }
 

@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use uuid::Uuid;
 
-use super::hit::{EntryId, Explanation, MatchedPart};
+use super::explanation::{Explanation, MatchedPart};
+use super::hit::EntryId;
 use super::index::{Found, Index, Query, Scratch};
 use super::listed::ListedEntry;
 use super::name::{Name, Token};
@@ -27,6 +28,10 @@ pub struct CurrentEntry {
 pub struct Current {
     /// Source and version of each list that is in it.
     pub versions: Vec<(String, i32)>,
+    /// The ids of those versions: two readings with the same ids compared the same.
+    ids: Vec<Uuid>,
+    /// Whether one of the lists names people who exist.
+    pub real: bool,
     entries: Vec<CurrentEntry>,
     index: Index,
 }
@@ -52,11 +57,14 @@ impl Current {
         {
             return Ok(Arc::clone(current));
         }
+        let real = lists.iter().any(|list| !list.invented);
         let versions = lists
             .into_iter()
             .map(|list| (list.source, list.version))
             .collect();
-        let current = Arc::new(Self::build(versions, store::current_entries(conn)?));
+        let mut current = Self::build(versions, store::current_entries(conn)?);
+        (current.ids, current.real) = (ids.clone(), real);
+        let current = Arc::new(current);
         let mut cache = CACHE.lock().unwrap_or_else(PoisonError::into_inner);
         *cache = Some((ids, Arc::clone(&current)));
         Ok(current)
@@ -82,9 +90,22 @@ impl Current {
             .collect();
         Self {
             versions,
+            ids: Vec::new(),
+            real: false,
             entries,
             index,
         }
+    }
+
+    /// Whether these are the same versions of the same lists.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.ids == other.ids
+    }
+
+    /// "ofac-sdn:3", one for each list.
+    pub fn labels(&self) -> Vec<String> {
+        let label = |(source, version): &(String, i32)| format!("{source}:{version}");
+        self.versions.iter().map(label).collect()
     }
 
     /// Entries that the subject resembles, best first.
@@ -107,7 +128,13 @@ impl Current {
     fn explain(&self, query: &Query, spellings: &[String], found: Found) -> Likeness<'_> {
         let entry = &self.entries[found.entry];
         let listed = &entry.names[found.entry_name];
-        let own = &query.names[found.query_name].tokens;
+        let other_kind = found.circumstances.other_kind;
+        let own = if other_kind {
+            &query.other_names
+        } else {
+            &query.names
+        };
+        let own = &own[found.query_name].tokens;
         let its = if entry.company {
             Name::company(&listed.name)
         } else {
@@ -144,28 +171,23 @@ impl Current {
                 only_entry: alone(&its, &|i| pairs.iter().any(|p| p.entry.contains(&i))),
                 birth: found.circumstances.birth,
                 country: found.circumstances.country,
+                other_kind,
             },
         }
     }
 }
 
-/// What screening looks at. The first spelling uses the parts of the name where they are known.
+/// What screening looks at: every spelling, read as the name of what the subject says it is, and as
+/// the name of the other kind.
 fn query(kind: SubjectKind, personal: &Personal, spellings: &[String]) -> Query {
     let company = kind == SubjectKind::Company;
-    let names = spellings
-        .iter()
-        .map(|spelling| {
-            if company {
-                Name::company(spelling)
-            } else {
-                Name::person(spelling)
-            }
-        })
-        .collect();
+    let read = if company { Name::company } else { Name::person };
+    let other = |spelling: &String| Query::other_reading(company, spelling);
     let countries = [personal.nationality, personal.country];
     Query {
         company,
-        names,
+        names: spellings.iter().map(|spelling| read(spelling)).collect(),
+        other_names: spellings.iter().map(other).collect(),
         birth: personal.date_of_birth,
         countries: countries.into_iter().flatten().collect(),
     }

@@ -1,14 +1,8 @@
 //! A hit and what may be decided about it: the pure part.
 
-use chrono::{DateTime, Datelike, Days, NaiveDate, Utc, Weekday};
-use serde::{Deserialize, Serialize};
+use chrono::{DateTime, NaiveDate, Utc};
 use sha2::{Digest, Sha256};
 
-use super::birth::BirthMatch;
-use super::listed::Quality;
-use super::matching::CountryMatch;
-use super::policy::ScreeningPolicy;
-use super::word::Likeness;
 use crate::foundation::kernel::{PersonId, PlatformId, SubjectId};
 
 crate::typed_id!(
@@ -150,7 +144,12 @@ pub struct Hit {
     pub status: HitStatus,
     pub found_at: DateTime<Utc>,
     pub version: i32,
+    /// The threshold for a second person, as it was when the two were compared.
+    pub two_people_at: u16,
+    /// When two people first found that the two are the same; kept when the hit is opened again.
+    pub confirmed_at: Option<DateTime<Utc>>,
     pub report_due: Option<NaiveDate>,
+    pub reported_at: Option<DateTime<Utc>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -167,16 +166,47 @@ pub enum HitRefusal {
     OwnProposal,
     #[error("what was proposed is no longer what is approved")]
     Altered,
+    #[error("there is nothing to report about the hit")]
+    NothingToReport,
 }
 
 impl Hit {
-    /// A confirmation always, a dismissal where the likeness is great.
-    pub fn needs_two(&self, outcome: Outcome, policy: &ScreeningPolicy) -> bool {
+    /// A confirmation always; a dismissal where the likeness is great, or where it takes back what
+    /// two people had confirmed.
+    pub fn needs_two(&self, outcome: Outcome) -> bool {
         match outcome {
             Outcome::Confirmed => true,
-            Outcome::Dismissed => self.exact || self.score >= policy.two_people_at,
+            Outcome::Dismissed => {
+                self.exact || self.score >= self.two_people_at || self.confirmed_at.is_some()
+            }
             Outcome::NeedsInformation => false,
         }
+    }
+
+    /// The clock starts with the first confirmation and is not set back by a later one.
+    pub fn start_clock(&mut self, now: DateTime<Utc>, due: NaiveDate) {
+        self.confirmed_at.get_or_insert(now);
+        self.report_due.get_or_insert(due);
+    }
+
+    /// Two people found that it was not the same after all. What was reported stays reported.
+    pub fn stop_clock(&mut self) {
+        if self.reported_at.is_none() {
+            self.confirmed_at = None;
+            self.report_due = None;
+        }
+    }
+
+    pub fn is_to_be_reported(&self) -> bool {
+        self.report_due.is_some() && self.reported_at.is_none()
+    }
+
+    pub fn report(&mut self, now: DateTime<Utc>) -> Result<(), HitRefusal> {
+        if !self.is_to_be_reported() {
+            return Err(HitRefusal::NothingToReport);
+        }
+        self.reported_at = Some(now);
+        Ok(())
     }
 
     /// Whether somebody may say something about it; `seen` is the version on their page.
@@ -243,124 +273,6 @@ pub fn payload_hash(hit: &Hit, outcome: Outcome, reason: &str, note: &str) -> [u
     digest.finalize().into()
 }
 
-/// The date `days` business days later. Weekends are not business days; holidays are the business
-/// calendar's, which may only make it later than this.
-pub fn business_days_after(from: NaiveDate, days: u16) -> NaiveDate {
-    let mut date = from;
-    let mut left = days;
-    while left > 0 {
-        date = date.checked_add_days(Days::new(1)).unwrap_or(date);
-        if !matches!(date.weekday(), Weekday::Sat | Weekday::Sun) {
-            left -= 1;
-        }
-    }
-    date
-}
-
-/// What matched and what differed. It speaks of the subject, so it is stored under its key.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Explanation {
-    pub subject_name: String,
-    pub entry_name: String,
-    pub quality: Quality,
-    pub name_score: u16,
-    pub matched: Vec<MatchedPart>,
-    pub only_subject: Vec<String>,
-    pub only_entry: Vec<String>,
-    pub birth: BirthMatch,
-    pub country: CountryMatch,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MatchedPart {
-    pub subject: String,
-    pub entry: String,
-    pub likeness: u16,
-    pub how: Likeness,
-}
-
-impl Explanation {
-    pub fn is_exact(&self) -> bool {
-        let same = self.matched.iter().all(|part| part.how == Likeness::Same);
-        same && self.only_subject.is_empty()
-            && self.only_entry.is_empty()
-            && self.birth == BirthMatch::Exact
-    }
-
-    /// In words, what agrees.
-    pub fn agreements(&self) -> Vec<String> {
-        let mut lines: Vec<String> = self
-            .matched
-            .iter()
-            .map(|part| match part.how {
-                Likeness::Same => format!("“{}” is the same", part.subject),
-                Likeness::SpellingHabit => {
-                    format!("“{}” is a spelling of “{}”", part.subject, part.entry)
-                }
-                Likeness::SimilarLetters => {
-                    format!("“{}” is written like “{}”", part.subject, part.entry)
-                }
-                Likeness::SoundsAlike => {
-                    format!("“{}” sounds like “{}”", part.subject, part.entry)
-                }
-                Likeness::Initial => {
-                    format!("“{}” may stand for “{}”", part.subject, part.entry)
-                }
-                Likeness::Joined => {
-                    format!(
-                        "“{}” is “{}” written together or apart",
-                        part.subject, part.entry
-                    )
-                }
-            })
-            .collect();
-        match self.birth {
-            BirthMatch::Exact => lines.push("the date of birth is the same".into()),
-            BirthMatch::Agrees => {
-                lines.push("the date of birth is within what the list says".into());
-            }
-            BirthMatch::Slip => {
-                lines.push("the dates of birth differ as by a slip of the pen".into());
-            }
-            BirthMatch::Near | BirthMatch::Unknown | BirthMatch::Differs => {}
-        }
-        if self.country == CountryMatch::Agrees {
-            lines.push("a country is the same".into());
-        }
-        lines
-    }
-
-    /// In words, what does not agree or is not known.
-    pub fn differences(&self) -> Vec<String> {
-        let mut lines: Vec<String> = Vec::new();
-        lines.extend(
-            self.only_subject
-                .iter()
-                .map(|t| format!("“{t}” is not on the list")),
-        );
-        lines.extend(
-            self.only_entry
-                .iter()
-                .map(|t| format!("the list also has “{t}”")),
-        );
-        match self.birth {
-            BirthMatch::Differs => lines.push("the date of birth differs".into()),
-            BirthMatch::Near => lines.push("the date of birth differs by about a year".into()),
-            BirthMatch::Unknown => lines.push("a date of birth is not known".into()),
-            BirthMatch::Exact | BirthMatch::Agrees | BirthMatch::Slip => {}
-        }
-        match self.country {
-            CountryMatch::Differs => lines.push("no country is the same".into()),
-            CountryMatch::Unknown => lines.push("a country is not known".into()),
-            CountryMatch::Agrees => {}
-        }
-        if self.quality == Quality::Weak {
-            lines.push("the list calls this alias weak".into());
-        }
-        lines
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -381,24 +293,44 @@ mod tests {
             status: HitStatus::Open,
             found_at: DateTime::UNIX_EPOCH,
             version: 1,
+            two_people_at: 930,
+            confirmed_at: None,
             report_due: None,
+            reported_at: None,
         }
     }
 
-    const POLICY: ScreeningPolicy = ScreeningPolicy {
-        hit_at: 850,
-        two_people_at: 930,
-        list_stale_days: 30,
-        report_business_days: 10,
-    };
-
     #[test]
     fn great_likeness_needs_two_people() {
-        assert!(!hit(900, false).needs_two(Outcome::Dismissed, &POLICY));
-        assert!(hit(930, false).needs_two(Outcome::Dismissed, &POLICY));
-        assert!(hit(880, true).needs_two(Outcome::Dismissed, &POLICY));
-        assert!(hit(850, false).needs_two(Outcome::Confirmed, &POLICY));
-        assert!(!hit(1000, true).needs_two(Outcome::NeedsInformation, &POLICY));
+        assert!(!hit(900, false).needs_two(Outcome::Dismissed));
+        assert!(hit(930, false).needs_two(Outcome::Dismissed));
+        assert!(hit(880, true).needs_two(Outcome::Dismissed));
+        assert!(hit(850, false).needs_two(Outcome::Confirmed));
+        assert!(!hit(1000, true).needs_two(Outcome::NeedsInformation));
+        let mut confirmed = hit(860, false);
+        confirmed.start_clock(DateTime::UNIX_EPOCH, NaiveDate::MIN);
+        assert!(confirmed.needs_two(Outcome::Dismissed));
+    }
+
+    #[test]
+    fn the_clock_is_not_set_back() {
+        let date = |text: &str| text.parse::<NaiveDate>().unwrap();
+        let mut hit = hit(950, false);
+        assert_eq!(
+            hit.report(DateTime::UNIX_EPOCH),
+            Err(HitRefusal::NothingToReport)
+        );
+        hit.start_clock(DateTime::UNIX_EPOCH, date("2026-03-16"));
+        hit.start_clock(Utc::now(), date("2026-04-20"));
+        assert_eq!(hit.report_due, Some(date("2026-03-16")));
+        assert_eq!(hit.confirmed_at, Some(DateTime::UNIX_EPOCH));
+        hit.report(DateTime::UNIX_EPOCH).unwrap();
+        assert!(!hit.is_to_be_reported());
+        hit.stop_clock();
+        assert!(
+            hit.report_due.is_some(),
+            "what was reported stays on record"
+        );
     }
 
     #[test]
@@ -438,12 +370,5 @@ mod tests {
             payload_hash(&changed, Outcome::Dismissed, "birth_differs", "note"),
             hash
         );
-    }
-
-    #[test]
-    fn business_days_skip_weekends() {
-        let friday: NaiveDate = "2026-11-20".parse().unwrap();
-        assert_eq!(business_days_after(friday, 1).to_string(), "2026-11-23");
-        assert_eq!(business_days_after(friday, 10).to_string(), "2026-12-04");
     }
 }

@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use chrono::NaiveDate;
 
@@ -26,6 +27,8 @@ const MAX_COMPARED: usize = 400;
 const MAX_MATCHES: usize = 50;
 /// A name is compared when what matched weighs this share of the lighter of the two names.
 const WORTH_COMPARING_PERMILLE: u32 = 480;
+/// Between a person and a company only names that are nearly the same count.
+const OTHER_KIND_WORTH_PERMILLE: u32 = 800;
 
 /// A subject as far as screening looks at it.
 #[derive(Clone, Debug)]
@@ -33,8 +36,29 @@ pub struct Query {
     pub company: bool,
     /// Every spelling under which the subject may stand on a list.
     pub names: Vec<Name>,
+    /// The same spellings read as the other kind: a front may be a company on one side and a
+    /// person on the other.
+    pub other_names: Vec<Name>,
     pub birth: Option<NaiveDate>,
     pub countries: Vec<Country>,
+}
+
+impl Query {
+    /// A spelling read as the other kind. A company that bears a person's name has a legal form
+    /// besides, which is no part of that name.
+    pub fn other_reading(company: bool, spelling: &str) -> Name {
+        if !company {
+            return Name::company(spelling);
+        }
+        let name = Name::company(spelling);
+        let words: Vec<&str> = name
+            .tokens
+            .iter()
+            .filter(|token| token.role != Role::LegalForm)
+            .map(|token| token.text.as_str())
+            .collect();
+        Name::person(&words.join(" "))
+    }
 }
 
 /// An entry that fits a subject.
@@ -67,6 +91,8 @@ struct Facts {
 /// Names of one kind of entry and their words.
 #[derive(Default)]
 struct Side {
+    /// Tells one index from another: what was remembered of one is of no use for the next.
+    id: u64,
     names: Vec<IndexedName>,
     words: Vec<IndexedWord>,
     by_text: HashMap<String, u32>,
@@ -89,6 +115,9 @@ struct IndexedWord {
     names: Vec<u32>,
 }
 
+/// Numbers the sides of all indexes of this process; nought is none.
+static BUILT: AtomicU64 = AtomicU64::new(1);
+
 type Alike = Arc<[(u32, u16)]>;
 
 /// Working memory for searching, kept between subjects. Its size is bounded.
@@ -100,6 +129,8 @@ pub struct Scratch {
 
 #[derive(Default)]
 struct SideScratch {
+    /// The side that this belongs to.
+    of: u64,
     alike: HashMap<String, Alike>,
     gathered: Vec<u32>,
     seen_by: Vec<u32>,
@@ -129,6 +160,8 @@ impl Index {
         }
         index.people.finish();
         index.companies.finish();
+        index.people.id = BUILT.fetch_add(1, Ordering::Relaxed);
+        index.companies.id = BUILT.fetch_add(1, Ordering::Relaxed);
         index
     }
 
@@ -142,16 +175,48 @@ impl Index {
 
     /// Entries that score `floor` or more, best first, each with its best pair of names.
     pub fn search(&self, query: &Query, floor: u16, scratch: &mut Scratch) -> Vec<Found> {
-        let (side, scratch) = if query.company {
-            (&self.companies, &mut scratch.companies)
-        } else {
-            (&self.people, &mut scratch.people)
-        };
         let mut best: HashMap<usize, Found> = HashMap::new();
-        for (query_name, name) in query.names.iter().enumerate() {
+        let (own, other) = if query.company {
+            (
+                (&self.companies, &mut scratch.companies),
+                (&self.people, &mut scratch.people),
+            )
+        } else {
+            (
+                (&self.people, &mut scratch.people),
+                (&self.companies, &mut scratch.companies),
+            )
+        };
+        self.search_side(own, query, false, floor, &mut best);
+        self.search_side(other, query, true, floor, &mut best);
+        let mut found: Vec<Found> = best.into_values().collect();
+        found.sort_by(|a, b| b.score.cmp(&a.score).then(a.entry.cmp(&b.entry)));
+        found.truncate(MAX_MATCHES);
+        found
+    }
+
+    fn search_side(
+        &self,
+        (side, scratch): (&Side, &mut SideScratch),
+        query: &Query,
+        other_kind: bool,
+        floor: u16,
+        best: &mut HashMap<usize, Found>,
+    ) {
+        let names = if other_kind {
+            &query.other_names
+        } else {
+            &query.names
+        };
+        for (query_name, name) in names.iter().enumerate() {
             let words: Vec<Word> = name.tokens.iter().map(|t| Word::new(&t.text)).collect();
             let parts: Vec<Part<'_>> = side.weigh(name, &words);
-            for candidate in side.candidates(&parts, scratch) {
+            let worth = if other_kind {
+                OTHER_KIND_WORTH_PERMILLE
+            } else {
+                WORTH_COMPARING_PERMILLE
+            };
+            for candidate in side.candidates(&parts, worth, scratch) {
                 let listed = &side.names[candidate];
                 let names = align(&parts, &side.parts(listed));
                 let entry = listed.entry as usize;
@@ -160,6 +225,7 @@ impl Index {
                     birth: compare_births(&facts.births, query.birth),
                     country: compare_countries(&facts.countries, &query.countries),
                     quality: listed.quality,
+                    other_kind,
                 };
                 let score = matching::score(&names, circumstances);
                 let better = best.get(&entry).is_none_or(|found| found.score < score);
@@ -178,10 +244,6 @@ impl Index {
                 }
             }
         }
-        let mut found: Vec<Found> = best.into_values().collect();
-        found.sort_by(|a, b| b.score.cmp(&a.score).then(a.entry.cmp(&b.entry)));
-        found.truncate(MAX_MATCHES);
-        found
     }
 }
 
@@ -293,8 +355,13 @@ impl Side {
     }
 
     /// Names of the list that share enough weight with the subject's name.
-    fn candidates(&self, parts: &[Part<'_>], scratch: &mut SideScratch) -> Vec<usize> {
-        scratch.fit(self.names.len());
+    fn candidates(
+        &self,
+        parts: &[Part<'_>],
+        worth_permille: u32,
+        scratch: &mut SideScratch,
+    ) -> Vec<usize> {
+        scratch.fit(self);
         for part in parts {
             if !matches!(part.role, Role::Particle | Role::LegalForm | Role::Initial) {
                 self.gather(part.word, part.weight, scratch);
@@ -317,7 +384,7 @@ impl Side {
             .map(|id| (scratch.gathered[*id as usize], *id))
             .filter(|(gathered, id)| {
                 let lighter = own.min(self.names[*id as usize].weight);
-                gathered * 1000 >= lighter * WORTH_COMPARING_PERMILLE
+                gathered * 1000 >= lighter * worth_permille
             })
             .collect();
         scratch.clear();
@@ -375,10 +442,12 @@ impl Side {
 }
 
 impl SideScratch {
-    fn fit(&mut self, names: usize) {
-        if self.gathered.len() != names {
+    fn fit(&mut self, side: &Side) {
+        if self.of != side.id {
             // Another index than last time: what was remembered belongs to the other one.
+            let names = side.names.len();
             *self = Self {
+                of: side.id,
                 gathered: vec![0; names],
                 seen_by: vec![0; names],
                 ..Self::default()

@@ -262,10 +262,14 @@ pub struct Circumstances {
     pub birth: BirthMatch,
     pub country: CountryMatch,
     pub quality: Quality,
+    /// One of the two is a person, the other a company.
+    pub other_kind: bool,
 }
 
 /// Below a hit under any sensible policy: a nickname with nothing beside it.
 const WEAK_ALONE: u16 = 780;
+/// A person and a company of the same name are two, or one behind the other.
+const OTHER_KIND: i32 = 60;
 
 /// The score of the whole: what the names gave, moved by date, country, and what kind of alias it is.
 pub fn score(names: &Alignment, circumstances: Circumstances) -> u16 {
@@ -284,6 +288,9 @@ pub fn score(names: &Alignment, circumstances: Circumstances) -> u16 {
         CountryMatch::Unknown => 0,
         CountryMatch::Differs => -15,
     };
+    if circumstances.other_kind {
+        score -= OTHER_KIND;
+    }
     let mut score = u16::try_from(score.clamp(0, 1000)).unwrap_or(0);
     if circumstances.quality == Quality::Weak {
         score = score.saturating_sub(60);
@@ -392,6 +399,7 @@ mod tests {
                     birth,
                     country,
                     quality,
+                    other_kind: false,
                 },
             )
         };

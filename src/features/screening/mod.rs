@@ -7,13 +7,16 @@
 //!   so that a hit can always name the version and the entry that it was made from.
 //! - The very same files published again later confirm the version that is in place: it does not turn
 //!   yellow, and nobody is compared anew.
+//! - A hit that two people confirmed keeps its clock until it is reported or two people take it back.
 //! - Vessels and aircraft stand in the list and are never compared with people or companies.
 //! - What matched and what differed is personal data of the subject, and stored under its key.
 
 pub mod actions;
 pub mod birth;
+pub mod calendar;
 pub mod country_names;
 pub mod current;
+pub mod explanation;
 pub mod hit;
 pub mod index;
 pub mod listed;
@@ -31,8 +34,8 @@ mod store;
 mod upload;
 pub mod word;
 
-pub use store::hits;
 pub use store::lists::{ListRow, all_lists, current_lists, entries};
+pub use store::{dispositions, hits};
 
 use crate::foundation::auth::Permission;
 use crate::foundation::web::{Access, Routes};

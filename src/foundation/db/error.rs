@@ -53,7 +53,7 @@ impl From<Diesel> for Error {
             Diesel::DatabaseError(Kind::CheckViolation, info) => Self::Check {
                 constraint: info.constraint_name().unwrap_or("a constraint").to_owned(),
             },
-            error if is_broken_link(&error) || is_overdue(&error) => {
+            error if is_broken_link(&error) || is_overdue(&error) || is_lost_race(&error) => {
                 Self::Unavailable(error.to_string())
             }
             error => Self::Query(error),
@@ -66,6 +66,18 @@ fn is_overdue(error: &Diesel) -> bool {
     matches!(error, Diesel::DatabaseError(DatabaseErrorKind::Unknown, info)
         if info.message().starts_with("canceling statement due to")
             && info.message().ends_with(" timeout"))
+}
+
+/// Whether two transactions stood in each other's way and this one was given up: the same again works.
+fn is_lost_race(error: &Diesel) -> bool {
+    match error {
+        Diesel::DatabaseError(DatabaseErrorKind::SerializationFailure, _) => true, // 40001
+        // 40P01 has no kind of its own, and libpq's text is all that is left of it.
+        Diesel::DatabaseError(DatabaseErrorKind::Unknown, info) => {
+            info.message() == "deadlock detected"
+        }
+        _ => false,
+    }
 }
 
 /// Whether the connection, not the statement, failed. libpq tells by text alone.

@@ -364,7 +364,11 @@ diesel::table! {
         policy_version -> Int4,
         basis -> Bytea,
         assessed_at -> Timestamptz,
-        review_at -> Timestamptz,
+        review_at -> Nullable<Timestamptz>,
+        document_expires -> Nullable<Date>,
+        screened_at -> Nullable<Timestamptz>,
+        screened_lists -> Array<Nullable<Text>>,
+        platform_id -> Uuid,
     }
 }
 
@@ -550,6 +554,8 @@ diesel::table! {
         claimed_until -> Nullable<Timestamptz>,
         parked_until -> Nullable<Timestamptz>,
         version -> Int4,
+        screening_policy_version -> Int4,
+        opened_for -> Text,
     }
 }
 
@@ -730,6 +736,10 @@ diesel::table! {
         changed_at -> Timestamptz,
         version -> Int4,
         report_due -> Nullable<Date>,
+        two_people_at -> Int2,
+        confirmed_at -> Nullable<Timestamptz>,
+        reported_at -> Nullable<Timestamptz>,
+        report_reference -> Nullable<Bytea>,
     }
 }
 

@@ -43,6 +43,15 @@ pub enum PolicyError {
         version: i32,
         source: serde_json::Error,
     },
+    #[error("there is no version {version} of policy \"{key}\"")]
+    NoVersion { key: String, version: i32 },
+    /// It can be read and says what no policy may say.
+    #[error("version {version} of policy \"{key}\" cannot be used: {fault}")]
+    Unsound {
+        key: String,
+        version: i32,
+        fault: &'static str,
+    },
     #[error(transparent)]
     Database(#[from] db::Error),
 }
@@ -53,7 +62,7 @@ pub fn at<T: DeserializeOwned>(
     key: &str,
     at: DateTime<Utc>,
 ) -> Result<InForce<T>, PolicyError> {
-    let row: Option<(i32, DateTime<Utc>, serde_json::Value)> = policy::table
+    let row: Option<Row> = policy::table
         .filter(policy::key.eq(key))
         .filter(policy::effective_from.le(at))
         .filter(policy::approved_by.is_not_null())
@@ -62,12 +71,43 @@ pub fn at<T: DeserializeOwned>(
         .first(conn)
         .optional()
         .map_err(db::Error::from)?;
-    let Some((version, effective_from, value)) = row else {
+    let Some(row) = row else {
         return Err(PolicyError::Missing {
             key: key.to_owned(),
             at,
         });
     };
+    read(key, row)
+}
+
+/// A version by its number: what was begun under it goes on under it.
+pub fn version<T: DeserializeOwned>(
+    conn: &mut Conn,
+    key: &str,
+    number: i32,
+) -> Result<InForce<T>, PolicyError> {
+    let row: Option<Row> = policy::table
+        .find((key, number))
+        .filter(policy::approved_by.is_not_null())
+        .select((policy::version, policy::effective_from, policy::value))
+        .first(conn)
+        .optional()
+        .map_err(db::Error::from)?;
+    let Some(row) = row else {
+        return Err(PolicyError::NoVersion {
+            key: key.to_owned(),
+            version: number,
+        });
+    };
+    read(key, row)
+}
+
+type Row = (i32, DateTime<Utc>, serde_json::Value);
+
+fn read<T: DeserializeOwned>(
+    key: &str,
+    (version, effective_from, value): Row,
+) -> Result<InForce<T>, PolicyError> {
     match serde_json::from_value(value) {
         Ok(value) => Ok(InForce {
             version,

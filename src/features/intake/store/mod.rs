@@ -19,8 +19,8 @@ pub use rejections::{
 };
 pub use search::{Filter, SubjectLine, has_external_id, search};
 pub use subjects::{
-    Platform, SubjectRecord, default_platform, ids_after, kept_days, personal, platform_by_slug,
-    platform_of, platforms, records, set_standing,
+    Platform, Standing, SubjectRecord, default_platform, ids_after, kept_days, lock_standings,
+    personal, platform_by_slug, platform_of, platforms, records, set_standing,
 };
 
 use diesel::prelude::*;

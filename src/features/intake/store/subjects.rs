@@ -153,6 +153,41 @@ fn documents(
     Ok(documents)
 }
 
+/// Where a subject stands, and which version of what the platform says that is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    pub version: i32,
+    pub status: Status,
+    pub risk: Option<Risk>,
+}
+
+/// Locks these subjects to the end of the transaction, in the order of their ids. Whoever changes a
+/// subject's standing, cases or hits begins with this, so that they come one after the other.
+pub fn lock_standings(
+    conn: &mut Conn,
+    ids: &[SubjectId],
+) -> db::Result<HashMap<SubjectId, Standing>> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
+    let rows: Vec<SubjectRow> = subject::table
+        .filter(subject::id.eq_any(ids))
+        .order(subject::id)
+        .select(SubjectRow::as_select())
+        // Rows that refer to the subject may still be added meanwhile.
+        .for_no_key_update()
+        .load(conn)?;
+    Ok(rows
+        .into_iter()
+        .map(|row| {
+            let standing = Standing {
+                version: row.version,
+                status: Status::parse(&row.status).unwrap_or(Status::NotStarted),
+                risk: row.risk.as_deref().and_then(Risk::parse),
+            };
+            (row.id.into(), standing)
+        })
+        .collect())
+}
+
 /// Writes where a subject stands, as decided by the reviews.
 pub fn set_standing(
     conn: &mut Conn,

@@ -1,16 +1,19 @@
 //! Cases as rows: locked, saved, claimed.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Duration, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, Nullable, Timestamptz, Uuid as SqlUuid};
 use uuid::Uuid;
 
-use crate::features::reviews::case::{Case, CaseId, Claim, LEASE_MINUTES, Status};
+use crate::features::reviews::case::{Case, CaseId, Claim, LEASE_MINUTES, OpenedFor};
 use crate::features::reviews::risk::{Band, Contribution};
+use crate::features::reviews::verdict::Status;
 use crate::foundation::audit::Tx;
 use crate::foundation::db::schema::review_case;
 use crate::foundation::db::{self, Conn};
-use crate::foundation::kernel::{PersonId, SubjectId};
+use crate::foundation::kernel::{PersonId, Scope, SubjectId};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = review_case)]
@@ -32,6 +35,8 @@ pub(super) struct CaseRow {
     claimed_until: Option<DateTime<Utc>>,
     parked_until: Option<DateTime<Utc>>,
     version: i32,
+    screening_policy_version: i32,
+    opened_for: String,
 }
 
 impl From<CaseRow> for Case {
@@ -49,6 +54,8 @@ impl From<CaseRow> for Case {
             band: Band::parse(&row.band).unwrap_or(Band::High),
             score: u16::try_from(row.score).unwrap_or(0),
             policy_version: row.policy_version,
+            screening_policy_version: row.screening_policy_version,
+            opened_for: OpenedFor::parse(&row.opened_for).unwrap_or(OpenedFor::Assessment),
             opened_at: row.opened_at,
             due_at: row.due_at,
             closed_at: row.closed_at,
@@ -89,17 +96,30 @@ pub fn lock(tx: &mut Tx<'_>, id: CaseId) -> db::Result<Case> {
     Ok(row.into())
 }
 
-/// The open case of a subject, locked.
-pub fn lock_open(tx: &mut Tx<'_>, subject: SubjectId) -> db::Result<Option<Case>> {
-    let row: Option<CaseRow> = review_case::table
+/// Whom a case is about: what has to be locked before the case is.
+pub fn subject_of(conn: &mut Conn, id: CaseId) -> db::Result<SubjectId> {
+    let subject: Uuid = review_case::table
+        .find(id.uuid())
+        .select(review_case::subject_id)
+        .first(conn)?;
+    Ok(subject.into())
+}
+
+/// The open case of each of these subjects that has one, locked in the order of the subjects.
+pub fn lock_open(tx: &mut Tx<'_>, subjects: &[SubjectId]) -> db::Result<HashMap<SubjectId, Case>> {
+    let ids: Vec<Uuid> = subjects.iter().map(|subject| subject.uuid()).collect();
+    let rows: Vec<CaseRow> = review_case::table
         .filter(review_case::kind.eq("kyc"))
-        .filter(review_case::subject_id.eq(subject.uuid()))
+        .filter(review_case::subject_id.eq_any(ids))
         .filter(review_case::closed_at.is_null())
+        .order(review_case::subject_id)
         .select(CaseRow::as_select())
         .for_update()
-        .first(&mut **tx)
-        .optional()?;
-    Ok(row.map(Case::from))
+        .load(&mut **tx)?;
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.subject_id.into(), row.into()))
+        .collect())
 }
 
 pub fn insert(tx: &mut Tx<'_>, case: &Case, contributions: &[Contribution]) -> db::Result<()> {
@@ -116,6 +136,8 @@ pub fn insert(tx: &mut Tx<'_>, case: &Case, contributions: &[Contribution]) -> d
             review_case::score.eq(points(case.score)),
             review_case::contributions.eq(serde_json::json!(contributions)),
             review_case::policy_version.eq(case.policy_version),
+            review_case::screening_policy_version.eq(case.screening_policy_version),
+            review_case::opened_for.eq(case.opened_for.as_str()),
             review_case::opened_at.eq(case.opened_at),
             review_case::due_at.eq(case.due_at),
         ))
@@ -160,19 +182,21 @@ struct Claimed {
 
 /// Claims the case that is due first and free: one statement, so that two people at once get two
 /// cases and nobody waits for anybody.
-pub fn claim_next(tx: &mut Tx<'_>, by: PersonId) -> db::Result<Option<CaseId>> {
+pub fn claim_next(tx: &mut Tx<'_>, by: PersonId, scope: &Scope) -> db::Result<Option<CaseId>> {
     let now = tx.now();
     let claimed: Option<Claimed> = diesel::sql_query(
         "UPDATE review_case SET claimed_by = $1, claimed_until = $2, version = version + 1 \
          WHERE id = (SELECT id FROM review_case \
                      WHERE closed_at IS NULL AND status = 'open' \
                        AND (claimed_until IS NULL OR claimed_until <= $3) \
+                       AND ($4 IS NULL OR platform_id = ANY($4)) \
                      ORDER BY due_at, id LIMIT 1 FOR UPDATE SKIP LOCKED) \
          RETURNING id",
     )
     .bind::<SqlUuid, _>(by.uuid())
     .bind::<Timestamptz, _>(now + Duration::minutes(LEASE_MINUTES))
     .bind::<Timestamptz, _>(now)
+    .bind::<Nullable<Array<SqlUuid>>, _>(scope.ids())
     .get_result(&mut **tx)
     .optional()?;
     Ok(claimed.map(|claimed| claimed.id.into()))

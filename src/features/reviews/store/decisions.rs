@@ -4,12 +4,14 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use uuid::Uuid;
 
-use crate::features::reviews::case::{Case, CaseId, DecisionId, Proposal, Verdict};
+use crate::features::reviews::case::{Case, CaseId, DecisionId};
+use crate::features::reviews::proposal::Proposal;
+use crate::features::reviews::verdict::Verdict;
 use crate::foundation::audit::Tx;
 use crate::foundation::crypto::subject_keys::SubjectKey;
 use crate::foundation::db::schema::{case_decision, review_case};
 use crate::foundation::db::{self, Conn};
-use crate::foundation::kernel::PersonId;
+use crate::foundation::kernel::{PersonId, Scope};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = case_decision)]
@@ -148,13 +150,14 @@ pub fn lock_proposal(tx: &mut Tx<'_>, case: CaseId) -> db::Result<Option<Decisio
     Ok(row.map(Decision::from))
 }
 
-/// Proposals by others, the oldest first, with their cases' numbers and subjects.
+/// Proposals by others on these platforms, the oldest first, with their cases' numbers and subjects.
 pub fn awaiting(
     conn: &mut Conn,
     but_not: PersonId,
+    scope: &Scope,
     limit: i64,
 ) -> db::Result<Vec<(Decision, i64, String)>> {
-    let rows: Vec<(DecisionRow, i64, String)> = case_decision::table
+    let mut query = case_decision::table
         .inner_join(review_case::table)
         .filter(case_decision::state.eq("proposed"))
         .filter(case_decision::proposer_id.ne(but_not.uuid()))
@@ -165,7 +168,11 @@ pub fn awaiting(
             review_case::number,
             review_case::external_id,
         ))
-        .load(conn)?;
+        .into_boxed();
+    if let Some(platforms) = scope.ids() {
+        query = query.filter(review_case::platform_id.eq_any(platforms));
+    }
+    let rows: Vec<(DecisionRow, i64, String)> = query.load(conn)?;
     let awaiting = rows
         .into_iter()
         .map(|(row, number, external_id)| (row.into(), number, external_id));

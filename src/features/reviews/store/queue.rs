@@ -5,25 +5,41 @@ use diesel::prelude::*;
 use uuid::Uuid;
 
 use super::cases::CaseRow;
-use crate::features::reviews::case::{Case, Status};
+use crate::features::reviews::case::Case;
 use crate::features::reviews::risk::Band;
+use crate::features::reviews::verdict::Status;
 use crate::foundation::db::schema::{platform, review_case};
 use crate::foundation::db::{self, Conn};
-use crate::foundation::kernel::{PersonId, PlatformId, SubjectId};
+use crate::foundation::kernel::{PersonId, PlatformId, Scope, SubjectId};
 use crate::foundation::web::paging::{Cursor, Direction, PAGE_ROWS, Page};
 
 /// The key of a row of the queue.
 pub type Place = (DateTime<Utc>, Uuid);
 
-/// What of the queue is wanted. Nothing set means every open case.
-#[derive(Clone, Debug, Default)]
+/// What of the queue is wanted. Nothing but the scope means every open case in it.
+#[derive(Clone, Debug)]
 pub struct Wanted {
+    pub scope: Scope,
     pub status: Option<Status>,
     pub band: Option<Band>,
     pub platform: Option<PlatformId>,
     pub claimed_by: Option<PersonId>,
     /// Due before this moment.
     pub due_before: Option<DateTime<Utc>>,
+}
+
+impl Wanted {
+    /// Every open case on these platforms.
+    pub fn open(scope: Scope) -> Self {
+        Self {
+            scope,
+            status: None,
+            band: None,
+            platform: None,
+            claimed_by: None,
+            due_before: None,
+        }
+    }
 }
 
 pub fn page(
@@ -36,6 +52,9 @@ pub fn page(
         Some(status) => query.filter(review_case::status.eq(status.as_str())),
         None => query.filter(review_case::closed_at.is_null()),
     };
+    if let Some(platforms) = wanted.scope.ids() {
+        query = query.filter(review_case::platform_id.eq_any(platforms));
+    }
     if let Some(band) = wanted.band {
         query = query.filter(review_case::band.eq(band.as_str()));
     }
@@ -85,6 +104,18 @@ pub fn of_subject(conn: &mut Conn, subject: SubjectId) -> db::Result<Vec<Case>> 
         .filter(review_case::subject_id.eq(subject.uuid()))
         .order(review_case::opened_at.desc())
         .limit(50)
+        .select(CaseRow::as_select())
+        .load(conn)?;
+    Ok(rows.into_iter().map(Case::from).collect())
+}
+
+/// The newest case of each of these subjects.
+pub fn newest_of_subjects(conn: &mut Conn, subjects: &[SubjectId]) -> db::Result<Vec<Case>> {
+    let ids: Vec<Uuid> = subjects.iter().map(|subject| subject.uuid()).collect();
+    let rows: Vec<CaseRow> = review_case::table
+        .filter(review_case::subject_id.eq_any(ids))
+        .distinct_on(review_case::subject_id)
+        .order((review_case::subject_id, review_case::number.desc()))
         .select(CaseRow::as_select())
         .load(conn)?;
     Ok(rows.into_iter().map(Case::from).collect())

@@ -1,4 +1,4 @@
-//! Hits, and what was decided about them.
+//! Hits: a subject, an entry, and how alike they are.
 
 use std::collections::HashMap;
 
@@ -6,14 +6,13 @@ use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
 use uuid::Uuid;
 
-use crate::features::screening::hit::{
-    Disposition, DispositionId, Explanation, Hit, HitId, HitStatus, Outcome,
-};
+use crate::features::screening::explanation::Explanation;
+use crate::features::screening::hit::{Hit, HitId, HitStatus};
 use crate::foundation::audit::Tx;
 use crate::foundation::crypto::subject_keys::SubjectKey;
-use crate::foundation::db::schema::{screening_disposition, screening_hit};
+use crate::foundation::db::schema::screening_hit;
 use crate::foundation::db::{self, Conn};
-use crate::foundation::kernel::{PersonId, SubjectId};
+use crate::foundation::kernel::{Scope, SubjectId};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = screening_hit)]
@@ -33,6 +32,9 @@ struct HitRow {
     found_at: DateTime<Utc>,
     version: i32,
     report_due: Option<NaiveDate>,
+    two_people_at: i16,
+    confirmed_at: Option<DateTime<Utc>>,
+    reported_at: Option<DateTime<Utc>>,
 }
 
 impl From<HitRow> for Hit {
@@ -53,44 +55,13 @@ impl From<HitRow> for Hit {
             status: HitStatus::parse(&row.status).unwrap_or(HitStatus::Open),
             found_at: row.found_at,
             version: row.version,
+            two_people_at: u16::try_from(row.two_people_at).unwrap_or(0),
+            confirmed_at: row.confirmed_at,
             report_due: row.report_due,
+            reported_at: row.reported_at,
         }
     }
 }
-
-#[derive(Queryable, Selectable)]
-#[diesel(table_name = screening_disposition)]
-struct DispositionRow {
-    id: Uuid,
-    hit_id: Uuid,
-    outcome: String,
-    reason: String,
-    two_people: bool,
-    payload_hash: Vec<u8>,
-    state: String,
-    proposer_id: Uuid,
-    proposed_at: DateTime<Utc>,
-    approver_id: Option<Uuid>,
-}
-
-impl From<DispositionRow> for Disposition {
-    fn from(row: DispositionRow) -> Self {
-        Self {
-            id: row.id.into(),
-            hit: row.hit_id.into(),
-            outcome: Outcome::parse(&row.outcome).unwrap_or(Outcome::NeedsInformation),
-            reason: row.reason,
-            two_people: row.two_people,
-            payload_hash: row.payload_hash.try_into().unwrap_or_default(),
-            proposer: row.proposer_id.into(),
-            proposed_at: row.proposed_at,
-            approver: row.approver_id.map(PersonId::from),
-            effective: row.state == "effective",
-        }
-    }
-}
-
-const UNDECIDED: [&str; 3] = ["open", "proposed", "needs_information"];
 
 /// The hits of these subjects, strongest first.
 pub fn of_subjects(conn: &mut Conn, subjects: &[SubjectId]) -> db::Result<Vec<Hit>> {
@@ -103,12 +74,43 @@ pub fn of_subjects(conn: &mut Conn, subjects: &[SubjectId]) -> db::Result<Vec<Hi
     Ok(rows.into_iter().map(Hit::from).collect())
 }
 
-/// Whether a hit of the subject is undecided. Called in the deciding transaction.
-pub fn any_undecided(conn: &mut Conn, subject: SubjectId) -> db::Result<bool> {
-    let undecided = screening_hit::table
+/// The hits of these subjects, locked in the order of their ids.
+pub fn lock_of_subjects(tx: &mut Tx<'_>, subjects: &[SubjectId]) -> db::Result<Vec<Hit>> {
+    let ids: Vec<Uuid> = subjects.iter().map(|subject| subject.uuid()).collect();
+    let rows: Vec<HitRow> = screening_hit::table
+        .filter(screening_hit::subject_id.eq_any(ids))
+        .order(screening_hit::id)
+        .select(HitRow::as_select())
+        .for_update()
+        .load(&mut **tx)?;
+    Ok(rows.into_iter().map(Hit::from).collect())
+}
+
+/// The status of each hit of the subject. Called in the deciding transaction.
+pub fn statuses(conn: &mut Conn, subject: SubjectId) -> db::Result<Vec<HitStatus>> {
+    let rows: Vec<String> = screening_hit::table
         .filter(screening_hit::subject_id.eq(subject.uuid()))
-        .filter(screening_hit::status.eq_any(UNDECIDED));
-    Ok(diesel::select(diesel::dsl::exists(undecided)).get_result(conn)?)
+        .select(screening_hit::status)
+        .load(conn)?;
+    let status = |text: &String| HitStatus::parse(text).unwrap_or(HitStatus::Open);
+    Ok(rows.iter().map(status).collect())
+}
+
+/// Confirmed hits on these platforms that are still to be reported, what is due first comes first.
+pub fn to_report(conn: &mut Conn, scope: &Scope, limit: i64) -> db::Result<Vec<Hit>> {
+    let mut query = screening_hit::table
+        .filter(screening_hit::report_due.is_not_null())
+        .filter(screening_hit::reported_at.is_null())
+        .filter(screening_hit::status.ne("dismissed"))
+        .order((screening_hit::report_due, screening_hit::id))
+        .limit(limit)
+        .select(HitRow::as_select())
+        .into_boxed();
+    if let Some(platforms) = scope.ids() {
+        query = query.filter(screening_hit::platform_id.eq_any(platforms));
+    }
+    let rows: Vec<HitRow> = query.load(conn)?;
+    Ok(rows.into_iter().map(Hit::from).collect())
 }
 
 /// Each hit of the subject with its version: what an approval binds to.
@@ -150,6 +152,7 @@ pub fn insert(
             screening_hit::subject_hash.eq(&hit.subject_hash),
             screening_hit::entry_hash.eq(&hit.entry_hash),
             screening_hit::status.eq(hit.status.as_str()),
+            screening_hit::two_people_at.eq(score(hit.two_people_at)),
             screening_hit::found_at.eq(hit.found_at),
             screening_hit::changed_at.eq(hit.found_at),
         ))
@@ -175,7 +178,7 @@ pub fn refresh(
             screening_hit::subject_hash.eq(&hit.subject_hash),
             screening_hit::entry_hash.eq(&hit.entry_hash),
             screening_hit::status.eq(hit.status.as_str()),
-            screening_hit::report_due.eq(hit.report_due),
+            screening_hit::two_people_at.eq(score(hit.two_people_at)),
             screening_hit::version.eq(hit.version),
             screening_hit::changed_at.eq(now),
         ))
@@ -189,12 +192,51 @@ pub fn set_status(tx: &mut Tx<'_>, hit: &Hit) -> db::Result<()> {
     diesel::update(screening_hit::table.find(hit.id.uuid()))
         .set((
             screening_hit::status.eq(hit.status.as_str()),
+            screening_hit::confirmed_at.eq(hit.confirmed_at),
             screening_hit::report_due.eq(hit.report_due),
             screening_hit::version.eq(hit.version),
             screening_hit::changed_at.eq(now),
         ))
         .execute(&mut **tx)?;
     Ok(())
+}
+
+/// Writes that a hit was reported, with what the authority answered under the subject's key.
+pub fn set_reported(
+    tx: &mut Tx<'_>,
+    hit: &Hit,
+    reference: &str,
+    key: &SubjectKey,
+) -> db::Result<()> {
+    let sealed = key.seal(&reference_place(hit.id), reference.as_bytes());
+    diesel::update(screening_hit::table.find(hit.id.uuid()))
+        .set((
+            screening_hit::reported_at.eq(hit.reported_at),
+            screening_hit::report_reference.eq(sealed),
+        ))
+        .execute(&mut **tx)?;
+    Ok(())
+}
+
+fn reference_place(hit: HitId) -> String {
+    format!("screening_hit:report_reference:{hit}")
+}
+
+/// What the authority answered to the report of a hit.
+pub fn report_reference(
+    conn: &mut Conn,
+    hit: HitId,
+    key: &SubjectKey,
+) -> db::Result<Option<String>> {
+    let sealed: Option<Vec<u8>> = screening_hit::table
+        .find(hit.uuid())
+        .select(screening_hit::report_reference)
+        .first(conn)?;
+    let Some(sealed) = sealed else {
+        return Ok(None);
+    };
+    let plain = key.open(&reference_place(hit), &sealed)?;
+    Ok(Some(String::from_utf8_lossy(&plain).into_owned()))
 }
 
 fn score(score: u16) -> i16 {
@@ -229,138 +271,4 @@ pub fn explanations(
         }
     }
     Ok(found)
-}
-
-/// The proposed or effective disposition of each hit of a subject.
-pub fn dispositions(
-    conn: &mut Conn,
-    subject: SubjectId,
-) -> db::Result<HashMap<HitId, Disposition>> {
-    let rows: Vec<DispositionRow> = screening_disposition::table
-        .inner_join(screening_hit::table)
-        .filter(screening_hit::subject_id.eq(subject.uuid()))
-        .filter(screening_disposition::state.eq_any(["proposed", "effective"]))
-        .select(DispositionRow::as_select())
-        .load(conn)?;
-    let dispositions = rows.into_iter().map(Disposition::from);
-    Ok(dispositions
-        .map(|disposition| (disposition.hit, disposition))
-        .collect())
-}
-
-/// The proposal that stands, locked.
-pub fn lock_proposal(tx: &mut Tx<'_>, hit: HitId) -> db::Result<Option<Disposition>> {
-    let row: Option<DispositionRow> = screening_disposition::table
-        .filter(screening_disposition::hit_id.eq(hit.uuid()))
-        .filter(screening_disposition::state.eq("proposed"))
-        .select(DispositionRow::as_select())
-        .for_update()
-        .first(&mut **tx)
-        .optional()?;
-    Ok(row.map(Disposition::from))
-}
-
-/// Proposals by others, the oldest first: hit and subject.
-pub fn awaiting(
-    conn: &mut Conn,
-    but_not: PersonId,
-    limit: i64,
-) -> db::Result<Vec<(Disposition, SubjectId)>> {
-    let rows: Vec<(DispositionRow, Uuid)> = screening_disposition::table
-        .inner_join(screening_hit::table)
-        .filter(screening_disposition::state.eq("proposed"))
-        .filter(screening_disposition::proposer_id.ne(but_not.uuid()))
-        .order((
-            screening_disposition::proposed_at,
-            screening_disposition::id,
-        ))
-        .limit(limit)
-        .select((DispositionRow::as_select(), screening_hit::subject_id))
-        .load(conn)?;
-    let awaiting = rows
-        .into_iter()
-        .map(|(row, subject)| (row.into(), subject.into()));
-    Ok(awaiting.collect())
-}
-
-/// A new disposition, with its note under the subject's key.
-pub fn insert_disposition(
-    tx: &mut Tx<'_>,
-    hit: &Hit,
-    disposition: &Disposition,
-    note: &str,
-    key: &SubjectKey,
-) -> db::Result<()> {
-    let state = if disposition.effective {
-        "effective"
-    } else {
-        "proposed"
-    };
-    diesel::insert_into(screening_disposition::table)
-        .values((
-            screening_disposition::id.eq(disposition.id.uuid()),
-            screening_disposition::hit_id.eq(hit.id.uuid()),
-            screening_disposition::outcome.eq(disposition.outcome.as_str()),
-            screening_disposition::reason.eq(&disposition.reason),
-            screening_disposition::note.eq(key.seal(&note_place(disposition.id), note.as_bytes())),
-            screening_disposition::subject_hash.eq(&hit.subject_hash),
-            screening_disposition::entry_hash.eq(&hit.entry_hash),
-            screening_disposition::two_people.eq(disposition.two_people),
-            screening_disposition::payload_hash.eq(disposition.payload_hash.as_slice()),
-            screening_disposition::state.eq(state),
-            screening_disposition::proposer_id.eq(disposition.proposer.uuid()),
-            screening_disposition::proposed_at.eq(disposition.proposed_at),
-        ))
-        .execute(&mut **tx)?;
-    Ok(())
-}
-
-fn note_place(disposition: DispositionId) -> String {
-    format!("screening_disposition:note:{disposition}")
-}
-
-/// The note of a disposition, in the clear.
-pub fn note(conn: &mut Conn, id: DispositionId, key: &SubjectKey) -> db::Result<String> {
-    let sealed: Vec<u8> = screening_disposition::table
-        .find(id.uuid())
-        .select(screening_disposition::note)
-        .first(conn)?;
-    let plain = key.open(&note_place(id), &sealed)?;
-    Ok(String::from_utf8_lossy(&plain).into_owned())
-}
-
-/// The second person's answer. The conditional update makes one of two at once win.
-pub fn answer(
-    tx: &mut Tx<'_>,
-    disposition: DispositionId,
-    by: PersonId,
-    agreed: bool,
-) -> db::Result<()> {
-    let now = tx.now();
-    let state = if agreed { "effective" } else { "refused" };
-    let proposed = screening_disposition::table
-        .find(disposition.uuid())
-        .filter(screening_disposition::state.eq("proposed"));
-    let changed = diesel::update(proposed)
-        .set((
-            screening_disposition::state.eq(state),
-            screening_disposition::approver_id.eq(by.uuid()),
-            screening_disposition::approved_at.eq(now),
-        ))
-        .execute(&mut **tx)?;
-    if changed == 1 {
-        Ok(())
-    } else {
-        Err(db::Error::NotFound)
-    }
-}
-
-/// What was said about a hit before its contents changed, or before something else is said.
-pub fn void_dispositions(tx: &mut Tx<'_>, hit: HitId) -> db::Result<usize> {
-    let standing = screening_disposition::table
-        .filter(screening_disposition::hit_id.eq(hit.uuid()))
-        .filter(screening_disposition::state.eq_any(["proposed", "effective"]));
-    Ok(diesel::update(standing)
-        .set(screening_disposition::state.eq("void"))
-        .execute(&mut **tx)?)
 }

@@ -1,0 +1,1 @@
+DELETE FROM policy WHERE key = 'calendar.us';
