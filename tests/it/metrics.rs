@@ -35,7 +35,7 @@ fn parse(text: &str) -> BTreeMap<String, Family> {
         };
         if name != current {
             assert!(finished.insert(name.clone()), "{name} comes twice");
-            current = name.clone();
+            current.clone_from(&name);
         }
         let family = families.entry(name.clone()).or_default();
         match words.as_slice() {
