@@ -240,12 +240,11 @@ fn resolve_re_export(path: &[String]) -> Vec<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let file = root.join(floor).join(feature).join("mod.rs");
     let text = fs::read_to_string(file).unwrap_or_default();
-    let handed_out = text
+    let mut handed_out = text
         .match_indices("pub use ")
         .flat_map(|(at, found)| expand(&text[at + found.len()..]));
-    let origin = handed_out
-        .filter_map(|found| found.strip_suffix(&format!("::{name}")).map(str::to_owned))
-        .next();
+    let ending = format!("::{name}");
+    let origin = handed_out.find_map(|found| found.strip_suffix(&ending).map(str::to_owned));
     match origin {
         Some(origin) => vec![floor.clone(), feature.clone(), origin, name.clone()],
         None => path.to_vec(),

@@ -24,8 +24,8 @@ fn happen(app: &TestApp, kinds: &[&'static str]) -> i64 {
     app.services
         .audit
         .write(&Actor::job("test"), |tx| {
-            for kind in kinds {
-                tx.record(Event::new(*kind, Subject::new("thing", "1")))?;
+            for &kind in kinds {
+                tx.record(Event::new(kind, Subject::new("thing", "1")))?;
             }
             Ok::<_, db::Error>(())
         })

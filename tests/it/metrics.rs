@@ -35,7 +35,7 @@ fn parse(text: &str) -> BTreeMap<String, Family> {
         };
         if name != current {
             assert!(finished.insert(name.clone()), "{name} comes twice");
-            current = name.clone();
+            current.clone_from(&name);
         }
         let family = families.entry(name.clone()).or_default();
         match words.as_slice() {
@@ -160,9 +160,9 @@ async fn every_series_says_what_it_is() {
         assert!(began.elapsed() < Duration::from_secs(20), "no lag is told");
         tokio::time::sleep(Duration::from_millis(100)).await;
     };
-    families
-        .iter()
-        .for_each(|(name, family)| check(name, family));
+    for (name, family) in &families {
+        check(name, family);
+    }
     assert_eq!(value(&families, "ingestion_lag"), Some(90.0));
     for name in [
         "http_requests_total",
