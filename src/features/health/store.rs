@@ -163,8 +163,8 @@ struct Beginning {
     successes: i32,
     lease: Option<Uuid>,
     lease_until: Option<DateTime<Utc>>,
-    outcome: Option<&'static str>,
-    error: Option<&'static str>,
+    outcome: Option<String>,
+    error: Option<String>,
     message: &'static str,
     latencies_us: Vec<i64>,
 }

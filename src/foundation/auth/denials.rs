@@ -43,14 +43,13 @@ pub async fn record(request: &HttpRequest, services: &Services, why: Why) -> Res
         .outcome(Outcome::Denied)
         .detail("method", request.method().as_str())
         .detail("why", why.as_str());
-    let (who, actor) = match known(request) {
-        Some((person, actor)) => (person.to_string(), actor),
-        None => {
-            let network = throttle::network(client_address(request));
-            let id = RequestId::of(request);
-            let actor = stranger(&services.keyring, &network, &id);
-            (network, actor)
-        }
+    let (who, actor) = if let Some((person, actor)) = known(request) {
+        (person.to_string(), actor)
+    } else {
+        let network = throttle::network(client_address(request));
+        let id = RequestId::of(request);
+        let actor = stranger(&services.keyring, &network, &id);
+        (network, actor)
     };
     let key = services.keyring.token("access_denied", &who);
     let services = services.clone();

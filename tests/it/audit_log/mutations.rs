@@ -140,18 +140,18 @@ fn the_list_of_files_is_closed() {
     type Change = fn(&Path);
     let changes: [(&str, Change); 9] = [
         ("note.txt", |copy| {
-            std::fs::write(copy.join("note.txt"), "x").unwrap()
+            std::fs::write(copy.join("note.txt"), "x").unwrap();
         }),
         ("note.txt", |copy| smuggle(copy, "note.txt", b"x")),
         ("tiles/note", |copy| smuggle(copy, "tiles/note", b"x")),
         ("tiles/0/002.p/7", |copy| {
-            smuggle(copy, "tiles/0/002.p/7", &[0; 224])
+            smuggle(copy, "tiles/0/002.p/7", &[0; 224]);
         }),
         ("tiles/0/001.p/43", |copy| {
-            smuggle(copy, "tiles/0/001.p/43", &[0; 1376])
+            smuggle(copy, "tiles/0/001.p/43", &[0; 1376]);
         }),
         ("tiles/0/000", |copy| {
-            std::fs::remove_file(copy.join("tiles/0/000")).unwrap()
+            std::fs::remove_file(copy.join("tiles/0/000")).unwrap();
         }),
         ("details.ndjson", |copy| {
             let target = copy.with_extension("aside");
