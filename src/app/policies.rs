@@ -23,6 +23,13 @@ pub fn policies() -> Catalog {
             check: |value| check(value, screening::policy::ScreeningPolicy::fault),
         },
         Kind {
+            key: screening::calendar::POLICY,
+            title: "Business days in the United States",
+            about: "The zone in which an authority's day begins, and the days besides weekends that are no \
+                    business days. The clock of a confirmed hit counts by it.",
+            check: |value| check(value, screening::calendar::Calendar::fault),
+        },
+        Kind {
             key: screening::policy::LISTS,
             title: "Loading of lists",
             about: "The share of entries, in percent, that a new version of a list may lose before it \

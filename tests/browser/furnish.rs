@@ -23,7 +23,8 @@ use crate::support::personas::Client;
 use crate::support::subjects;
 
 /// Packs, customers of whom some are on a list, a lit lamp, an export, and a sealed log.
-pub async fn furnish(app: &TestApp) {
+/// Answers where pages are that only an act leads to.
+pub async fn furnish(app: &TestApp) -> Vec<String> {
     let actor = Actor::command_line("test");
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     for file in std::fs::read_dir(root.join("packs")).unwrap().flatten() {
@@ -39,13 +40,27 @@ pub async fn furnish(app: &TestApp) {
     health::report_indicator(&app.services, &actor, "ncc_qos", 97.4, None).unwrap();
     app.advance(chrono::Duration::seconds(5));
     evaluate::tick(&app.services).unwrap();
-    let auditor = app.as_auditor();
-    auditor
+    let asked = app
+        .as_auditor()
         .post_form("/audit/exports", &[("format", "csv")])
-        .await
-        .location();
+        .await;
+    let list = "reference,kind,name,strong_aliases,weak_aliases,dates_of_birth,countries,programs,remarks\n\
+                1,person,Nobody Uploaded,,,,,,\n";
+    let uploaded = app
+        .as_compliance()
+        .upload(
+            "/screening/lists",
+            &[
+                ("format", "plain"),
+                ("source", "test-list"),
+                ("published", "2026-03-01"),
+            ],
+            &[("list", list)],
+        )
+        .await;
     app.run_jobs();
     seal(app);
+    vec![asked.location().to_owned(), uploaded.location().to_owned()]
 }
 
 fn seal(app: &TestApp) {
@@ -70,13 +85,14 @@ pub struct Places {
 }
 
 impl Places {
-    pub async fn find(app: &TestApp, pages: &[&'static str]) -> Self {
+    pub async fn find(app: &TestApp, pages: &[&'static str], acted: &[String]) -> Self {
         let mut found = BTreeMap::new();
         for role in Role::ALL {
             let client = app.as_role(role);
             // A case that one has claimed shows its forms.
             let claimed = client.post_form("/reviews/next", &[]).await;
             let mut start = jobs(app);
+            start.extend_from_slice(acted);
             start.extend(claimed.header("location").map(str::to_owned));
             walk(&client, start, pages, &mut found).await;
         }

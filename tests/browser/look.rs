@@ -17,9 +17,9 @@ use crate::support::app::TestApp;
 /// Every page of the route table, with something to show. A page that no link leads to fails.
 async fn full(screen: Screen) {
     let app = TestApp::start().await;
-    furnish::furnish(&app).await;
+    let acted = furnish::furnish(&app).await;
     let pages = furnish::pages();
-    let places = Places::find(&app, &pages).await;
+    let places = Places::find(&app, &pages, &acted).await;
     assert!(
         places.missing.is_empty(),
         "no link leads to {:?}",
@@ -56,7 +56,7 @@ async fn every_page_with_something_to_show_on_a_phone() {
 async fn every_page_with_nothing_to_show() {
     let app = TestApp::start().await;
     let pages = furnish::pages();
-    let places = Places::find(&app, &pages).await;
+    let places = Places::find(&app, &pages, &[]).await;
     let standing = pages.iter().filter(|page| !page.contains('{'));
     assert!(standing.count() > 10, "the route table has pages");
     for screen in [Screen::Desk, Screen::Phone] {

@@ -96,37 +96,15 @@ async fn a_list_turns_yellow_after_its_days_unless_it_is_confirmed() {
     assert!(matches!(older, Err(LoadError::Older { .. })));
 }
 
+/// Posts the upload form with another session's token.
 async fn upload(
     client: &Client,
     csrf: &str,
     fields: &[(&str, &str)],
     files: &[(&str, &str)],
 ) -> Page {
-    let mut body = String::new();
-    let key = uuid::Uuid::now_v7().to_string();
-    let given = fields.iter().any(|(name, _)| *name == "idempotency");
-    let own = [("csrf", csrf), ("idempotency", key.as_str())];
-    let own = own
-        .iter()
-        .filter(|(name, _)| !(given && *name == "idempotency"));
-    for (name, value) in own.chain(fields) {
-        body += &format!(
-            "--edge\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
-        );
-    }
-    for (name, text) in files {
-        body += &format!(
-            "--edge\r\ncontent-disposition: form-data; name=\"{name}\"; filename=\"{name}.csv\"\r\n\
-             content-type: text/csv\r\n\r\n{text}\r\n"
-        );
-    }
-    body += "--edge--\r\n";
-    let request = client
-        .request(reqwest::Method::POST, "/screening/lists")
-        .header("sec-fetch-site", "same-origin")
-        .header("content-type", "multipart/form-data; boundary=edge")
-        .body(body);
-    Page::read(request.send().await.unwrap()).await
+    let fields = [&[("csrf", csrf)], fields].concat();
+    client.upload("/screening/lists", &fields, files).await
 }
 
 #[actix_web::test]

@@ -138,10 +138,10 @@ async fn every_series_says_what_it_is() {
             "INSERT INTO platform (id, slug, name, created_at) \
              VALUES ('00000000-0000-7000-8000-000000000001', 'lait', 'Lait', now()); \
              INSERT INTO intake_batch (id, platform_id, source, created_by, created_at, name, \
-                 ignore_unknown, state) \
+                 ignore_unknown, state, heard_at) \
              VALUES ('00000000-0000-7000-8000-000000000002', \
                  '00000000-0000-7000-8000-000000000001', 'command_line', 'test', '{waiting}', '', \
-                 false, 'waiting'); \
+                 false, 'waiting', '{waiting}'); \
              INSERT INTO job (id, kind, payload, run_at, enqueued_at) \
              VALUES ('00000000-0000-7000-8000-000000000003', 'no.such_kind', '{{}}', '{waiting}', \
                  '{waiting}')"

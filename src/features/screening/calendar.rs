@@ -20,6 +20,20 @@ pub struct Calendar {
 }
 
 impl Calendar {
+    /// What is wrong with the calendar, if anything is.
+    pub fn fault(&self) -> Option<&'static str> {
+        let free = |date: &NaiveDate| matches!(date.weekday(), Weekday::Sat | Weekday::Sun);
+        if self.holidays.is_empty() {
+            Some("holidays has to name the days that are no business days")
+        } else if self.holidays.iter().any(free) {
+            Some(
+                "holidays has to leave out Saturdays and Sundays, which are no business days anyway",
+            )
+        } else {
+            None
+        }
+    }
+
     /// The authority's date at a moment.
     pub fn date(&self, at: DateTime<Utc>) -> NaiveDate {
         at.with_timezone(&self.zone).date_naive()

@@ -58,6 +58,7 @@ impl Site {
     async fn sign_in(&self, email: &str) -> Answer {
         let body = url::form_urlencoded::Serializer::new(String::new())
             .extend_pairs([("email", email), ("password", PASSWORD)])
+            .append_pair("idempotency", &uuid::Uuid::now_v7().to_string())
             .finish();
         let request = self
             .http

@@ -314,6 +314,7 @@ async fn sign_in(
 ) -> Option<Token> {
     let body = url::form_urlencoded::Serializer::new(String::new())
         .extend_pairs([("email", email), ("password", PASSWORD)])
+        .append_pair("idempotency", &uuid::Uuid::now_v7().to_string())
         .finish();
     let answer = http
         .post(format!("http://localhost:{port}/sign-in"))

@@ -34,12 +34,7 @@ async fn a_rejection_outlives_new_assessments_and_new_facts_ask_a_person() {
         Effect::Decided
     );
     // Under another policy the same facts are harmless, and still nobody but a person approves them.
-    run(
-        &app,
-        "INSERT INTO policy SELECT key, 2, '2026-03-02T09:00:00Z', \
-             jsonb_set(value, '{geography,points,IR}', '0'), 'a', now(), 'b', now() \
-         FROM policy WHERE key = 'kyc.risk' AND version = 1",
-    );
+    weigh(&app, 2, "{geography,points,IR}", 0);
     assert_eq!(reassess(&app, &[case.subject]).assessed, 1);
     assert_eq!(standing_of(&app, case.subject), intake::Status::Rejected);
     assert!(open_cases(&app).is_empty());
@@ -210,12 +205,7 @@ async fn a_change_that_nobody_judges_by_opens_no_case_and_moves_no_review() {
 async fn an_open_case_is_judged_by_the_policy_that_it_was_opened_under() {
     let app = app_with(&[RISKY]).await;
     let case = the_case(&app);
-    run(
-        &app,
-        "INSERT INTO policy SELECT key, 2, '2026-03-02T09:00:00Z', \
-             jsonb_set(value, '{geography,points,IR}', '900'), 'a', now(), 'b', now() \
-         FROM policy WHERE key = 'kyc.risk' AND version = 1",
-    );
+    weigh(&app, 2, "{geography,points,IR}", 900);
     take_in(
         &app.services,
         &app.db,
@@ -229,12 +219,7 @@ async fn an_open_case_is_judged_by_the_policy_that_it_was_opened_under() {
         case.score + 150,
         "the old weight of a country"
     );
-    run(
-        &app,
-        "INSERT INTO policy SELECT key, 3, '2026-03-02T09:00:00Z', \
-             jsonb_set(value, '{pep}', '900'), 'a', now(), 'b', now() \
-         FROM policy WHERE key = 'kyc.risk' AND version = 1",
-    );
+    weigh(&app, 3, "{pep}", 900);
     take_in(&app.services, &app.db, &csv(&[PLAIN]));
     assert_eq!(
         app.run_jobs().done,
@@ -254,4 +239,18 @@ async fn the_page_of_a_subject_lists_their_cases_and_why() {
     assert_eq!(page.table("Cases, the newest first")[0][0], "KYC 1");
     assert!(page.says("Lives in Iran"));
     assert!(page.says("Compared with demo-invented version 1"));
+}
+
+/// Puts another version of the risk policy in force, with one weight changed.
+fn weigh(app: &TestApp, version: i32, path: &str, points: u16) {
+    run(
+        app,
+        &format!(
+            "INSERT INTO policy (key, version, effective_from, value, proposed_by, proposed_at, \
+                 approved_by, approved_at, payload_sha256, approved_sha256) \
+             SELECT key, {version}, '2026-03-02T09:00:00Z', jsonb_set(value, '{path}', '{points}'), \
+                 'a', now(), 'b', now(), sha256('test'), sha256('test') \
+             FROM policy WHERE key = 'kyc.risk' AND version = 1"
+        ),
+    );
 }

@@ -190,6 +190,39 @@ impl Client {
         Page::read(request.send().await.unwrap()).await
     }
 
+    /// Posts a form with files as a browser would, its own fields first. A field that is given wins.
+    pub async fn upload(
+        &self,
+        path: &str,
+        fields: &[(&str, &str)],
+        files: &[(&str, &str)],
+    ) -> Page {
+        let key = Uuid::now_v7().to_string();
+        let own = [("csrf", self.csrf.as_str()), ("idempotency", key.as_str())];
+        let own = own
+            .into_iter()
+            .filter(|(name, _)| fields.iter().all(|(given, _)| given != name));
+        let mut body = String::new();
+        for (name, value) in own.chain(fields.iter().copied()) {
+            body += &format!(
+                "--edge\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
+            );
+        }
+        for (name, text) in files {
+            body += &format!(
+                "--edge\r\ncontent-disposition: form-data; name=\"{name}\"; filename=\"{name}.csv\"\r\n\
+                 content-type: text/csv\r\n\r\n{text}\r\n"
+            );
+        }
+        body += "--edge--\r\n";
+        let request = self
+            .request(reqwest::Method::POST, path)
+            .header("sec-fetch-site", "same-origin")
+            .header("content-type", "multipart/form-data; boundary=edge")
+            .body(body);
+        Page::read(request.send().await.unwrap()).await
+    }
+
     /// Where the application is.
     pub fn url(&self) -> &str {
         &self.url

@@ -1,6 +1,4 @@
-use std::path::Path;
-
-use sysinfo::{Disks, MINIMUM_CPU_UPDATE_INTERVAL, System};
+use sysinfo::{MINIMUM_CPU_UPDATE_INTERVAL, System};
 
 use crate::features::health::probe::{ErrorKind, Outcome};
 use crate::features::packs::pack::{Host, Measure};
@@ -32,20 +30,12 @@ fn read(disk: &str) -> Result<Vec<(Measure, f64)>, String> {
     ])
 }
 
-/// The share in use of the file system that holds `path`: the one mounted deepest above it.
+/// The share in use of the file system that holds `path`, as `df` counts it: of what anybody may use, so that the
+/// blocks kept for root do not count.
 fn disk_share(path: &str) -> Result<f64, String> {
-    let disks = Disks::new_with_refreshed_list().map_err(|error| error.to_string())?;
-    disks
-        .iter()
-        .filter(|disk| Path::new(path).starts_with(disk.mount_point()))
-        .max_by_key(|disk| disk.mount_point().as_os_str().len())
-        .map(|disk| {
-            share(
-                disk.total_space().saturating_sub(disk.available_space()),
-                disk.total_space(),
-            )
-        })
-        .ok_or_else(|| format!("no file system is mounted at {path}"))
+    let blocks = rustix::fs::statvfs(path).map_err(|error| format!("{path}: {error}"))?;
+    let used = blocks.f_blocks.saturating_sub(blocks.f_bfree);
+    Ok(share(used, used + blocks.f_bavail))
 }
 
 #[allow(
