@@ -1,6 +1,8 @@
 //! The main job from end to end, as its people do it: the real program with its own database, sealer and simulated
 //! platforms, in a real browser.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -123,6 +125,8 @@ fn command(folder: &Path, port: u16) -> Command {
 struct Somebody<'a> {
     demo: &'a Demo,
     browser: &'a Browser,
+    /// The code that each person used last: it counts once.
+    used: RefCell<HashMap<String, String>>,
 }
 
 impl Somebody<'_> {
@@ -135,10 +139,24 @@ impl Somebody<'_> {
         self.fill("Email", email).await;
         self.fill("Password", PASSWORD).await;
         self.press("Continue").await;
-        self.fill("Code", &self.demo.said(&["demo", "code", email]))
-            .await;
+        self.fill("Code", &self.fresh_code(email).await).await;
         self.press_submit_of("field-code").await;
         self.wait_for("services").await;
+    }
+
+    /// The code of this moment, or the next one where this one has been used.
+    async fn fresh_code(&self, email: &str) -> String {
+        loop {
+            let code = self.demo.said(&["demo", "code", email]);
+            let used = self
+                .used
+                .borrow_mut()
+                .insert(email.to_owned(), code.clone());
+            if used.as_ref() != Some(&code) {
+                return code;
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
     }
 
     async fn open(&self, path: &str) {
@@ -236,17 +254,27 @@ impl Somebody<'_> {
         answer.bytes().await.unwrap().to_vec()
     }
 
+    /// A page that renews itself may take the element away between finding and pressing it: then once more.
     async fn click(&self, xpath: &str) {
-        let element = self
-            .browser
-            .page
-            .wait()
-            .at_most(Duration::from_secs(20))
-            .for_element(Locator::XPath(xpath))
-            .await;
-        match element {
-            Ok(element) => element.click().await.unwrap(),
-            Err(error) => panic!("nothing at {xpath}: {error}\n{}", self.text().await),
+        let mut tries = 0;
+        loop {
+            let element = self
+                .browser
+                .page
+                .wait()
+                .at_most(Duration::from_secs(20))
+                .for_element(Locator::XPath(xpath))
+                .await;
+            let pressed = match element {
+                Ok(element) => element.click().await,
+                Err(error) => panic!("nothing at {xpath}: {error}\n{}", self.text().await),
+            };
+            tries += 1;
+            match pressed {
+                Ok(()) => return,
+                Err(error) if tries < 5 && error.is_stale_element_reference() => {}
+                Err(error) => panic!("{xpath} cannot be pressed: {error}\n{}", self.text().await),
+            }
         }
     }
 
@@ -329,6 +357,7 @@ async fn the_main_job() {
     let at_desk = Somebody {
         demo: &demo,
         browser: &browser,
+        used: RefCell::default(),
     };
     lamps(&at_desk).await;
     customers(&at_desk).await;
