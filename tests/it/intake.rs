@@ -13,13 +13,14 @@ use signalbox::features::intake::store::{self, Platform};
 use signalbox::features::intake::{Error, reading};
 use signalbox::foundation::Services;
 use signalbox::foundation::audit::{Actor, Event, Subject};
+use signalbox::foundation::auth::Role as Held;
 use signalbox::foundation::config::Mode;
 use signalbox::foundation::crypto::subject_keys;
 use signalbox::foundation::db::roles::Role;
 use signalbox::foundation::db::schema::{
     audit_inbox, intake_rejection, job, platform, subject, subject_personal, subject_token,
 };
-use signalbox::foundation::kernel::{PlatformId, SubjectId};
+use signalbox::foundation::kernel::{PlatformId, Scope, SubjectId};
 
 use crate::support::app::{TEST_KEY, TestApp, services};
 use crate::support::db::TestDb;
@@ -683,22 +684,8 @@ fn unfinished_files_count_against_the_quota() {
 
 /// A compliance officer of one platform only.
 fn officer_of(app: &TestApp, platform: &Platform) -> Client {
-    use signalbox::foundation::auth::Role as Held;
-    use signalbox::foundation::auth::people::{self, NewPerson, Refusal};
-    use signalbox::foundation::kernel::Scope;
-    let email = "limited@test.example";
-    let new = NewPerson {
-        email: email.to_owned(),
-        name: "Test limited".to_owned(),
-        roles: vec![Held::Compliance],
-        scope: Scope::one(platform.id),
-        demo: false,
-    };
-    app.services
-        .audit
-        .write::<_, Refusal>(&Actor::command_line("test"), |tx| people::add(tx, &new))
-        .unwrap();
-    app.sign_in_as(email, "Test limited", &[Held::Compliance])
+    let scope = Scope::one(platform.id);
+    app.as_limited("limited@test.example", Held::Compliance, scope)
 }
 
 #[actix_web::test]

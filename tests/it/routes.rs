@@ -5,7 +5,10 @@
 //! matrix anew with `SIGNALBOX_WRITE_MATRIX=1` and read the difference.
 
 mod crawl;
+#[path = "../browser/furnish.rs"]
+mod furnish;
 mod hostile;
+mod scope;
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -25,7 +25,6 @@ use signalbox::features::screening::index::Scratch;
 use signalbox::features::screening::{dispositions, hits, lists};
 use signalbox::foundation::audit::{Actor, Event, Subject, Tx};
 use signalbox::foundation::auth::Role;
-use signalbox::foundation::auth::people::{self, NewPerson};
 use signalbox::foundation::config::Mode;
 use signalbox::foundation::db;
 use signalbox::foundation::kernel::{PersonId, PlatformId, Scope, SubjectId};
@@ -164,18 +163,7 @@ fn run(app: &TestApp, statement: &str) {
 
 /// Signs somebody in who holds a role on one platform only.
 fn as_reviewer_of(app: &TestApp, email: &str, scope: Scope) -> Client {
-    let new = NewPerson {
-        email: email.to_owned(),
-        name: "Test limited reviewer".to_owned(),
-        roles: vec![Role::Reviewer],
-        scope,
-        demo: false,
-    };
-    app.services
-        .audit
-        .write::<_, people::Refusal>(&Actor::command_line("test"), |tx| people::add(tx, &new))
-        .unwrap();
-    app.sign_in_as(email, "Test limited reviewer", &[Role::Reviewer])
+    app.as_limited(email, Role::Reviewer, scope)
 }
 
 async fn decide(

@@ -3,7 +3,7 @@
 
 use actix_web::cookie::{Cookie, CookieJar};
 use signalbox::foundation::Services;
-use signalbox::foundation::audit::{Actor, Event, Subject};
+use signalbox::foundation::audit::{Actor, Event, Subject, Tx};
 use signalbox::foundation::auth::people::{self, NewPerson, Refusal};
 use signalbox::foundation::auth::sessions::{self, Method, Stage, Token};
 use signalbox::foundation::auth::{Role, csrf, session_store};
@@ -76,6 +76,24 @@ impl TestApp {
     /// A new session of the person with this address, who is added when there is none.
     pub fn sign_in_as(&self, email: &str, name: &str, roles: &[Role]) -> Client {
         let id = self.person(email, name, roles);
+        self.session(id, email, Stage::Full)
+    }
+
+    /// A new person who holds a role on some platforms only.
+    pub fn as_limited(&self, email: &str, role: Role, scope: Scope) -> Client {
+        let new = NewPerson {
+            email: email.to_owned(),
+            name: "Test limited".to_owned(),
+            roles: vec![role],
+            scope,
+            demo: false,
+        };
+        let add = |tx: &mut Tx<'_>| people::add(tx, &new);
+        let id = self
+            .services
+            .audit
+            .write::<_, Refusal>(&Actor::command_line("test"), add)
+            .unwrap();
         self.session(id, email, Stage::Full)
     }
 
