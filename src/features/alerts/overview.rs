@@ -140,9 +140,14 @@ fn indicator_tiles(
     let indicators = packs::live_within::<Indicator>(conn, scope)?;
     let ids: Vec<ItemId> = indicators.iter().map(|item| item.id).collect();
     let reports = reports::last_reports(conn, &ids)?;
+    let platforms: HashMap<PlatformId, String> = packs::platforms(conn)?
+        .into_iter()
+        .map(|platform| (platform.id, platform.name))
+        .collect();
     let tiles = indicators.iter().map(|item| {
         let report = reports.get(&item.id);
-        health_views::indicator_tile(item, report, lit.of_indicator(item), now)
+        let whose = platforms.get(&item.platform).map_or("", String::as_str);
+        health_views::indicator_tile(item, report, lit.of_indicator(item), now).note(whose)
     });
     Ok(tiles.collect())
 }

@@ -184,6 +184,7 @@ async fn taking_over_is_an_act_of_its_own_and_says_from_whom() {
     let page = second.get(&path).await;
     assert!(page.says("Test operator has it in hand"));
     assert!(page.has_button("Take over"));
+    app.advance(chrono::Duration::seconds(1));
     second
         .post_form(&format!("{path}/acknowledgement"), &[])
         .await;
