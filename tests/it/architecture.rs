@@ -567,3 +567,21 @@ fn no_template_holds_script_style_or_unescaped_text() {
     }
     report(broken);
 }
+
+/// The pools begin and end transactions themselves; one of diesel's inside of theirs would commit theirs.
+#[test]
+fn nobody_opens_a_transaction_inside_another() {
+    let broken = sources()
+        .iter()
+        .filter(|source| source.text.contains(".transaction("))
+        // The sealer's and the commands' own connections, which come from no pool.
+        .filter(|source| {
+            !["anchors.rs", "epoch.rs", "seal.rs"]
+                .iter()
+                .any(|own| source.path.ends_with(format!("audit/{own}")))
+                && !source.path.ends_with("db/pool.rs")
+        })
+        .map(|source| format!("{} opens a transaction", source.path.display()))
+        .collect();
+    report(broken);
+}

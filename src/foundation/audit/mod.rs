@@ -105,11 +105,10 @@ impl Audit {
         actor: &Actor,
         work: impl FnOnce(&mut Tx<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        self.db.write_on(pool, |conn| {
+        self.db.write_ending(pool, |conn| {
             let mut tx = Tx::new(conn, actor, self);
             let outcome = work(&mut tx)?;
-            tx.finish()?;
-            Ok(outcome)
+            Ok((outcome, tx.finish()?))
         })
     }
 

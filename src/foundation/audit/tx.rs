@@ -1,6 +1,6 @@
 use std::ops::{Deref, DerefMut};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use diesel::prelude::*;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -47,6 +47,32 @@ pub struct Tx<'a> {
     audit: &'a Audit,
     now: DateTime<Utc>,
     recorded: i64,
+    /// The event recorded last: it goes to the database together with COMMIT.
+    last: Option<Entry>,
+}
+
+/// A row of an inbox.
+struct Entry {
+    id: Uuid,
+    at: DateTime<Utc>,
+    log: Log,
+    body: Vec<u8>,
+}
+
+impl Entry {
+    /// As SQL text. Every part is spelled by us: digits, hexadecimals, and a time.
+    fn to_sql(&self) -> String {
+        let inbox = match self.log {
+            Log::Main => "audit_inbox",
+            Log::Sar => "sar_audit_inbox",
+        };
+        format!(
+            "INSERT INTO {inbox} (id, recorded_at, body) VALUES ('{}', '{}', '\\x{}')",
+            self.id,
+            self.at.to_rfc3339_opts(SecondsFormat::Micros, true),
+            hex::encode(&self.body),
+        )
+    }
 }
 
 impl<'a> Tx<'a> {
@@ -57,6 +83,7 @@ impl<'a> Tx<'a> {
             now: audit.clock.now(),
             audit,
             recorded: 0,
+            last: None,
         }
     }
 
@@ -109,7 +136,15 @@ impl<'a> Tx<'a> {
                 body.len()
             )));
         }
-        self.insert(id, at, event.log, &body)?;
+        let entry = Entry {
+            id,
+            at,
+            log: event.log,
+            body,
+        };
+        if let Some(before) = self.last.replace(entry) {
+            self.insert(&before)?;
+        }
         self.recorded += 1;
         for job in (self.audit.reactions)(&event) {
             self.enqueue(&job)?;
@@ -155,14 +190,13 @@ impl<'a> Tx<'a> {
         })
     }
 
-    pub(super) fn finish(self) -> db::Result<()> {
-        if self.recorded == 0 {
-            return Err(Error::NoEvent);
-        }
-        Ok(())
+    /// What is still to be said, for the commit to say it.
+    pub(super) fn finish(self) -> db::Result<String> {
+        self.last.map(|entry| entry.to_sql()).ok_or(Error::NoEvent)
     }
 
-    fn insert(&mut self, id: Uuid, at: DateTime<Utc>, log: Log, body: &[u8]) -> db::Result<()> {
+    fn insert(&mut self, entry: &Entry) -> db::Result<()> {
+        let Entry { id, at, log, body } = entry;
         match log {
             Log::Main => diesel::insert_into(audit_inbox::table)
                 .values((
