@@ -155,7 +155,8 @@ pub fn waiting(conn: &mut Conn, log: Log, most: i64) -> db::Result<i64> {
     }
     let prefix = log.prefix();
     let row: Row = sql_query(format!(
-        "SELECT count(*) AS count FROM (SELECT FROM {prefix}_inbox LIMIT $1) AS capped"
+        "SELECT count(*) AS count FROM \
+             (SELECT FROM {prefix}_inbox ORDER BY recorded_at, id LIMIT $1) AS capped"
     ))
     .bind::<BigInt, _>(most)
     .get_result(conn)?;
