@@ -27,22 +27,31 @@ fn ids(conn: &mut PgConnection, query: &str) -> Vec<Uuid> {
 }
 
 /// Every row has its one event, every event its row, and nothing that was acknowledged is missing.
+///
+/// Rows and events are read from one snapshot: the server may still be committing what a killed program had sent.
 pub fn check_rows_and_events(plant: &Plant, acknowledged: &HashSet<Uuid>) {
     let mut conn = plant.superuser();
-    let rows: HashSet<Uuid> = ids(
-        &mut conn,
-        "SELECT id FROM platform WHERE slug <> 'signalbox'",
-    )
-    .into_iter()
-    .collect();
-    let events = ids(
-        &mut conn,
-        &format!(
-            "SELECT (convert_from(body, 'UTF8')::jsonb #>> '{{subject,id}}')::uuid AS id \
-             FROM (SELECT body FROM audit_inbox UNION ALL SELECT body FROM audit_log) AS event \
-             WHERE convert_from(body, 'UTF8')::jsonb ->> 'kind' = '{WRITTEN}'"
-        ),
-    );
+    let (rows, events) = conn
+        .build_transaction()
+        .read_only()
+        .repeatable_read()
+        .run(|conn| {
+            let rows = ids(
+                conn,
+                "SELECT id FROM platform WHERE slug <> 'signalbox'",
+            );
+            let events = ids(
+                conn,
+                &format!(
+                    "SELECT (convert_from(body, 'UTF8')::jsonb #>> '{{subject,id}}')::uuid AS id \
+                     FROM (SELECT body FROM audit_inbox UNION ALL SELECT body FROM audit_log) AS event \
+                     WHERE convert_from(body, 'UTF8')::jsonb ->> 'kind' = '{WRITTEN}'"
+                ),
+            );
+            QueryResult::Ok((rows, events))
+        })
+        .unwrap();
+    let rows: HashSet<Uuid> = rows.into_iter().collect();
     let with_event: HashSet<Uuid> = events.iter().copied().collect();
     assert_eq!(with_event.len(), events.len(), "a row has two events");
     let lost: Vec<_> = acknowledged.difference(&rows).collect();
