@@ -3,36 +3,26 @@
 //! Everything is read in one snapshot, and as it stands: an export of a damaged log is made all
 //! the same, because the verifier is the one to judge it.
 
-use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
-use std::io::{BufWriter, Write};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use diesel::prelude::*;
-use sha2::{Digest, Sha256};
-use uuid::Uuid;
+use sha2::{Digest as _, Sha256};
 
+use super::export_folder::{Folder, create_file};
 use super::package::{
-    ANCHORS, AnchorLine, CHECKPOINT, DECISIONS, DETAILS, DetailLine, Disclosure, EVENTS, EventRow,
-    FORMAT, FileEntry, MANIFEST, Manifest, TILES,
+    ANCHORS, AnchorLine, CHECKPOINT, DECISIONS, EventRow, FORMAT, MANIFEST, Manifest, TILES,
 };
 use super::projection::Body;
 use super::store::StoredCheckpoint;
 use super::tiles::tiles_of;
-use super::tx::detail_place;
-use super::{Actor, Audit, Event, Log, Subject, jcs, note, store};
-use crate::foundation::crypto::{Keyring, subject_keys};
-use crate::foundation::db::schema::audit_detail;
+use super::{Actor, Audit, Event, Log, Subject, export_events, jcs, note, store};
+use crate::foundation::crypto::Keyring;
 use crate::foundation::db::{Conn, Db, Error as DbError, PoolKind};
-use crate::foundation::kernel::SubjectId;
 
-/// Events read, and tiles written, in one go.
-const CHUNK_EVENTS: u64 = 4_096;
+/// Tiles, and anchors, read in one go.
 const CHUNK_TILES: usize = 256;
 const CHUNK_ANCHORS: i64 = 1_000;
-
-const BUFFER_BYTES: usize = 1 << 18;
 
 /// What is wanted. `from` and `to` default to everything that still has a body.
 #[derive(Clone, Debug)]
@@ -132,7 +122,7 @@ fn export(
         write_tiles(conn, request.log, checkpoint.size, &mut files)?;
         write_anchors(conn, request.log, &mut files)?;
         write_decisions(conn, request.log, checkpoint.size, &mut files)?;
-        write_events(conn, keyring, request, &manifest, &mut files, progress)?;
+        export_events::write(conn, keyring, request, &manifest, &mut files, progress)?;
         finish(manifest, files)
     })
 }
@@ -236,208 +226,4 @@ fn write_decisions(
         return Ok(());
     }
     files.write(DECISIONS, text.as_bytes())
-}
-
-fn write_events(
-    conn: &mut Conn,
-    keyring: &Keyring,
-    request: &ExportRequest,
-    manifest: &Manifest,
-    files: &mut Folder,
-    progress: Progress<'_>,
-) -> Result<(), ExportError> {
-    let mut events = files.open(EVENTS)?;
-    let mut details = files.open(DETAILS)?;
-    let mut text = String::new();
-    let mut from = manifest.from;
-    while from < manifest.to {
-        let to = manifest.to.min(from + CHUNK_EVENTS);
-        let rows = store::events(conn, request.log, from, to)?;
-        text.clear();
-        for row in &rows {
-            row.write_line(&mut text);
-        }
-        events.write_all(text.as_bytes())?;
-        for line in details_of(conn, keyring, &rows, request.disclose)? {
-            details.write_all(&line.to_line()?)?;
-        }
-        from = to;
-        if !progress(from - manifest.from, manifest.count) {
-            return Err(ExportError::Cancelled);
-        }
-    }
-    files.close(EVENTS, events)?;
-    files.close(DETAILS, details)
-}
-
-/// One line for each commitment. Most events have none, which their bytes show without parsing.
-fn details_of(
-    conn: &mut Conn,
-    keyring: &Keyring,
-    rows: &[EventRow],
-    disclose: bool,
-) -> Result<Vec<DetailLine>, ExportError> {
-    let committed = |row: &&EventRow| {
-        std::str::from_utf8(&row.body).is_ok_and(|body| body.contains("\"commitments\":["))
-    };
-    let mut lines = Vec::new();
-    for row in rows.iter().filter(committed) {
-        // A body that does not read is the verifier's to name.
-        let Ok(body) = Body::parse(&row.body) else {
-            continue;
-        };
-        for (position, commitment) in (0..).zip(&body.commitments) {
-            lines.push(DetailLine {
-                idx: row.idx,
-                event: body.projection.id,
-                position,
-                subject: commitment.subject,
-                disclosure: Disclosure::Withheld,
-            });
-        }
-    }
-    if disclose {
-        disclose_into(conn, keyring, &mut lines)?;
-    }
-    Ok(lines)
-}
-
-fn disclose_into(
-    conn: &mut Conn,
-    keyring: &Keyring,
-    lines: &mut [DetailLine],
-) -> Result<(), ExportError> {
-    let events: Vec<Uuid> = lines.iter().map(|line| line.event).collect();
-    let subjects: Vec<SubjectId> = lines
-        .iter()
-        .map(|line| SubjectId::from(line.subject))
-        .collect();
-    let stored: Vec<(Uuid, i16, Vec<u8>, Vec<u8>)> = audit_detail::table
-        .filter(audit_detail::event_id.eq_any(events))
-        .select((
-            audit_detail::event_id,
-            audit_detail::position,
-            audit_detail::salt,
-            audit_detail::ciphertext,
-        ))
-        .load(conn)?;
-    let stored: HashMap<(Uuid, u64), _> = stored
-        .into_iter()
-        .map(|(event, position, salt, sealed)| {
-            (
-                (event, u64::from(position.unsigned_abs())),
-                (position, salt, sealed),
-            )
-        })
-        .collect();
-    let keys = subject_keys::load(conn, keyring, &subjects)?;
-    for line in lines {
-        let Some(key) = keys.get(&SubjectId::from(line.subject)) else {
-            line.disclosure = Disclosure::Erased;
-            continue;
-        };
-        let opened =
-            stored
-                .get(&(line.event, line.position))
-                .and_then(|(position, salt, sealed)| {
-                    let plain = key
-                        .open(&detail_place(line.event, *position), sealed)
-                        .ok()?;
-                    disclosed(salt, &plain)
-                });
-        line.disclosure = opened.unwrap_or(Disclosure::Damaged);
-    }
-    Ok(())
-}
-
-fn disclosed(salt: &[u8], plain: &[u8]) -> Option<Disclosure> {
-    Some(Disclosure::Disclosed {
-        salt: salt.try_into().ok()?,
-        value: serde_json::from_slice(plain).ok()?,
-    })
-}
-
-/// The export's folder and what stands in it so far. Only its owner may enter.
-struct Folder {
-    path: PathBuf,
-    entries: BTreeMap<String, FileEntry>,
-}
-
-impl Folder {
-    fn create(path: &Path) -> Result<Self, ExportError> {
-        make_folder(path)?;
-        if std::fs::read_dir(path)?.next().is_some() {
-            return Err(ExportError::NotEmpty(path.to_owned()));
-        }
-        Ok(Self {
-            path: path.to_owned(),
-            entries: BTreeMap::new(),
-        })
-    }
-
-    fn write(&mut self, name: &str, bytes: &[u8]) -> Result<(), ExportError> {
-        let path = self.path.join(name);
-        path.parent().map_or(Ok(()), make_folder)?;
-        create_file(&path)?.write_all(bytes)?;
-        self.enter(name, bytes.len() as u64, Sha256::digest(bytes).as_slice());
-        Ok(())
-    }
-
-    fn open(&self, name: &str) -> std::io::Result<HashedFile> {
-        Ok(HashedFile {
-            file: BufWriter::with_capacity(BUFFER_BYTES, create_file(&self.path.join(name))?),
-            digest: Sha256::new(),
-            bytes: 0,
-        })
-    }
-
-    fn close(&mut self, name: &str, mut file: HashedFile) -> Result<(), ExportError> {
-        file.flush()?;
-        self.enter(name, file.bytes, file.digest.finalize().as_slice());
-        Ok(())
-    }
-
-    fn enter(&mut self, name: &str, bytes: u64, digest: &[u8]) {
-        let sha256 = hex::encode(digest);
-        self.entries
-            .insert(name.to_owned(), FileEntry { bytes, sha256 });
-    }
-}
-
-struct HashedFile {
-    file: BufWriter<File>,
-    digest: Sha256,
-    bytes: u64,
-}
-
-impl Write for HashedFile {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.write_all(bytes)?;
-        Ok(bytes.len())
-    }
-
-    fn write_all(&mut self, bytes: &[u8]) -> std::io::Result<()> {
-        self.digest.update(bytes);
-        self.bytes += bytes.len() as u64;
-        self.file.write_all(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        self.file.flush()
-    }
-}
-
-fn make_folder(path: &Path) -> std::io::Result<()> {
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
-}
-
-fn create_file(path: &Path) -> std::io::Result<File> {
-    File::options()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
 }

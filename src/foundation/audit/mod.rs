@@ -14,6 +14,8 @@ pub mod anchors;
 pub mod epoch;
 mod event;
 pub mod export;
+mod export_events;
+mod export_folder;
 pub mod forms;
 pub mod jcs;
 mod job;

@@ -142,7 +142,14 @@ impl EventRow {
         out.push_str("\",\"idx\":");
         out.push_str(&self.idx.to_string());
         out.push_str(",\"leaf\":\"");
-        out.push_str(&hex::encode(self.leaf_hash));
+        for half in self.leaf_hash.as_chunks::<16>().0 {
+            // Half a hash has the size of a UUID, whose digits need no allocation.
+            out.push_str(
+                Uuid::from_bytes(*half)
+                    .simple()
+                    .encode_lower(&mut Uuid::encode_buffer()),
+            );
+        }
         out.push_str("\",\"projections\":{\"actor_id\":");
         jcs::write_string(out, &columns.actor_id);
         out.push_str(",\"actor_kind\":");
