@@ -54,6 +54,7 @@ fn main() {
         deeps.push(wrk(&deep, Some(&cookie), SHORT));
         if let Some(django) = &django {
             djangos.push(wrk(&django.url, Some(&django.cookie), LONG));
+            ground.until_quiet();
         }
     }
     let page = median(firsts);

@@ -144,6 +144,22 @@ impl Ground {
         }
     }
 
+    /// Waits until the database has nothing to do: a peer that was asked for more than it could serve works on
+    /// after its askers have gone.
+    pub fn until_quiet(&self) {
+        let mut conn = self.superuser();
+        let mut quiet = 0;
+        while quiet < 20 {
+            let busy = number(
+                &mut conn,
+                "SELECT count(*) AS number FROM pg_stat_activity \
+                 WHERE backend_type = 'client backend' AND state <> 'idle' AND pid <> pg_backend_pid()",
+            );
+            quiet = if busy == 0 { quiet + 1 } else { 0 };
+            sleep(Duration::from_millis(50));
+        }
+    }
+
     /// Loads and seals that many events; says how long the sealer took.
     pub fn sealed_events(&self, count: usize) -> Duration {
         self.load_events(count);

@@ -77,7 +77,7 @@ impl Format {
 
 /// Turns what was typed into a filter: an e-mail address is looked up, and the reader's reach is added.
 pub fn resolve(
-    conn: &mut Conn,
+    services: &Services,
     signed: &Signed,
     asked: &Asked,
     reach: &Scope,
@@ -86,7 +86,9 @@ pub fn resolve(
     asked.check().map_err(unreadable)?;
     let actor = match stated(&asked.actor) {
         Some(typed) if typed.contains('@') => {
-            let found = people::find_by_email(conn, typed)?;
+            let found = services
+                .db
+                .read(|conn| people::find_by_email(conn, typed))?;
             // Nobody acts under an empty id, so an unknown address finds nothing.
             Some(
                 found
@@ -107,16 +109,18 @@ pub fn read<T>(
     services: &Services,
     signed: &Signed,
     what: &Reading,
-    work: impl FnOnce(&mut Conn) -> Result<T, web::Error>,
+    work: impl Fn(&mut Conn) -> Result<T, web::Error>,
 ) -> Result<T, web::Error> {
     let token = services.keyring.token("audit_log:read", &what.key());
     let now = services.clock.now();
-    let recent = services
-        .db
-        .read(|conn| store::recently_read(conn, signed.person, &token, now))?;
-    if !recent {
-        note_reading(services, signed, what, &token)?;
+    let read = services.db.read(|conn| {
+        let recent = store::recently_read(conn, signed.person, &token, now)?;
+        recent.then(|| work(conn)).transpose()
+    })?;
+    if let Some(read) = read {
+        return Ok(read);
     }
+    note_reading(services, signed, what, &token)?;
     services.db.read(work)
 }
 
@@ -252,9 +256,7 @@ pub fn ask_for_export(
     }
     let id = ExportId::new();
     let reach = signed.view();
-    let filter = services
-        .db
-        .read(|conn| resolve(conn, signed, asked, &reach))?;
+    let filter = resolve(services, signed, asked, &reach)?;
     services.audit.write(&signed.actor(), |tx| {
         let job = NewJob::new(MAKE_EXPORT, json!({"export": id}));
         let export = Export {

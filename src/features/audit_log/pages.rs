@@ -34,9 +34,7 @@ pub async fn list(
         let cursor = super::filter::stated(&at.cursor)
             .map(Cursor::decode)
             .transpose()?;
-        let filter = services
-            .db
-            .read(|conn| actions::resolve(conn, &signed, &asked, &signed.view()))?;
+        let filter = actions::resolve(&services, &signed, &asked, &signed.view())?;
         let found = actions::read(
             &services,
             &signed,

@@ -22,6 +22,9 @@ const READING_MINUTES: i64 = 15;
 /// More kinds of action than there are.
 const MOST_KINDS: i64 = 500;
 
+/// More platforms than there are.
+const MOST_PLATFORMS: usize = 200;
+
 /// Exports that the page lists; older ones have expired.
 const MOST_EXPORTS: i64 = 50;
 
@@ -112,8 +115,7 @@ pub fn page(
     filter: &Filter,
     cursor: Option<&Cursor<i64>>,
 ) -> db::Result<Page<EventRow>> {
-    let limit = i64::try_from(PAGE_ROWS).unwrap_or(i64::MAX) + 1;
-    let query = filtered(filter).limit(limit);
+    let query = filtered(filter);
     let query = match cursor {
         None => query.order(audit_log::idx.desc()),
         Some(Cursor {
@@ -129,7 +131,7 @@ pub fn page(
             .filter(audit_log::idx.gt(*key))
             .order(audit_log::idx.asc()),
     };
-    let rows: Vec<Row> = query.load(conn)?;
+    let rows: Vec<Row> = db::first_rows(query, PAGE_ROWS + 1).load(conn)?;
     let events = rows
         .into_iter()
         .map(event)
@@ -163,7 +165,7 @@ pub fn kinds(conn: &mut Conn) -> db::Result<Vec<String>> {
         #[diesel(sql_type = Text)]
         kind: String,
     }
-    let rows: Vec<Kind> = diesel::sql_query(format!(
+    let rows: Vec<Kind> = db::fixed(format!(
         "WITH RECURSIVE kinds (kind) AS ( \
              (SELECT kind FROM audit_log ORDER BY kind LIMIT 1) \
              UNION ALL \
@@ -184,7 +186,7 @@ pub fn platforms(conn: &mut Conn, reach: Option<&[Uuid]>) -> db::Result<Vec<(Uui
     if let Some(reach) = reach {
         query = query.filter(platform::id.eq_any(reach));
     }
-    Ok(query.limit(200).load(conn)?)
+    Ok(db::first_rows(query, MOST_PLATFORMS).load(conn)?)
 }
 
 pub fn recently_read(

@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use askama::Template;
 use chrono::{DateTime, Utc};
@@ -9,7 +9,7 @@ use super::filter::{Asked, OUTCOMES};
 use super::proof::Proof;
 use super::store::Export;
 use crate::foundation::audit::package::EventRow;
-use crate::foundation::audit::projection::Body;
+use crate::foundation::audit::projection::{Body, details_as_they_stand};
 use crate::foundation::audit::store::{StoredAnchor, StoredCheckpoint};
 use crate::foundation::auth::{Permission, Signed, people};
 use crate::foundation::db::{self, Conn};
@@ -44,8 +44,8 @@ impl Names {
                 .then(|| event.projection.actor_id.parse().ok())
                 .flatten()
         };
-        let ids: Vec<PersonId> = events.iter().filter_map(person).collect();
-        people::names(conn, &ids).map(Self)
+        let ids: HashSet<PersonId> = events.iter().filter_map(person).collect();
+        people::names(conn, &Vec::from_iter(ids)).map(Self)
     }
 
     fn actor(&self, event: &EventRow) -> String {
@@ -123,15 +123,13 @@ fn platform_name(id: Option<Uuid>, platforms: &[(Uuid, String)]) -> String {
 }
 
 fn details(event: &EventRow) -> Vec<(String, String)> {
-    let Ok(body) = Body::parse(&event.body) else {
-        return Vec::new();
-    };
     let shown = |value: &serde_json::Value| {
         value
             .as_str()
             .map_or_else(|| value.to_string(), ToOwned::to_owned)
     };
-    body.details()
+    details_as_they_stand(&event.body)
+        .iter()
         .map(|(name, value)| (name.replace('_', " "), shown(value)))
         .collect()
 }

@@ -19,7 +19,7 @@ use super::package::EventRow;
 use super::projection::Projection;
 use super::tiles::{Location, Tile, TileId, width_of};
 use super::tree::{Hash, Nodes};
-use crate::foundation::db::{self, Conn, Error};
+use crate::foundation::db::{self, Conn, Error, fixed};
 
 /// How far a log is sealed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,7 +91,7 @@ fn read_head(conn: &mut Conn, log: Log, lock: &str) -> db::Result<Head> {
         sealed_at: Option<DateTime<Utc>>,
     }
     let prefix = log.prefix();
-    let row: Row = sql_query(format!(
+    let row: Row = fixed(format!(
         "SELECT size, root, pruned_to, sealed_at FROM {prefix}_head {lock}"
     ))
     .get_result(conn)?;
@@ -156,11 +156,10 @@ pub fn waiting(conn: &mut Conn, log: Log, most: i64) -> db::Result<i64> {
         count: i64,
     }
     let prefix = log.prefix();
-    let row: Row = sql_query(format!(
+    let row: Row = fixed(format!(
         "SELECT count(*) AS count FROM \
-             (SELECT FROM {prefix}_inbox ORDER BY recorded_at, id LIMIT $1) AS capped"
+             (SELECT FROM {prefix}_inbox ORDER BY recorded_at, id LIMIT {most}) AS capped"
     ))
-    .bind::<BigInt, _>(most)
     .get_result(conn)?;
     Ok(row.count)
 }

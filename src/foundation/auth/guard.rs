@@ -118,9 +118,10 @@ async fn find(
     let (services, hash) = (services.clone(), token.hash());
     let now = services.clock.now();
     let look = move |pool| {
-        services.db.read_on(pool, |conn| {
-            sessions::find(conn, &hash).map_err(Error::from)
-        })
+        let found = services
+            .db
+            .look_up(pool, |conn| sessions::find(conn, &hash));
+        found.map_err(Error::from)
     };
     let facts = if at_the_door {
         block_sign_in(move || look(PoolKind::SignIn)).await?

@@ -304,10 +304,13 @@ struct Row {
     platform: Option<Uuid>,
     unlimited_roles: Vec<String>,
     limited_roles: Vec<String>,
+    /// Of the limited ones, each with a platform that it reaches; by position.
+    listed_roles: Vec<String>,
+    listed_platforms: Vec<Uuid>,
 }
 
-/// The session with this token, live or over: one query, and another where a grant is limited.
-pub fn find(conn: &mut Conn, hash: &TokenHash) -> db::Result<Option<Facts>> {
+/// The session with this token, live or over, in one query.
+pub fn find(conn: &mut Conn, hash: &TokenHash) -> QueryResult<Option<Facts>> {
     let roles = |limited: bool| {
         diesel::dsl::array(
             person_role::table
@@ -316,6 +319,13 @@ pub fn find(conn: &mut Conn, hash: &TokenHash) -> db::Result<Option<Facts>> {
                 .select(person_role::role),
         )
     };
+    let listed = person_role_platform::table
+        .filter(person_role_platform::person_id.eq(session::person_id))
+        .order((
+            person_role_platform::role,
+            person_role_platform::platform_id,
+        ));
+    // Not `first`: its limit is a parameter, for which PostgreSQL plans anew every time.
     let row: Option<Row> = session::table
         .inner_join(person::table)
         .filter(session::token_hash.eq(hash.as_slice()))
@@ -333,44 +343,26 @@ pub fn find(conn: &mut Conn, hash: &TokenHash) -> db::Result<Option<Facts>> {
             session::platform_id,
             roles(false),
             roles(true),
+            diesel::dsl::array(listed.select(person_role_platform::role)),
+            diesel::dsl::array(listed.select(person_role_platform::platform_id)),
         ))
-        .first(conn)
+        .get_result(conn)
         .optional()?;
-    let Some(row) = row else {
-        return Ok(None);
-    };
-    let limited = limited_grants(conn, row.person, &row.limited_roles)?;
-    Ok(facts(row, limited))
+    Ok(row.and_then(facts))
 }
 
 /// A limited role reaches the platforms listed for it, and none where none is.
-fn limited_grants(conn: &mut Conn, person: Uuid, roles: &[String]) -> db::Result<Vec<Grant>> {
-    if roles.is_empty() {
-        return Ok(Vec::new());
-    }
-    let listed: Vec<(String, Uuid)> = person_role_platform::table
-        .filter(person_role_platform::person_id.eq(person))
-        .select((
-            person_role_platform::role,
-            person_role_platform::platform_id,
-        ))
-        .load(conn)?;
-    let reach = |role: &String| -> Scope {
-        listed
-            .iter()
-            .filter(|(of, _)| of == role)
-            .map(|(_, platform)| PlatformId::from(*platform))
-            .collect()
-    };
-    Ok(roles
-        .iter()
-        .filter_map(|role| {
-            Some(Grant {
-                role: role.parse().ok()?,
-                scope: reach(role),
-            })
+fn limited_grants(row: &Row) -> impl Iterator<Item = Grant> {
+    row.limited_roles.iter().filter_map(|role| {
+        let listed = row.listed_roles.iter().zip(&row.listed_platforms);
+        let reached = listed.filter(|(of, _)| *of == role);
+        Some(Grant {
+            role: role.parse().ok()?,
+            scope: reached
+                .map(|(_, platform)| PlatformId::from(*platform))
+                .collect(),
         })
-        .collect())
+    })
 }
 
 /// Those among these sessions that still let their people in.
@@ -394,19 +386,20 @@ pub fn choose_platform(conn: &mut Conn, id: Uuid, platform: Option<PlatformId>) 
     Ok(())
 }
 
-fn facts(row: Row, limited: Vec<Grant>) -> Option<Facts> {
+fn facts(row: Row) -> Option<Facts> {
     let unlimited = row.unlimited_roles.iter().filter_map(|role| {
         let role = role.parse().ok()?;
         let scope = Scope::All;
         Some(Grant { role, scope })
     });
+    let grants = unlimited.chain(limited_grants(&row)).collect();
     Some(Facts {
         session: row.session,
         person: row.person.into(),
         email: row.email,
         name: row.name,
         zone: row.zone,
-        grants: unlimited.chain(limited).collect(),
+        grants,
         platform: row.platform.map(PlatformId::from),
         stage: Stage::parse(&row.stage)?,
         method: row.method.as_deref().and_then(Method::parse),

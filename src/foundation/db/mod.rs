@@ -2,7 +2,8 @@
 //! and the migrations.
 //!
 //! Invariants:
-//! - [`Db::read`] opens a READ ONLY transaction, so PostgreSQL itself refuses a stray write;
+//! - whatever a pool's connection does is READ ONLY unless it begins a writing transaction, so PostgreSQL itself
+//!   refuses a stray write;
 //! - writing goes through [`crate::foundation::audit`], the only module that asks a pool for a
 //!   writing transaction;
 //! - each kind of work has its own pool, and sign-in keeps a reserve;
@@ -14,6 +15,7 @@ mod connect;
 mod error;
 pub mod inspect;
 pub mod migrate;
+mod planned;
 mod pool;
 pub mod roles;
 pub mod schema;
@@ -21,4 +23,5 @@ pub mod schema;
 pub use connect::connect;
 pub use diesel::PgConnection as Conn;
 pub use error::{Error, Result};
+pub use planned::{first_rows, fixed};
 pub use pool::{Db, PoolKind, PoolState};

@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use diesel::QueryResult;
 use diesel::connection::SimpleConnection;
 use diesel::r2d2::{self, ConnectionManager, ManageConnection, R2D2Connection};
 use diesel::result::Error as Diesel;
@@ -15,7 +16,7 @@ use crate::foundation::kernel::Secret;
 const PATIENCE: Duration = Duration::from_millis(800);
 
 const READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-const WRITE: &str = "BEGIN";
+const WRITE: &str = "BEGIN READ WRITE";
 
 /// Fails in a transaction that PostgreSQL has given up on, where COMMIT alone would undo it and report success.
 const NO_LAST_WORDS: &str = "SELECT";
@@ -113,6 +114,17 @@ impl Db {
         self.transaction(kind, READ, |conn| Ok((work(conn)?, String::new())))
     }
 
+    /// Asks one question. A single statement has a transaction of its own, READ ONLY as those of the pools are unless
+    /// they say otherwise, and is spared the two round trips of ours.
+    pub fn look_up<T>(
+        &self,
+        kind: PoolKind,
+        ask: impl Fn(&mut Conn) -> QueryResult<T>,
+    ) -> Result<T> {
+        let (_, answer) = self.on_live(kind, ask)?;
+        Ok(answer)
+    }
+
     /// Runs `work` in a writing transaction. Only `audit` and the job queue's own bookkeeping may
     /// call this: everybody else would write around the log.
     pub(in crate::foundation) fn write_on<T, E: From<Error>>(
@@ -193,17 +205,27 @@ impl Db {
         }
     }
 
-    /// A connection with an open transaction. Connections that died while they were idle are
-    /// thrown away here, so a restart of the database costs the caller nothing.
+    /// A connection with an open transaction.
     fn begin(&self, kind: PoolKind, begin: &str) -> Result<Pooled> {
+        let (link, ()) = self.on_live(kind, |conn| conn.batch_execute(begin))?;
+        Ok(link)
+    }
+
+    /// A connection, and the answer to the first that is said on it. Connections that died while they were idle are
+    /// thrown away here, so a restart of the database costs the caller nothing.
+    fn on_live<T>(
+        &self,
+        kind: PoolKind,
+        say: impl Fn(&mut Conn) -> QueryResult<T>,
+    ) -> Result<(Pooled, T)> {
         let pool = self.pool(kind);
         let mut last = None;
         for _ in 0..=pool.max_size() {
             let mut link = pool
                 .get()
                 .map_err(|error| Error::Unavailable(error.to_string()))?;
-            match link.conn.batch_execute(begin) {
-                Ok(()) => return Ok(link),
+            match say(&mut link.conn) {
+                Ok(answer) => return Ok((link, answer)),
                 Err(error) => {
                     link.broken = true;
                     if !is_broken_link(&error) {
@@ -254,7 +276,7 @@ impl ManageConnection for Manager {
         let mut conn = self.inner.connect()?;
         conn.batch_execute(&format!(
             "SET statement_timeout = {}; SET idle_in_transaction_session_timeout = '60s'; \
-             SET timezone = 'UTC'; SET application_name = 'signalbox {}'",
+             SET default_transaction_read_only = on; SET timezone = 'UTC'; SET application_name = 'signalbox {}'",
             self.kind.statement_timeout_ms(),
             self.kind.as_str(),
         ))

@@ -4,11 +4,13 @@
 //! neither breaks across lines. Ages are whole words ("3 minutes ago"): what is seen is also what is spoken.
 
 use std::fmt::Write as _;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use askama::Template;
 use askama::filters::HtmlSafe;
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use chrono::format::{Item, StrftimeItems};
+use chrono::{DateTime, Datelike as _, SecondsFormat, TimeDelta, Utc};
 use chrono_tz::Tz;
 
 /// Narrow no-break space.
@@ -45,8 +47,7 @@ impl When {
     /// "20 Nov, 10:03", with the year when it is not this one.
     pub fn at(at: DateTime<Utc>, now: DateTime<Utc>, zone: Tz) -> Self {
         let local = at.with_timezone(&zone);
-        let this_year =
-            local.format("%Y").to_string() == now.with_timezone(&zone).format("%Y").to_string();
+        let this_year = local.year() == now.with_timezone(&zone).year();
         let pattern = if this_year {
             "%-d %b, %H:%M"
         } else {
@@ -76,11 +77,7 @@ impl When {
 
     /// "20 Nov 2026, 10:03:22.123".
     pub fn exact(at: DateTime<Utc>, zone: Tz) -> Self {
-        let text = at
-            .with_timezone(&zone)
-            .format("%-d %b %Y, %H:%M:%S%.3f")
-            .to_string();
-        Self::with_text(at, zone, text)
+        Self::with_text(at, zone, written(at, zone, &EXACT))
     }
 
     fn with_text(at: DateTime<Utc>, zone: Tz, text: String) -> Self {
@@ -95,8 +92,19 @@ impl When {
 
 /// "Friday 20 November 2026, 10:03:22 CET".
 pub fn absolute(at: DateTime<Utc>, zone: Tz) -> String {
+    written(at, zone, &ABSOLUTE)
+}
+
+/// A pattern that was read once, for what long lists show in every row.
+type Pattern = LazyLock<Vec<Item<'static>>>;
+
+static EXACT: Pattern = LazyLock::new(|| StrftimeItems::new("%-d %b %Y, %H:%M:%S%.3f").collect());
+static ABSOLUTE: Pattern =
+    LazyLock::new(|| StrftimeItems::new("%A %-d %B %Y, %H:%M:%S %Z").collect());
+
+fn written(at: DateTime<Utc>, zone: Tz, pattern: &[Item<'static>]) -> String {
     at.with_timezone(&zone)
-        .format("%A %-d %B %Y, %H:%M:%S %Z")
+        .format_with_items(pattern.iter())
         .to_string()
 }
 

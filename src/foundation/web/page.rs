@@ -4,6 +4,9 @@ use askama::Template;
 
 use super::Error;
 
+/// Room for a page, so that writing a long one does not move it again and again.
+const PAGE_BYTES: usize = 1 << 16;
+
 /// A page, 200.
 pub fn page(template: &impl Template) -> super::Result {
     page_with(StatusCode::OK, template)
@@ -11,7 +14,8 @@ pub fn page(template: &impl Template) -> super::Result {
 
 /// A page with another status: 422 for a form that has to be corrected, 409 for a stale one.
 pub fn page_with(status: StatusCode, template: &impl Template) -> super::Result {
-    let mut body = template.render().map_err(Error::internal)?;
+    let mut body = String::with_capacity(PAGE_BYTES);
+    template.render_into(&mut body).map_err(Error::internal)?;
     if status == StatusCode::UNPROCESSABLE_ENTITY {
         // The title is the first thing that a screen reader says of the page that came back.
         body = body.replacen("<title>", "<title>Error: ", 1);
