@@ -14,7 +14,8 @@ use crate::features::health::views::{ChangeLine, LogLine, ServiceRow};
 use crate::features::packs::pack::{ItemId, Runbook};
 use crate::features::packs::store::{Item, Watched};
 use crate::foundation::kernel::{Level, PlatformId, Scope};
-use crate::foundation::web::chart::{Days, Drawing};
+use crate::foundation::web::chart::Drawing;
+use crate::foundation::web::spark::Days;
 use crate::foundation::web::{Chrome, Lamp, Problems, Tile};
 
 /// `GET /`

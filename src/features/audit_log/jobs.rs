@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{ExportId, actions};
+use super::{ExportId, actions, making};
 use crate::foundation::jobs::{JobContext, JobError, Lane, Registry};
 
 pub fn register(registry: &mut Registry) {
@@ -21,5 +21,5 @@ fn make_export(context: &JobContext, payload: Value) -> Result<(), JobError> {
     let MakeExport { export } = serde_json::from_value(payload)
         .map_err(|error| JobError::Hopeless(format!("the payload: {error}")))?;
     context.result(&format!("/audit/exports/{export}"))?;
-    actions::make_export(context, export)
+    making::make_export(context, export)
 }

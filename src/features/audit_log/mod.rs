@@ -15,6 +15,7 @@ mod actions;
 mod archive;
 pub mod filter;
 pub mod jobs;
+mod making;
 mod pages;
 mod proof;
 mod rows;

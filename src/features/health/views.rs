@@ -14,8 +14,9 @@ use super::store::samples::Sample;
 use super::store::{RunLine, StateChange};
 use crate::features::packs::pack::{Indicator, Measure, Probe, ProbeState};
 use crate::features::packs::store::Item;
-use crate::foundation::web::chart::{Chart, Days, Drawing, Series, Spark};
+use crate::foundation::web::chart::{Chart, Drawing, Series};
 use crate::foundation::web::format::{bytes, decimal, percent};
+use crate::foundation::web::spark::{Days, Spark};
 use crate::foundation::web::{Chrome, Lamp, Tile};
 
 /// Steps of the latency chart: a day in five minutes each.

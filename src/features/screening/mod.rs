@@ -30,6 +30,7 @@ mod pages;
 pub mod plain;
 pub mod policy;
 mod read;
+mod side;
 mod store;
 mod upload;
 pub mod word;

@@ -6,8 +6,8 @@ use chrono::{DateTime, Duration, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::Timestamptz;
 
-use super::sessions::TokenHash;
 use super::throttle::{self, Counter, Scope, Verdict};
+use super::token::TokenHash;
 use crate::foundation::crypto::Keyring;
 use crate::foundation::db::schema::sign_in_throttle as counters;
 use crate::foundation::db::{self, Conn};

@@ -7,7 +7,8 @@ use diesel::prelude::*;
 use diesel::upsert::excluded;
 use uuid::Uuid;
 
-use super::sessions::{self, Token, TokenHash};
+use super::sessions;
+use super::token::{Token, TokenHash};
 use super::totp::Seed;
 use super::{people, recovery};
 use crate::foundation::audit::{Event, Subject, Tx};

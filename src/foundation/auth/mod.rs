@@ -15,6 +15,7 @@ pub mod attempts;
 mod client_address;
 pub mod csrf;
 pub mod denials;
+pub mod devices;
 pub mod factors;
 pub mod guard;
 pub mod parked;
@@ -26,6 +27,7 @@ pub mod session_store;
 pub mod sessions;
 mod signed;
 pub mod throttle;
+pub mod token;
 pub mod totp;
 mod turned_away;
 

@@ -13,7 +13,8 @@ use actix_session::{Session, SessionMiddleware};
 use actix_web::cookie::time::Duration;
 use actix_web::cookie::{Key, SameSite};
 
-use super::sessions::{self, Token};
+use super::sessions;
+use super::token::Token;
 use crate::foundation::Services;
 use crate::foundation::audit::Unaudited;
 use crate::foundation::web::{self, block_sign_in};

@@ -1,21 +1,17 @@
 //! Sessions: 256 random bits in a cookie, their SHA-256 in PostgreSQL. What a session may do is
 //! looked up at each request, so disabling somebody or changing their roles acts at once.
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Duration, Utc};
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use super::devices;
 use super::permissions::Grant;
-use crate::foundation::crypto::random;
-use crate::foundation::db::schema::{
-    known_device, person, person_role, person_role_platform, session,
-};
+use super::token::{Token, TokenHash};
+use crate::foundation::db::schema::{person, person_role, person_role_platform, session};
 use crate::foundation::db::{self, Conn};
-use crate::foundation::kernel::{PersonId, PlatformId, Scope, Secret};
+use crate::foundation::kernel::{PersonId, PlatformId, Scope};
 
 /// Without a deliberate request for this long, a session is over.
 pub const IDLE: Duration = Duration::minutes(15);
@@ -23,41 +19,11 @@ pub const IDLE: Duration = Duration::minutes(15);
 pub const ABSOLUTE: Duration = Duration::hours(12);
 /// How long somebody may take between password and second factor.
 pub const HALF_WAY: Duration = Duration::minutes(10);
-/// How long a device counts as known after signing in from it.
-pub const DEVICE_KNOWN: Duration = Duration::days(7);
 /// A session's last use is written at most this often. It may therefore end this much early.
 const TOUCH_EVERY: Duration = Duration::seconds(5);
 /// How long a session that is over is kept, so that a form posted from it can be parked.
 const KEPT_AFTER: Duration = Duration::days(1);
 const LONGEST_USER_AGENT: usize = 300;
-
-pub type TokenHash = [u8; 32];
-
-/// A bearer secret: a session's, a device's, an enrolment link's.
-#[derive(Clone, Debug)]
-pub struct Token(Secret<String>);
-
-impl Token {
-    #[must_use]
-    pub fn generate() -> Self {
-        Self(Secret::new(URL_SAFE_NO_PAD.encode(random::<32>())))
-    }
-
-    #[must_use]
-    pub fn from_text(text: &str) -> Self {
-        Self(Secret::from(text))
-    }
-
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        self.0.expose()
-    }
-
-    #[must_use]
-    pub fn hash(&self) -> TokenHash {
-        Sha256::digest(self.0.expose()).into()
-    }
-}
 
 /// How far a session has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -272,8 +238,7 @@ pub fn end_others(conn: &mut Conn, person: PersonId, kept: Option<Uuid>) -> db::
             .filter(session::id.ne(kept)),
     )
     .execute(conn)?;
-    diesel::delete(known_device::table.filter(known_device::person_id.eq(person.uuid())))
-        .execute(conn)?;
+    devices::forget_all(conn, person)?;
     Ok(ended)
 }
 
@@ -409,55 +374,6 @@ fn facts(row: Row) -> Option<Facts> {
     })
 }
 
-/// Remembers the device that somebody signed in from.
-pub fn remember_device(
-    conn: &mut Conn,
-    person: PersonId,
-    device: &Token,
-    now: DateTime<Utc>,
-) -> db::Result<()> {
-    let expires = now + DEVICE_KNOWN;
-    diesel::insert_into(known_device::table)
-        .values((
-            known_device::token_hash.eq(device.hash().to_vec()),
-            known_device::person_id.eq(person.uuid()),
-            known_device::made_at.eq(now),
-            known_device::expires_at.eq(expires),
-        ))
-        .on_conflict((known_device::token_hash, known_device::person_id))
-        .do_update()
-        .set(known_device::expires_at.eq(expires))
-        .execute(conn)?;
-    Ok(())
-}
-
-/// Whether this is a device's token of our making: somebody has signed in with it lately.
-pub fn is_a_device(conn: &mut Conn, device: &TokenHash, now: DateTime<Utc>) -> db::Result<bool> {
-    Ok(diesel::select(diesel::dsl::exists(
-        known_device::table
-            .filter(known_device::token_hash.eq(device.as_slice()))
-            .filter(known_device::expires_at.gt(now)),
-    ))
-    .get_result(conn)?)
-}
-
-/// Whether `account` has signed in from this device lately.
-pub fn is_known_device(
-    conn: &mut Conn,
-    account: &str,
-    device: &TokenHash,
-    now: DateTime<Utc>,
-) -> db::Result<bool> {
-    Ok(diesel::select(diesel::dsl::exists(
-        known_device::table
-            .inner_join(person::table)
-            .filter(known_device::token_hash.eq(device.as_slice()))
-            .filter(known_device::expires_at.gt(now))
-            .filter(person::email.eq(account)),
-    ))
-    .get_result(conn)?)
-}
-
 /// Somebody's own signing in sweeps up after them: no job is needed to keep the tables small.
 fn forget_old(conn: &mut Conn, person: PersonId, now: DateTime<Utc>) -> db::Result<()> {
     diesel::delete(
@@ -470,13 +386,7 @@ fn forget_old(conn: &mut Conn, person: PersonId, now: DateTime<Utc>) -> db::Resu
             ),
     )
     .execute(conn)?;
-    diesel::delete(
-        known_device::table
-            .filter(known_device::person_id.eq(person.uuid()))
-            .filter(known_device::expires_at.lt(now)),
-    )
-    .execute(conn)?;
-    Ok(())
+    devices::forget_old(conn, person, now)
 }
 
 #[cfg(test)]
@@ -530,14 +440,5 @@ mod tests {
             assert!(live(stage, mins(9), mins(9), false));
             assert!(!live(stage, mins(10), mins(1), false));
         }
-    }
-
-    #[test]
-    fn tokens_have_256_bits_and_a_hash_that_does_not_show_them() {
-        let token = Token::generate();
-        assert_eq!(token.expose().len(), 43);
-        assert_ne!(token.expose(), Token::generate().expose());
-        assert_eq!(token.hash(), Token::from_text(token.expose()).hash());
-        assert!(!format!("{token:?}").contains(token.expose()));
     }
 }

@@ -2,6 +2,7 @@ use chrono::TimeZone as _;
 use proptest::prelude::*;
 
 use super::*;
+use crate::foundation::web::spark::Spark;
 
 fn end() -> DateTime<Utc> {
     Utc.with_ymd_and_hms(2026, 11, 20, 10, 0, 0).unwrap()

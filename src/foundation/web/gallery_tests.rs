@@ -6,7 +6,8 @@ use chrono::{DateTime, TimeDelta, TimeZone as _, Utc};
 use chrono_tz::Europe::Madrid;
 use uuid::Uuid;
 
-use super::chart::{Chart, Days, Drawing, Series, Spark};
+use super::chart::{Chart, Drawing, Series};
+use super::spark::{Days, Spark};
 use super::{Chrome, Lamp, Problems, Tile};
 use crate::foundation::auth::sessions::{Facts, Stage};
 use crate::foundation::auth::{Grant, Role, Signed};

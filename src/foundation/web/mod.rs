@@ -22,9 +22,11 @@ mod lamp;
 pub mod live;
 mod page;
 pub mod paging;
+mod plot;
 mod problems;
 mod request_log;
 mod routes;
+pub mod spark;
 mod tile;
 
 pub use block::{Lanes, block, block_sign_in};

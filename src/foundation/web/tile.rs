@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Lamp;
-use super::chart::Spark;
+use super::spark::Spark;
 
 /// No number without a source: `source` and `seen` are not optional decoration, they decide what is shown. A tile
 /// whose reading is stale says since when it is unknown, in grey, whatever the last value was.

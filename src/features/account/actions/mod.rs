@@ -14,7 +14,8 @@ use actix_web::http::header::USER_AGENT;
 use crate::foundation::Services;
 use crate::foundation::auth::guard::client_address;
 use crate::foundation::auth::password;
-use crate::foundation::auth::sessions::{Client, Token};
+use crate::foundation::auth::sessions::Client;
+use crate::foundation::auth::token::Token;
 use crate::foundation::web::{Error, RequestId};
 
 /// Where a try comes from.

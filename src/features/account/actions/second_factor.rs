@@ -5,9 +5,11 @@ use super::{Begun, Visitor};
 use crate::foundation::Services;
 use crate::foundation::audit::{Event, Outcome, Subject, Tx};
 use crate::foundation::auth::attempts::{self, Counted};
+use crate::foundation::auth::devices;
 use crate::foundation::auth::guard::SIGN_IN_PATH;
-use crate::foundation::auth::sessions::{self, Method, Stage, Token};
+use crate::foundation::auth::sessions::{self, Method, Stage};
 use crate::foundation::auth::throttle;
+use crate::foundation::auth::token::Token;
 use crate::foundation::auth::{HalfSigned, factors, recovery};
 use crate::foundation::db::{self, PoolKind};
 use crate::foundation::web::Error;
@@ -116,7 +118,7 @@ pub fn begin_whole(
         return Err(Error::SeeOther(SIGN_IN_PATH.to_owned()));
     }
     let device = device_of(tx, visitor)?;
-    sessions::remember_device(tx, half.person, &device, now)?;
+    devices::remember(tx, half.person, &device, now)?;
     let (id, session) = sessions::begin(
         tx,
         half.person,
@@ -141,7 +143,7 @@ pub fn begin_whole(
 fn device_of(tx: &mut Tx<'_>, visitor: &Visitor) -> db::Result<Token> {
     let now = tx.now();
     match &visitor.device {
-        Some(token) if sessions::is_a_device(tx, &token.hash(), now)? => Ok(token.clone()),
+        Some(token) if devices::is_ours(tx, &token.hash(), now)? => Ok(token.clone()),
         _ => Ok(Token::generate()),
     }
 }

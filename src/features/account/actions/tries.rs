@@ -7,8 +7,9 @@ use crate::foundation::Services;
 use crate::foundation::audit::{Actor, Event, Outcome, Subject, Unaudited};
 use crate::foundation::auth::attempts::{self, Counted};
 use crate::foundation::auth::denials;
-use crate::foundation::auth::sessions;
+use crate::foundation::auth::devices;
 use crate::foundation::auth::throttle;
+use crate::foundation::auth::token::Token;
 use crate::foundation::db::{Conn, PoolKind};
 use crate::foundation::web::Error;
 
@@ -48,10 +49,10 @@ pub fn count<T>(
     also: impl FnOnce(&mut Conn) -> Result<T, Error>,
 ) -> Result<(Counted, T), Error> {
     let now = services.clock.now();
-    let device = visitor.device.as_ref().map(sessions::Token::hash);
+    let device = visitor.device.as_ref().map(Token::hash);
     let (outcome, read) = services.audit.write_unaudited(at.counted(), |conn| {
         let known = match &device {
-            Some(device) if sessions::is_known_device(conn, account, device, now)? => Some(device),
+            Some(device) if devices::is_known_to(conn, account, device, now)? => Some(device),
             _ => None,
         };
         let keys = attempts::keys(&services.keyring, secret, account, visitor.address, known);

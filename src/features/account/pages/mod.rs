@@ -12,7 +12,7 @@ use actix_web::http::StatusCode;
 
 use super::actions::{Begun, device_cookie};
 use crate::foundation::Services;
-use crate::foundation::auth::{session_store, sessions};
+use crate::foundation::auth::{devices, session_store};
 use crate::foundation::web::{self, Problems};
 
 /// Lets an answer carry the session, and the mark of the device, that have just been made.
@@ -29,7 +29,7 @@ fn carrying(
             .secure(services.config.web.is_https())
             .http_only(true)
             .same_site(SameSite::Lax)
-            .max_age(Duration::seconds(sessions::DEVICE_KNOWN.num_seconds()))
+            .max_age(Duration::seconds(devices::KNOWN_FOR.num_seconds()))
             .finish();
         answer.add_cookie(&cookie).map_err(web::Error::internal)?;
     }
