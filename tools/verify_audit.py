@@ -566,7 +566,8 @@ def hold_anchor(place, note, tree, newest, decisions, keys):
     if note.size > decisions.kept_of(epoch):
         return False
     if note.size > newest.size:
-        raise Refuted(place, f"the log had {note.size} events and this export's tree has {newest.size}")
+        raise Refuted(place, f"the log had {note.size} events and this export's tree has {newest.size}; if the export is older than "
+                      "the anchor, make a new one: a tree that stays smaller has lost events")
     if tree.root(note.size) != note.root:
         raise Refuted(place, "the log that it was taken from had another history")
     return True

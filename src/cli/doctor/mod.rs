@@ -131,6 +131,7 @@ fn examine() -> Vec<Finding> {
     findings.extend(machine::secret_file("sealer key", &config.keys.sealer_file));
     findings.extend(secrets(&config));
     findings.push(metrics(&config));
+    findings.extend(proxies(&config));
     findings.extend(match &config.database.app_url {
         Some(app) => database::examine(&config, app, config.database.sealer_url.as_ref(), false),
         None => private_cluster(&config),
@@ -165,6 +166,18 @@ fn metrics(config: &Config) -> Finding {
             "see that only your scraper gets there",
         ),
     }
+}
+
+/// Behind a proxy that is not named, everybody seems to come from its address, and shares its limits.
+fn proxies(config: &Config) -> Option<Finding> {
+    let behind_one = config.web.base_url.scheme() == "https";
+    (behind_one && config.web.trusted_proxies.is_empty()).then(|| {
+        Finding::warn(
+            "proxies",
+            "people come by https, so through a proxy, and SIGNALBOX_TRUSTED_PROXIES names none",
+            "name the proxy's network, so that limits and the log see people's own addresses",
+        )
+    })
 }
 
 fn misconfigured(error: &ConfigError) -> Vec<Finding> {
@@ -220,5 +233,16 @@ mod tests {
         let finding = Finding::fail("port", "8080 is taken", "stop what listens there");
         let expected = "FAIL  port             8080 is taken\n                       → stop what listens there";
         assert_eq!(finding.to_string(), expected);
+    }
+
+    #[test]
+    fn a_proxy_that_nobody_named_is_pointed_out() {
+        let mut config = Config::read(Mode::Demo, &|_| None).unwrap();
+        assert!(proxies(&config).is_none());
+        config.web.base_url = "https://signalbox.example".parse().unwrap();
+        let warned = proxies(&config).map(|finding| finding.verdict);
+        assert_eq!(warned, Some(Verdict::Warn));
+        config.web.trusted_proxies = "10.0.0.0/8".parse().unwrap();
+        assert!(proxies(&config).is_none());
     }
 }

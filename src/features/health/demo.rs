@@ -9,7 +9,7 @@ use super::latency::Histogram;
 use super::probe::fnv1a_64;
 use super::store::reports;
 use super::store::samples::{self, Sample, Span};
-use crate::features::packs::pack::{Indicator, ItemId, Probe};
+use crate::features::packs::pack::{Check, Indicator, ItemId, Probe};
 use crate::features::packs::store as packs;
 use crate::foundation::Services;
 use crate::foundation::audit::Unaudited;
@@ -70,27 +70,25 @@ pub fn report(services: &Services) -> db::Result<()> {
 }
 
 fn fill_probes(conn: &mut Conn, now: DateTime<Utc>) -> db::Result<()> {
-    let probes: Vec<ItemId> = packs::live::<Probe>(conn)?
+    let probes = packs::live::<Probe>(conn)?;
+    let ids: Vec<ItemId> = probes.iter().map(|probe| probe.id).collect();
+    let known = samples::since(conn, &ids, Span::Day, now - Days::new(DAYS))?;
+    let fresh: Vec<_> = probes
         .iter()
-        .map(|item| item.id)
-        .collect();
-    let known = samples::since(conn, &probes, Span::Day, now - Days::new(DAYS))?;
-    let fresh: Vec<ItemId> = probes
-        .into_iter()
-        .filter(|id| !known.contains_key(id))
+        .filter(|probe| !known.contains_key(&probe.id))
         .collect();
     if fresh.is_empty() {
         return Ok(());
     }
     let today = now.date_naive().and_time(NaiveTime::MIN).and_utc();
     let detailed = today - Days::new(DETAILED_DAYS);
-    for id in fresh {
+    for probe in fresh {
         let minutes = steps(detailed, now.duration_trunc(STEP).unwrap_or(now), STEP);
-        let history: Vec<Sample> = minutes.map(|at| invented(id, at, 10)).collect();
-        samples::insert(conn, id, Span::Minute, &history)?;
+        let history: Vec<Sample> = minutes.map(|at| invented(probe, at, 10)).collect();
+        samples::insert(conn, probe.id, Span::Minute, &history)?;
         let days = steps(today - Days::new(DAYS), detailed, TimeDelta::days(1));
-        let past: Vec<Sample> = days.map(|at| invented(id, at, 2_880)).collect();
-        samples::insert(conn, id, Span::Day, &past)?;
+        let past: Vec<Sample> = days.map(|at| invented(probe, at, 2_880)).collect();
+        samples::insert(conn, probe.id, Span::Day, &past)?;
     }
     samples::roll_up_since(conn, detailed, now)
 }
@@ -104,11 +102,12 @@ fn steps(
 }
 
 /// The same for the same probe and time, so that a demo looks alike whenever it starts.
-fn invented(probe: ItemId, at: DateTime<Utc>, runs: i64) -> Sample {
-    let mut seed = probe.uuid().as_bytes().to_vec();
+fn invented(probe: &packs::Item<Probe>, at: DateTime<Utc>, runs: i64) -> Sample {
+    let id = probe.id.uuid();
+    let mut seed = id.as_bytes().to_vec();
     seed.extend(at.timestamp().to_be_bytes());
     let dice = fnv1a_64(&seed);
-    let typical_us = 4_000 + i64::try_from(fnv1a_64(probe.uuid().as_bytes()) % 60_000).unwrap_or(0);
+    let typical_us = 4_000 + i64::try_from(fnv1a_64(id.as_bytes()) % 60_000).unwrap_or(0);
     // One row in eighty has a failure in it, and every twentieth is slow.
     let failed = if dice.is_multiple_of(80) {
         1 + runs / 50
@@ -120,8 +119,14 @@ fn invented(probe: ItemId, at: DateTime<Utc>, runs: i64) -> Sample {
     } else {
         0
     };
+    // A host is not asked, and so takes no time to answer.
+    let timed = if matches!(probe.spec.check, Check::Host(_)) {
+        0
+    } else {
+        runs - failed
+    };
     let mut histogram = Histogram::default();
-    for run in 0..runs - failed {
+    for run in 0..timed {
         let spread = i64::try_from((dice >> (run % 32)) % 40).unwrap_or(0);
         let latency = typical_us * (80 + spread) / 100;
         histogram.record(if run < slow { latency * 6 } else { latency });

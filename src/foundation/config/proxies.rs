@@ -9,6 +9,11 @@ pub struct Proxies(Vec<IpNet>);
 
 impl Proxies {
     #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(&address))
     }

@@ -16,7 +16,9 @@ const isInUse = (element) =>
 export function settle(current, fresh, swap) {
   const rows = [...fresh.querySelectorAll(ROWS)];
   const arrivals = rows.filter((row) => !find(current, row));
-  if (arrivals.length === 0 && !isInUse(current)) {
+  // Where no row stands, none can move.
+  const wasEmpty = current.querySelector(ROWS) === null;
+  if (wasEmpty || (arrivals.length === 0 && !isInUse(current))) {
     swap(fresh);
     return;
   }

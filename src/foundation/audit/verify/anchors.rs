@@ -93,7 +93,8 @@ fn hold(place: &str, anchor: &SignedCheckpoint, ground: &Ground<'_>) -> Result<b
     }
     if size > newest.size {
         let missing = format!(
-            "the log had {size} events and this export's tree has {}",
+            "the log had {size} events and this export's tree has {}; if the export is older than the \
+             anchor, make a new one: a tree that stays smaller has lost events",
             newest.size
         );
         return Err(refuted(place, missing));
