@@ -86,6 +86,11 @@ pub struct Line {
 }
 
 impl Line {
+    /// The subject as a column has room for it.
+    fn subject_short(&self) -> String {
+        end_of(&self.subject)
+    }
+
     fn new(event: &EventRow, names: &Names, platforms: &[(Uuid, String)]) -> Self {
         let columns = &event.projection;
         let filter = |name: &str, value: &str| {
@@ -111,6 +116,14 @@ impl Line {
             outcome: word_of(&columns.outcome),
             details: details(event),
         }
+    }
+}
+
+/// The end of an id, which tells it from its neighbours; the beginning is the moment at which it was made.
+fn end_of(id: &str) -> String {
+    match (Uuid::try_parse(id), id.rsplit_once('-')) {
+        (Ok(_), Some((_, end))) => format!("…{end}"),
+        _ => id.to_owned(),
     }
 }
 

@@ -17,6 +17,7 @@ use crate::foundation::db::{self, Conn};
 use crate::foundation::jobs::{self, JobState, JobView};
 use crate::foundation::kernel::{PersonId, Scope};
 use crate::foundation::policy::{self, PolicyError};
+use crate::foundation::web::format::counted;
 use crate::foundation::web::{self, Chrome, Lamp, Nav, block, filters};
 
 #[derive(Template)]
@@ -143,10 +144,14 @@ impl Line {
                 1 => "One day old".to_owned(),
                 days => format!("{days} days old"),
             },
-            counts: format!(
-                "{} people, {} companies, {} vessels, {} aircraft",
-                row.people, row.companies, row.vessels, row.aircraft
-            ),
+            counts: [
+                (row.people, "person", "people"),
+                (row.companies, "company", "companies"),
+                (row.vessels, "vessel", "vessels"),
+                (row.aircraft, "aircraft", "aircraft"),
+            ]
+            .map(|(count, one, many)| counted(u64::from(count.unsigned_abs()), one, many))
+            .join(", "),
             changes: format!(
                 "{} added, {} changed, {} removed",
                 row.added, row.changed, row.removed

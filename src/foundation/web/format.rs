@@ -13,6 +13,8 @@ use chrono::format::{Item, StrftimeItems};
 use chrono::{DateTime, Datelike as _, SecondsFormat, TimeDelta, Utc};
 use chrono_tz::Tz;
 
+use crate::foundation::kernel::Money;
+
 /// Narrow no-break space.
 pub const THIN: char = '\u{202f}';
 
@@ -161,6 +163,14 @@ pub fn number(value: impl Into<i128>) -> String {
         text.push(digit);
     }
     text
+}
+
+/// "250 000.00 USD": the digits of the currency, its code behind.
+pub fn money(money: &Money) -> String {
+    let text = money.to_string();
+    let end = text.find(['.', ' ']).unwrap_or(text.len());
+    let (whole, rest) = text.split_at(end);
+    format!("{}{}", spaced(&whole), rest.replace(' ', &THIN.to_string()))
 }
 
 /// Groups the digits of whatever prints as a whole number, for macros that know no types.
@@ -403,5 +413,16 @@ mod tests {
         assert_eq!(capped(100), "99+");
         assert_eq!(counted(1, "alert", "alerts"), "1 alert");
         assert_eq!(plain(&counted(1_240, "alert", "alerts")), "1 240 alerts");
+    }
+
+    #[test]
+    fn money_is_grouped_and_stays_with_its_currency() {
+        let amount = |text, currency: &str| {
+            let read = Money::parse(text, currency.parse().unwrap()).unwrap();
+            plain(&money(&read))
+        };
+        assert_eq!(amount("250000.00", "USD"), "250 000.00 USD");
+        assert_eq!(amount("999", "JPY"), "999 JPY");
+        assert_eq!(amount("-1234567.891", "KWD"), "\u{2212}1 234 567.891 KWD");
     }
 }

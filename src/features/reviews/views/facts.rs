@@ -2,6 +2,7 @@
 
 use crate::features::intake::Personal;
 use crate::features::reviews::risk::{Contribution, Factor, NOT_SCREENED};
+use crate::foundation::web::format::money;
 
 /// One contribution to the score, in words.
 pub struct Flag {
@@ -42,7 +43,7 @@ pub(super) fn facts(personal: &Personal) -> Vec<(&'static str, String)> {
             "Expected each month",
             personal
                 .expected_monthly
-                .map_or_else(String::new, |money| money.to_string()),
+                .map_or_else(String::new, |amount| money(&amount)),
         ),
         (
             "PEP",
