@@ -86,7 +86,7 @@ pub fn resolve(
 }
 
 /// Reads the log, which is an event once per person and thing in a quarter of an hour. The event is
-/// there before anything is read.
+/// there before anything is shown; asking for what is not there is no reading.
 pub fn read<T>(
     services: &Services,
     signed: &Signed,
@@ -97,6 +97,9 @@ pub fn read<T>(
     let now = services.clock.now();
     let read = services.db.read(|conn| {
         let recent = store::recently_read(conn, signed.person, &token, now)?;
+        if !recent {
+            what.find(conn, signed)?;
+        }
         recent.then(|| work(conn)).transpose()
     })?;
     if let Some(read) = read {
@@ -133,6 +136,14 @@ pub enum Reading {
 }
 
 impl Reading {
+    /// Whether there is anything to read for this person.
+    fn find(&self, conn: &mut Conn, signed: &Signed) -> Result<(), web::Error> {
+        match self {
+            Self::Search(_) => Ok(()),
+            Self::Event(idx) => readable_event(conn, signed, *idx).map(drop),
+        }
+    }
+
     fn key(&self) -> String {
         match self {
             Self::Search(filter) => json!(filter).to_string(),
@@ -303,6 +314,16 @@ pub fn seal(conn: &mut Conn) -> db::Result<Seal> {
         sealed_at: head.sealed_at,
         waiting: log::waiting(conn, Log::Main, MOST_WAITING)?,
     })
+}
+
+/// The event at this index, if the person may read it: one that is out of reach does not exist for them.
+pub fn readable_event(conn: &mut Conn, signed: &Signed, idx: u64) -> Result<EventRow, web::Error> {
+    let event = log::event(conn, Log::Main, idx)?;
+    if may_read(signed.reach(), &event) {
+        Ok(event)
+    } else {
+        Err(web::Error::NotFound)
+    }
 }
 
 /// What became of an event, for whoever caused it.

@@ -62,10 +62,7 @@ pub async fn event(services: Data<Services>, signed: Signed, idx: Path<u64>) -> 
     let idx = idx.into_inner();
     let view = block(move || {
         let found = actions::read(&services, &signed, &Reading::Event(idx), |conn| {
-            let event = log::event(conn, Log::Main, idx)?;
-            if !actions::may_read(signed.reach(), &event) {
-                return Err(web::Error::NotFound);
-            }
+            let event = actions::readable_event(conn, &signed, idx)?;
             let names = views::Names::load(conn, std::slice::from_ref(&event))?;
             let proof = Proof::build(conn, &event)?;
             Ok((event, names, store::platforms(conn, None)?, proof))

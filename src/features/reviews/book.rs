@@ -34,6 +34,7 @@ pub(super) struct Book<'g> {
     before: HashMap<SubjectId, Assessed>,
     keys: HashMap<SubjectId, SubjectKey>,
     after: Vec<NewStanding>,
+    entered: Vec<SubjectId>,
     screened: Vec<SubjectId>,
     tally: Tally,
 }
@@ -101,6 +102,7 @@ impl<'g> Book<'g> {
             before: assessments::of_subjects(tx, ids)?,
             keys: subject_keys::load(tx, keyring, ids)?,
             after: Vec::new(),
+            entered: Vec::new(),
             screened: Vec::new(),
             tally: Tally::default(),
         })
@@ -126,6 +128,7 @@ impl<'g> Book<'g> {
         self.tally.hits_reopened += screening.reopened.len();
         self.tally.hits_withdrawn += screening.withdrawn.len();
         self.rate(tx, record, personal, &screening, self.lists.is_some())?;
+        self.entered.push(record.id);
         if self.lists.is_some() {
             self.screened.push(record.id);
         }
@@ -253,6 +256,7 @@ impl<'g> Book<'g> {
 
     pub fn close(self, tx: &mut Tx<'_>) -> db::Result<Tally> {
         assessments::save(tx, &self.after)?;
+        intake::store::mark_assessed(tx, &self.entered)?;
         if let Some(lists) = &self.lists {
             assessments::mark_screened(tx, &self.screened, lists)?;
         }

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 
 use super::case::{Case, CaseId};
 use super::risk::Contribution;
@@ -23,7 +23,7 @@ use crate::foundation::auth::{Signed, people};
 use crate::foundation::crypto::Keyring;
 use crate::foundation::crypto::subject_keys::{self, SubjectKey};
 use crate::foundation::db::{self, Conn};
-use crate::foundation::kernel::{PersonId, Scope};
+use crate::foundation::kernel::{PersonId, Scope, SubjectId};
 use crate::foundation::web;
 
 /// Proposals, and hits to be reported, listed at once.
@@ -244,14 +244,44 @@ pub fn to_report(conn: &mut Conn, scope: &Scope, today: NaiveDate) -> db::Result
     Ok(rows.collect())
 }
 
-/// How many subjects have not been compared with the lists as they are now. Nothing where no list is
-/// loaded, for then everybody waits.
-pub fn lagging(conn: &mut Conn, scope: &Scope) -> db::Result<Option<u64>> {
-    let loaded = current_lists(conn)?.into_iter().map(|list| list.loaded_at);
-    let Some(newest) = loaded.max() else {
+/// How many subjects have not been compared, as they are now, with the lists as they are now. Nothing where no
+/// list is loaded, for then everybody waits.
+pub fn lagging(conn: &mut Conn, scope: &Scope, now: DateTime<Utc>) -> db::Result<Option<u64>> {
+    let Some(newest) = newest_list(conn)? else {
         return Ok(None);
     };
     let cap = i64::try_from(MOST_LAGGING).unwrap_or(i64::MAX);
-    let count = assessments::lagging(conn, scope, newest, cap)?;
-    Ok(Some(count as u64))
+    let mut behind = assessments::compared_before(conn, scope, newest, None, cap)?;
+    behind.extend(intake::store::unassessed(conn, scope, now, None, cap)?);
+    let count = behind.into_iter().collect::<HashSet<_>>().len() as u64;
+    Ok(Some(count.min(MOST_LAGGING)))
+}
+
+/// Somebody who should have been assessed by `since` and was not, because the job that had it to do was cancelled or
+/// given up: the next ones after this one.
+pub fn owed(
+    conn: &mut Conn,
+    since: DateTime<Utc>,
+    after: Option<SubjectId>,
+    limit: i64,
+) -> db::Result<Vec<SubjectId>> {
+    let mut owed = intake::store::unassessed(conn, &Scope::All, since, after, limit)?;
+    if let Some(newest) = newest_list(conn)?.filter(|loaded_at| *loaded_at <= since) {
+        owed.extend(assessments::compared_before(
+            conn,
+            &Scope::All,
+            newest,
+            after,
+            limit,
+        )?);
+    }
+    owed.sort();
+    owed.dedup();
+    owed.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    Ok(owed)
+}
+
+fn newest_list(conn: &mut Conn) -> db::Result<Option<DateTime<Utc>>> {
+    let lists = current_lists(conn)?;
+    Ok(lists.into_iter().map(|list| list.loaded_at).max())
 }

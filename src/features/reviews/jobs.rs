@@ -1,10 +1,11 @@
 //! Background work of reviews. Thin: everything happens in `assess` and `actions`.
 
+use chrono::TimeDelta;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::assess::{self, Ground, Tally};
-use super::{actions, renewal, store};
+use super::{actions, desk, renewal, store};
 use crate::features::intake;
 use crate::features::screening::index::Scratch;
 use crate::foundation::audit::{Event, NewJob, Subject};
@@ -19,6 +20,8 @@ pub const ASSESS_CHUNK: &str = "reviews.assess_chunk";
 pub const ASSESS_ALL: &str = "reviews.assess_all";
 /// Takes parked cases up again whose time has come.
 pub const RESUME_PARKED: &str = "reviews.resume_parked";
+/// Assesses whoever was passed over because the job that had it to do was cancelled or given up.
+pub const ASSESS_OWED: &str = "reviews.assess_owed";
 /// Opens a case where an approval has run out.
 pub const LOOK_AGAIN: &str = "reviews.look_again";
 
@@ -33,6 +36,10 @@ pub fn register(registry: &mut Registry) {
     let often = Schedule::new(RESUME_PARKED, "*/10 * * * *", "UTC", RESUME_PARKED)
         .expect("a pattern and a zone that the tests have read"); // start-up
     registry.schedule(often.late(Late::Skip));
+    registry.handle(ASSESS_OWED, assess_owed).lane(Lane::HEAVY);
+    let often = Schedule::new(ASSESS_OWED, "5-59/10 * * * *", "UTC", ASSESS_OWED)
+        .expect("a pattern and a zone that the tests have read"); // start-up
+    registry.schedule(often);
     registry.handle(LOOK_AGAIN, look_again);
     // Doing it twice changes nothing, so a day that was missed is made good.
     let daily = Schedule::new(LOOK_AGAIN, "20 4 * * *", "UTC", LOOK_AGAIN)
@@ -42,6 +49,9 @@ pub fn register(registry: &mut Registry) {
 
 const SUBJECTS_AT_ONCE: usize = 500;
 const EXPIRED_AT_ONCE: i64 = 200;
+
+/// How long the jobs of intake and of a new list have before their work is taken up again.
+const OWED_AFTER: TimeDelta = TimeDelta::hours(1);
 
 #[derive(Deserialize)]
 struct Chunk {
@@ -102,6 +112,25 @@ pub fn assess_all(ctx: &JobContext, payload: Value) -> Result<(), JobError> {
         })?;
     }
     Ok(())
+}
+
+/// Chunk by chunk, each with its event.
+pub fn assess_owed(ctx: &JobContext, _payload: Value) -> Result<(), JobError> {
+    let since = ctx.services.clock.now() - OWED_AFTER;
+    let limit = i64::try_from(SUBJECTS_AT_ONCE).unwrap_or(i64::MAX);
+    let mut scratch = Scratch::default();
+    let mut after = None;
+    loop {
+        ctx.check()?;
+        let owed = ctx.read(|conn| Ok(desk::owed(conn, since, after, limit)?))?;
+        let Some(last) = owed.last().copied() else {
+            return Ok(());
+        };
+        after = Some(last);
+        let event =
+            Event::new("kyc.subjects_assessed", Subject::new("job", ctx.job)).detail("why", "owed");
+        assess_some(ctx, &owed, event, &mut scratch)?;
+    }
 }
 
 /// A list was loaded: everybody is compared with it. A list that is loaded while that goes on begins a

@@ -7,6 +7,7 @@ use super::current::Likeness;
 use super::hit::{
     Disposition, DispositionId, Hit, HitId, HitRefusal, HitStatus, Outcome, payload_hash,
 };
+use super::index::MAX_MATCHES;
 use super::store::{dispositions, hits as hit_store};
 use crate::foundation::audit::{Event, Subject, Tx};
 use crate::foundation::crypto::subject_keys::{self, SubjectKey};
@@ -67,8 +68,14 @@ pub fn screen(
         };
         outcome.hits.push(standing);
     }
+    let are_all = likenesses.len() < MAX_MATCHES;
     for hit in before.into_values() {
-        let standing = no_longer_alike(tx, hit, &mut outcome)?;
+        let standing = if are_all {
+            no_longer_alike(tx, subject, hit, &mut outcome)?
+        } else {
+            // It may still be alike, behind those that are more so.
+            (hit.status, hit.exact)
+        };
         outcome.hits.push(standing);
     }
     Ok(outcome)
@@ -135,13 +142,23 @@ fn found_again(
 }
 
 /// A decided hit stays on record as decided. An undecided one has nothing left to decide, unless two
-/// people had confirmed it: only two people take that back.
+/// people had confirmed it: only two people take that back, and once the subject has changed they are asked
+/// whether they do.
 fn no_longer_alike(
     tx: &mut Tx<'_>,
+    subject: &Screened<'_>,
     mut hit: Hit,
     outcome: &mut Screening,
 ) -> db::Result<(HitStatus, bool)> {
-    if hit.status.is_undecided() && hit.confirmed_at.is_none() {
+    if hit.status == HitStatus::Confirmed && hit.subject_hash != subject.content_hash {
+        dispositions::void(tx, hit.id)?;
+        hit.subject_hash = subject.content_hash.to_vec();
+        hit.status = HitStatus::Open;
+        hit.version += 1;
+        hit_store::set_status(tx, &hit)?;
+        tx.record(event("screening.hit_reopened", &hit))?;
+        outcome.reopened.push(hit.id);
+    } else if hit.status.is_undecided() && hit.confirmed_at.is_none() {
         dispositions::void(tx, hit.id)?;
         hit.status = HitStatus::Withdrawn;
         hit.version += 1;

@@ -18,8 +18,8 @@ use super::side::{Side, SideScratch};
 use super::word::Word;
 use crate::features::intake::Country;
 
-/// Matches handed back for one subject, the best first.
-const MAX_MATCHES: usize = 50;
+/// Matches handed back for one subject, the best first. So many may not be all.
+pub const MAX_MATCHES: usize = 50;
 /// A name is compared when what matched weighs this share of the lighter of the two names.
 const WORTH_COMPARING_PERMILLE: u32 = 480;
 /// Between a person and a company only names that are nearly the same count.

@@ -42,6 +42,21 @@ pub enum Permission {
     PeopleManage,
 }
 
+impl Permission {
+    /// Whether it is about what all platforms share, so that a grant for some of them does not give it.
+    const fn needs_all_platforms(self) -> bool {
+        matches!(
+            self,
+            Self::JobsRead
+                | Self::JobsAct
+                | Self::ScreeningLoad
+                | Self::PolicyPropose
+                | Self::PolicyApprove
+                | Self::PeopleManage
+        )
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
@@ -81,6 +96,12 @@ impl Role {
             Self::Auditor => "Auditor",
             Self::Administrator => "Administrator",
         }
+    }
+
+    /// What the role gives somebody who holds it for `scope`.
+    fn gives(self, scope: &Scope) -> impl Iterator<Item = Permission> {
+        let held = self.permissions().iter().copied();
+        held.filter(move |permission| *scope == Scope::All || !permission.needs_all_platforms())
     }
 
     #[must_use]
@@ -200,7 +221,7 @@ pub struct Grant {
 pub fn permissions_of(grants: &[Grant]) -> BTreeSet<Permission> {
     grants
         .iter()
-        .flat_map(|grant| grant.role.permissions().iter().copied())
+        .flat_map(|grant| grant.role.gives(&grant.scope))
         .collect()
 }
 
@@ -209,7 +230,12 @@ pub fn permissions_of(grants: &[Grant]) -> BTreeSet<Permission> {
 pub fn reach_of(grants: &[Grant], permission: Permission) -> Scope {
     grants
         .iter()
-        .filter(|grant| grant.role.permissions().contains(&permission))
+        .filter(|grant| {
+            grant
+                .role
+                .gives(&grant.scope)
+                .any(|given| given == permission)
+        })
         .fold(Scope::nothing(), |reach, grant| {
             reach.and(grant.scope.clone())
         })
@@ -259,6 +285,27 @@ mod tests {
         assert_eq!(reach_of(&held, Permission::PacksApply), Scope::nothing());
         let held = [everywhere(Role::Compliance), held[1].clone()];
         assert_eq!(reach_of(&held, Permission::ReviewsAct), Scope::All);
+    }
+
+    #[test]
+    fn what_all_platforms_share_needs_a_grant_for_all_of_them() {
+        let scope = Scope::one(PlatformId::new());
+        let limited = [Grant {
+            role: Role::Compliance,
+            scope,
+        }];
+        let held = permissions_of(&limited);
+        for shared in [
+            Permission::JobsAct,
+            Permission::ScreeningLoad,
+            Permission::PolicyApprove,
+        ] {
+            assert!(!held.contains(&shared));
+            assert_eq!(reach_of(&limited, shared), Scope::nothing());
+            assert!(permissions_of(&[everywhere(Role::Compliance)]).contains(&shared));
+        }
+        assert!(held.contains(&Permission::ReviewsAct));
+        assert!(held.contains(&Permission::PolicyRead));
     }
 
     #[test]

@@ -826,6 +826,7 @@ diesel::table! {
         content_hash -> Bytea,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+        assessed_version -> Nullable<Int4>,
     }
 }
 

@@ -159,6 +159,9 @@ async fn an_event_shows_its_proof() {
         let path = format!("/audit/events/{none}");
         assert_eq!(auditor.get(&path).await.status, 404, "{none}");
     }
+    seal(&app);
+    let read = auditor.get("/audit?action=audit_log.event_read").await;
+    assert_eq!(numbers(&read).len(), 1, "what is not there was not read");
 
     // What is shown stands in the columns, and a column can be changed without the tree.
     let idx = numbers(&list)[0].trim_start_matches('#').to_owned();

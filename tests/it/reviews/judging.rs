@@ -216,6 +216,47 @@ async fn a_confirmed_hit_has_a_clock_that_survives_reopening_and_ends_with_a_rep
     assert_eq!(events(&app, "screening.hit_reported"), 1);
 }
 
+/// Else nobody could ever take back what wrong facts had two people confirm.
+#[tokio::test]
+async fn a_confirmed_hit_is_judged_again_once_the_subject_is_another() {
+    let app = app_with(&[LISTED]).await;
+    let case = the_case(&app);
+    judge_by_two(&app, &case, Outcome::Confirmed);
+    let another = LISTED.replace("Zoltan Fakename-Demo", "Somebody Else");
+    take_in(&app.services, &app.db, &csv(&[&another]));
+    app.run_jobs();
+    let hit = hits_of(&app, &case).remove(0);
+    assert_eq!(hit.status, HitStatus::Open);
+    assert!(hit.report_due.is_some(), "the clock runs on");
+    reassess(&app, &[case.subject]);
+    assert_eq!(events(&app, "screening.hit_reopened"), 1, "once");
+    judge_by_two(&app, &case, Outcome::Dismissed);
+    assert_eq!(hits_of(&app, &case)[0].status, HitStatus::Dismissed);
+    assert_eq!(
+        decide_alone(&app, case.id, Verdict::Approve).unwrap(),
+        Effect::Decided
+    );
+}
+
+#[tokio::test]
+async fn a_hit_stays_open_behind_fifty_that_are_more_alike() {
+    let app = TestApp::start().await;
+    let (unlike, alike) = ("DOB 1975.", "DOB 14 Mar 1971.");
+    load_namesakes(&app, &[unlike], "2026-01-01");
+    let ana = "DEMO-9,person,Ana Fakename,1971-03-14,CZ,CZ,teacher,X9";
+    take_in(&app.services, &app.db, &csv(&[ana]));
+    app.run_jobs();
+    let case = the_case(&app);
+    assert_eq!(hits_of(&app, &case).len(), 1);
+    let mut many = vec![unlike];
+    many.extend([alike; 50]);
+    load_namesakes(&app, &many, "2026-02-01");
+    let hits = hits_of(&app, &case);
+    assert_eq!(hits.len(), 51);
+    assert!(hits.iter().all(|hit| hit.status == HitStatus::Open));
+    assert_eq!(events(&app, "screening.hit_withdrawn"), 0);
+}
+
 #[tokio::test]
 async fn a_change_of_the_list_opens_a_decided_hit_again() {
     let app = TestApp::start().await;

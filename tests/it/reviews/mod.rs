@@ -238,8 +238,17 @@ fn write(
 
 /// One listed person, published on a day.
 fn load_list(app: &TestApp, remarks: &str, published: &str) {
+    load_namesakes(app, &[remarks], published);
+}
+
+/// Listed people of one name, each with remarks of their own, published on a day.
+fn load_namesakes(app: &TestApp, remarks: &[&str], published: &str) {
     let nulls = "-0- ,".repeat(7);
-    let sdn = format!("1,\"FAKENAME, Ana\",individual,DEMO,{nulls}\"{remarks}\"\r\n\u{1a}");
+    let row = |(number, remarks): (u32, &&str)| {
+        format!("{number},\"FAKENAME, Ana\",individual,DEMO,{nulls}\"{remarks}\"\r\n")
+    };
+    let rows: Vec<String> = (1..).zip(remarks).map(row).collect();
+    let sdn = format!("{}\u{1a}", rows.concat());
     let published = published.parse().unwrap();
     let none = || &b""[..];
     let list = lists::read_ofac(sdn.as_bytes(), none(), none(), published).unwrap();

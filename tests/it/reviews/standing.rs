@@ -125,6 +125,51 @@ async fn a_list_that_is_loaded_during_a_rescreening_begins_its_own() {
     assert_eq!(app.run_jobs().failed, 0);
 }
 
+/// The job that had somebody to assess may be cancelled or given up; they are not forgotten with it.
+#[tokio::test]
+async fn whoever_was_passed_over_is_assessed_all_the_same() {
+    const LOSE: &str = "UPDATE job SET state = 'cancelled', finished_at = now() \
+        WHERE kind = 'reviews.assess_chunk' AND state = 'waiting'";
+    const BEHIND: &str = "still to be compared";
+    let app = TestApp::start().await;
+    let wait = |tens_of_minutes: u32| {
+        for _ in 0..tens_of_minutes {
+            app.advance(chrono::Duration::minutes(10));
+            app.run_jobs();
+        }
+    };
+    load_demo_list(&app.services);
+    app.run_jobs();
+    take_in(&app.services, &app.db, &csv(&[PLAIN]));
+    app.run_jobs();
+    let plain = subjects(&app)[0];
+    assert_eq!(standing_of(&app, plain), intake::Status::Approved);
+
+    // One who is new, and one who was approved and now bears a listed name.
+    let renamed = PLAIN.replace("Plain Sample-Demo", "Zoltan Fakename-Demo");
+    take_in(&app.services, &app.db, &csv(&[LISTED, &renamed]));
+    run(&app, LOSE);
+    app.run_jobs();
+    assert!(open_cases(&app).is_empty());
+    assert!(app.as_reviewer().get("/reviews").await.says(BEHIND));
+    wait(8);
+    let cases = open_cases(&app);
+    let mut names: Vec<&str> = cases.iter().map(|case| case.external_id.as_str()).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["DEMO-1", "DEMO-7"]);
+    assert!(!app.as_reviewer().get("/reviews").await.says(BEHIND));
+
+    // A round over everybody after a new list is made good as well.
+    run(
+        &app,
+        "UPDATE screening_list SET loaded_at = loaded_at + interval '2 hours'",
+    );
+    app.advance(chrono::Duration::minutes(60));
+    assert!(app.as_reviewer().get("/reviews").await.says(BEHIND));
+    wait(14);
+    assert!(!app.as_reviewer().get("/reviews").await.says(BEHIND));
+}
+
 #[tokio::test]
 async fn an_approval_runs_out_and_so_does_a_paper() {
     let header = format!("{HEADER},id_expires");

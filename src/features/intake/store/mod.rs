@@ -20,7 +20,8 @@ pub use rejections::{
 pub use search::{Filter, SubjectLine, has_external_id, search};
 pub use subjects::{
     Platform, Standing, SubjectRecord, default_platform, ids_after, kept_days, lock_standings,
-    personal, platform_by_slug, platform_of, platforms, records, set_standing,
+    mark_assessed, personal, platform_by_slug, platform_of, platforms, records, set_standing,
+    unassessed,
 };
 
 use diesel::prelude::*;

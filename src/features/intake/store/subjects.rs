@@ -9,9 +9,9 @@ use super::super::policy::{DEFAULTS, Defaults, KEEPING, Keeping};
 use super::super::subject::{Personal, Risk, Status, SubjectKind};
 use super::{document_place, enter};
 use crate::foundation::crypto::{Keyring, subject_keys};
-use crate::foundation::db::schema::{platform, subject, subject_personal};
+use crate::foundation::db::schema::{platform, subject, subject_key, subject_personal};
 use crate::foundation::db::{self, Conn};
-use crate::foundation::kernel::{PlatformId, SubjectId};
+use crate::foundation::kernel::{PlatformId, Scope, SubjectId};
 use crate::foundation::policy;
 
 /// A platform that subjects may belong to.
@@ -206,6 +206,44 @@ pub fn set_standing(
     } else {
         Err(db::Error::NotFound)
     }
+}
+
+/// These subjects have been assessed as they are now.
+pub fn mark_assessed(conn: &mut Conn, ids: &[SubjectId]) -> db::Result<()> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
+    diesel::update(subject::table.filter(subject::id.eq_any(ids)))
+        .filter(subject::assessed_version.is_distinct_from(subject::version.nullable()))
+        .set(subject::assessed_version.eq(subject::version.nullable()))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// Subjects on these platforms who have not been assessed as they have been since `since` or longer, in the order
+/// of their ids after this one. Those who have been erased are past assessing.
+pub fn unassessed(
+    conn: &mut Conn,
+    scope: &Scope,
+    since: DateTime<Utc>,
+    after: Option<SubjectId>,
+    limit: i64,
+) -> db::Result<Vec<SubjectId>> {
+    let known = subject_key::table.filter(subject_key::subject_id.eq(subject::id));
+    let mut query = subject::table
+        .filter(subject::assessed_version.is_distinct_from(subject::version.nullable()))
+        .filter(subject::updated_at.le(since))
+        .filter(diesel::dsl::exists(known))
+        .select(subject::id)
+        .order(subject::id)
+        .limit(limit)
+        .into_boxed();
+    if let Some(platforms) = scope.ids() {
+        query = query.filter(subject::platform_id.eq_any(platforms));
+    }
+    if let Some(after) = after {
+        query = query.filter(subject::id.gt(after.uuid()));
+    }
+    let ids: Vec<Uuid> = query.load(conn)?;
+    Ok(ids.into_iter().map(SubjectId::from).collect())
 }
 
 pub fn platform_of(conn: &mut Conn, id: SubjectId) -> db::Result<Option<PlatformId>> {

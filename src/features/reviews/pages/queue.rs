@@ -98,7 +98,7 @@ pub async fn queue(
                 chrome,
                 rows,
                 to_report: desk::to_report(conn, &wanted.scope, today)?,
-                lagging: desk::lagging(conn, &wanted.scope)?.map(|count| Lagging {
+                lagging: desk::lagging(conn, &wanted.scope, now)?.map(|count| Lagging {
                     count,
                     or_more: count == desk::MOST_LAGGING,
                 }),

@@ -188,14 +188,15 @@ pub fn due_again(
     Ok(ids.into_iter().map(SubjectId::from).collect())
 }
 
-/// How many subjects on these platforms were last compared before `since`, or never; counted no
-/// further than `cap`.
-pub fn lagging(
+/// Subjects on these platforms who were last compared before `since`, or never, in the order of their ids after
+/// this one.
+pub fn compared_before(
     conn: &mut Conn,
     scope: &Scope,
     since: DateTime<Utc>,
-    cap: i64,
-) -> db::Result<usize> {
+    after: Option<SubjectId>,
+    limit: i64,
+) -> db::Result<Vec<SubjectId>> {
     let mut query = kyc_assessment::table
         .filter(
             kyc_assessment::screened_at
@@ -203,11 +204,15 @@ pub fn lagging(
                 .or(kyc_assessment::screened_at.lt(since)),
         )
         .select(kyc_assessment::subject_id)
-        .limit(cap)
+        .order(kyc_assessment::subject_id)
+        .limit(limit)
         .into_boxed();
     if let Some(platforms) = scope.ids() {
         query = query.filter(kyc_assessment::platform_id.eq_any(platforms));
     }
+    if let Some(after) = after {
+        query = query.filter(kyc_assessment::subject_id.gt(after.uuid()));
+    }
     let ids: Vec<Uuid> = query.load(conn)?;
-    Ok(ids.len())
+    Ok(ids.into_iter().map(SubjectId::from).collect())
 }

@@ -186,12 +186,13 @@ pub fn refresh(
     Ok(())
 }
 
-/// Writes a hit's standing, and nothing of its content.
+/// Writes a hit's standing and whom it is about, and nothing of the likeness.
 pub fn set_status(tx: &mut Tx<'_>, hit: &Hit) -> db::Result<()> {
     let now = tx.now();
     diesel::update(screening_hit::table.find(hit.id.uuid()))
         .set((
             screening_hit::status.eq(hit.status.as_str()),
+            screening_hit::subject_hash.eq(&hit.subject_hash),
             screening_hit::confirmed_at.eq(hit.confirmed_at),
             screening_hit::report_due.eq(hit.report_due),
             screening_hit::version.eq(hit.version),

@@ -1,0 +1,2 @@
+DROP INDEX subject_unassessed;
+ALTER TABLE subject DROP COLUMN assessed_version;
