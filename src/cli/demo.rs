@@ -39,7 +39,7 @@ pub(super) struct Args {
 enum DemoCommand {
     /// Print the code that a demo person's authenticator shows now
     Code {
-        /// As the sign-in page lists them, for example operator@demo.example
+        /// As the sign-in page lists them, for example operator@demo.signalbox
         email: String,
     },
 }

@@ -17,7 +17,9 @@ pub(super) struct Args {
 enum Command {
     /// Report a value, as in `signalbox indicator report ncc_qos 97.4`
     Report {
+        /// The indicator's name, as its pack declares it
         name: String,
+        /// What was measured: a number such as 97.4, in the unit that the pack declares
         #[arg(allow_negative_numbers = true)]
         value: f64,
         /// The platform's id, where several have an indicator of this name

@@ -163,6 +163,16 @@ async fn observe() -> BTreeMap<String, String> {
             let answer = ask(&asker.client(&app), &app.url, route).await;
             assert_headers(route, &answer);
             row.push(format!("{}={}", asker.name(), verdict(route, &answer)));
+            let status = answer.status();
+            if status.is_client_error() || status.is_server_error() {
+                let body = answer.text().await.unwrap();
+                assert!(
+                    !body.trim().is_empty(),
+                    "{} answers {status} to {} without a word",
+                    route.path,
+                    asker.name()
+                );
+            }
         }
         let name = format!("{} {}", route.path, route.method);
         assert!(

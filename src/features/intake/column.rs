@@ -117,7 +117,7 @@ pub enum HeaderError {
     Encoding,
     #[error("the columns are separated by {0}: save the file with commas")]
     Separator(&'static str),
-    #[error("unknown columns: {}; rename or remove them, or ignore unknown columns", .0.join(", "))]
+    #[error("unknown columns: {}; rename or remove them, or ignore unknown columns (at the command line: --ignore-unknown)", .0.join(", "))]
     Unknown(Vec<String>),
     /// The row may well be somebody's data, so nothing of it is repeated.
     #[error(

@@ -53,7 +53,7 @@ pub fn read(raw: &[u8], ignore_unknown: bool) -> Result<Values, Vec<Problem>> {
             if !ignore_unknown && !super::column::is_ours(&key) {
                 let shown = super::column::shown(&key);
                 problems.push(Problem::row(format!(
-                    "names the unknown column {shown}; rename or remove it, or ignore unknown columns"
+                    "names the unknown column {shown}; rename or remove it, or ignore unknown columns (at the command line: --ignore-unknown)"
                 )));
             }
             continue;

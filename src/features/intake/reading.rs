@@ -257,7 +257,8 @@ fn set_doubles_aside(tx: &mut Tx<'_>, batch: &Batch, chunk: &mut Chunk) -> Resul
     set_aside(chunk, |accepted| {
         let id = &accepted.row.external_id;
         if let Some(row) = first.get(id) {
-            let message = format!("stands in row {row} already; a subject stands once in a file");
+            let message =
+                format!("stands in row {row} already, which was taken in; take one of the two out");
             return Some(Problem::of(Column::ExternalId, message));
         }
         first.insert(id.clone(), accepted.row_number);

@@ -51,8 +51,12 @@ pub async fn check(
         admitted => admitted,
     };
     if let Err(error) = admitted {
-        let response = HttpResponse::from_error(error);
-        return Ok(request.into_response(response));
+        // Not `into_response`, which loses the error, and with it the page that it is to get.
+        let (request, _) = request.into_parts();
+        return Ok(ServiceResponse::new(
+            request,
+            HttpResponse::from_error(error),
+        ));
     }
     let response = next.call(request).await?;
     if is_forged(&response) {

@@ -43,17 +43,9 @@ pub enum Permission {
 }
 
 impl Permission {
-    /// Whether it is about what all platforms share, so that a grant for some of them does not give it.
+    /// Whether it is about the work of the whole installation, so that a grant for some platforms does not give it.
     const fn needs_all_platforms(self) -> bool {
-        matches!(
-            self,
-            Self::JobsRead
-                | Self::JobsAct
-                | Self::ScreeningLoad
-                | Self::PolicyPropose
-                | Self::PolicyApprove
-                | Self::PeopleManage
-        )
+        matches!(self, Self::JobsRead | Self::JobsAct)
     }
 }
 
@@ -288,18 +280,14 @@ mod tests {
     }
 
     #[test]
-    fn what_all_platforms_share_needs_a_grant_for_all_of_them() {
+    fn jobs_of_the_installation_need_a_grant_for_all_platforms() {
         let scope = Scope::one(PlatformId::new());
         let limited = [Grant {
             role: Role::Compliance,
             scope,
         }];
         let held = permissions_of(&limited);
-        for shared in [
-            Permission::JobsAct,
-            Permission::ScreeningLoad,
-            Permission::PolicyApprove,
-        ] {
+        for shared in [Permission::JobsAct, Permission::JobsRead] {
             assert!(!held.contains(&shared));
             assert_eq!(reach_of(&limited, shared), Scope::nothing());
             assert!(permissions_of(&[everywhere(Role::Compliance)]).contains(&shared));

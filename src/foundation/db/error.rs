@@ -27,6 +27,9 @@ pub enum Error {
     /// The same form was posted before, with something else in it.
     #[error("this form was sent before with something else in it")]
     Altered,
+    /// A text with a character that PostgreSQL cannot hold, which is NUL alone.
+    #[error("a text holds a NUL character")]
+    Nul,
     /// A writing transaction that records nothing would be a second path around the log.
     #[error("a state change without an audit event")]
     NoEvent,
@@ -53,12 +56,18 @@ impl From<Diesel> for Error {
             Diesel::DatabaseError(Kind::CheckViolation, info) => Self::Check {
                 constraint: info.constraint_name().unwrap_or("a constraint").to_owned(),
             },
+            Diesel::DatabaseError(Kind::Unknown, info) if holds_nul(info.message()) => Self::Nul,
             error if is_broken_link(&error) || is_overdue(&error) || is_lost_race(&error) => {
                 Self::Unavailable(error.to_string())
             }
             error => Self::Query(error),
         }
     }
+}
+
+fn holds_nul(message: &str) -> bool {
+    // 22021, of which libpq's text is all that is left.
+    message == "invalid byte sequence for encoding \"UTF8\": 0x00"
 }
 
 /// Whether the server gave the statement up because it took too long: the same later may well work.

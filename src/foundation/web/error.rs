@@ -125,6 +125,9 @@ impl From<db::Error> for Error {
             db::Error::OutcomeUnknown(why) => Self::OutcomeUnknown(why),
             db::Error::Replayed { location } => Self::SeeOther(location),
             db::Error::Altered => Self::Altered,
+            db::Error::Nul => Self::Malformed(
+                "a text holds a NUL character, which cannot be kept; take it out".to_owned(),
+            ),
             other => Self::Internal(Box::new(other)),
         }
     }
