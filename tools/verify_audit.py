@@ -544,6 +544,10 @@ class Decisions:
         """How many events of this epoch, and those before it, are still in the tree."""
         return min((begun.kept for begun in self.epochs if begun.epoch > epoch), default=2**64)
 
+    def next_after(self, epoch):
+        """The first epoch after this one. Whatever was anchored until it began, it has to have known of."""
+        return next((begun for begun in self.epochs if begun.epoch > epoch), None)
+
     def tell(self):
         for begun in self.epochs:
             lost = "nothing of before is lost"
@@ -557,12 +561,19 @@ def is_count(value):
 
 
 def hold_anchor(place, note, tree, newest, decisions, keys):
-    """Whether the tree was held to it; an anchor of a part that a later epoch has lost says nothing."""
+    """Whether the tree was held to it; an anchor of a part that the next epoch says is lost says nothing."""
     if keys:
         check_signature(place, note, keys)
     epoch = epoch_of(place, note)
     if epoch > epoch_of("checkpoint", newest):
         raise Refuted(place, "it is of a later epoch than this export")
+    begun = decisions.next_after(epoch)
+    if begun and note.size > begun.known:
+        # A history that was gone on with instead of the known one has anchors too, out of which the tree has grown.
+        if note.size <= newest.size and tree.root(note.size) == note.root:
+            return True
+        raise Refuted(place, f"the log had {note.size} events, and epoch {begun.epoch} began as if it had never had more than "
+                      f"{begun.known}")
     if note.size > decisions.kept_of(epoch):
         return False
     if note.size > newest.size:

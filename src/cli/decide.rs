@@ -263,7 +263,12 @@ fn rotate(args: &Rotate) -> Result<(), Failure> {
     let new = sealer::read_key(&next_file)?;
     if !seals_with(&mut seat.conn, &new)? {
         let now = seat.clock.now();
-        epoch::change_keys(&mut seat.conn, (&old, &new), &seat.actor, now)?;
+        let files: Vec<AnchorFile> = Log::ALL
+            .into_iter()
+            .flat_map(|log| seat.files(log, &old))
+            .collect();
+        epoch::change_keys(&mut seat.conn, (&old, &new), &files, &seat.actor, now)
+            .map_err(|error| format!("the key is not changed: {error}"))?;
     }
     // The old key goes: what it could still sign, nobody should.
     std::fs::rename(&next_file, &seat.key_file)?;
@@ -287,7 +292,16 @@ pub(super) fn prune(args: &Prune) -> ExitCode {
     ended(Seat::take(&args.seat).and_then(|mut seat| {
         let signer = sealer::read_key(&seat.key_file)?;
         let now = seat.clock.now();
-        let to = epoch::prune(&mut seat.conn, args.log, &signer, &seat.actor, args.to, now)?;
+        let files = seat.files(args.log, &signer);
+        let pruned = epoch::prune(
+            &mut seat.conn,
+            args.log,
+            (&signer, &files),
+            &seat.actor,
+            args.to,
+            now,
+        );
+        let to = pruned.map_err(|error| format!("nothing is pruned: {error}"))?;
         seat.anchor(args.log, &signer);
         println!("bodies pruned to #{to}");
         Ok(())

@@ -1,12 +1,13 @@
 //! A change and its event commit together or not at all.
 
 use diesel::prelude::*;
+use diesel::result::DatabaseErrorKind;
 use serde_json::{Value, json};
-use signalbox::foundation::audit::{Actor, Event, Subject};
+use signalbox::foundation::audit::{Actor, Event, Subject, Unaudited};
 use signalbox::foundation::config::Mode;
 use signalbox::foundation::crypto::subject_keys;
 use signalbox::foundation::db::schema::{audit_detail, audit_inbox, platform};
-use signalbox::foundation::db::{self, Conn, Error};
+use signalbox::foundation::db::{self, Conn, Error, PoolKind};
 use signalbox::foundation::kernel::{PlatformId, SubjectId};
 
 use crate::support::app::services;
@@ -60,6 +61,63 @@ fn a_failing_action_leaves_neither_row_nor_event() {
         add_platform(tx, "a", now)
     });
     assert!(matches!(outcome, Err(Error::Unique { .. })), "{outcome:?}");
+    assert_eq!(counts(&mut db.connect_superuser()).unwrap(), (0, 0));
+}
+
+/// PostgreSQL answers COMMIT of a transaction that it has given up on with success, and undoes it.
+#[test]
+fn an_error_that_was_swallowed_fails_at_the_commit() {
+    let db = TestDb::create();
+    let services = services(Mode::Demo, 1, &db);
+    let actor = Actor::command_line("tester");
+    let now = services.clock.now();
+    let twice = |conn: &mut Conn| {
+        add_platform(conn, "a", now).unwrap();
+        assert!(add_platform(conn, "a", now).is_err());
+    };
+    let audited: db::Result<()> = services.audit.write(&actor, |tx| {
+        tx.record(event())?;
+        twice(tx);
+        Ok(())
+    });
+    let unaudited: db::Result<()> = services.audit.write_unaudited(Unaudited::Sample, |conn| {
+        twice(conn);
+        Ok(())
+    });
+    for outcome in [audited, unaudited] {
+        let error = outcome.unwrap_err().to_string();
+        assert!(error.contains("current transaction is aborted"), "{error}");
+    }
+    assert_eq!(counts(&mut db.connect_superuser()).unwrap(), (0, 0));
+}
+
+#[test]
+fn the_database_itself_refuses_a_write_while_looking_up() {
+    let db = TestDb::create();
+    let services = services(Mode::Demo, 1, &db);
+    let now = services.clock.now();
+    for kind in PoolKind::ALL {
+        let outcome = services.db.look_up(kind, |conn| {
+            diesel::insert_into(platform::table)
+                .values((
+                    platform::id.eq(PlatformId::new().uuid()),
+                    platform::slug.eq("a"),
+                    platform::name.eq("a"),
+                    platform::created_at.eq(now),
+                ))
+                .execute(conn)
+        });
+        assert!(
+            matches!(
+                outcome,
+                Err(Error::Query(diesel::result::Error::DatabaseError(
+                    DatabaseErrorKind::ReadOnlyTransaction,
+                    _
+                )))
+            ),
+            "{outcome:?}"
+        );
+    }
     assert_eq!(counts(&mut db.connect_superuser()).unwrap(), (0, 0));
 }
 

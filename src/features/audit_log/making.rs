@@ -26,7 +26,7 @@ const LIMIT_BYTES: u64 = 16 << 30;
 /// Longer than making an export takes.
 const SWEEP_AFTER: Duration = Duration::from_hours(24);
 
-/// Events read in one go for CSV and NDJSON.
+/// Events read in one go for CSV and NDJSON; between two of them the job is asked whether it should go on.
 const CHUNK_EVENTS: i64 = 2_000;
 
 /// The job: makes the file and registers it. Run again, it starts again; finished, it does nothing.
@@ -80,21 +80,22 @@ fn write_rows(
     let mut after = -1;
     let mut written = 0;
     loop {
-        let chunk = context.services.db.read_on(PoolKind::Exports, |conn| {
-            store::next_events(conn, &filter, after, head.size.cast_signed(), CHUNK_EVENTS)
+        let before = written;
+        context.services.db.read_on(PoolKind::Exports, |conn| {
+            let range = (after, head.size.cast_signed());
+            store::each_next_event(conn, &filter, range, CHUNK_EVENTS, |event| {
+                let line = match format {
+                    Format::Csv => rows::csv_line(&event).map_err(failed)?,
+                    Format::Ndjson | Format::Verifiable => rows::ndjson_line(&event),
+                };
+                after = event.idx.cast_signed();
+                written += 1;
+                writer.write(&line).map_err(failed)
+            })
         })?;
-        let Some(last) = chunk.last() else {
+        if written == before {
             return Ok(written);
-        };
-        after = last.idx.cast_signed();
-        for event in &chunk {
-            let line = match format {
-                Format::Csv => rows::csv_line(event).map_err(failed)?,
-                Format::Ndjson | Format::Verifiable => rows::ndjson_line(event),
-            };
-            writer.write(&line).map_err(failed)?;
         }
-        written += chunk.len() as u64;
         context.progress(written, None)?;
     }
 }

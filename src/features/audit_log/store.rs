@@ -1,6 +1,7 @@
 //! Queries over the sealed log, and the rows of exports and readings.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use diesel::pg::PgRowByRowLoadingMode;
 use diesel::prelude::*;
 use diesel::sql_types::{Bytea, Text, Timestamptz, Uuid as SqlUuid};
 use uuid::Uuid;
@@ -141,21 +142,26 @@ pub fn page(
     }))
 }
 
-/// The next events of an export, oldest first, from `after` (not included) up to `before`.
-pub fn next_events(
+/// Hands over the next events of an export one by one, oldest first, from `after` (not included) up to `before`.
+/// Each may be large, so they are never in memory together.
+pub fn each_next_event<E: From<db::Error>>(
     conn: &mut Conn,
     filter: &Filter,
-    after: i64,
-    before: i64,
+    (after, before): (i64, i64),
     most: i64,
-) -> db::Result<Vec<EventRow>> {
-    let rows: Vec<Row> = filtered(filter)
+    mut take: impl FnMut(EventRow) -> Result<(), E>,
+) -> Result<(), E> {
+    let rows = filtered(filter)
         .filter(audit_log::idx.gt(after))
         .filter(audit_log::idx.lt(before))
         .order(audit_log::idx.asc())
         .limit(most)
-        .load(conn)?;
-    rows.into_iter().map(event).collect()
+        .load_iter::<Row, PgRowByRowLoadingMode>(conn)
+        .map_err(db::Error::from)?;
+    for row in rows {
+        take(event(row.map_err(db::Error::from)?)?)?;
+    }
+    Ok(())
 }
 
 /// Every kind of action in the log, by jumping from one to the next in the index.

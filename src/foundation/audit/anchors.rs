@@ -64,6 +64,12 @@ pub enum AnchorError {
     Database(#[from] db::Error),
 }
 
+impl From<diesel::result::Error> for AnchorError {
+    fn from(error: diesel::result::Error) -> Self {
+        Self::Database(error.into())
+    }
+}
+
 impl AnchorError {
     /// Whether the log itself is in doubt. All else is about the place, and may mend.
     pub fn is_final(&self) -> bool {
@@ -98,6 +104,10 @@ impl AnchorFile {
 
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    pub fn log(&self) -> Log {
+        self.log
     }
 
     /// Holds the database to the newest anchor: it must not be behind it, and must have grown
@@ -170,8 +180,19 @@ impl AnchorFile {
     /// The newest note. The file must reach as far as the table says that it does.
     fn standing(&self, conn: &mut Conn) -> Result<Option<SignedCheckpoint>, AnchorError> {
         let newest = self.newest()?;
+        self.require_reach(conn, newest.as_ref())?;
+        Ok(newest)
+    }
+
+    /// Whether the table knows of more in this place than is there: a folder that is not mounted looks like one
+    /// in which nothing was ever anchored.
+    fn require_reach(
+        &self,
+        conn: &mut Conn,
+        newest: Option<&SignedCheckpoint>,
+    ) -> Result<(), AnchorError> {
         let recorded = store::anchored_at(conn, self.log, &self.place)?.unwrap_or(0);
-        let found = newest.as_ref().map_or(0, |found| found.checkpoint.size);
+        let found = newest.map_or(0, |found| found.checkpoint.size);
         if recorded > found {
             return Err(AnchorError::Missing {
                 path: self.path.clone(),
@@ -179,7 +200,7 @@ impl AnchorFile {
                 recorded,
             });
         }
-        Ok(newest)
+        Ok(())
     }
 
     /// The note, if it is of the epoch of `origin`. One of an earlier epoch says nothing here: what became
@@ -210,15 +231,17 @@ impl AnchorFile {
         }
     }
 
-    /// Every note of the file, in its order; none where it does not exist.
-    pub fn all(&self) -> Result<Vec<SignedCheckpoint>, AnchorError> {
-        match std::fs::read_to_string(&self.path) {
+    /// Every note of the file, in its order; none where it does not exist and nothing was anchored in it.
+    pub fn all(&self, conn: &mut Conn) -> Result<Vec<SignedCheckpoint>, AnchorError> {
+        let notes = match std::fs::read_to_string(&self.path) {
             Ok(text) => {
-                note::parse_all(&text).map_err(|e| AnchorError::Unreadable(self.path.clone(), e))
+                note::parse_all(&text).map_err(|e| AnchorError::Unreadable(self.path.clone(), e))?
             }
-            Err(e) if e.kind() == ErrorKind::NotFound => Ok(Vec::new()),
-            Err(e) => Err(AnchorError::File(self.path.clone(), e)),
-        }
+            Err(e) if e.kind() == ErrorKind::NotFound => Vec::new(),
+            Err(e) => return Err(AnchorError::File(self.path.clone(), e)),
+        };
+        self.require_reach(conn, notes.last())?;
+        Ok(notes)
     }
 
     fn record(

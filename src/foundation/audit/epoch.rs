@@ -5,7 +5,9 @@
 //! - one epoch is sealed with one key, and its number stands in every checkpoint's origin;
 //! - an epoch's first event is the sealer's own: it binds the last checkpoint that is known from before,
 //!   says how many events of the earlier epochs are kept, and who decided;
-//! - nothing here is automatic: a sealer that finds a log in doubt stops until somebody decides.
+//! - nothing here is automatic: a sealer that finds a log in doubt stops until somebody decides;
+//! - a decision other than to begin an epoch is made only where every place of anchors agrees with the log: a cut
+//!   log must not come out of it as a whole one.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -64,14 +66,16 @@ pub struct Finding {
     pub kept: u64,
     /// The last checkpoint known from outside.
     pub bound: Option<SignedCheckpoint>,
+    /// The most events of which a checkpoint is known from outside. Not always those of the last one: an epoch
+    /// that began after a loss may have been lost too.
+    pub anchored: u64,
 }
 
 impl Finding {
     /// How many events the log is known to have had.
     #[must_use]
     pub fn known(&self) -> u64 {
-        let bound = self.bound.as_ref().map_or(0, |bound| bound.checkpoint.size);
-        bound.max(self.kept)
+        self.anchored.max(self.kept)
     }
 }
 
@@ -87,7 +91,7 @@ pub fn examine(
     let origin: Origin = origin.parse().map_err(|()| store::damaged())?;
     let mut notes = Vec::new();
     for file in files {
-        notes.extend(file.all()?);
+        notes.extend(file.all(conn)?);
     }
     let standing = |note: &SignedCheckpoint| {
         let its: Origin = note.checkpoint.origin.parse().ok()?;
@@ -110,6 +114,7 @@ pub fn examine(
             contradicted = Some(contradicted.map_or(size, |first: u64| first.min(size)));
         }
     }
+    let anchored = notes.iter().map(|note| note.checkpoint.size).max();
     let bound = notes.pop();
     let is_behind = bound
         .as_ref()
@@ -130,6 +135,7 @@ pub fn examine(
         size: head.size,
         kept,
         bound,
+        anchored: anchored.unwrap_or(0),
     })
 }
 
@@ -195,16 +201,34 @@ pub fn begin(
     })
 }
 
-/// Changes the key of both logs, or of neither.
+/// Takes the log up to decide about it. What follows vouches for all of it, so no place of anchors may be unable
+/// to answer, or know of more: that is for [`begin`] alone, which says what is lost.
+fn resume_anchored(
+    conn: &mut Conn,
+    log: Log,
+    signer: &CheckpointSigner,
+    files: &[AnchorFile],
+    now: DateTime<Utc>,
+) -> Result<LogSealer, AnchorError> {
+    let sealer = LogSealer::resume(conn, log, signer, now)?;
+    for file in files.iter().filter(|file| file.log() == log) {
+        file.check(conn, sealer.origin(), sealer.size())?;
+    }
+    Ok(sealer)
+}
+
+/// Changes the key of both logs, or of neither. `files` are all the places of their anchors, under the old key.
 pub fn change_keys(
     conn: &mut Conn,
     keys: (&CheckpointSigner, &CheckpointSigner),
+    files: &[AnchorFile],
     actor: &Actor,
     now: DateTime<Utc>,
-) -> db::Result<()> {
+) -> Result<(), AnchorError> {
     conn.transaction(|conn| {
         for log in Log::ALL {
-            change_key(conn, log, keys, actor, now)?;
+            let sealer = resume_anchored(conn, log, keys.0, files, now)?;
+            change_key(conn, sealer, keys, actor, now)?;
         }
         Ok(())
     })
@@ -214,29 +238,27 @@ pub fn change_keys(
 /// that.
 fn change_key(
     conn: &mut Conn,
-    log: Log,
+    mut sealer: LogSealer,
     (old, new): (&CheckpointSigner, &CheckpointSigner),
     actor: &Actor,
     now: DateTime<Utc>,
 ) -> db::Result<LogSealer> {
-    conn.transaction(|conn| {
-        let mut sealer = LogSealer::resume(conn, log, old, now)?;
-        let event = Event::new(KEY_CHANGED, Subject::new("audit_log", log.as_str()))
-            .log(log)
-            .detail("from", old.verification_key().to_string())
-            .detail("to", new.verification_key().to_string());
-        let checkpoint = sealer.seal_own(conn, old, event, actor, now)?;
-        let bound =
-            SignedCheckpoint::parse(&old.sign(&checkpoint)).map_err(|_| store::damaged())?;
-        let finding = Finding {
-            cause: Some(Cause::KeyChanged),
-            origin: checkpoint.origin.parse().map_err(|()| store::damaged())?,
-            size: checkpoint.size,
-            kept: checkpoint.size,
-            bound: Some(bound),
-        };
-        begin(conn, log, new, actor, (&finding, Cause::KeyChanged), now)
-    })
+    let log = sealer.log();
+    let event = Event::new(KEY_CHANGED, Subject::new("audit_log", log.as_str()))
+        .log(log)
+        .detail("from", old.verification_key().to_string())
+        .detail("to", new.verification_key().to_string());
+    let checkpoint = sealer.seal_own(conn, old, event, actor, now)?;
+    let bound = SignedCheckpoint::parse(&old.sign(&checkpoint)).map_err(|_| store::damaged())?;
+    let finding = Finding {
+        cause: Some(Cause::KeyChanged),
+        origin: checkpoint.origin.parse().map_err(|()| store::damaged())?,
+        size: checkpoint.size,
+        kept: checkpoint.size,
+        bound: Some(bound),
+        anchored: checkpoint.size,
+    };
+    begin(conn, log, new, actor, (&finding, Cause::KeyChanged), now)
 }
 
 /// A log keeps its name, and the key carries it.
@@ -286,22 +308,23 @@ impl Begun {
 const PRUNED: &str = "audit.bodies_pruned";
 
 /// Gives up bodies below `to`, in whole partitions: says so in the log, with the root over what goes, and
-/// drops them. The tree keeps every hash. Answers below which index nothing is left.
+/// drops them. The tree keeps every hash. Answers below which index nothing is left. `files` are all the places
+/// of the log's anchors.
 pub fn prune(
     conn: &mut Conn,
     log: Log,
-    signer: &CheckpointSigner,
+    (signer, files): (&CheckpointSigner, &[AnchorFile]),
     actor: &Actor,
     to: u64,
     now: DateTime<Utc>,
-) -> db::Result<u64> {
+) -> Result<u64, AnchorError> {
     #[derive(QueryableByName)]
     struct Rows {
         #[diesel(sql_type = BigInt)]
         rows: i64,
     }
     conn.transaction(|conn| {
-        let mut sealer = LogSealer::resume(conn, log, signer, now)?;
+        let mut sealer = resume_anchored(conn, log, signer, files, now)?;
         let head = store::head(conn, log)?;
         let part: Rows = sql_query("SELECT audit_partition_rows() AS rows").get_result(conn)?;
         let part = part.rows.cast_unsigned().max(1);
@@ -312,7 +335,8 @@ pub fn prune(
                 "the log has bodies from #{} to #{} (not included), in parts of {part}, and only whole parts \
                  can go: nothing goes below #{asked}",
                 head.pruned_to, head.size
-            )));
+            ))
+            .into());
         }
         let root = tree::root(&StoredTree::new(conn, log, head.size), to)?;
         let event = Event::new(PRUNED, Subject::new("audit_event", to))

@@ -23,15 +23,36 @@ use crate::foundation::kernel::SubjectId;
 /// Events that one statement asks for.
 const RANGE_EVENTS: u64 = 8_192;
 
-/// Events that are handed to the writer together, and how many such batches may wait for it: memory stays
-/// the same however long the log is.
+/// Events that are handed to the writer together, or fewer that have so many bytes; and how many such batches may
+/// wait for it. Memory stays the same however long the log and its events are.
 const BATCH_EVENTS: usize = 512;
+const BATCH_BYTES: usize = 1 << 20;
 const BATCHES_AHEAD: usize = 4;
 
 /// What the writer is handed.
 enum Batch {
     Events(Vec<EventRow>),
     Details(Vec<DetailLine>),
+}
+
+/// Events that are gathered for the writer.
+#[derive(Default)]
+struct Gathering {
+    events: Vec<EventRow>,
+    bytes: usize,
+}
+
+impl Gathering {
+    /// All that were gathered, once they are enough.
+    fn add(&mut self, event: EventRow) -> Option<Vec<EventRow>> {
+        if self.events.is_empty() {
+            self.events.reserve(BATCH_EVENTS);
+        }
+        self.bytes += event.body.len();
+        self.events.push(event);
+        let enough = self.events.len() == BATCH_EVENTS || self.bytes >= BATCH_BYTES;
+        enough.then(|| mem::take(self).events)
+    }
 }
 
 /// The two files that batches go into.
@@ -80,20 +101,18 @@ fn fetch(
     while from < manifest.to {
         let to = manifest.to.min(from + RANGE_EVENTS);
         let mut details = Vec::new();
-        let mut batch = Vec::with_capacity(BATCH_EVENTS);
+        let mut gathered = Gathering::default();
         store::each_event(conn, request.log, from, to, |event| {
             add_details(&event, &mut details);
-            batch.push(event);
-            if batch.len() == BATCH_EVENTS {
-                let full = mem::replace(&mut batch, Vec::with_capacity(BATCH_EVENTS));
-                return writer.send(Batch::Events(full)).is_ok();
+            match gathered.add(event) {
+                Some(full) => writer.send(Batch::Events(full)).is_ok(),
+                None => true,
             }
-            true
         })?;
         if request.disclose {
             disclose_into(conn, keyring, &mut details)?;
         }
-        let rest = [Batch::Events(batch), Batch::Details(details)];
+        let rest = [Batch::Events(gathered.events), Batch::Details(details)];
         if rest.into_iter().any(|rest| writer.send(rest).is_err()) {
             break;
         }
@@ -202,4 +221,42 @@ fn disclosed(salt: &[u8], plain: &[u8]) -> Option<Disclosure> {
         salt: salt.try_into().ok()?,
         value: serde_json::from_slice(plain).ok()?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::projection::Projection;
+    use super::*;
+
+    fn event(idx: usize, bytes: usize) -> EventRow {
+        EventRow {
+            idx: idx as u64,
+            body: vec![b'x'; bytes],
+            leaf_hash: [0; 32],
+            projection: Projection {
+                id: Uuid::nil(),
+                recorded_at: chrono::DateTime::UNIX_EPOCH,
+                kind: String::new(),
+                actor_kind: String::new(),
+                actor_id: String::new(),
+                subject_kind: String::new(),
+                subject_id: String::new(),
+                platform_id: None,
+                outcome: String::new(),
+            },
+        }
+    }
+
+    #[test]
+    fn a_batch_is_full_by_number_or_by_bytes() {
+        for (bytes, expected) in [(300, BATCH_EVENTS), (65_535, 17), (BATCH_BYTES, 1)] {
+            let mut gathered = Gathering::default();
+            for round in 0..3 {
+                let sizes = (1..).map(|at| gathered.add(event(at, bytes)));
+                let full = sizes.flatten().next().unwrap();
+                assert_eq!(full.len(), expected, "{bytes} bytes, round {round}");
+                assert!(gathered.events.is_empty());
+            }
+        }
+    }
 }

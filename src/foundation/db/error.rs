@@ -53,9 +53,14 @@ impl From<Diesel> for Error {
             Diesel::DatabaseError(Kind::UniqueViolation, info) => Self::Unique {
                 constraint: info.constraint_name().unwrap_or("a constraint").to_owned(),
             },
-            Diesel::DatabaseError(Kind::CheckViolation, info) => Self::Check {
-                constraint: info.constraint_name().unwrap_or("a constraint").to_owned(),
-            },
+            // One without a name is no rule about what a row holds: a partition is missing.
+            Diesel::DatabaseError(Kind::CheckViolation, info)
+                if info.constraint_name().is_some() =>
+            {
+                Self::Check {
+                    constraint: info.constraint_name().unwrap_or_default().to_owned(),
+                }
+            }
             Diesel::DatabaseError(Kind::Unknown, info) if holds_nul(info.message()) => Self::Nul,
             error if is_broken_link(&error) || is_overdue(&error) || is_lost_race(&error) => {
                 Self::Unavailable(error.to_string())

@@ -414,6 +414,30 @@ fn a_row_that_the_database_refuses_stops_nothing() {
     bench.verify(&export, None).unwrap();
 }
 
+/// A disk that is full while one row is tried says nothing about that row.
+#[test]
+fn a_database_in_trouble_costs_no_event() {
+    let bench = Bench::with_events(3);
+    bench.attack(
+        "CREATE FUNCTION trouble() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+         IF NEW.subject_id = '13' THEN \
+         RAISE 'could not extend file \"base/5/16384\": No space left on device' USING ERRCODE = 'disk_full'; \
+         END IF; RETURN NEW; END $$; \
+         CREATE TRIGGER trouble BEFORE INSERT ON audit_log FOR EACH ROW EXECUTE FUNCTION trouble()",
+    );
+    bench.record(3..30);
+    let error = bench.try_seal().unwrap_err();
+    assert!(
+        error.to_string().contains("No space left on device"),
+        "{error}"
+    );
+    bench.attack("DROP TRIGGER trouble ON audit_log");
+    assert_eq!(bench.seal(), 30);
+    assert_eq!(count(&bench, "SELECT count(*) AS n FROM audit_refused"), 0);
+    let export = bench.export();
+    bench.verify(&export, None).unwrap();
+}
+
 #[test]
 fn what_cannot_be_sealed_is_set_aside() {
     let bench = Bench::with_events(1);

@@ -146,6 +146,9 @@ fn another_history_is_gone_on_from_only_by_name() {
     let bench = restored();
     bench.record(40..50);
     bench.seal();
+    // Beyond what the right place knows of, and of the very tree that is gone on with.
+    let aside = bench.anchor_file("aside");
+    aside.anchor(&mut bench.sealer(), bench.now()).unwrap();
     let signer = &bench.signer;
     let files = [bench.anchor_file("anchors")];
     let mut conn = bench.sealer();
@@ -170,6 +173,112 @@ fn another_history_is_gone_on_from_only_by_name() {
         report.epochs,
         ["epoch 2 began at #25 (rewritten): events #15 to #19 of before are lost"]
     );
+}
+
+/// Restored twice, the second time to before the epoch that says what the first time took: the one that begins
+/// then knows of both.
+#[test]
+fn a_loss_is_told_again_where_the_epoch_that_told_it_is_lost() {
+    let bench = restored();
+    let begin = ["audit", "epoch", "begin", "--because", "restored", "--log"];
+    let begin = [begin.as_slice(), &["main"]].concat();
+    let (begun, said) = signalbox(&bench, &begin);
+    assert!(begun, "{said}");
+    bench.attack(PUT_BACK);
+    bench.attack("DELETE FROM audit_epoch WHERE epoch > 1; DELETE FROM audit_decision");
+    let (begun, said) = signalbox(&bench, &begin);
+    assert!(begun, "{said}");
+    let anchors = bench.anchor();
+    let report = judge(&bench, &bench.export(), &[&bench.vkey()], &anchors).unwrap();
+    assert_eq!(report.anchors_lost, 2);
+    assert_eq!(
+        report.epochs,
+        ["epoch 3 began at #15 (restored): events #15 to #19 of before are lost"]
+    );
+}
+
+/// A cut log must not come out of a change of its key, or of pruning, as a whole one.
+#[test]
+fn a_log_that_was_put_back_is_not_gone_on_with_under_another_key() {
+    let bench = restored();
+    begin_second_log(&bench);
+    let former = bench.vkey();
+    let key = bench.folder.path().join("sealer.key");
+    for command in [
+        ["audit", "key", "rotate"].as_slice(),
+        &["audit", "prune", "--to", "15"],
+    ] {
+        let (done, said) = signalbox(&bench, command);
+        assert!(!done, "{said}");
+        for words in [
+            "anchored with 20 events and the database has 15",
+            "signalbox audit epoch begin",
+        ] {
+            assert!(said.contains(words), "{said}");
+        }
+    }
+    assert_eq!(bench.head().size, 15);
+    assert_eq!(
+        read_key(&key).unwrap().verification_key().to_string(),
+        former
+    );
+}
+
+/// Where nobody asked the anchors, whoever kept one sees it.
+#[test]
+fn an_epoch_that_is_silent_about_a_loss_is_refuted() {
+    let mut bench = restored();
+    begin_second_log(&bench);
+    let former = bench.vkey();
+    let key = bench.folder.path().join("sealer.key");
+    let anchors = bench.anchor_file("anchors").path().to_owned();
+    let elsewhere = bench.folder.path().join("elsewhere");
+    let rotate = ["audit", "key", "rotate", "--anchors"];
+    let rotate = [rotate.as_slice(), &[elsewhere.to_str().unwrap()]].concat();
+    let (changed, said) = signalbox(&bench, &rotate);
+    assert!(changed, "{said}");
+    bench.signer = read_key(&key).unwrap();
+    bench.record(20..40);
+    bench.seal();
+    let keys = [bench.vkey(), former];
+    let refuted = judge(&bench, &bench.export(), &[&keys[0], &keys[1]], &anchors);
+    assert_eq!(verdict(&refuted), (1, "anchor of size 20".into()));
+    let said = refuted.unwrap_err().to_string();
+    assert!(
+        said.contains("epoch 2 began as if it had never had more than 16"),
+        "{said}"
+    );
+}
+
+/// A file that is gone is not a place without anchors.
+#[test]
+fn nothing_is_decided_while_a_file_of_anchors_is_missing() {
+    let mut bench = Bench::new();
+    let key = bench.folder.path().join("sealer.key");
+    create_key(&key, Some("test")).unwrap();
+    bench.signer = read_key(&key).unwrap();
+    bench.record(0..10);
+    bench.seal();
+    let anchors = bench.anchor();
+    begin_second_log(&bench);
+    let away = anchors.with_extension("away");
+    std::fs::rename(&anchors, &away).unwrap();
+    let refused = |command: &[&str]| {
+        let (done, said) = signalbox(&bench, command);
+        assert!(
+            !done && said.contains("Is the folder mounted?"),
+            "{command:?}: {said}"
+        );
+    };
+    refused(&["audit", "key", "rotate"]);
+    refused(&["audit", "prune", "--to", "10"]);
+    std::fs::remove_file(&key).unwrap();
+    create_key(&key, Some("test")).unwrap();
+    let begin = ["audit", "epoch", "begin", "--because", "key-lost"];
+    refused(&begin);
+    std::fs::rename(&away, &anchors).unwrap();
+    let (begun, said) = signalbox(&bench, &begin);
+    assert!(begun, "{said}");
 }
 
 #[test]

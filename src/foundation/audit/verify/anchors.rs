@@ -70,7 +70,7 @@ impl Anchors {
     }
 }
 
-/// Answers whether the tree was held to the anchor; `false` for one of a lost part.
+/// Answers whether the tree was held to the anchor; `false` for one of a part that the next epoch says is lost.
 fn hold(place: &str, anchor: &SignedCheckpoint, ground: &Ground<'_>) -> Result<bool, Failure> {
     let Ground {
         tiles,
@@ -87,6 +87,18 @@ fn hold(place: &str, anchor: &SignedCheckpoint, ground: &Ground<'_>) -> Result<b
     let epoch = epoch_of(&anchor.checkpoint).ok_or_else(|| refuted(place, "it has no epoch"))?;
     if Some(epoch) > epoch_of(newest) {
         return Err(refuted(place, "it is of a later epoch than this export"));
+    }
+    if let Some(next) = decisions.next_after(epoch).filter(|next| size > next.known) {
+        // A history that was gone on with instead of the known one has anchors too, out of which the tree has grown.
+        return if size <= newest.size && tree::root(*tiles, size)? == root {
+            Ok(true)
+        } else {
+            let hidden = format!(
+                "the log had {size} events, and epoch {} began as if it had never had more than {}",
+                next.epoch, next.known
+            );
+            Err(refuted(place, hidden))
+        };
     }
     if size > decisions.kept_of(epoch) {
         return Ok(false);

@@ -99,6 +99,12 @@ impl Decisions {
         later.map(|(_, begun)| begun.kept).min().unwrap_or(u64::MAX)
     }
 
+    /// The first epoch after this one. Whatever was anchored until it began, it has to have known of.
+    pub(super) fn next_after(&self, epoch: u32) -> Option<&Begun> {
+        let mut later = self.epochs.iter().map(|(_, begun)| begun);
+        later.find(|begun| begun.epoch > epoch)
+    }
+
     /// A line for each epoch, for the report.
     pub(super) fn tell(&self) -> Vec<String> {
         let line = |(idx, begun): &(u64, Begun)| {
