@@ -251,25 +251,31 @@ impl<'e> Evaluation<'e> {
             })
     }
 
-    /// Lights, or puts out, the lamp that says that a rule cannot be evaluated. Nothing else changes.
+    /// Lights, or puts out, the lamp that says that a rule cannot be evaluated. The rule's own lamp stays as
+    /// it is; what was only on its way to it begins anew.
     fn note_error(&self, known: &RuleState, error: Option<String>) -> db::Result<bool> {
-        if known.error == error {
+        let mut next = known.clone();
+        next.error = error;
+        if next.error.is_some() {
+            next.track.interrupt();
+        }
+        if next == *known {
             return Ok(false);
         }
-        let text = error.as_deref().unwrap_or_default();
+        let text = next.error.as_deref().unwrap_or_default();
         let lamp = Lamp::of_rule_health(self.snapshot, self.item, text);
-        let change = match (&known.error, &error) {
+        let change = match (&known.error, &next.error) {
             (None, _) => Change::Fired {
                 level: Level::Yellow,
                 active_at: self.snapshot.now,
             },
             (Some(_), None) => Change::Resolved,
-            // It is lit; what it says has changed.
+            // It is lit; what it says may have changed.
             (Some(_), Some(_)) => {
                 self.services
                     .audit
                     .write_unaudited(Unaudited::RuleState, |conn| {
-                        self.save_error(conn, known, error.as_ref())?;
+                        self.save_if_unchanged(conn, known, &next)?;
                         let lit = self.snapshot.lit.get(&(self.item.id, About::Rule));
                         lit.map_or(Ok(()), |lit| store::save_reading(conn, lit.id, text))
                     })?;
@@ -277,26 +283,24 @@ impl<'e> Evaluation<'e> {
             }
         };
         audited(self.services, |tx| {
-            if self.save_error(tx, known, error.as_ref())? {
+            if self.save_if_unchanged(tx, known, &next)? {
                 lamp.apply(tx, change, self.snapshot.now)?;
             }
             Ok(())
         })
     }
 
-    fn save_error(
+    /// False where somebody else has changed the rule's state since it was read.
+    fn save_if_unchanged(
         &self,
         conn: &mut db::Conn,
         known: &RuleState,
-        error: Option<&String>,
+        next: &RuleState,
     ) -> db::Result<bool> {
-        match rules::lock_rule(conn, self.item.id)? {
-            Some(mut state) if state.error == known.error => {
-                state.error = error.cloned();
-                rules::save_rule(conn, self.item.id, &state)?;
-                Ok(true)
-            }
-            _ => Ok(false),
+        if rules::lock_rule(conn, self.item.id)?.as_ref() != Some(known) {
+            return Ok(false);
         }
+        rules::save_rule(conn, self.item.id, next)?;
+        Ok(true)
     }
 }
