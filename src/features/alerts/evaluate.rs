@@ -1,7 +1,8 @@
 //! One tick: read what the rules read, feed each rule's life cycle, write down what changed.
 //!
-//! Any number of processes may tick at once. What changes an alert is decided again under the lock of
-//! the rule's own row, so that two who see the same thing light one lamp.
+//! Any number of processes may tick at once. What one has decided is written under the lock of the rule's own
+//! row, and only if nobody has changed it since it was read: two who see the same thing light one lamp, and
+//! what was read too long ago decides nothing. The next tick does.
 
 use chrono::TimeDelta;
 use serde_json::Value;
@@ -142,23 +143,20 @@ impl<'e> Evaluation<'e> {
         let mut next = known.clone();
         let step = self.step(rule, sighted, &mut next);
         if step.change.is_some() || step.again {
-            return self.change(rule, sighted);
+            return self.change(rule, known, &next, &step);
         }
         if next != *known {
             self.services
                 .audit
                 .write_unaudited(Unaudited::RuleState, |conn| {
-                    if rules::lock_rule(conn, self.item.id)?.as_ref() == Some(known) {
-                        rules::save_rule(conn, self.item.id, &next)?;
-                    }
-                    Ok::<_, db::Error>(())
+                    self.save_if_unchanged(conn, known, &next)
                 })?;
         }
         self.follow(rule, &step.reading)?;
         Ok(false)
     }
 
-    /// One tick of the rule's life. Whoever evaluates first takes the events; they are not counted twice.
+    /// One tick of the rule's life. Whoever writes it first takes the events; they are not counted twice.
     fn step(&self, rule: &Rule, sighted: &Reading, state: &mut RuleState) -> Step {
         let reading = match sighted {
             Reading::Events(total) => {
@@ -181,14 +179,18 @@ impl<'e> Evaluation<'e> {
         }
     }
 
-    /// Decides again under the rule's lock, and writes what changed with its event.
-    fn change(&self, rule: &Rule, sighted: &Reading) -> db::Result<bool> {
+    /// Writes what changed with its event, unless somebody else was quicker.
+    fn change(
+        &self,
+        rule: &Rule,
+        known: &RuleState,
+        next: &RuleState,
+        step: &Step,
+    ) -> db::Result<bool> {
         audited(self.services, |tx| {
-            let Some(mut state) = rules::lock_rule(tx, self.item.id)? else {
+            if !self.save_if_unchanged(tx, known, next)? {
                 return Ok(());
-            };
-            let step = self.step(rule, sighted, &mut state);
-            rules::save_rule(tx, self.item.id, &state)?;
+            }
             let lamp = Lamp::of(self.snapshot, self.item, rule, &step.reading);
             match step.change {
                 Some(change) => lamp.apply(tx, change, self.snapshot.now),
