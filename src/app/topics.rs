@@ -9,18 +9,24 @@ pub fn topic_of(kind: &str) -> Option<Topic> {
         AlertsRead, AuditRead, HealthRead, JobsRead, ReviewsRead, ScreeningRead, SubjectsRead,
     };
     let noun = kind.split('.').next()?;
-    let (name, needs) = match noun {
-        "alert" => ("alerts", AlertsRead),
+    // Alerts, cases and customers belong to platforms: an event that names none is about those of several, or
+    // hides whose they are. Jobs, lists and the log are one for all.
+    let (name, needs, is_shared) = match noun {
+        "alert" => ("alerts", AlertsRead, false),
         // What the platforms report is shown beside what the probes find.
-        "probe" | "indicator" | "event" => ("health", HealthRead),
-        "kyc" => ("reviews", ReviewsRead),
-        "intake" | "subject" => ("intake", SubjectsRead),
-        "job" => ("jobs", JobsRead),
-        "screening" => ("screening", ScreeningRead),
+        "probe" | "indicator" | "event" => ("health", HealthRead, false),
+        "kyc" => ("reviews", ReviewsRead, false),
+        "intake" | "subject" => ("intake", SubjectsRead, false),
+        "job" => ("jobs", JobsRead, true),
+        "screening" => ("screening", ScreeningRead, true),
         // A pack decides what the health pages show.
-        "pack" => ("packs", HealthRead),
-        "audit_log" => ("evidence", AuditRead),
+        "pack" => ("packs", HealthRead, false),
+        "audit_log" => ("evidence", AuditRead, true),
         _ => return None,
     };
-    Some(Topic { name, needs })
+    Some(Topic {
+        name,
+        needs,
+        is_shared,
+    })
 }

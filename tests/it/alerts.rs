@@ -5,6 +5,7 @@ mod scope;
 mod sources;
 
 use chrono::TimeDelta;
+use diesel::connection::SimpleConnection as _;
 use diesel::sql_types::Text;
 use diesel::{RunQueryDsl, sql_query};
 use signalbox::features::alerts::evaluate;
@@ -188,6 +189,40 @@ async fn two_evaluators_light_one_lamp() {
         ),
         (1, 1, 1)
     );
+}
+
+/// The other evaluator is a transaction of the test's, which holds still at the moment that matters.
+#[tokio::test]
+async fn what_was_read_before_somebody_else_decided_changes_nothing() {
+    const A_MOMENT: std::time::Duration = std::time::Duration::from_millis(700);
+    let app = watched().await;
+    report(&app, 98.5);
+    tick(&app);
+    let yellow = open(&app).remove(0);
+    report(&app, 99.5);
+    app.advance(TimeDelta::seconds(2));
+    let mut other = app.db.connect_superuser();
+    other
+        .batch_execute(
+            "BEGIN; UPDATE rule_state SET red_at = yellow_at WHERE yellow_at IS NOT NULL; \
+             UPDATE alert SET level = 'red'",
+        )
+        .unwrap();
+    let changed = std::thread::scope(|scope| {
+        let stale = scope.spawn(|| evaluate::tick(&app.services).unwrap());
+        std::thread::sleep(A_MOMENT);
+        assert!(!stale.is_finished(), "it waits for the rule");
+        other.batch_execute("COMMIT").unwrap();
+        stale.join().unwrap()
+    });
+    assert_eq!(changed, 0);
+    let red = open(&app).remove(0);
+    assert_eq!(
+        (red.id, red.firing, red.level),
+        (yellow.id, true, Level::Red)
+    );
+    assert_eq!(tick(&app), 1, "the next tick decides");
+    assert_eq!(app.events_of("alert.resolved").len(), 1);
 }
 
 #[tokio::test]

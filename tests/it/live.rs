@@ -8,8 +8,10 @@ use reqwest::Method;
 use signalbox::foundation::audit::note::CheckpointSigner;
 use signalbox::foundation::audit::seal::LogSealer;
 use signalbox::foundation::audit::{Actor, Event, Log, Subject};
+use signalbox::foundation::auth::Role as Held;
 use signalbox::foundation::db;
 use signalbox::foundation::db::roles::Role;
+use signalbox::foundation::kernel::{PlatformId, Scope};
 use tokio::time::{Instant, timeout};
 
 use crate::support::app::TestApp;
@@ -21,11 +23,22 @@ const A_WHILE: Duration = Duration::from_millis(1_500);
 
 /// Writes events of these kinds and seals them; the index of the last.
 fn happen(app: &TestApp, kinds: &[&'static str]) -> i64 {
+    let event = |&kind: &&'static str| Event::new(kind, Subject::new("thing", "1"));
+    write(app, kinds.iter().map(event))
+}
+
+/// The same of one platform.
+fn happen_at(app: &TestApp, platform: PlatformId, kind: &'static str) -> i64 {
+    let event = Event::new(kind, Subject::new("thing", "1"));
+    write(app, [event.platform(platform)])
+}
+
+fn write(app: &TestApp, events: impl IntoIterator<Item = Event>) -> i64 {
     app.services
         .audit
         .write(&Actor::job("test"), |tx| {
-            for &kind in kinds {
-                tx.record(Event::new(kind, Subject::new("thing", "1")))?;
+            for event in events {
+                tx.record(event)?;
             }
             Ok::<_, db::Error>(())
         })
@@ -157,6 +170,51 @@ async fn nobody_hears_of_what_they_may_not_read() {
         !heard.contains("reviews") && !heard.contains("intake"),
         "{heard}"
     );
+}
+
+/// When something happens to a platform's customers is for those who are there for it.
+#[actix_web::test]
+async fn nobody_hears_of_a_platform_that_they_do_not_reach() {
+    let app = TestApp::start().await;
+    let (theirs, other) = (add_platform(&app, "theirs"), add_platform(&app, "other"));
+    let head = happen(&app, &["session.signed_in"]);
+    let path = format!("/live?after={head}");
+    let limited = app.as_limited("limited@test.example", Held::Reviewer, Scope::one(theirs));
+    let mut stream = open(&limited, &path).await;
+    let mut everywhere = open(&app.as_reviewer(), &path).await;
+    happen_at(&app, other, "kyc.case_opened");
+    everywhere.hears_topic("reviews").await;
+    happen_at(&app, other, "alert.fired");
+    everywhere.hears_topic("alerts").await;
+    // Whose customers were assessed or searched is not said.
+    happen(&app, &["kyc.subjects_assessed", "subject.searched"]);
+    everywhere.hears_topic("intake").await;
+    let heard = stream.listen().await;
+    assert!(!heard.contains("event: change"), "{heard}");
+
+    happen_at(&app, theirs, "kyc.case_opened");
+    stream.hears_topic("reviews").await;
+    // The lists of sanctions are everybody's.
+    happen(&app, &["screening.list_loaded"]);
+    stream.hears_topic("screening").await;
+    // What they missed is told as what happens while they listen.
+    let mut late = open(&limited, &path).await;
+    late.hears_topic("screening").await;
+    let heard = late.listen().await;
+    assert!(
+        !heard.contains("alerts") && !heard.contains("intake"),
+        "{heard}"
+    );
+    assert_eq!(heard.matches("data: reviews").count(), 1, "{heard}");
+}
+
+fn add_platform(app: &TestApp, slug: &str) -> PlatformId {
+    let id = PlatformId::new();
+    let insert = format!(
+        "INSERT INTO platform (id, slug, name, created_at) VALUES ('{id}', '{slug}', '{slug}', now())"
+    );
+    app.db.connect_superuser().batch_execute(&insert).unwrap();
+    id
 }
 
 #[actix_web::test]

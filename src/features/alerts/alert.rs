@@ -157,7 +157,10 @@ impl Track {
         policy: &Policy,
     ) -> Option<PerLevel<bool>> {
         match verdict {
-            Verdict::Error => None,
+            Verdict::Error => {
+                self.interrupt();
+                None
+            }
             Verdict::Holds(holds) => {
                 self.no_data_since = None;
                 Some(holds)
@@ -177,6 +180,13 @@ impl Track {
                 }
             }
         }
+    }
+
+    /// The rule could not be evaluated. That changes no alert; what was only on its way has not lasted, and neither
+    /// has a time without data, which this is not.
+    pub fn interrupt(&mut self) {
+        self.drop_pending();
+        self.no_data_since = None;
     }
 
     /// What is lit stays so while there is nothing to read. What was only on its way has not lasted: nobody

@@ -111,12 +111,38 @@ fn one_alert_moves_between_levels() {
 }
 
 #[test]
-fn an_error_changes_nothing() {
-    let (mut track, policy) = (Track::default(), policy(Some(60), None, 0));
-    track.tick(at(0), holds(true, false), &policy);
+fn an_error_changes_no_alert() {
+    let (mut track, policy) = (Track::default(), policy(Some(60), Some(0), 0));
+    track.tick(at(0), holds(false, true), &policy);
     let before = track;
     assert_eq!(track.tick(at(500), Verdict::Error, &policy), None);
-    assert_eq!(track, before);
+    assert_eq!(track, before, "what is lit stays as it is");
+}
+
+/// An hour in which the rule could not be read is no hour of its condition.
+#[test]
+fn what_was_on_its_way_begins_anew_after_an_error() {
+    let (mut track, policy) = (Track::default(), policy(Some(600), Some(0), 0));
+    track.tick(at(0), holds(true, true), &policy);
+    track.tick(at(60), Verdict::Error, &policy);
+    assert_eq!(track.firing, Some(Level::Yellow));
+    assert_eq!(track.tick(at(3_600), holds(true, true), &policy), None);
+    assert_eq!(track.tick(at(4_199), holds(true, true), &policy), None);
+    assert!(track.tick(at(4_200), holds(true, true), &policy).is_some());
+}
+
+#[test]
+fn an_error_is_no_time_without_data() {
+    let policy = Policy {
+        no_data: NoData::Fire,
+        no_data_for: TimeDelta::seconds(600),
+        ..policy(Some(0), None, 0)
+    };
+    let mut track = Track::default();
+    track.tick(at(0), Verdict::NoData, &policy);
+    track.tick(at(60), Verdict::Error, &policy);
+    assert_eq!(track.tick(at(3_600), Verdict::NoData, &policy), None);
+    assert!(track.tick(at(4_200), Verdict::NoData, &policy).is_some());
 }
 
 #[test]
@@ -188,7 +214,8 @@ proptest! {
             }
             prop_assert_eq!(track.firing, lit);
             if verdict == Verdict::Error {
-                prop_assert_eq!(track, before);
+                prop_assert_eq!((track.firing, track.cleared_at), (before.firing, before.cleared_at));
+                prop_assert_eq!(track.pending_since(), None);
             }
         }
     }

@@ -1,7 +1,8 @@
 //! One tick: read what the rules read, feed each rule's life cycle, write down what changed.
 //!
-//! Any number of processes may tick at once. What changes an alert is decided again under the lock of
-//! the rule's own row, so that two who see the same thing light one lamp.
+//! Any number of processes may tick at once. What one has decided is written under the lock of the rule's own
+//! row, and only if nobody has changed it since it was read: two who see the same thing light one lamp, and
+//! what was read too long ago decides nothing. The next tick does.
 
 use chrono::TimeDelta;
 use serde_json::Value;
@@ -142,23 +143,20 @@ impl<'e> Evaluation<'e> {
         let mut next = known.clone();
         let step = self.step(rule, sighted, &mut next);
         if step.change.is_some() || step.again {
-            return self.change(rule, sighted);
+            return self.change(rule, known, &next, &step);
         }
         if next != *known {
             self.services
                 .audit
                 .write_unaudited(Unaudited::RuleState, |conn| {
-                    if rules::lock_rule(conn, self.item.id)?.as_ref() == Some(known) {
-                        rules::save_rule(conn, self.item.id, &next)?;
-                    }
-                    Ok::<_, db::Error>(())
+                    self.save_if_unchanged(conn, known, &next)
                 })?;
         }
         self.follow(rule, &step.reading)?;
         Ok(false)
     }
 
-    /// One tick of the rule's life. Whoever evaluates first takes the events; they are not counted twice.
+    /// One tick of the rule's life. Whoever writes it first takes the events; they are not counted twice.
     fn step(&self, rule: &Rule, sighted: &Reading, state: &mut RuleState) -> Step {
         let reading = match sighted {
             Reading::Events(total) => {
@@ -181,14 +179,18 @@ impl<'e> Evaluation<'e> {
         }
     }
 
-    /// Decides again under the rule's lock, and writes what changed with its event.
-    fn change(&self, rule: &Rule, sighted: &Reading) -> db::Result<bool> {
+    /// Writes what changed with its event, unless somebody else was quicker.
+    fn change(
+        &self,
+        rule: &Rule,
+        known: &RuleState,
+        next: &RuleState,
+        step: &Step,
+    ) -> db::Result<bool> {
         audited(self.services, |tx| {
-            let Some(mut state) = rules::lock_rule(tx, self.item.id)? else {
+            if !self.save_if_unchanged(tx, known, next)? {
                 return Ok(());
-            };
-            let step = self.step(rule, sighted, &mut state);
-            rules::save_rule(tx, self.item.id, &state)?;
+            }
             let lamp = Lamp::of(self.snapshot, self.item, rule, &step.reading);
             match step.change {
                 Some(change) => lamp.apply(tx, change, self.snapshot.now),
@@ -251,25 +253,31 @@ impl<'e> Evaluation<'e> {
             })
     }
 
-    /// Lights, or puts out, the lamp that says that a rule cannot be evaluated. Nothing else changes.
+    /// Lights, or puts out, the lamp that says that a rule cannot be evaluated. The rule's own lamp stays as
+    /// it is; what was only on its way to it begins anew.
     fn note_error(&self, known: &RuleState, error: Option<String>) -> db::Result<bool> {
-        if known.error == error {
+        let mut next = known.clone();
+        next.error = error;
+        if next.error.is_some() {
+            next.track.interrupt();
+        }
+        if next == *known {
             return Ok(false);
         }
-        let text = error.as_deref().unwrap_or_default();
+        let text = next.error.as_deref().unwrap_or_default();
         let lamp = Lamp::of_rule_health(self.snapshot, self.item, text);
-        let change = match (&known.error, &error) {
+        let change = match (&known.error, &next.error) {
             (None, _) => Change::Fired {
                 level: Level::Yellow,
                 active_at: self.snapshot.now,
             },
             (Some(_), None) => Change::Resolved,
-            // It is lit; what it says has changed.
+            // It is lit; what it says may have changed.
             (Some(_), Some(_)) => {
                 self.services
                     .audit
                     .write_unaudited(Unaudited::RuleState, |conn| {
-                        self.save_error(conn, known, error.as_ref())?;
+                        self.save_if_unchanged(conn, known, &next)?;
                         let lit = self.snapshot.lit.get(&(self.item.id, About::Rule));
                         lit.map_or(Ok(()), |lit| store::save_reading(conn, lit.id, text))
                     })?;
@@ -277,26 +285,24 @@ impl<'e> Evaluation<'e> {
             }
         };
         audited(self.services, |tx| {
-            if self.save_error(tx, known, error.as_ref())? {
+            if self.save_if_unchanged(tx, known, &next)? {
                 lamp.apply(tx, change, self.snapshot.now)?;
             }
             Ok(())
         })
     }
 
-    fn save_error(
+    /// False where somebody else has changed the rule's state since it was read.
+    fn save_if_unchanged(
         &self,
         conn: &mut db::Conn,
         known: &RuleState,
-        error: Option<&String>,
+        next: &RuleState,
     ) -> db::Result<bool> {
-        match rules::lock_rule(conn, self.item.id)? {
-            Some(mut state) if state.error == known.error => {
-                state.error = error.cloned();
-                rules::save_rule(conn, self.item.id, &state)?;
-                Ok(true)
-            }
-            _ => Ok(false),
+        if rules::lock_rule(conn, self.item.id)?.as_ref() != Some(known) {
+            return Ok(false);
         }
+        rules::save_rule(conn, self.item.id, next)?;
+        Ok(true)
     }
 }

@@ -68,9 +68,9 @@ pub enum Outcome {
 /// Counts one try under every key, and says whether it may go on to the secret.
 ///
 /// Rows are locked one by one in the order of their keys, so that parallel tries wait for each
-/// other and never deadlock. An address that is blocked makes no new rows, whatever names it thinks of.
+/// other and never deadlock. Old counters, which are others', are swept away after that: who holds them waits for
+/// nobody any more. An address that is blocked makes no new rows, whatever names it thinks of.
 pub fn count(conn: &mut Conn, mut keys: Vec<Key>, now: DateTime<Utc>) -> db::Result<Outcome> {
-    forget_old(conn, now)?;
     keys.sort_unstable();
     let mut tallies = Vec::with_capacity(keys.len());
     let mut blocked_until = None;
@@ -93,6 +93,7 @@ pub fn count(conn: &mut Conn, mut keys: Vec<Key>, now: DateTime<Utc>) -> db::Res
     for (key, tally) in &tallies {
         save(conn, key, tally, now)?;
     }
+    forget_old(conn, now)?;
     Ok(match blocked_until {
         Some(until) => Outcome::Refused { until, note },
         None => Outcome::Counted(Counted { keys, at: now }),
@@ -183,7 +184,8 @@ fn save(
 }
 
 /// Each try sweeps away a few counters of the day before, so the table stays as large as a day's
-/// visitors and needs no job.
+/// visitors and needs no job. It passes over those that somebody holds. Those that it takes are held until the
+/// transaction ends, so it comes when that has no other row to wait for.
 fn forget_old(conn: &mut Conn, now: DateTime<Utc>) -> db::Result<()> {
     diesel::sql_query(
         "DELETE FROM sign_in_throttle WHERE ctid = ANY (ARRAY( \

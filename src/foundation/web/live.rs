@@ -8,7 +8,7 @@
 //! - nothing that is sealed after a page was made goes unsaid: the page names the last entry that it can
 //!   have seen, the stream begins after that one, and every message names its own, so that a browser that
 //!   comes back begins where it was;
-//! - somebody hears of a topic only if they may read what it is about;
+//! - somebody hears of a topic only if they may read what it is about, on the platform that it happened to;
 //! - a stream ends with its session, whatever ended that, and when the server stops.
 
 use std::collections::HashMap;
@@ -30,6 +30,7 @@ use crate::foundation::Services;
 use crate::foundation::auth::{Permission, Signed, sessions};
 use crate::foundation::db::schema::audit_log;
 use crate::foundation::db::{self, Conn, PoolKind};
+use crate::foundation::kernel::{PlatformId, Scope};
 
 const POLL: Duration = Duration::from_millis(400);
 /// Keeps proxies from closing a quiet stream.
@@ -48,17 +49,43 @@ pub struct Topic {
     pub name: &'static str,
     /// Who may know that it changed.
     pub needs: Permission,
+    /// Whether an event that names no platform is about something that all have in common, and so concerns
+    /// whoever has the permission. Else only those who have it for every platform hear of such an event.
+    pub is_shared: bool,
 }
 
 /// What a kind of event changes.
 pub type Topics = fn(&str) -> Option<Topic>;
+
+/// The kind of an event, and the platform that it happened to.
+type Happened = (String, Option<Uuid>);
+
+/// A topic, on one platform or on none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Placed {
+    topic: Topic,
+    platform: Option<PlatformId>,
+}
+
+impl Placed {
+    fn concerns(&self, signed: &Signed) -> bool {
+        let Topic {
+            needs, is_shared, ..
+        } = self.topic;
+        match self.platform {
+            Some(platform) => signed.may_at(needs, platform),
+            None if is_shared => signed.may(needs),
+            None => signed.reach_for(needs) == Scope::All,
+        }
+    }
+}
 
 /// What was sealed up to an entry of the log.
 #[derive(Clone, Debug, Default)]
 struct News {
     /// The last entry that this tells of; -1 before the first.
     head: i64,
-    topics: Vec<Topic>,
+    topics: Vec<Placed>,
     /// Too much to say what: everything may have changed.
     is_too_much: bool,
 }
@@ -126,12 +153,15 @@ impl Hub {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn topics_of(&self, kinds: &[String]) -> Vec<Topic> {
-        let mut topics: Vec<Topic> = kinds
-            .iter()
-            .filter_map(|kind| (self.topics)(kind))
-            .collect();
-        topics.sort_unstable_by_key(|topic| topic.name);
+    /// By name, so that those of one name stand together.
+    fn topics_of(&self, happened: &[Happened]) -> Vec<Placed> {
+        let placed = |(kind, platform): &Happened| {
+            let topic = (self.topics)(kind)?;
+            let platform = platform.map(PlatformId::from);
+            Some(Placed { topic, platform })
+        };
+        let mut topics: Vec<Placed> = happened.iter().filter_map(placed).collect();
+        topics.sort_unstable_by_key(|placed| (placed.topic.name, placed.platform));
         topics.dedup();
         topics
     }
@@ -225,7 +255,7 @@ pub async fn stream_changes(
     let after = last.or(since.after);
     // After the subscription: what is sealed from here on comes through it.
     let missed = services.clone();
-    let (head, kinds) = block(move || {
+    let (head, happened) = block(move || {
         missed
             .db
             .read(|conn| poll(conn, after).map_err(Error::from))
@@ -236,8 +266,8 @@ pub async fn stream_changes(
     let session_lasts = (signed.session_ends_at - now).to_std().unwrap_or_default();
     let opening = News {
         head,
-        is_too_much: after.is_none() || kinds.len() as i64 == BATCH,
-        topics: hub.topics_of(&kinds),
+        is_too_much: after.is_none() || happened.len() as i64 == BATCH,
+        topics: hub.topics_of(&happened),
     };
     let stream = Stream {
         listener,
@@ -285,10 +315,13 @@ impl Stream {
             return message(news.head, "*");
         }
         let theirs = news.topics.iter();
-        theirs
-            .filter(|topic| self.signed.may(topic.needs))
-            .map(|topic| message(news.head, topic.name))
-            .collect()
+        let mut names: Vec<&str> = theirs
+            .filter(|placed| placed.concerns(&self.signed))
+            .map(|placed| placed.topic.name)
+            .collect();
+        names.dedup();
+        let messages = names.into_iter().map(|name| message(news.head, name));
+        messages.collect()
     }
 }
 
@@ -320,14 +353,14 @@ async fn follow(hub: Hub, services: Services) {
                 .read_on(PoolKind::Jobs, |conn| look(conn, from, &asked, now))
         })
         .await;
-        let Ok(Ok(((head, kinds), alive))) = polled else {
+        let Ok(Ok(((head, happened), alive))) = polled else {
             continue;
         };
         let news = News {
             head,
             // From nothing, a listener may have come a moment before: better once too often.
-            is_too_much: from.is_none() || kinds.len() as i64 == BATCH,
-            topics: hub.topics_of(&kinds),
+            is_too_much: from.is_none() || happened.len() as i64 == BATCH,
+            topics: hub.topics_of(&happened),
         };
         if seen != Some(head) {
             seen = Some(head);
@@ -341,7 +374,7 @@ async fn follow(hub: Hub, services: Services) {
     }
 }
 
-type Look = ((i64, Vec<String>), Vec<Uuid>);
+type Look = ((i64, Vec<Happened>), Vec<Uuid>);
 
 fn look(
     conn: &mut Conn,
@@ -362,17 +395,17 @@ pub fn head(conn: &mut Conn) -> db::Result<i64> {
     Ok(head.unwrap_or(-1))
 }
 
-/// The sealed head, and the kinds of the events after `from`; at most [`BATCH`].
-fn poll(conn: &mut Conn, from: Option<i64>) -> db::Result<(i64, Vec<String>)> {
+/// The sealed head, and what happened after `from`; at most [`BATCH`].
+fn poll(conn: &mut Conn, from: Option<i64>) -> db::Result<(i64, Vec<Happened>)> {
     let head = head(conn)?;
     let Some(from) = from.filter(|from| *from < head) else {
         return Ok((head, Vec::new()));
     };
-    let kinds = audit_log::table
+    let happened = audit_log::table
         .filter(audit_log::idx.gt(from))
         .order(audit_log::idx)
         .limit(BATCH)
-        .select(audit_log::kind)
+        .select((audit_log::kind, audit_log::platform_id))
         .load(conn)?;
-    Ok((head, kinds))
+    Ok((head, happened))
 }

@@ -3,10 +3,14 @@
 
 use std::time::Duration;
 
+use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
+use signalbox::foundation::audit::Unaudited;
+use signalbox::foundation::auth::attempts::{self, Key};
 use signalbox::foundation::auth::sessions;
 use signalbox::foundation::auth::sessions::Stage;
-use signalbox::foundation::db::schema::{password, session};
+use signalbox::foundation::auth::throttle::Scope;
+use signalbox::foundation::db::schema::{password, session, sign_in_throttle as counters};
 use signalbox::foundation::kernel::PersonId;
 
 use super::{EMAIL, PASSWORD, give_password, sign_in};
@@ -73,6 +77,84 @@ async fn a_password_that_is_changed_while_it_is_verified_opens_nothing() {
     change.join().unwrap();
     assert_eq!(answer.status, 422);
     assert_eq!(sessions_of(&app, person, Stage::SecondFactor), 0);
+}
+
+/// Each try sweeps away old counters, which are other people's: it must not hold one that somebody waits for while
+/// it waits for them.
+#[actix_web::test]
+async fn a_try_that_sweeps_and_one_whose_counter_is_old_do_not_block_each_other() {
+    let app = TestApp::start().await;
+    let key = |number: u8| (Scope::Device, [number; 32]);
+    let count = |keys: Vec<Key>| {
+        app.services
+            .audit
+            .write_unaudited(Unaudited::Throttle, |conn| {
+                attempts::count(conn, keys, app.now())
+            })
+    };
+    let [first, middle, old] = [key(1), key(2), key(3)];
+    count(vec![middle, old]).unwrap();
+    app.advance(chrono::Duration::days(2));
+    let (mut at_middle, mut at_old) = (app.db.connect_superuser(), app.db.connect_superuser());
+    std::thread::scope(|scope| {
+        // It waits in the middle of its counters, before the old one.
+        hold(&mut at_middle, middle);
+        hold(&mut at_old, old);
+        let one = scope.spawn(|| count(vec![first, middle, old]));
+        std::thread::sleep(A_MOMENT);
+        release(&mut at_old);
+        let other = scope.spawn(|| count(vec![first]));
+        std::thread::sleep(A_MOMENT);
+        assert!(!one.is_finished() && !other.is_finished());
+        release(&mut at_middle);
+        one.join().unwrap().expect("no deadlock");
+        other.join().unwrap().expect("no deadlock");
+    });
+    let tries: Vec<i32> = counters::table
+        .order(counters::key)
+        .select(counters::tries)
+        .load(&mut app.db.connect_superuser())
+        .unwrap();
+    assert_eq!(tries, [2, 1, 1], "each try is counted");
+}
+
+#[actix_web::test]
+async fn a_try_sweeps_away_counters_of_the_day_before() {
+    let app = TestApp::start().await;
+    let count = |number: u8| {
+        let keys = vec![(Scope::Device, [number; 32])];
+        app.services
+            .audit
+            .write_unaudited(Unaudited::Throttle, |conn| {
+                attempts::count(conn, keys, app.now())
+            })
+            .unwrap();
+    };
+    (0..25).for_each(count);
+    app.advance(chrono::Duration::hours(25));
+    count(0);
+    let left = || -> i64 {
+        let mut conn = app.db.connect_superuser();
+        counters::table.count().get_result(&mut conn).unwrap()
+    };
+    assert_eq!(left(), 5, "twenty at most; its own is of today");
+    count(0);
+    assert_eq!(left(), 1);
+}
+
+fn hold(conn: &mut PgConnection, (scope, key): Key) {
+    conn.batch_execute("BEGIN").unwrap();
+    let held: i32 = counters::table
+        .find((scope.name(), key.as_slice()))
+        .select(counters::tries)
+        .for_update()
+        .first(conn)
+        .unwrap();
+    assert!(held < 9);
+}
+
+fn release(conn: &mut PgConnection) {
+    conn.batch_execute("COMMIT").unwrap();
 }
 
 /// The same without a script: whatever the order, no session outlives the change but the one it was made in.

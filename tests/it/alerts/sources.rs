@@ -179,6 +179,21 @@ impl Ground {
         }
     }
 
+    /// From now on the rule cannot be evaluated.
+    fn breaks(&self) {
+        self.sql(&format!(
+            "UPDATE pack_item SET spec = jsonb_build_object('was', spec) WHERE kind = 'rule' AND slug = '{}'",
+            self.rule
+        ));
+    }
+
+    fn mends(&self) {
+        self.sql(&format!(
+            "UPDATE pack_item SET spec = spec -> 'was' WHERE kind = 'rule' AND slug = '{}'",
+            self.rule
+        ));
+    }
+
     /// So many ticks with the same to say.
     fn ticks(&self, say: Say, count: u32) {
         for _ in 0..count {
@@ -256,6 +271,24 @@ async fn without_data_what_is_lit_stays_and_what_is_pending_is_dropped() {
         assert!(ground.lit(), "{rule}: what is lit stays");
         ground.ticks(Say::Good, 1);
         assert!(!ground.lit(), "{rule}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_pending_is_dropped_while_the_rule_cannot_be_evaluated() {
+    for rule in LASTING {
+        let ground = Ground::of(rule).await;
+        ground.ticks(Say::Bad, 3);
+        ground.breaks();
+        ground.ticks(Say::Bad, 10);
+        ground.mends();
+        ground.ticks(Say::Bad, 5);
+        assert!(!ground.lit(), "{rule}: nobody saw it last");
+        ground.ticks(Say::Bad, 1);
+        assert!(ground.lit(), "{rule}: the count began anew");
+        ground.breaks();
+        ground.ticks(Say::Good, 10);
+        assert!(ground.lit(), "{rule}: what is lit stays");
     }
 }
 

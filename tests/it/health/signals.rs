@@ -14,7 +14,7 @@ use signalbox::features::health::probe::{ErrorKind, Outcome};
 use signalbox::features::health::store::samples::{self, Sample, Span};
 use signalbox::features::packs::actions as packs;
 use signalbox::features::packs::pack::{
-    Check, Host, Http, Measure, Postgres, ProbeState, Source, Tcp, Tls,
+    Check, Host, Http, ItemId, Measure, Postgres, ProbeState, Source, Tcp, Tls,
 };
 use signalbox::features::packs::parameters::Given;
 use signalbox::foundation::audit::Unaudited;
@@ -204,39 +204,88 @@ fn minute(at: DateTime<Utc>) -> Sample {
     }
 }
 
+/// One good result of this minute.
+fn take(app: &TestApp, probe: ItemId) {
+    let sample = minute(app.now());
+    app.services
+        .audit
+        .write_unaudited(Unaudited::Sample, |conn| {
+            samples::add(conn, probe, Span::Minute, &sample)
+        })
+        .unwrap();
+}
+
+/// How many good results all samples of this length speak of.
+fn count(app: &TestApp, probe: ItemId, span: Span) -> i64 {
+    let of = |conn: &mut _| samples::since(conn, &[probe], span, DateTime::UNIX_EPOCH);
+    let found = app.services.db.read(of).unwrap();
+    let found = found.get(&probe).into_iter().flatten();
+    found.map(|sample| sample.good).sum()
+}
+
+fn since_the_hour(now: DateTime<Utc>) -> TimeDelta {
+    now - now.duration_trunc(TimeDelta::hours(1)).unwrap()
+}
+
 /// After a stop, what was measured before it is added up all the same.
 #[tokio::test]
 async fn a_long_stop_loses_no_hour_and_no_day() {
     let app = TestApp::start().await;
     apply(&app, SMALL);
-    let id = the_probe(&app).id;
-    let take = |app: &TestApp| {
-        let sample = minute(app.now());
-        app.services
-            .audit
-            .write_unaudited(Unaudited::Sample, |conn| {
-                samples::add(conn, id, Span::Minute, &sample)
-            })
-            .unwrap();
-    };
-    let count = |span| {
-        let of = |conn: &mut _| samples::since(conn, &[id], span, DateTime::UNIX_EPOCH);
-        let found = app.services.db.read(of).unwrap();
-        found.get(&id).map_or(0, |found| {
-            found.iter().map(|sample| sample.good).sum::<i64>()
-        })
-    };
-    take(&app);
+    let probe = the_probe(&app).id;
+    let count = |span| count(&app, probe, span);
+    take(&app, probe);
     app.advance(TimeDelta::hours(1));
     actions::tidy(&app.services).unwrap();
     assert_eq!(count(Span::Hour), 1);
-    take(&app);
+    take(&app, probe);
     app.advance(TimeDelta::hours(5));
     actions::tidy(&app.services).unwrap();
     assert_eq!(count(Span::Hour), 2, "the hour before the stop is there");
     app.advance(TimeDelta::days(5));
     actions::tidy(&app.services).unwrap();
     assert_eq!(count(Span::Day), 2, "and so is the day");
+}
+
+/// Minutes are dropped one by one. What was added up while all of them were there stands.
+#[tokio::test]
+async fn an_hour_stays_as_it_was_when_its_minutes_are_dropped() {
+    let app = TestApp::start().await;
+    apply(&app, SMALL);
+    let probe = the_probe(&app).id;
+    app.advance(TimeDelta::hours(1) - since_the_hour(app.now()));
+    for _ in 0..3 {
+        take(&app, probe);
+        app.advance(TimeDelta::minutes(20));
+    }
+    let mut said = Vec::new();
+    for _ in 0..6 * 74 {
+        actions::tidy(&app.services).unwrap();
+        said.push((
+            count(&app, probe, Span::Hour),
+            count(&app, probe, Span::Day),
+        ));
+        app.advance(TimeDelta::minutes(10));
+    }
+    assert_eq!(count(&app, probe, Span::Minute), 0, "they are dropped");
+    said.dedup();
+    assert_eq!(said, [(3, 0), (3, 3)], "nobody probed meanwhile");
+}
+
+/// What was measured before a stop that is longer than minutes are kept was never added up, and is yet.
+#[tokio::test]
+async fn a_stop_that_is_longer_than_minutes_are_kept_loses_no_hour() {
+    let app = TestApp::start().await;
+    apply(&app, SMALL);
+    let probe = the_probe(&app).id;
+    take(&app, probe);
+    app.advance(TimeDelta::hours(1));
+    actions::tidy(&app.services).unwrap();
+    take(&app, probe);
+    app.advance(TimeDelta::days(5));
+    actions::tidy(&app.services).unwrap();
+    assert_eq!(count(&app, probe, Span::Hour), 2);
+    assert_eq!(count(&app, probe, Span::Day), 2);
 }
 
 /// The page says that whatever is broken is seen; so what it breaks is something that the packs ask about.

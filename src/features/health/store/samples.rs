@@ -157,7 +157,8 @@ pub fn since(
 }
 
 /// Recomputes the last hour and the last day that were summed up, and sums up those that have ended since,
-/// however long ago that is. Running it twice changes nothing.
+/// however long ago that is. What begins before its parts are kept is never recomputed: some of them are
+/// dropped. Running it twice changes nothing.
 pub fn roll_up(conn: &mut Conn, now: DateTime<Utc>) -> Result<()> {
     for (from, into) in [(Span::Minute, Span::Hour), (Span::Hour, Span::Day)] {
         let start = last(conn, into)?.unwrap_or(DateTime::UNIX_EPOCH);
@@ -173,7 +174,7 @@ fn last(conn: &mut Conn, span: Span) -> Result<Option<DateTime<Utc>>> {
         .first(conn)?)
 }
 
-/// Sums up everything since `from`.
+/// Sums up everything since `from`; what begins before its parts are kept stays where it is there already.
 pub fn roll_up_since(conn: &mut Conn, from: DateTime<Utc>, now: DateTime<Utc>) -> Result<()> {
     sum_up(conn, Span::Minute, Span::Hour, from, now)?;
     sum_up(conn, Span::Hour, Span::Day, from, now)
@@ -201,12 +202,14 @@ fn sum_up(
                  AND at < date_trunc($2, $4::timestamptz, 'UTC')) AS whole \
          GROUP BY probe_id, at \
          ON CONFLICT (probe_id, span, at) DO UPDATE SET good = excluded.good, failed = excluded.failed, \
-             unknown = excluded.unknown, buckets = excluded.buckets, demo = excluded.demo",
+             unknown = excluded.unknown, buckets = excluded.buckets, demo = excluded.demo \
+             WHERE excluded.at >= $5",
     )
     .bind::<Text, _>(from.as_str())
     .bind::<Text, _>(into.as_str())
     .bind::<Timestamptz, _>(start)
     .bind::<Timestamptz, _>(now)
+    .bind::<Timestamptz, _>(now - from.kept())
     .execute(conn)?;
     Ok(())
 }
