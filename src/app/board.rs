@@ -72,7 +72,7 @@ fn open_alerts(conn: &mut Conn, _: &[PlatformId]) -> db::Result<Counts> {
     for alert in alerts::store::open(conn, &Scope::All)? {
         let count = counts.entry(alert.platform).or_insert(Count {
             number: 0,
-            noun: "open alerts",
+            nouns: ["open alert", "open alerts"],
             lamp: None,
         });
         count.number += 1;
@@ -89,7 +89,7 @@ fn open_cases(conn: &mut Conn, platforms: &[PlatformId]) -> db::Result<Counts> {
         .map(|platform| {
             let count = Count {
                 number: reviews::store::queue::open_count(conn, *platform, CAP)? as u64,
-                noun: "open cases",
+                nouns: ["open case", "open cases"],
                 lamp: None,
             };
             Ok((*platform, count))

@@ -19,8 +19,8 @@ const LASTS: Duration = Duration::from_secs(30);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Count {
     pub number: u64,
-    /// What the number counts, for those who hear it: "open alerts".
-    pub noun: &'static str,
+    /// What the number counts, for those who hear it: one, and several.
+    pub nouns: [&'static str; 2],
     /// Lit where the number itself is news.
     pub lamp: Option<Lamp>,
 }
@@ -31,10 +31,14 @@ impl Count {
         capped(self.number)
     }
 
+    pub fn noun(self) -> &'static str {
+        self.nouns[usize::from(self.number != 1)]
+    }
+
     fn and(self, other: Self) -> Self {
         Self {
             number: self.number + other.number,
-            noun: self.noun,
+            nouns: self.nouns,
             lamp: self.lamp.or(other.lamp),
         }
     }
@@ -115,7 +119,7 @@ mod tests {
     fn alerts(number: u64) -> Count {
         Count {
             number,
-            noun: "open alerts",
+            nouns: ["open alert", "open alerts"],
             lamp: None,
         }
     }

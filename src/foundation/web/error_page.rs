@@ -7,6 +7,7 @@ use actix_web::{HttpMessage, HttpRequest, HttpResponse, ResponseError};
 use askama::Template;
 use serde_json::json;
 
+use super::format::{bytes, wait};
 use super::{Chrome, Door, Error, Posted};
 use crate::foundation::Services;
 use crate::foundation::auth::{Signed, guard, parked};
@@ -237,11 +238,11 @@ fn words(error: &Error, reads: bool) -> (String, String) {
         ),
         Error::TooLarge { limit_bytes } => (
             "That is too large".to_owned(),
-            format!("At most {limit_bytes} bytes are taken here."),
+            format!("At most {} are taken here.", bytes(*limit_bytes as u64)),
         ),
         Error::TooMany { retry_after_secs } => (
             "Too many requests".to_owned(),
-            format!("Try again in {retry_after_secs} seconds."),
+            format!("Try again in {}.", wait(*retry_after_secs)),
         ),
         Error::OutcomeUnknown(_) if !reads => pair(
             "The database did not answer in time",

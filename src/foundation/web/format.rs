@@ -139,6 +139,15 @@ fn words(seconds: u64) -> String {
     }
 }
 
+/// How long somebody has to wait, never less: "40 seconds", "15 minutes".
+pub fn wait(seconds: u64) -> String {
+    if seconds < 60 {
+        plural(seconds, "second")
+    } else {
+        plural(seconds.div_ceil(60), "minute")
+    }
+}
+
 fn plural(count: u64, unit: &str) -> String {
     format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
 }
@@ -413,6 +422,18 @@ mod tests {
         assert_eq!(capped(100), "99+");
         assert_eq!(counted(1, "alert", "alerts"), "1 alert");
         assert_eq!(plain(&counted(1_240, "alert", "alerts")), "1 240 alerts");
+    }
+
+    #[test]
+    fn nobody_is_told_to_wait_for_less_than_it_takes() {
+        for (seconds, said) in [
+            (1, "1 second"),
+            (59, "59 seconds"),
+            (60, "1 minute"),
+            (841, "15 minutes"),
+        ] {
+            assert_eq!(wait(seconds), said);
+        }
     }
 
     #[test]
