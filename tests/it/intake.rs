@@ -974,12 +974,23 @@ async fn subjects_are_found_by_name_sound_and_number_and_each_look_is_recorded()
         1,
         "once in 15 minutes"
     );
+    app.advance(chrono::TimeDelta::minutes(16));
+    // The session has ended as well.
+    let reviewer = app.as_reviewer();
+    for page in reviewer.in_tabs(&app, &href).await {
+        assert_eq!(page.heading(), "Vilhelmina Inventova");
+    }
+    assert_eq!(
+        events(&app.db, "subject.read").len(),
+        2,
+        "of three tabs at once, one"
+    );
     app.advance(chrono::TimeDelta::minutes(14));
     reviewer.get(&href).await;
     app.as_auditor().get(&href).await;
     assert_eq!(
         events(&app.db, "subject.read").len(),
-        2,
+        3,
         "the auditor's is its own"
     );
     assert_eq!(app.as_operator().get(&href).await.status, 403);

@@ -343,7 +343,8 @@ pub fn subject(
     })
 }
 
-/// Reads what it is an event to read: once per person and thing in a quarter of an hour.
+/// Reads what it is an event to read: once per person and thing in a quarter of an hour. The event is there
+/// before anything is read.
 fn read_recorded<T>(
     services: &Services,
     signed: &Signed,
@@ -352,18 +353,34 @@ fn read_recorded<T>(
     work: impl FnOnce(&mut Conn) -> Result<T, Error>,
 ) -> Result<T, Error> {
     let now = services.clock.now();
-    let person = signed.person;
     let recent = services
         .db
-        .read(|conn| store::recently_read(conn, person, what, now))?;
-    if recent {
-        return services.db.read(work);
+        .read(|conn| store::recently_read(conn, signed.person, what, now))?;
+    if !recent {
+        note_reading(services, signed, what, event)?;
     }
-    services.audit.write(&signed.actor(), |tx| {
-        store::note_reading(tx, person, what, now)?;
-        tx.record(event)?;
-        work(tx)
-    })
+    services.db.read(work)
+}
+
+/// Writes the event of a reading, unless it stands in the log already.
+pub fn note_reading(
+    services: &Services,
+    signed: &Signed,
+    what: &[u8; 32],
+    event: Event,
+) -> db::Result<()> {
+    let noted = services.audit.write(&signed.actor(), |tx| {
+        let now = tx.now();
+        if store::note_reading(tx, signed.person, what, now)? {
+            tx.record(event)?;
+        }
+        Ok(())
+    });
+    match noted {
+        // Another tab of the same person was faster, and its event stands for both.
+        Err(db::Error::NoEvent) => Ok(()),
+        other => other,
+    }
 }
 
 /// The batch whose rejected rows somebody is about to download; that is recorded.

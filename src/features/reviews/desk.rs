@@ -56,37 +56,30 @@ pub struct HitFile {
     pub report_reference: Option<String>,
 }
 
-/// Reads a case for somebody. The reading stands in the log once in a quarter of an hour.
+/// Reads a case for somebody. The reading stands in the log once in a quarter of an hour, before anything is read.
 pub fn read(services: &Services, signed: &Signed, id: CaseId) -> Result<CaseFile, web::Error> {
     let now = services.clock.now();
     let what = services.keyring.token("reviews.case_read", &id.to_string());
     let keyring = &services.keyring;
-    let fresh = services.db.read(|conn| {
+    let (case, file) = services.db.read(|conn| {
         // Elsewhere the case does not exist for them, and asking for it is not reading it.
-        let platform = cases::find(conn, id)?.platform;
-        if !signed.reach().allows(platform) {
+        let case = cases::find(conn, id)?;
+        if !signed.reach().allows(case.platform) {
             return Err(web::Error::NotFound);
         }
-        if intake::store::recently_read(conn, signed.person, &what, now)? {
-            Ok::<_, web::Error>(Some(open(conn, keyring, id)?))
-        } else {
-            Ok(None)
-        }
+        let recent = intake::store::recently_read(conn, signed.person, &what, now)?;
+        let file = recent.then(|| open(conn, keyring, id)).transpose()?;
+        Ok::<_, web::Error>((case, file))
     })?;
-    if let Some(file) = fresh {
+    if let Some(file) = file {
         return Ok(file);
     }
-    services.audit.write(&signed.actor(), |tx| {
-        let file = open(tx, keyring, id)?;
-        intake::store::note_reading(tx, signed.person, &what, now)?;
-        tx.record(
-            Event::new("kyc.case_read", Subject::new("case", id))
-                .platform(file.case.platform)
-                .detail("subject", file.case.subject.to_string())
-                .detail("purpose", "review"),
-        )?;
-        Ok(file)
-    })
+    let event = Event::new("kyc.case_read", Subject::new("case", id))
+        .platform(case.platform)
+        .detail("subject", case.subject.to_string())
+        .detail("purpose", "review");
+    intake::actions::note_reading(services, signed, &what, event)?;
+    Ok(services.db.read(|conn| open(conn, keyring, id))?)
 }
 
 fn open(conn: &mut Conn, keyring: &Keyring, id: CaseId) -> db::Result<CaseFile> {

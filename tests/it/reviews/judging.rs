@@ -23,7 +23,21 @@ async fn the_case_says_why_and_nobody_approves_over_an_undecided_hit() {
     assert_eq!(
         events(&app, "kyc.case_read"),
         1,
-        "reading twice at once is one act"
+        "reading it again is the same act"
+    );
+    app.advance(chrono::TimeDelta::minutes(16));
+    // The session has ended as well.
+    let reviewer = app.as_reviewer();
+    for page in reviewer
+        .in_tabs(&app, &format!("/reviews/{}", case.id))
+        .await
+    {
+        assert_eq!(page.heading(), "Zoltan Fakename-Demo");
+    }
+    assert_eq!(
+        events(&app, "kyc.case_read"),
+        2,
+        "of three tabs at once, one"
     );
 
     reviewer

@@ -1,7 +1,11 @@
 //! People who are signed in already: the person and the session are written directly, so that a
 //! test of a page does not begin with a password.
 
+use std::time::Duration;
+
 use actix_web::cookie::{Cookie, CookieJar};
+use diesel::connection::SimpleConnection as _;
+use futures_util::future::{join, join_all};
 use signalbox::foundation::Services;
 use signalbox::foundation::audit::{Actor, Event, Subject, Tx};
 use signalbox::foundation::auth::people::{self, NewPerson, Refusal};
@@ -184,6 +188,20 @@ impl Client {
                 .unwrap(),
         )
         .await
+    }
+
+    /// What three tabs get that ask at once: none of them has noted what it reads when the last one asks.
+    pub async fn in_tabs(&self, app: &TestApp, path: &str) -> Vec<Page> {
+        const A_MOMENT: Duration = Duration::from_millis(700);
+        let mut held = app.db.connect_superuser();
+        held.batch_execute("BEGIN; LOCK TABLE subject_reading IN SHARE MODE")
+            .unwrap();
+        let release = async {
+            tokio::time::sleep(A_MOMENT).await;
+            held.batch_execute("COMMIT").unwrap();
+        };
+        let tabs = join_all((0..3).map(|_| self.get(path)));
+        join(tabs, release).await.0
     }
 
     /// Posts a form as a browser would: with the session's token, a fresh idempotency key, and the
