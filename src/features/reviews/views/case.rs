@@ -10,6 +10,7 @@ use super::{band_lamp, band_word, kind_word};
 use crate::features::intake;
 use crate::features::reviews::desk::CaseFile;
 use crate::features::reviews::verdict::{REASONS, Status, Verdict, reason_label};
+use crate::features::screening::hit::{Outcome, reason_label as hit_reason_label};
 use crate::foundation::kernel::PersonId;
 use crate::foundation::web::{Chrome, Lamp, Problems};
 
@@ -68,6 +69,10 @@ pub struct ScreenedWith {
 
 /// What somebody typed into a form that is not on the page any more.
 pub struct Kept {
+    /// Why the form is not there, and what can be done about it.
+    pub why: &'static str,
+    /// Labels, and what was chosen.
+    pub choices: Vec<(&'static str, String)>,
     /// Labels and texts, to be read.
     pub texts: Vec<(&'static str, String)>,
     /// Names and values, for the form that claims the case.
@@ -170,7 +175,7 @@ impl Forms {
     }
 
     /// What of it stands in none of the forms that are `shown`.
-    fn kept(&self, shown: &[&str]) -> Option<Kept> {
+    fn kept(&self, shown: &[&str], why: &'static str) -> Option<Kept> {
         const LABELS: [(&str, &str); 5] = [
             ("note", "Note"),
             ("remark", "Remark"),
@@ -185,7 +190,66 @@ impl Forms {
             Some((label, value.clone()))
         };
         let texts: Vec<_> = LABELS.into_iter().filter_map(text).collect();
-        (!texts.is_empty()).then_some(Kept { texts, fields })
+        let choices = self.choices(shown);
+        (!texts.is_empty() || !choices.is_empty()).then_some(Kept {
+            why,
+            choices,
+            texts,
+            fields,
+        })
+    }
+
+    /// What was chosen, in the words of the forms; a code that no form has is not worth keeping.
+    fn choices(&self, shown: &[&str]) -> Vec<(&'static str, String)> {
+        let verdict = Verdict::parse(&self.verdict).map(Verdict::label);
+        let reasons = labels(&self.chosen).join(", ");
+        let hit = self.hit.as_ref().map(|(_, form)| form);
+        let outcome = hit.and_then(|form| Outcome::parse(&form.outcome));
+        let why = hit.and_then(|form| hit_reason_label(&form.reason));
+        let chosen = [
+            (
+                "decision",
+                "Decision",
+                verdict.unwrap_or_default().to_owned(),
+            ),
+            ("reason", "Reasons", reasons),
+            ("parking_days", "Days", self.parking_days.clone()),
+            (
+                "outcome",
+                "Are the two the same?",
+                outcome.map_or_else(String::new, |one| one.label().to_owned()),
+            ),
+            ("hit_reason", "Reason", why.unwrap_or_default().to_owned()),
+        ];
+        let kept = chosen
+            .into_iter()
+            .filter(|(name, _, value)| !shown.contains(name) && !value.is_empty());
+        kept.map(|(_, label, value)| (label, value)).collect()
+    }
+}
+
+/// Why a form that was sent is not on the page as it is now.
+fn why_no_form(status: Status, claim: &ClaimBanner, forms: &Forms) -> &'static str {
+    match status {
+        status if status.is_closed() => {
+            "It was not sent, and it cannot be: the case is closed. Here it is to read and to copy."
+        }
+        Status::Proposed => {
+            "It was not sent. The case awaits the answer of a second person; until then it can only be read here."
+        }
+        Status::Parked => {
+            "It was not sent. The case is parked; until it comes back it can only be read here."
+        }
+        _ if !forms.refusal.is_empty() => {
+            "It was not sent: nothing is proposed on this case any more. Here it is to read and to copy."
+        }
+        _ if claim.may_claim => "It was not sent. Claim the case, and it is in its form again.",
+        _ if claim.held => {
+            "It was not sent, and its form is no longer on the page. Here it is to read and to copy."
+        }
+        _ => {
+            "It was not sent, because somebody else holds the case. Here it is to read and to copy."
+        }
     }
 }
 
@@ -222,7 +286,8 @@ impl CasePage {
             own: decision.proposer == viewer.person,
             may_approve: viewer.may_approve,
         });
-        let kept = forms.kept(&shown(&forms, &claim, &hits, proposal.as_ref(), viewer));
+        let shown = shown(&forms, &claim, &hits, proposal.as_ref(), viewer);
+        let kept = forms.kept(&shown, why_no_form(case.status, &claim, &forms));
         let undecided = file.hits.iter().filter(|hit| hit.hit.status.is_undecided());
         Self {
             chrome,
