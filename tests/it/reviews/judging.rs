@@ -81,6 +81,15 @@ async fn a_strong_hit_is_judged_by_two_people_and_stays_judged() {
         303
     );
     assert_eq!(hits_of(&app, &case)[0].status, HitStatus::Dismissed);
+    let page = ben.get(&format!("/reviews/{}", case.id)).await;
+    let timeline = page.texts("#timeline li").join("\n");
+    for line in [
+        "Test reviewer proposed to dismiss the hit on FAKENAME-DEMO, Zoltan (papers differ)",
+        "other passport",
+        "Test second reviewer agreed to dismiss the hit on FAKENAME-DEMO, Zoltan",
+    ] {
+        assert!(timeline.contains(line), "{line} in {timeline}");
+    }
     let rated = reread(&app, case.id);
     assert!(rated.score < case.score, "a dismissed hit no longer counts");
 
@@ -302,6 +311,14 @@ async fn an_answer_about_a_hit_is_to_what_was_on_the_page() {
     let old = [("disposition", old.as_str())];
     let page = ann.post_form(&format!("{base}/refusal"), &old).await;
     assert_eq!(page.status, 303);
+    let other = ann.get(&format!("/reviews/{}", case.id)).await;
+    assert!(
+        other
+            .texts("#timeline li")
+            .join(" ")
+            .contains("proposed to dismiss"),
+        "what was taken back was said all the same"
+    );
     say("confirmed", 3).await;
     let page = ben.post_form(&format!("{base}/approval"), &old).await;
     assert_eq!(page.status, 409);

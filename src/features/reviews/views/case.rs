@@ -1,5 +1,7 @@
 //! The page of a case.
 
+use std::cmp::Reverse;
+
 use askama::Template;
 use chrono::{DateTime, NaiveDate, Utc};
 
@@ -90,7 +92,7 @@ pub struct ClaimBanner {
 
 pub struct StepLine {
     pub who: String,
-    pub what: &'static str,
+    pub what: String,
     pub at: DateTime<Utc>,
     pub note: Option<String>,
 }
@@ -331,7 +333,7 @@ impl CasePage {
                 .collect(),
             facts: personal.map(facts).unwrap_or_default(),
             hits,
-            steps: step_lines(&file, i32::MIN),
+            steps: timeline(&file),
             proposal,
             decided: decided
                 .iter()
@@ -401,11 +403,24 @@ pub fn step_lines(file: &CaseFile, after_version: i32) -> Vec<StepLine> {
             who: step
                 .by
                 .map_or_else(|| "Signalbox".to_owned(), |by| name(file, by)),
-            what: step.what.sentence(),
+            what: step.what.sentence().to_owned(),
             at: step.at,
             note: step.note.clone(),
         })
         .collect()
+}
+
+/// All that happened in the case, the newest first.
+fn timeline(file: &CaseFile) -> Vec<StepLine> {
+    let hits = file.hit_steps.iter().map(|step| StepLine {
+        who: step.by.map_or_else(String::new, |by| name(file, by)),
+        what: step.what.clone(),
+        at: step.at,
+        note: step.note.clone(),
+    });
+    let mut lines: Vec<_> = hits.chain(step_lines(file, i32::MIN)).collect();
+    lines.sort_by_key(|line| Reverse(line.at));
+    lines
 }
 
 fn claim_banner(file: &CaseFile, viewer: &Viewer, now: DateTime<Utc>) -> ClaimBanner {

@@ -94,15 +94,7 @@ pub(super) fn hit_card(
             .explanation
             .as_ref()
             .map_or_else(String::new, |e| e.subject_name.clone()),
-        entry_name: hit.explanation.as_ref().map_or_else(
-            || {
-                hit.entry
-                    .as_ref()
-                    .map_or("", |entry| entry.primary_name())
-                    .to_owned()
-            },
-            |e| e.entry_name.clone(),
-        ),
+        entry_name: hit.entry_name().to_owned(),
         entry_facts: entry_facts(hit),
         agreements: hit
             .explanation
