@@ -21,6 +21,39 @@ async fn a_form_that_lacks_something_comes_back_with_what_was_typed() {
 }
 
 #[tokio::test]
+async fn a_decision_does_not_rest_on_reasons_against_it() {
+    let app = app_with(&[RISKY]).await;
+    let ann = app.as_reviewer();
+    let case = the_case(&app);
+    ann.post_form(&format!("/reviews/{}/claim", case.id), &[])
+        .await;
+    let case = the_case(&app);
+    let fields = [
+        ("decision", "approve"),
+        ("reason", "identity_verified"),
+        ("reason", "documents_missing"),
+        ("note", "all is well"),
+    ];
+    let page = decide(&ann, &case, &fields).await;
+    assert_eq!(page.status, 422);
+    assert!(page.says(
+        "“Documents missing or expired” is a reason to reject or ask for information. To approve, choose from:"
+    ));
+    assert_eq!(page.texts("input[checked] + span").len(), 3);
+    let groups = page.texts("[role=group] > .hint");
+    assert_eq!(
+        groups,
+        [
+            "To approve",
+            "To reject or ask for information",
+            "To reject",
+            "To ask for information"
+        ]
+    );
+    assert_eq!(the_case(&app).status, Status::Open);
+}
+
+#[tokio::test]
 async fn a_high_risk_is_approved_by_two_people() {
     let app = app_with(&[RISKY]).await;
     let (ann, ben) = (app.as_reviewer(), app.as_second_reviewer());

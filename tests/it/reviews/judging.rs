@@ -55,6 +55,19 @@ async fn a_strong_hit_is_judged_by_two_people_and_stays_judged() {
         .await;
     let hit = hits_of(&app, &case).remove(0);
     let base = format!("/reviews/{}/hits/{}", case.id, hit.id);
+    let contrary = [
+        ("outcome", "dismissed"),
+        ("hit_reason", "identifiers_agree"),
+        ("hit_note", "other passport"),
+        ("version", "1"),
+    ];
+    let page = ann
+        .post_form(&format!("{base}/disposition"), &contrary)
+        .await;
+    assert_eq!(page.status, 422);
+    assert!(page.says(
+        "“Name and date or papers agree” is a reason to confirm. To dismiss, choose from: Date of"
+    ));
     let fields = [
         ("outcome", "dismissed"),
         ("hit_reason", "document_differs"),
@@ -297,9 +310,13 @@ async fn an_answer_about_a_hit_is_to_what_was_on_the_page() {
     let base = format!("/reviews/{}/hits/{}", case.id, hit.id);
     let say = async |outcome: &str, version: i32| {
         let version = version.to_string();
+        let reason = match outcome {
+            "confirmed" => "identifiers_agree",
+            _ => "document_differs",
+        };
         let fields = [
             ("outcome", outcome),
-            ("hit_reason", "document_differs"),
+            ("hit_reason", reason),
             ("hit_note", "compared"),
             ("version", version.as_str()),
         ];

@@ -11,7 +11,7 @@ use super::queue::{Choice, Row};
 use super::{band_lamp, band_word, kind_word};
 use crate::features::intake;
 use crate::features::reviews::desk::CaseFile;
-use crate::features::reviews::verdict::{REASONS, Status, Verdict, reason_label};
+use crate::features::reviews::verdict::{REASONS, Status, Verdict, named, reason_label};
 use crate::features::screening::hit::{Outcome, reason_label as hit_reason_label};
 use crate::foundation::kernel::PersonId;
 use crate::foundation::web::{Chrome, Lamp, Problems};
@@ -132,7 +132,27 @@ pub struct Forms {
     pub hit: Option<(String, HitForm)>,
     pub report: Option<(String, String)>,
     pub verdicts: Vec<Choice>,
-    pub codes: Vec<Choice>,
+    pub codes: Vec<Group>,
+}
+
+/// Reasons that speak for the same.
+pub struct Group {
+    /// "To reject or ask for information".
+    pub title: String,
+    pub choices: Vec<Choice>,
+}
+
+impl Group {
+    /// Puts a choice into the group with its title, which it is next to.
+    pub(super) fn add(groups: &mut Vec<Self>, title: String, choice: Choice) {
+        match groups.last_mut() {
+            Some(group) if group.title == title => group.choices.push(choice),
+            _ => groups.push(Self {
+                title,
+                choices: vec![choice],
+            }),
+        }
+    }
 }
 
 /// What happened since the page was made that somebody decided on.
@@ -469,15 +489,18 @@ fn verdicts(chosen: &str) -> Vec<Choice> {
         .collect()
 }
 
-fn codes(chosen: &[String]) -> Vec<Choice> {
-    REASONS
-        .iter()
-        .map(|(code, label)| Choice {
-            value: (*code).to_owned(),
-            label: (*label).to_owned(),
-            chosen: chosen.iter().any(|one| one == code),
-        })
-        .collect()
+fn codes(chosen: &[String]) -> Vec<Group> {
+    let mut groups = Vec::new();
+    for reason in &REASONS {
+        let choice = Choice {
+            value: reason.code.to_owned(),
+            label: reason.label.to_owned(),
+            chosen: chosen.iter().any(|one| one == reason.code),
+        };
+        let title = format!("To {}", named(reason.fits).to_lowercase());
+        Group::add(&mut groups, title, choice);
+    }
+    groups
 }
 
 fn labels(codes: &[String]) -> Vec<&'static str> {

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::case::{Forms, Viewer, name};
+use super::case::{Forms, Group, Viewer, name};
 use super::queue::{Choice, time_left};
 use crate::features::reviews::desk::{CaseFile, HitFile};
 use crate::features::screening::explanation::Explanation;
@@ -36,7 +36,7 @@ pub struct HitCard {
     pub why_not: Option<&'static str>,
     pub form: HitForm,
     pub outcomes: Vec<Choice>,
-    pub codes: Vec<Choice>,
+    pub codes: Vec<Group>,
 }
 
 /// The duty to report a confirmed hit, and what became of it.
@@ -136,17 +136,23 @@ pub(super) fn hit_card(
                 chosen: form.outcome == outcome.as_str(),
             })
             .collect(),
-        codes: HIT_REASONS
-            .iter()
-            .map(|(code, label)| Choice {
-                value: (*code).to_owned(),
-                label: (*label).to_owned(),
-                chosen: form.reason == *code,
-            })
-            .collect(),
+        codes: codes(&form.reason),
         form,
         id,
     }
+}
+
+fn codes(chosen: &str) -> Vec<Group> {
+    let mut groups = Vec::new();
+    for reason in &HIT_REASONS {
+        let choice = Choice {
+            value: reason.code.to_owned(),
+            label: reason.label.to_owned(),
+            chosen: reason.code == chosen,
+        };
+        Group::add(&mut groups, format!("To {}", reason.fits.verb()), choice);
+    }
+    groups
 }
 
 fn report(hit: &HitFile, viewer: &Viewer, forms: &Forms) -> Option<Report> {
