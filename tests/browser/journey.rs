@@ -208,7 +208,8 @@ impl Somebody<'_> {
     async fn confirm_hit(&self) {
         self.click("//label[contains(normalize-space(), 'same')]//input | //label[contains(normalize-space(), 'same')]")
             .await;
-        self.click("(//select[@name='hit_reason']/option)[2]").await;
+        self.click("//select[@name='hit_reason']//option[@value='identifiers_agree']")
+            .await;
         self.fill("What you compared", "Name, date and place agree")
             .await;
         self.click("//form[.//select[@name='hit_reason']]//button")
@@ -221,8 +222,11 @@ impl Somebody<'_> {
             "//section[@id='decision']//label[contains(normalize-space(), '{decision}')]"
         ))
         .await;
-        self.click("(//section[@id='decision']//input[@type='checkbox'])[1]")
-            .await;
+        let group = format!("To {}", decision.to_lowercase());
+        self.click(&format!(
+            "(//section[@id='decision']//div[@role='group'][starts-with(., '{group}')]//input)[1]"
+        ))
+        .await;
         self.fill("Note", "Papers seen, source of funds is a salary")
             .await;
         self.press("Send decision").await;

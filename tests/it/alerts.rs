@@ -131,8 +131,35 @@ async fn several_are_acknowledged_in_one_form_and_twice_is_once() {
         );
     }
     assert_eq!(app.events_of("alert.acknowledged").len(), 2);
-    let none = operator.post_form("/alerts/acknowledgement", &[]).await;
-    assert_eq!(none.status, 409);
+}
+
+#[tokio::test]
+async fn a_form_with_nothing_ticked_or_with_a_hidden_character_comes_back_as_it_was() {
+    let app = watched().await;
+    report(&app, 97.0);
+    tick(&app);
+    let id = open(&app)[0].id.to_string();
+    let operator = app.as_operator();
+    let several = "/alerts/acknowledgement";
+    let none = operator.post_form(several, &[("note", "on it")]).await;
+    assert_eq!(none.status, 422);
+    assert_eq!(none.heading(), "Alerts");
+    assert_eq!(
+        none.texts("#problems li"),
+        ["Tick the alerts that you take in hand."]
+    );
+    assert_eq!(none.field("Note (optional)").value, "on it");
+
+    let nul = [("alert", id.as_str()), ("note", "a\0b")];
+    let page = operator.post_form(several, &nul).await;
+    assert_eq!(page.status, 422, "{}", page.text());
+    assert!(page.says("a character that cannot be seen"));
+    assert_eq!(page.texts("input[name=alert][checked]").len(), 1);
+    let path = format!("/alerts/{id}/acknowledgement");
+    let page = operator.post_form(&path, &[("note", "a\0b")]).await;
+    assert_eq!(page.status, 422, "{}", page.text());
+    assert!(page.has_button("Acknowledge"));
+    assert!(app.events_of("alert.acknowledged").is_empty());
 }
 
 #[tokio::test]

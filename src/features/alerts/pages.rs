@@ -1,5 +1,6 @@
 use std::collections::HashMap;
 
+use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path, Query};
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
@@ -16,7 +17,7 @@ use crate::foundation::auth::{Permission, Signed};
 use crate::foundation::db::{self, Conn};
 use crate::foundation::kernel::{PlatformId, Scope};
 use crate::foundation::web::paging::{Cursor, Direction, PAGE_ROWS};
-use crate::foundation::web::{self, Chrome, Form, Lamp, Nav, Problems, Refusal, block};
+use crate::foundation::web::{self, Chrome, Form, Lamp, Nav, Problems, block};
 
 /// Which alerts a list shows, and from where on.
 #[derive(Debug, Default, Deserialize)]
@@ -40,8 +41,31 @@ const CLOSED_AT_MOST: usize = PAGE_ROWS + 1;
 
 type Place = (DateTime<Utc>, Uuid);
 
+/// What somebody has typed below the list, and what was wrong with it.
+#[derive(Default)]
+struct Typed {
+    problems: Problems,
+    note: String,
+    chosen: Vec<AlertId>,
+}
+
 /// `GET /alerts`: what is lit, worst first; or what has been closed, newest first.
 pub async fn list(signed: Signed, services: Data<Services>, query: Query<Listing>) -> web::Result {
+    let query = query.into_inner();
+    let acknowledged = query.acknowledged.is_some();
+    let mut page = listed(signed, services, query, Typed::default()).await?;
+    if acknowledged {
+        page.chrome = page.chrome.notice(Lamp::Clear, "Acknowledged");
+    }
+    web::page(&page)
+}
+
+async fn listed(
+    signed: Signed,
+    services: Data<Services>,
+    query: Listing,
+    typed: Typed,
+) -> Result<views::List, web::Error> {
     let open = query.state.unwrap_or_default() == State::Open;
     let after: Option<Cursor<Place>> = query.after.as_deref().map(Cursor::decode).transpose()?;
     let (app, now) = (services.clone(), services.clock.now());
@@ -67,10 +91,6 @@ pub async fn list(signed: Signed, services: Data<Services>, query: Query<Listing
         alerts.truncate(PAGE_ROWS);
         alerts.last().and_then(next_place)
     });
-    let mut chrome = Chrome::new(&signed, &services, "Alerts", Nav::Alerts);
-    if query.acknowledged.is_some() {
-        chrome = chrome.notice(Lamp::Clear, "Acknowledged");
-    }
     let pending = pending
         .into_iter()
         .map(|(name, platform, since)| views::PendingRow {
@@ -78,10 +98,14 @@ pub async fn list(signed: Signed, services: Data<Services>, query: Query<Listing
             platform: directory.platform(platform),
             since,
         });
-    let rows = alerts.iter().map(|alert| directory.row(alert, now));
+    let chosen = |alert: &Alert| typed.chosen.contains(&alert.id);
+    let rows = alerts.iter().map(|alert| views::AlertRow {
+        chosen: chosen(alert),
+        ..directory.row(alert, now)
+    });
     let rows: Vec<views::AlertRow> = rows.collect();
-    web::page(&views::List {
-        chrome,
+    Ok(views::List {
+        chrome: Chrome::new(&signed, &services, "Alerts", Nav::Alerts),
         open,
         storm: open && alerts.len() >= store::OPEN_AT_MOST,
         may_act: rows.iter().any(|row| row.may_act),
@@ -95,6 +119,8 @@ pub async fn list(signed: Signed, services: Data<Services>, query: Query<Listing
         },
         pending: pending.collect(),
         next: next.flatten(),
+        problems: typed.problems,
+        note: typed.note,
     })
 }
 
@@ -143,8 +169,16 @@ pub(super) fn directory(conn: &mut Conn, acts: Scope) -> db::Result<Directory> {
 
 /// `GET /alerts/{id}`: one alert, what happened to it, and what to do.
 pub async fn alert(signed: Signed, services: Data<Services>, id: Path<AlertId>) -> web::Result {
+    web::page(&one(signed, services, id.into_inner(), Typed::default()).await?)
+}
+
+async fn one(
+    signed: Signed,
+    services: Data<Services>,
+    id: AlertId,
+    typed: Typed,
+) -> Result<views::AlertPage, web::Error> {
     let (app, now) = (services.clone(), services.clock.now());
-    let id = id.into_inner();
     let (reach, acts) = (
         signed.reach().clone(),
         signed.reach_for(Permission::AlertsAct),
@@ -173,7 +207,7 @@ pub async fn alert(signed: Signed, services: Data<Services>, id: Path<AlertId>) 
         (true, false, false) => "Acknowledging takes the operator's role.",
         (true, true, _) => "",
     };
-    web::page(&views::AlertPage {
+    Ok(views::AlertPage {
         chrome: Chrome::new(&signed, &services, &alert.name, Nav::Alerts),
         row,
         active_at: alert.active_at,
@@ -191,7 +225,8 @@ pub async fn alert(signed: Signed, services: Data<Services>, id: Path<AlertId>) 
             .map(|held| held.name.clone()),
         timeline: changes.iter().rev().map(views::TimelineRow::from).collect(),
         runbook: runbook.map(|item| RunbookCard::of(&item, now)),
-        form: no_form.is_empty().then(Problems::new),
+        form: no_form.is_empty().then_some(typed.problems),
+        typed: typed.note,
         no_form,
     })
 }
@@ -228,6 +263,11 @@ pub async fn acknowledge(
     form: Form<Note>,
 ) -> web::Result {
     let id = id.into_inner();
+    let typed = note_problems(Problems::new(), &form.data.note, vec![id]);
+    if !typed.problems.is_empty() {
+        let page = one(signed, services, id, typed).await?;
+        return web::page_with(StatusCode::UNPROCESSABLE_ENTITY, &page);
+    }
     let location = format!("/alerts/{id}");
     acknowledge_all(
         signed,
@@ -254,12 +294,14 @@ pub async fn acknowledge_several(
     services: Data<Services>,
     form: Form<Chosen>,
 ) -> web::Result {
+    let mut problems = Problems::new();
     if form.data.alert.is_empty() {
-        return Err(web::Error::Refused(Refusal::new(
-            "nothing_chosen",
-            "No alert was chosen.",
-            "Go back, tick the alerts that you take in hand, and send the form again.",
-        )));
+        problems.add("alert", "Tick the alerts that you take in hand.");
+    }
+    let typed = note_problems(problems, &form.data.note, form.data.alert.clone());
+    if !typed.problems.is_empty() {
+        let page = listed(signed, services, Listing::default(), typed).await?;
+        return web::page_with(StatusCode::UNPROCESSABLE_ENTITY, &page);
     }
     let location = "/alerts?acknowledged=yes".to_owned();
     acknowledge_all(
@@ -271,6 +313,15 @@ pub async fn acknowledge_several(
         location,
     )
     .await
+}
+
+fn note_problems(mut problems: Problems, note: &str, chosen: Vec<AlertId>) -> Typed {
+    problems.check_plain("note", note);
+    Typed {
+        problems,
+        note: note.to_owned(),
+        chosen,
+    }
 }
 
 async fn acknowledge_all(

@@ -51,6 +51,9 @@ pub struct List {
     /// There are more than a page shows.
     pub storm: bool,
     pub next: Option<String>,
+    /// What was wrong with the form, and the note that was typed into it.
+    pub problems: Problems,
+    pub note: String,
 }
 
 impl List {
@@ -107,6 +110,8 @@ pub struct AlertRow {
     pub clock: Clock,
     /// Whether the reader may acknowledge it.
     pub may_act: bool,
+    /// It is ticked.
+    pub chosen: bool,
 }
 
 /// Who has it in hand, or by when somebody should.
@@ -150,6 +155,7 @@ impl Directory {
             owner: self.owners.get(&alert.rule).cloned().unwrap_or_default(),
             clock: clock(alert, self.zone(alert.platform), now),
             may_act: alert.is_open() && self.acts.allows(alert.platform),
+            chosen: false,
         }
     }
 
@@ -214,6 +220,8 @@ pub struct AlertPage {
     pub runbook: Option<RunbookCard>,
     /// Whether the reader may acknowledge it now; why not, where they may not.
     pub form: Option<Problems>,
+    /// The note that was typed into it.
+    pub typed: String,
     pub no_form: &'static str,
 }
 

@@ -133,7 +133,7 @@ pub struct Decide<'a> {
 pub fn decide(tx: &mut Tx<'_>, id: CaseId, decide: &Decide<'_>) -> Result<Effect, ReviewError> {
     let mut case = lock_with_subject(tx, id)?;
     if case.version != decide.seen {
-        return Err(CaseRefusal::Stale.into());
+        return Err(case.why_stale().into());
     }
     let hits = hits_now(tx, &case)?;
     let payload = payload(tx, &case, decide.verdict, decide.reasons, decide.note)?;

@@ -284,6 +284,16 @@ impl Case {
         }
     }
 
+    /// What to say to a decision on an older version: whether there is still something to decide comes first,
+    /// so that nobody is asked to decide again what is closed.
+    pub fn why_stale(&self) -> CaseRefusal {
+        match self.status {
+            status if status.is_closed() => CaseRefusal::Closed,
+            Status::Proposed => CaseRefusal::AwaitingApproval,
+            _ => CaseRefusal::Stale,
+        }
+    }
+
     fn proposed(&self) -> Result<(), CaseRefusal> {
         match self.status {
             Status::Proposed => Ok(()),

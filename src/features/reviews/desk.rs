@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use chrono::{DateTime, NaiveDate, Utc};
 
 use super::case::{Case, CaseId};
+use super::hit_steps::{HitStep, hit_steps};
 use super::risk::Contribution;
 use super::step::Step;
 use super::store::assessments::Standing;
@@ -42,6 +43,8 @@ pub struct CaseFile {
     pub standing: Option<Standing>,
     pub hits: Vec<HitFile>,
     pub steps: Vec<Step>,
+    /// What was said about the hits in this case.
+    pub hit_steps: Vec<HitStep>,
     pub decisions: Vec<(Decision, String)>,
     pub people: HashMap<PersonId, String>,
 }
@@ -54,6 +57,17 @@ pub struct HitFile {
     pub disposition: Option<(Disposition, String)>,
     /// What the authority answered to the report.
     pub report_reference: Option<String>,
+}
+
+impl HitFile {
+    /// The listed name that the subject resembles.
+    pub fn entry_name(&self) -> &str {
+        match (&self.explanation, &self.entry) {
+            (Some(explanation), _) => &explanation.entry_name,
+            (None, Some(entry)) => entry.primary_name(),
+            (None, None) => "",
+        }
+    }
 }
 
 /// Reads a case for somebody. The reading stands in the log once in a quarter of an hour, before anything is read.
@@ -100,7 +114,11 @@ fn open(conn: &mut Conn, keyring: &Keyring, id: CaseId) -> db::Result<CaseFile> 
         })
         .collect::<db::Result<Vec<_>>>()?;
     let hits = open_hits(conn, &case, key.as_ref())?;
-    let people = names(conn, &case, &steps, &decisions, &hits)?;
+    let history = dispositions::history(conn, case.subject, key.as_ref())?;
+    let hit_steps = hit_steps(&case, &hits, &history);
+    let hands = steps.iter().filter_map(|step| step.by);
+    let hands = hands.chain(hit_steps.iter().filter_map(|step| step.by));
+    let people = names(conn, &case, hands, &decisions, &hits)?;
     let standing = assessments::of_subjects(conn, &[case.subject])?.remove(&case.subject);
     Ok(CaseFile {
         platform: platform_name(conn, &case)?,
@@ -110,6 +128,7 @@ fn open(conn: &mut Conn, keyring: &Keyring, id: CaseId) -> db::Result<CaseFile> 
         record,
         hits,
         steps,
+        hit_steps,
         decisions,
         people,
     })
@@ -161,11 +180,11 @@ fn platform_name(conn: &mut Conn, case: &Case) -> db::Result<String> {
 fn names(
     conn: &mut Conn,
     case: &Case,
-    steps: &[Step],
+    hands: impl Iterator<Item = PersonId>,
     decisions: &[(Decision, String)],
     hits: &[HitFile],
 ) -> db::Result<HashMap<PersonId, String>> {
-    let mut ids: HashSet<PersonId> = steps.iter().filter_map(|step| step.by).collect();
+    let mut ids: HashSet<PersonId> = hands.collect();
     ids.extend(case.claim.map(|claim| claim.by));
     for (decision, _) in decisions {
         ids.insert(decision.proposer);

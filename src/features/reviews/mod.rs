@@ -19,6 +19,7 @@ pub mod case;
 mod desk;
 mod facts;
 pub mod hit_actions;
+mod hit_steps;
 pub mod jobs;
 mod opening;
 mod pages;

@@ -96,6 +96,15 @@ impl Outcome {
         }
     }
 
+    /// "dismiss", after "to".
+    pub fn verb(self) -> &'static str {
+        match self {
+            Self::Confirmed => "confirm",
+            Self::Dismissed => "dismiss",
+            Self::NeedsInformation => "wait for information",
+        }
+    }
+
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL
             .into_iter()
@@ -111,21 +120,44 @@ impl Outcome {
     }
 }
 
-/// Why, in codes that can be counted.
-pub const REASONS: [(&str, &str); 6] = [
-    ("birth_differs", "Date of birth differs"),
-    ("name_differs", "Name differs"),
-    ("country_differs", "Country differs"),
-    ("document_differs", "Papers differ"),
-    ("identifiers_agree", "Name and date or papers agree"),
-    ("facts_missing", "Facts are missing"),
+/// Why, in a code that can be counted, and what it speaks for.
+#[derive(Debug)]
+pub struct Reason {
+    pub code: &'static str,
+    pub label: &'static str,
+    pub fits: Outcome,
+}
+
+impl Reason {
+    const fn new(code: &'static str, label: &'static str, fits: Outcome) -> Self {
+        Self { code, label, fits }
+    }
+}
+
+/// Those that fit the same outcome stand together.
+pub const REASONS: [Reason; 6] = [
+    Reason::new("birth_differs", "Date of birth differs", Outcome::Dismissed),
+    Reason::new("name_differs", "Name differs", Outcome::Dismissed),
+    Reason::new("country_differs", "Country differs", Outcome::Dismissed),
+    Reason::new("document_differs", "Papers differ", Outcome::Dismissed),
+    Reason::new(
+        "identifiers_agree",
+        "Name and date or papers agree",
+        Outcome::Confirmed,
+    ),
+    Reason::new(
+        "facts_missing",
+        "Facts are missing",
+        Outcome::NeedsInformation,
+    ),
 ];
 
+pub fn reason(code: &str) -> Option<&'static Reason> {
+    REASONS.iter().find(|reason| reason.code == code)
+}
+
 pub fn reason_label(code: &str) -> Option<&'static str> {
-    REASONS
-        .iter()
-        .find(|(known, _)| *known == code)
-        .map(|(_, label)| *label)
+    reason(code).map(|reason| reason.label)
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

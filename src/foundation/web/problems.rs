@@ -23,6 +23,18 @@ impl Problems {
         });
     }
 
+    /// Refuses what no keyboard types into a text. The database keeps no NUL; the other control characters hide what a
+    /// text says. Line ends and tabs are text.
+    pub fn check_plain(&mut self, field: &'static str, text: &str) {
+        let hidden = |c: char| c.is_control() && !matches!(c, '\r' | '\n' | '\t');
+        if text.contains(hidden) {
+            self.add(
+                field,
+                "This holds a character that cannot be seen. Type it again, or paste it as plain text.",
+            );
+        }
+    }
+
     /// One problem and nothing else, for a form that is refused as a whole.
     pub fn one(field: &'static str, message: impl Into<String>) -> Self {
         let mut problems = Self::new();
@@ -56,6 +68,26 @@ impl Problems {
             Ok(value)
         } else {
             Err(self)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Problems;
+
+    #[test]
+    fn a_text_may_have_lines_and_nothing_hidden() {
+        for (text, fine) in [
+            ("a\r\n\tb", true),
+            ("Žofie 🙂", true),
+            ("a\0b", false),
+            ("\u{1b}[2J", false),
+            ("a\u{85}b", false),
+        ] {
+            let mut problems = Problems::new();
+            problems.check_plain("note", text);
+            assert_eq!(problems.is_empty(), fine, "{text:?}");
         }
     }
 }

@@ -50,10 +50,12 @@ fn record(app: &TestApp, actor: &Actor, count: u32) {
     }
 }
 
+/// What an event carries stands in a row beneath it, which has no number.
 fn numbers(page: &Page) -> Vec<String> {
     page.table("Events, newest first")
         .into_iter()
         .map(|row| row[0].clone())
+        .filter(|number| number.starts_with('#'))
         .collect()
 }
 
@@ -81,6 +83,13 @@ async fn the_list_pages_by_index_and_filters() {
 
     let denied = auditor.get("/audit?action=test.noted&outcome=denied").await;
     assert_eq!(numbers(&denied).len(), 12);
+    let rows = denied.table("Events, newest first");
+    assert!(
+        rows[0].len() == 6 && rows[0][2].contains("Denied"),
+        "{rows:?}"
+    );
+    let beneath = &rows[1][1];
+    assert!(beneath.contains("alert(1)"), "{beneath}");
     let one = auditor
         .get("/audit?subject=17&from=2026-03-02&until=2026-03-02")
         .await;

@@ -21,6 +21,39 @@ async fn a_form_that_lacks_something_comes_back_with_what_was_typed() {
 }
 
 #[tokio::test]
+async fn a_decision_does_not_rest_on_reasons_against_it() {
+    let app = app_with(&[RISKY]).await;
+    let ann = app.as_reviewer();
+    let case = the_case(&app);
+    ann.post_form(&format!("/reviews/{}/claim", case.id), &[])
+        .await;
+    let case = the_case(&app);
+    let fields = [
+        ("decision", "approve"),
+        ("reason", "identity_verified"),
+        ("reason", "documents_missing"),
+        ("note", "all is well"),
+    ];
+    let page = decide(&ann, &case, &fields).await;
+    assert_eq!(page.status, 422);
+    assert!(page.says(
+        "“Documents missing or expired” is a reason to reject or ask for information. To approve, choose from:"
+    ));
+    assert_eq!(page.texts("input[checked] + span").len(), 3);
+    let groups = page.texts("[role=group] > .hint");
+    assert_eq!(
+        groups,
+        [
+            "To approve",
+            "To reject or ask for information",
+            "To reject",
+            "To ask for information"
+        ]
+    );
+    assert_eq!(the_case(&app).status, Status::Open);
+}
+
+#[tokio::test]
 async fn a_high_risk_is_approved_by_two_people() {
     let app = app_with(&[RISKY]).await;
     let (ann, ben) = (app.as_reviewer(), app.as_second_reviewer());
@@ -96,9 +129,47 @@ async fn a_stale_page_gets_what_changed_and_keeps_what_was_typed() {
     assert!(page.says("What changed since you opened the case"));
     assert!(page.says("assessed the subject anew"));
     assert_eq!(page.field("Note").value.trim(), "my words");
+    assert!(page.says("it is in its form below"));
+    assert_eq!(
+        page.texts("input[checked] + span"),
+        ["Reject", "Outside what we accept"],
+        "what was chosen is chosen still"
+    );
     let page = decide(&ann, &the_case(&app), &fields).await;
     assert_eq!(page.status, 303);
     assert_eq!(reread(&app, case.id).status, Status::Rejected);
+}
+
+#[tokio::test]
+async fn a_decision_that_comes_after_another_is_shown_as_text_and_said_to_be_lost() {
+    let app = app_with(&[RISKY]).await;
+    let ann = app.as_reviewer();
+    let case = the_case(&app);
+    ann.post_form(&format!("/reviews/{}/claim", case.id), &[])
+        .await;
+    let seen = the_case(&app);
+    let first = [
+        ("decision", "reject"),
+        ("reason", "outside_appetite"),
+        ("note", "in another tab"),
+    ];
+    assert_eq!(decide(&ann, &seen, &first).await.status, 303);
+    let second = [
+        ("decision", "request_information"),
+        ("reason", "documents_missing"),
+        ("note", "my words"),
+    ];
+    let page = decide(&ann, &seen, &second).await;
+    assert_eq!(page.status, 409);
+    assert!(page.says("This case is closed."));
+    assert!(page.says("It was not sent, and it cannot be: the case is closed."));
+    for untrue in ["decide again", "Look again, then send it", "in its form"] {
+        assert!(!page.says(untrue), "{untrue}");
+    }
+    assert_eq!(page.definition("Decision"), "Ask for information");
+    assert_eq!(page.definition("Reasons"), "Documents missing or expired");
+    assert_eq!(page.field("Note").value.trim(), "my words");
+    assert!(!page.has_button("Claim and go on"));
 }
 
 #[tokio::test]

@@ -69,6 +69,19 @@ async fn a_strong_hit_is_judged_by_two_people_and_stays_judged() {
         .await;
     let hit = hits_of(&app, &case).remove(0);
     let base = format!("/reviews/{}/hits/{}", case.id, hit.id);
+    let contrary = [
+        ("outcome", "dismissed"),
+        ("hit_reason", "identifiers_agree"),
+        ("hit_note", "other passport"),
+        ("version", "1"),
+    ];
+    let page = ann
+        .post_form(&format!("{base}/disposition"), &contrary)
+        .await;
+    assert_eq!(page.status, 422);
+    assert!(page.says(
+        "“Name and date or papers agree” is a reason to confirm. To dismiss, choose from: Date of"
+    ));
     let fields = [
         ("outcome", "dismissed"),
         ("hit_reason", "document_differs"),
@@ -95,6 +108,15 @@ async fn a_strong_hit_is_judged_by_two_people_and_stays_judged() {
         303
     );
     assert_eq!(hits_of(&app, &case)[0].status, HitStatus::Dismissed);
+    let page = ben.get(&format!("/reviews/{}", case.id)).await;
+    let timeline = page.texts("#timeline li").join("\n");
+    for line in [
+        "Test reviewer proposed to dismiss the hit on FAKENAME-DEMO, Zoltan (papers differ)",
+        "other passport",
+        "Test second reviewer agreed to dismiss the hit on FAKENAME-DEMO, Zoltan",
+    ] {
+        assert!(timeline.contains(line), "{line} in {timeline}");
+    }
     let rated = reread(&app, case.id);
     assert!(rated.score < case.score, "a dismissed hit no longer counts");
 
@@ -302,9 +324,13 @@ async fn an_answer_about_a_hit_is_to_what_was_on_the_page() {
     let base = format!("/reviews/{}/hits/{}", case.id, hit.id);
     let say = async |outcome: &str, version: i32| {
         let version = version.to_string();
+        let reason = match outcome {
+            "confirmed" => "identifiers_agree",
+            _ => "document_differs",
+        };
         let fields = [
             ("outcome", outcome),
-            ("hit_reason", "document_differs"),
+            ("hit_reason", reason),
             ("hit_note", "compared"),
             ("version", version.as_str()),
         ];
@@ -316,6 +342,14 @@ async fn an_answer_about_a_hit_is_to_what_was_on_the_page() {
     let old = [("disposition", old.as_str())];
     let page = ann.post_form(&format!("{base}/refusal"), &old).await;
     assert_eq!(page.status, 303);
+    let other = ann.get(&format!("/reviews/{}", case.id)).await;
+    assert!(
+        other
+            .texts("#timeline li")
+            .join(" ")
+            .contains("proposed to dismiss"),
+        "what was taken back was said all the same"
+    );
     say("confirmed", 3).await;
     let page = ben.post_form(&format!("{base}/approval"), &old).await;
     assert_eq!(page.status, 409);

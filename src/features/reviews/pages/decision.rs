@@ -8,7 +8,7 @@ use super::{act, again, check_text, refused};
 use crate::features::reviews::actions::{self, Decide};
 use crate::features::reviews::case::{CaseId, Effect};
 use crate::features::reviews::store::queue::{self, Wanted};
-use crate::features::reviews::verdict::{Status, Verdict, reason_label};
+use crate::features::reviews::verdict::{Status, Verdict, contrary, reason_label};
 use crate::features::reviews::views::Forms;
 use crate::foundation::Services;
 use crate::foundation::auth::Signed;
@@ -35,6 +35,8 @@ impl DecisionForm {
         let known = self.reason.iter().all(|code| reason_label(code).is_some());
         if self.reason.is_empty() || !known || self.reason.len() > 10 {
             problems.add("reason", "Choose at least one reason.");
+        } else if let Some(said) = verdict.and_then(|verdict| contrary(verdict, &self.reason)) {
+            problems.add("reason", said);
         }
         check_text(&mut problems, "note", &self.note, "Write down why.");
         match (verdict, problems.is_empty()) {

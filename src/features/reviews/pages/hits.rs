@@ -9,7 +9,7 @@ use crate::features::reviews::hit_actions;
 use crate::features::reviews::views::{Forms, HitForm};
 use crate::features::screening::actions::Judgement;
 use crate::features::screening::hit::{
-    DispositionId, HitId, Outcome, reason_label as hit_reason_label,
+    DispositionId, HitId, Outcome, REASONS, Reason, reason as hit_reason,
 };
 use crate::foundation::Services;
 use crate::foundation::auth::Signed;
@@ -41,8 +41,12 @@ pub async fn judge_hit(
     if outcome.is_none() {
         problems.add("outcome", "Say whether the two are the same.");
     }
-    if hit_reason_label(&form.hit_reason).is_none() {
-        problems.add("hit_reason", "Choose the reason.");
+    match (hit_reason(&form.hit_reason), outcome) {
+        (None, _) => problems.add("hit_reason", "Choose the reason."),
+        (Some(reason), Some(outcome)) if reason.fits != outcome => {
+            problems.add("hit_reason", contrary(reason, outcome));
+        }
+        _ => {}
     }
     check_text(
         &mut problems,
@@ -86,6 +90,22 @@ pub async fn judge_hit(
         }
         Err(error) => refused(signed, services, id, forms, None, error).await,
     }
+}
+
+/// What is said to a reason that speaks for something else.
+fn contrary(reason: &Reason, outcome: Outcome) -> String {
+    let fitting: Vec<_> = REASONS
+        .iter()
+        .filter(|one| one.fits == outcome)
+        .map(|one| one.label)
+        .collect();
+    format!(
+        "“{}” is a reason to {}. To {}, choose from: {}.",
+        reason.label,
+        reason.fits.verb(),
+        outcome.verb(),
+        fitting.join(", ")
+    )
 }
 
 /// An answer to exactly what was on the page.

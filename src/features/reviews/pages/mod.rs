@@ -183,4 +183,5 @@ fn check_text(problems: &mut Problems, field: &'static str, text: &str, missing:
     } else if text.chars().count() > LONGEST_NOTE {
         problems.add(field, "Shorten this to 4,000 characters.");
     }
+    problems.check_plain(field, text);
 }

@@ -1,5 +1,7 @@
 //! The page of a case.
 
+use std::cmp::Reverse;
+
 use askama::Template;
 use chrono::{DateTime, NaiveDate, Utc};
 
@@ -9,7 +11,8 @@ use super::queue::{Choice, Row};
 use super::{band_lamp, band_word, kind_word};
 use crate::features::intake;
 use crate::features::reviews::desk::CaseFile;
-use crate::features::reviews::verdict::{REASONS, Status, Verdict, reason_label};
+use crate::features::reviews::verdict::{REASONS, Status, Verdict, named, reason_label};
+use crate::features::screening::hit::{Outcome, reason_label as hit_reason_label};
 use crate::foundation::kernel::PersonId;
 use crate::foundation::web::{Chrome, Lamp, Problems};
 
@@ -68,6 +71,10 @@ pub struct ScreenedWith {
 
 /// What somebody typed into a form that is not on the page any more.
 pub struct Kept {
+    /// Why the form is not there, and what can be done about it.
+    pub why: &'static str,
+    /// Labels, and what was chosen.
+    pub choices: Vec<(&'static str, String)>,
     /// Labels and texts, to be read.
     pub texts: Vec<(&'static str, String)>,
     /// Names and values, for the form that claims the case.
@@ -85,7 +92,7 @@ pub struct ClaimBanner {
 
 pub struct StepLine {
     pub who: String,
-    pub what: &'static str,
+    pub what: String,
     pub at: DateTime<Utc>,
     pub note: Option<String>,
 }
@@ -125,7 +132,27 @@ pub struct Forms {
     pub hit: Option<(String, HitForm)>,
     pub report: Option<(String, String)>,
     pub verdicts: Vec<Choice>,
-    pub codes: Vec<Choice>,
+    pub codes: Vec<Group>,
+}
+
+/// Reasons that speak for the same.
+pub struct Group {
+    /// "To reject or ask for information".
+    pub title: String,
+    pub choices: Vec<Choice>,
+}
+
+impl Group {
+    /// Puts a choice into the group with its title, which it is next to.
+    pub(super) fn add(groups: &mut Vec<Self>, title: String, choice: Choice) {
+        match groups.last_mut() {
+            Some(group) if group.title == title => group.choices.push(choice),
+            _ => groups.push(Self {
+                title,
+                choices: vec![choice],
+            }),
+        }
+    }
 }
 
 /// What happened since the page was made that somebody decided on.
@@ -170,7 +197,7 @@ impl Forms {
     }
 
     /// What of it stands in none of the forms that are `shown`.
-    fn kept(&self, shown: &[&str]) -> Option<Kept> {
+    fn kept(&self, shown: &[&str], why: &'static str) -> Option<Kept> {
         const LABELS: [(&str, &str); 5] = [
             ("note", "Note"),
             ("remark", "Remark"),
@@ -185,7 +212,66 @@ impl Forms {
             Some((label, value.clone()))
         };
         let texts: Vec<_> = LABELS.into_iter().filter_map(text).collect();
-        (!texts.is_empty()).then_some(Kept { texts, fields })
+        let choices = self.choices(shown);
+        (!texts.is_empty() || !choices.is_empty()).then_some(Kept {
+            why,
+            choices,
+            texts,
+            fields,
+        })
+    }
+
+    /// What was chosen, in the words of the forms; a code that no form has is not worth keeping.
+    fn choices(&self, shown: &[&str]) -> Vec<(&'static str, String)> {
+        let verdict = Verdict::parse(&self.verdict).map(Verdict::label);
+        let reasons = labels(&self.chosen).join(", ");
+        let hit = self.hit.as_ref().map(|(_, form)| form);
+        let outcome = hit.and_then(|form| Outcome::parse(&form.outcome));
+        let why = hit.and_then(|form| hit_reason_label(&form.reason));
+        let chosen = [
+            (
+                "decision",
+                "Decision",
+                verdict.unwrap_or_default().to_owned(),
+            ),
+            ("reason", "Reasons", reasons),
+            ("parking_days", "Days", self.parking_days.clone()),
+            (
+                "outcome",
+                "Are the two the same?",
+                outcome.map_or_else(String::new, |one| one.label().to_owned()),
+            ),
+            ("hit_reason", "Reason", why.unwrap_or_default().to_owned()),
+        ];
+        let kept = chosen
+            .into_iter()
+            .filter(|(name, _, value)| !shown.contains(name) && !value.is_empty());
+        kept.map(|(_, label, value)| (label, value)).collect()
+    }
+}
+
+/// Why a form that was sent is not on the page as it is now.
+fn why_no_form(status: Status, claim: &ClaimBanner, forms: &Forms) -> &'static str {
+    match status {
+        status if status.is_closed() => {
+            "It was not sent, and it cannot be: the case is closed. Here it is to read and to copy."
+        }
+        Status::Proposed => {
+            "It was not sent. The case awaits the answer of a second person; until then it can only be read here."
+        }
+        Status::Parked => {
+            "It was not sent. The case is parked; until it comes back it can only be read here."
+        }
+        _ if !forms.refusal.is_empty() => {
+            "It was not sent: nothing is proposed on this case any more. Here it is to read and to copy."
+        }
+        _ if claim.may_claim => "It was not sent. Claim the case, and it is in its form again.",
+        _ if claim.held => {
+            "It was not sent, and its form is no longer on the page. Here it is to read and to copy."
+        }
+        _ => {
+            "It was not sent, because somebody else holds the case. Here it is to read and to copy."
+        }
     }
 }
 
@@ -222,7 +308,8 @@ impl CasePage {
             own: decision.proposer == viewer.person,
             may_approve: viewer.may_approve,
         });
-        let kept = forms.kept(&shown(&forms, &claim, &hits, proposal.as_ref(), viewer));
+        let shown = shown(&forms, &claim, &hits, proposal.as_ref(), viewer);
+        let kept = forms.kept(&shown, why_no_form(case.status, &claim, &forms));
         let undecided = file.hits.iter().filter(|hit| hit.hit.status.is_undecided());
         Self {
             chrome,
@@ -266,7 +353,7 @@ impl CasePage {
                 .collect(),
             facts: personal.map(facts).unwrap_or_default(),
             hits,
-            steps: step_lines(&file, i32::MIN),
+            steps: timeline(&file),
             proposal,
             decided: decided
                 .iter()
@@ -336,11 +423,24 @@ pub fn step_lines(file: &CaseFile, after_version: i32) -> Vec<StepLine> {
             who: step
                 .by
                 .map_or_else(|| "Signalbox".to_owned(), |by| name(file, by)),
-            what: step.what.sentence(),
+            what: step.what.sentence().to_owned(),
             at: step.at,
             note: step.note.clone(),
         })
         .collect()
+}
+
+/// All that happened in the case, the newest first.
+fn timeline(file: &CaseFile) -> Vec<StepLine> {
+    let hits = file.hit_steps.iter().map(|step| StepLine {
+        who: step.by.map_or_else(String::new, |by| name(file, by)),
+        what: step.what.clone(),
+        at: step.at,
+        note: step.note.clone(),
+    });
+    let mut lines: Vec<_> = hits.chain(step_lines(file, i32::MIN)).collect();
+    lines.sort_by_key(|line| Reverse(line.at));
+    lines
 }
 
 fn claim_banner(file: &CaseFile, viewer: &Viewer, now: DateTime<Utc>) -> ClaimBanner {
@@ -389,15 +489,18 @@ fn verdicts(chosen: &str) -> Vec<Choice> {
         .collect()
 }
 
-fn codes(chosen: &[String]) -> Vec<Choice> {
-    REASONS
-        .iter()
-        .map(|(code, label)| Choice {
-            value: (*code).to_owned(),
-            label: (*label).to_owned(),
-            chosen: chosen.iter().any(|one| one == code),
-        })
-        .collect()
+fn codes(chosen: &[String]) -> Vec<Group> {
+    let mut groups = Vec::new();
+    for reason in &REASONS {
+        let choice = Choice {
+            value: reason.code.to_owned(),
+            label: reason.label.to_owned(),
+            chosen: chosen.iter().any(|one| one == reason.code),
+        };
+        let title = format!("To {}", named(reason.fits).to_lowercase());
+        Group::add(&mut groups, title, choice);
+    }
+    groups
 }
 
 fn labels(codes: &[String]) -> Vec<&'static str> {

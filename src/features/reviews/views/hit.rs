@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::case::{Forms, Viewer, name};
+use super::case::{Forms, Group, Viewer, name};
 use super::queue::{Choice, time_left};
 use crate::features::reviews::desk::{CaseFile, HitFile};
 use crate::features::screening::explanation::Explanation;
@@ -36,7 +36,7 @@ pub struct HitCard {
     pub why_not: Option<&'static str>,
     pub form: HitForm,
     pub outcomes: Vec<Choice>,
-    pub codes: Vec<Choice>,
+    pub codes: Vec<Group>,
 }
 
 /// The duty to report a confirmed hit, and what became of it.
@@ -94,15 +94,7 @@ pub(super) fn hit_card(
             .explanation
             .as_ref()
             .map_or_else(String::new, |e| e.subject_name.clone()),
-        entry_name: hit.explanation.as_ref().map_or_else(
-            || {
-                hit.entry
-                    .as_ref()
-                    .map_or("", |entry| entry.primary_name())
-                    .to_owned()
-            },
-            |e| e.entry_name.clone(),
-        ),
+        entry_name: hit.entry_name().to_owned(),
         entry_facts: entry_facts(hit),
         agreements: hit
             .explanation
@@ -144,17 +136,23 @@ pub(super) fn hit_card(
                 chosen: form.outcome == outcome.as_str(),
             })
             .collect(),
-        codes: HIT_REASONS
-            .iter()
-            .map(|(code, label)| Choice {
-                value: (*code).to_owned(),
-                label: (*label).to_owned(),
-                chosen: form.reason == *code,
-            })
-            .collect(),
+        codes: codes(&form.reason),
         form,
         id,
     }
+}
+
+fn codes(chosen: &str) -> Vec<Group> {
+    let mut groups = Vec::new();
+    for reason in &HIT_REASONS {
+        let choice = Choice {
+            value: reason.code.to_owned(),
+            label: reason.label.to_owned(),
+            chosen: reason.code == chosen,
+        };
+        Group::add(&mut groups, format!("To {}", reason.fits.verb()), choice);
+    }
+    groups
 }
 
 fn report(hit: &HitFile, viewer: &Viewer, forms: &Forms) -> Option<Report> {

@@ -26,7 +26,23 @@ struct DispositionRow {
     proposer_id: Uuid,
     proposed_at: DateTime<Utc>,
     approver_id: Option<Uuid>,
+    approved_at: Option<DateTime<Utc>>,
 }
+
+/// A disposition with what became of it, for the history of a hit.
+#[derive(Debug)]
+pub struct Said {
+    pub disposition: Disposition,
+    /// When the second person answered, if one did.
+    pub answered_at: Option<DateTime<Utc>>,
+    /// The answer was no.
+    pub refused: bool,
+    /// Without the key, notes stay closed.
+    pub note: Option<String>,
+}
+
+/// The newest of what was ever said about the hits of a subject; more than this is for the audit log.
+const MAX_SAID: i64 = 300;
 
 impl From<DispositionRow> for Disposition {
     fn from(row: DispositionRow) -> Self {
@@ -57,6 +73,38 @@ pub fn of_subject(conn: &mut Conn, subject: SubjectId) -> db::Result<HashMap<Hit
     Ok(dispositions
         .map(|disposition| (disposition.hit, disposition))
         .collect())
+}
+
+/// All that was said about the hits of a subject, also what no longer holds: the newest first.
+pub fn history(
+    conn: &mut Conn,
+    subject: SubjectId,
+    key: Option<&SubjectKey>,
+) -> db::Result<Vec<Said>> {
+    let rows: Vec<(DispositionRow, Vec<u8>)> = screening_disposition::table
+        .inner_join(screening_hit::table)
+        .filter(screening_hit::subject_id.eq(subject.uuid()))
+        .order((
+            screening_disposition::proposed_at.desc(),
+            screening_disposition::id.desc(),
+        ))
+        .limit(MAX_SAID)
+        .select((DispositionRow::as_select(), screening_disposition::note))
+        .load(conn)?;
+    rows.into_iter()
+        .map(|(row, sealed)| {
+            let note = match key {
+                Some(key) => Some(open_note(row.id.into(), &sealed, key)?),
+                None => None,
+            };
+            Ok(Said {
+                answered_at: row.approved_at,
+                refused: row.state == "refused",
+                disposition: row.into(),
+                note,
+            })
+        })
+        .collect()
 }
 
 /// The proposal that stands, locked.
@@ -141,7 +189,11 @@ pub fn note(conn: &mut Conn, id: DispositionId, key: &SubjectKey) -> db::Result<
         .find(id.uuid())
         .select(screening_disposition::note)
         .first(conn)?;
-    let plain = key.open(&note_place(id), &sealed)?;
+    open_note(id, &sealed, key)
+}
+
+fn open_note(id: DispositionId, sealed: &[u8], key: &SubjectKey) -> db::Result<String> {
+    let plain = key.open(&note_place(id), sealed)?;
     Ok(String::from_utf8_lossy(&plain).into_owned())
 }
 
