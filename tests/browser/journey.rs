@@ -425,19 +425,26 @@ async fn lamps(operator: &Somebody<'_>) {
     operator
         .demo
         .said(&["indicator", "report", "ncc_qos", "97.4"]);
-    operator.demo.said(&["event", "report", "report.submitted"]);
-    operator
-        .see_live("the news of two alerts", PATIENCE, |page| {
-            page.contains("2 new alerts")
-        })
-        .await;
-    operator.press("2 new alerts").await;
     operator
         .see_live(
-            "red for the indicator, blue for the event",
+            "red for the indicator, on a page that was empty",
             PATIENCE,
-            |page| page.contains("97.4") && page.contains("Blue"),
+            |page| page.contains("97.4"),
         )
+        .await;
+    operator.demo.said(&["event", "report", "report.submitted"]);
+    operator
+        .see_live(
+            "the news of another, where a row stands",
+            PATIENCE,
+            |page| page.contains("1 new alert"),
+        )
+        .await;
+    operator.press("1 new alert").await;
+    operator
+        .see_live("blue for the event beside it", PATIENCE, |page| {
+            page.contains("97.4") && page.contains("Blue")
+        })
         .await;
 }
 
