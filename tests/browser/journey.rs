@@ -425,26 +425,25 @@ async fn lamps(operator: &Somebody<'_>) {
     operator
         .demo
         .said(&["indicator", "report", "ncc_qos", "97.4"]);
-    operator
-        .see_live(
-            "red for the indicator, on a page that was empty",
-            PATIENCE,
-            |page| page.contains("97.4"),
-        )
-        .await;
     operator.demo.said(&["event", "report", "report.submitted"]);
+    let arrived = |page: &str| page.contains("97.4") && page.contains("Blue");
+    // On an empty page they come in by themselves; where a row stands, when they are asked for.
+    for _ in 0..2 {
+        operator
+            .see_live("two alerts, or the news of them", PATIENCE, |page| {
+                arrived(page) || page.contains("new alert")
+            })
+            .await;
+        if operator.text().await.contains("new alert") {
+            operator.press("new alert").await;
+        }
+    }
     operator
         .see_live(
-            "the news of another, where a row stands",
+            "red for the indicator, blue for the event",
             PATIENCE,
-            |page| page.contains("1 new alert"),
+            arrived,
         )
-        .await;
-    operator.press("1 new alert").await;
-    operator
-        .see_live("blue for the event beside it", PATIENCE, |page| {
-            page.contains("97.4") && page.contains("Blue")
-        })
         .await;
 }
 
