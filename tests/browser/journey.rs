@@ -434,8 +434,10 @@ async fn lamps(operator: &Somebody<'_>) {
                 arrived(page) || page.contains("new alert")
             })
             .await;
-        if operator.text().await.contains("new alert") {
-            operator.press("new alert").await;
+        let page = operator.text().await;
+        let news = ["1 new alert", "2 new alerts"];
+        if let Some(button) = news.into_iter().find(|news| page.contains(news)) {
+            operator.press(button).await;
         }
     }
     operator
