@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::ExportId;
 use super::filter::Filter;
 use crate::foundation::audit::package::EventRow;
-use crate::foundation::audit::projection::Projection;
+use crate::foundation::audit::store::{LogColumns, LogRow, log_columns};
 use crate::foundation::db::schema::{audit_log, evidence_export, evidence_reading, platform};
 use crate::foundation::db::{self, Conn};
 use crate::foundation::files::{FileId, Stored};
@@ -29,60 +29,10 @@ const MOST_PLATFORMS: usize = 200;
 /// Exports that the page lists; older ones have expired.
 const MOST_EXPORTS: i64 = 50;
 
-type Row = (
-    i64,
-    Uuid,
-    DateTime<Utc>,
-    String,
-    String,
-    String,
-    String,
-    String,
-    Option<Uuid>,
-    String,
-    Vec<u8>,
-    Vec<u8>,
-);
-
-fn event(row: Row) -> db::Result<EventRow> {
-    let (
-        idx,
-        id,
-        recorded_at,
-        kind,
-        actor_kind,
-        actor_id,
-        subject_kind,
-        subject_id,
-        platform_id,
-        outcome,
-        body,
-        leaf,
-    ) = row;
-    Ok(EventRow {
-        idx: idx.cast_unsigned(),
-        body,
-        leaf_hash: leaf
-            .try_into()
-            .map_err(|_| db::Error::Damaged("a leaf hash"))?,
-        projection: Projection {
-            id,
-            recorded_at,
-            kind,
-            actor_kind,
-            actor_id,
-            subject_kind,
-            subject_id,
-            platform_id,
-            outcome,
-        },
-    })
-}
-
-type Query<'a> = audit_log::BoxedQuery<'a, diesel::pg::Pg>;
+type Query<'a> = audit_log::BoxedQuery<'a, diesel::pg::Pg, LogColumns>;
 
 fn filtered(filter: &Filter) -> Query<'_> {
-    let mut query = audit_log::table.into_boxed();
+    let mut query = audit_log::table.select(log_columns()).into_boxed();
     if let Some(actor) = &filter.actor {
         query = query.filter(audit_log::actor_id.eq(actor));
     }
@@ -132,10 +82,10 @@ pub fn page(
             .filter(audit_log::idx.gt(*key))
             .order(audit_log::idx.asc()),
     };
-    let rows: Vec<Row> = db::first_rows(query, PAGE_ROWS + 1).load(conn)?;
+    let rows: Vec<LogRow> = db::first_rows(query, PAGE_ROWS + 1).load(conn)?;
     let events = rows
         .into_iter()
-        .map(event)
+        .map(LogRow::into_event)
         .collect::<db::Result<Vec<_>>>()?;
     Ok(Page::from_rows(events, cursor, |event| {
         event.idx.cast_signed()
@@ -156,10 +106,10 @@ pub fn each_next_event<E: From<db::Error>>(
         .filter(audit_log::idx.lt(before))
         .order(audit_log::idx.asc())
         .limit(most)
-        .load_iter::<Row, PgRowByRowLoadingMode>(conn)
+        .load_iter::<LogRow, PgRowByRowLoadingMode>(conn)
         .map_err(db::Error::from)?;
     for row in rows {
-        take(event(row.map_err(db::Error::from)?)?)?;
+        take(row.map_err(db::Error::from)?.into_event()?)?;
     }
     Ok(())
 }

@@ -3,8 +3,11 @@
 
 use chrono::{DateTime, Utc};
 use diesel::dsl::sql;
+use diesel::expression::{Expression, SelectableExpression, ValidGrouping, is_aggregate};
+use diesel::pg::Pg;
 use diesel::pg::PgRowByRowLoadingMode;
 use diesel::prelude::*;
+use diesel::query_builder::{QueryFragment, QueryId};
 use diesel::sql_query;
 use diesel::sql_types::{BigInt, Bytea, Nullable, SmallInt, Text, Timestamptz, Uuid as SqlUuid};
 use uuid::Uuid;
@@ -19,6 +22,7 @@ use super::package::EventRow;
 use super::projection::Projection;
 use super::tiles::{Location, Tile, TileId, width_of};
 use super::tree::{Hash, Nodes};
+use crate::foundation::db::schema::audit_log;
 use crate::foundation::db::{self, Conn, Error, fixed};
 
 /// How far a log is sealed.
@@ -248,7 +252,7 @@ pub fn tiles_as_they_stand(
 }
 
 /// Read by position: finding a million rows' columns by name took a tenth of an export.
-type LogColumns = (
+pub type LogColumns = (
     BigInt,
     SqlUuid,
     Timestamptz,
@@ -263,8 +267,9 @@ type LogColumns = (
     Bytea,
 );
 
+/// A row of a log as it stands.
 #[derive(Queryable)]
-struct LogRow {
+pub struct LogRow {
     idx: i64,
     id: Uuid,
     recorded_at: DateTime<Utc>,
@@ -280,7 +285,7 @@ struct LogRow {
 }
 
 impl LogRow {
-    fn into_event(self) -> db::Result<EventRow> {
+    pub fn into_event(self) -> db::Result<EventRow> {
         Ok(EventRow {
             idx: self.idx.cast_unsigned(),
             body: self.body,
@@ -301,10 +306,31 @@ impl LogRow {
 }
 
 /// A moment that was put beyond what an event can have is brought back to the border of it: it is
-/// exported, and not what its body says.
-const LOG_COLUMNS: &str = "idx, id, \
-    greatest('0001-01-01Z', least('9999-12-31 23:59:59.999999Z', recorded_at)) AS recorded_at, kind, actor_kind, actor_id, subject_kind, \
-    subject_id, platform_id, outcome, body, leaf_hash";
+/// shown and exported, and not what its body says.
+const RECORDED_AT: &str =
+    "greatest('0001-01-01Z', least('9999-12-31 23:59:59.999999Z', recorded_at))";
+
+/// What a [`LogRow`] is read from, for queries of the main log that filter by themselves.
+pub fn log_columns() -> impl Expression<SqlType = LogColumns>
++ SelectableExpression<audit_log::table>
++ ValidGrouping<(), IsAggregate = is_aggregate::No>
++ QueryFragment<Pg>
++ QueryId {
+    (
+        audit_log::idx,
+        audit_log::id,
+        sql::<Timestamptz>(RECORDED_AT),
+        audit_log::kind,
+        audit_log::actor_kind,
+        audit_log::actor_id,
+        audit_log::subject_kind,
+        audit_log::subject_id,
+        audit_log::platform_id,
+        audit_log::outcome,
+        audit_log::body,
+        audit_log::leaf_hash,
+    )
+}
 
 /// Events `from .. to`, as they stand in the table: gaps are not hidden.
 pub fn events(conn: &mut Conn, log: Log, from: u64, to: u64) -> db::Result<Vec<EventRow>> {
@@ -327,7 +353,8 @@ pub(super) fn each_event(
 ) -> db::Result<()> {
     let prefix = log.prefix();
     let rows = sql::<LogColumns>(&format!(
-        "SELECT {LOG_COLUMNS} FROM {prefix}_log WHERE idx >= "
+        "SELECT idx, id, {RECORDED_AT}, kind, actor_kind, actor_id, subject_kind, subject_id, \
+         platform_id, outcome, body, leaf_hash FROM {prefix}_log WHERE idx >= "
     ))
     .bind::<BigInt, _>(from.cast_signed())
     .sql(" AND idx < ")

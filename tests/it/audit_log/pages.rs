@@ -213,6 +213,26 @@ async fn make(app: &TestApp, auditor: &Client, format: &str, filter: &[(&str, &s
     auditor.get(&done.link("Download")).await
 }
 
+/// A column that a superuser has put beyond every calendar costs nobody the list or an export of it.
+#[actix_web::test]
+async fn a_moment_beyond_all_is_shown_at_the_border() {
+    let app = TestApp::start().await;
+    let auditor = app.as_auditor();
+    record(&app, &Actor::job("test.job"), 2);
+    seal(&app);
+    app.deliberately_damaged();
+    app.db
+        .connect_superuser()
+        .batch_execute("UPDATE audit_log SET recorded_at = 'infinity' WHERE actor_id = 'test.job'")
+        .unwrap();
+    let list = auditor.get("/audit?actor=test.job").await;
+    assert_eq!(list.status, 200);
+    assert_eq!(numbers(&list).len(), 2);
+    assert!(list.body.contains("9999-12-31T23:59:59"));
+    let file = make(&app, &auditor, "csv", &[("actor", "test.job")]).await;
+    assert_eq!(file.body.matches("9999-12-31T23:59:59").count(), 2);
+}
+
 #[actix_web::test]
 async fn csv_and_ndjson_hold_what_the_filter_left() {
     let app = TestApp::start().await;
