@@ -7,7 +7,6 @@ use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::result::{DatabaseErrorKind, Error as Diesel};
 use diesel::sql_query;
 use diesel::sql_types::{Array, BigInt, Bytea, Integer, Text, Timestamptz, Uuid as SqlUuid};
 use sha2::{Digest, Sha256};
@@ -170,7 +169,7 @@ impl LogSealer {
         loop {
             let edge = self.edge.clone();
             let error = match self.seal_batch(conn, signer, now, limit) {
-                Err(error) if may_be_a_row(&error) => error,
+                Err(error) if error.is_about_a_row() => error,
                 other => return other,
             };
             self.edge = edge;
@@ -493,39 +492,6 @@ fn is_full(waiting: &[Waiting], limit: i64) -> bool {
         || i64::try_from(bytes).is_ok_and(|bytes| bytes >= BATCH_BYTES)
 }
 
-/// Whether an error comes from what a row holds, and not from the database as a whole: a full disk or a missing
-/// grant must not cost the log an event.
-fn may_be_a_row(error: &Error) -> bool {
-    match error {
-        Error::Check { .. } | Error::Unique { .. } | Error::Nul | Error::Event(_) => true,
-        Error::Query(Diesel::DatabaseError(kind, info)) => match kind {
-            DatabaseErrorKind::NotNullViolation
-            | DatabaseErrorKind::ForeignKeyViolation
-            | DatabaseErrorKind::RestrictViolation
-            | DatabaseErrorKind::ExclusionViolation => true,
-            DatabaseErrorKind::Unknown => is_about_a_value(info.message()),
-            _ => false,
-        },
-        Error::Query(Diesel::SerializationError(_)) => true,
-        _ => false,
-    }
-}
-
-/// Whether PostgreSQL could not take a value (class 22, and what is too large to be indexed). These have no kind
-/// of their own in diesel, and the message is all that is left.
-fn is_about_a_value(message: &str) -> bool {
-    [
-        "invalid byte sequence",
-        "invalid input syntax",
-        "value too long",
-        "unsupported Unicode escape sequence",
-    ]
-    .iter()
-    .any(|sign| message.starts_with(sign))
-        || message.ends_with("out of range")
-        || (message.starts_with("index row ") && message.contains("exceeds"))
-}
-
 /// Names the log for the first time.
 fn open_epoch(
     conn: &mut Conn,
@@ -540,62 +506,4 @@ fn open_epoch(
         .bind::<Timestamptz, _>(now)
         .execute(conn)?;
     Ok(origin)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn said(kind: DatabaseErrorKind, message: &str) -> Error {
-        Error::from(Diesel::DatabaseError(kind, Box::new(message.to_owned())))
-    }
-
-    #[test]
-    fn only_what_a_row_holds_is_a_rows_fault() {
-        use DatabaseErrorKind as Kind;
-        for (kind, message, is_a_rows) in [
-            (Kind::UniqueViolation, "duplicate key value", true),
-            (Kind::NotNullViolation, "null value in column", true),
-            (Kind::ForeignKeyViolation, "violates foreign key", true),
-            (
-                Kind::Unknown,
-                "invalid byte sequence for encoding \"UTF8\": 0x00",
-                true,
-            ),
-            (Kind::Unknown, "timestamp out of range", true),
-            (
-                Kind::Unknown,
-                "index row size 2968 exceeds btree version 4 maximum 2704 for index \"i\"",
-                true,
-            ),
-            (
-                Kind::CheckViolation,
-                "no partition of relation \"audit_log\" found for row",
-                false,
-            ),
-            (
-                Kind::ReadOnlyTransaction,
-                "cannot execute INSERT in a read-only transaction",
-                false,
-            ),
-            (
-                Kind::Unknown,
-                "permission denied for table audit_log",
-                false,
-            ),
-            (
-                Kind::Unknown,
-                "could not extend file \"base/5/16384\": No space left on device",
-                false,
-            ),
-            (Kind::Unknown, "out of memory", false),
-            (
-                Kind::Unknown,
-                "relation \"audit_log\" does not exist",
-                false,
-            ),
-        ] {
-            assert_eq!(may_be_a_row(&said(kind, message)), is_a_rows, "{message}");
-        }
-    }
 }

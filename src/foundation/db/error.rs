@@ -45,6 +45,28 @@ pub enum Error {
     Query(Diesel),
 }
 
+impl Error {
+    /// Whether this comes from what a row holds, and not from the database as a whole: a full disk or a missing
+    /// grant must not cost the log an event.
+    #[must_use]
+    pub fn is_about_a_row(&self) -> bool {
+        use DatabaseErrorKind as Kind;
+        match self {
+            Self::Check { .. } | Self::Unique { .. } | Self::Nul | Self::Event(_) => true,
+            Self::Query(Diesel::DatabaseError(kind, info)) => match kind {
+                Kind::NotNullViolation
+                | Kind::ForeignKeyViolation
+                | Kind::RestrictViolation
+                | Kind::ExclusionViolation => true,
+                Kind::Unknown => is_about_a_value(info.message()),
+                _ => false,
+            },
+            Self::Query(Diesel::SerializationError(_)) => true,
+            _ => false,
+        }
+    }
+}
+
 impl From<Diesel> for Error {
     fn from(error: Diesel) -> Self {
         use DatabaseErrorKind as Kind;
@@ -68,6 +90,21 @@ impl From<Diesel> for Error {
             error => Self::Query(error),
         }
     }
+}
+
+/// Whether PostgreSQL could not take a value (class 22, and what is too large to be indexed). These have no kind
+/// of their own in diesel, and the message is all that is left.
+fn is_about_a_value(message: &str) -> bool {
+    [
+        "invalid byte sequence",
+        "invalid input syntax",
+        "value too long",
+        "unsupported Unicode escape sequence",
+    ]
+    .iter()
+    .any(|sign| message.starts_with(sign))
+        || message.ends_with("out of range")
+        || (message.starts_with("index row ") && message.contains("exceeds"))
 }
 
 fn holds_nul(message: &str) -> bool {
@@ -113,5 +150,63 @@ pub(super) fn is_broken_link(error: &Diesel) -> bool {
         Diesel::BrokenTransactionManager => true,
         Diesel::RollbackErrorOnCommit { rollback_error, .. } => is_broken_link(rollback_error),
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(kind: DatabaseErrorKind, message: &str) -> Error {
+        Error::from(Diesel::DatabaseError(kind, Box::new(message.to_owned())))
+    }
+
+    #[test]
+    fn only_what_a_row_holds_is_a_rows_fault() {
+        use DatabaseErrorKind as Kind;
+        for (kind, message, is_a_rows) in [
+            (Kind::UniqueViolation, "duplicate key value", true),
+            (Kind::NotNullViolation, "null value in column", true),
+            (Kind::ForeignKeyViolation, "violates foreign key", true),
+            (
+                Kind::Unknown,
+                "invalid byte sequence for encoding \"UTF8\": 0x00",
+                true,
+            ),
+            (Kind::Unknown, "timestamp out of range", true),
+            (
+                Kind::Unknown,
+                "index row size 2968 exceeds btree version 4 maximum 2704 for index \"i\"",
+                true,
+            ),
+            (
+                Kind::CheckViolation,
+                "no partition of relation \"audit_log\" found for row",
+                false,
+            ),
+            (
+                Kind::ReadOnlyTransaction,
+                "cannot execute INSERT in a read-only transaction",
+                false,
+            ),
+            (
+                Kind::Unknown,
+                "permission denied for table audit_log",
+                false,
+            ),
+            (
+                Kind::Unknown,
+                "could not extend file \"base/5/16384\": No space left on device",
+                false,
+            ),
+            (Kind::Unknown, "out of memory", false),
+            (
+                Kind::Unknown,
+                "relation \"audit_log\" does not exist",
+                false,
+            ),
+        ] {
+            assert_eq!(said(kind, message).is_about_a_row(), is_a_rows, "{message}");
+        }
     }
 }

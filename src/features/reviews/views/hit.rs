@@ -2,7 +2,8 @@
 
 use chrono::{DateTime, Utc};
 
-use super::case::{Forms, Group, Viewer, name};
+use super::case::{Viewer, name};
+use super::forms::{Forms, Group};
 use super::queue::{Choice, time_left};
 use crate::features::reviews::desk::{CaseFile, HitFile};
 use crate::features::screening::explanation::Explanation;

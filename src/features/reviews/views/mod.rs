@@ -2,11 +2,13 @@
 
 mod case;
 mod facts;
+mod forms;
 mod hit;
 mod queue;
 mod subject;
 
-pub use case::{CasePage, Forms, Stale, Viewer, step_lines};
+pub use case::{CasePage, Stale, Viewer, step_lines};
+pub use forms::Forms;
 pub use hit::HitForm;
 pub use queue::{Approvals, Awaiting, Choice, Lagging, Queue, Row, ToReport, bands, statuses};
 pub use subject::SubjectPage;
