@@ -12,7 +12,8 @@ use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 
 pub use super::client_address::client_address;
 use super::denials::{self, Why};
-use super::sessions::{self, Facts, Stage};
+use super::facts::{self, Facts};
+use super::sessions::{self, Stage};
 pub use super::turned_away::{
     ENROLMENT_PATH, PARKED_PATH, SECOND_FACTOR_PATH, SIGN_IN_PATH, came_from, local_path,
     local_target, same_page, with_next,
@@ -122,9 +123,7 @@ async fn find(
     let (services, hash) = (services.clone(), token.hash());
     let now = services.clock.now();
     let look = move |pool| {
-        let found = services
-            .db
-            .look_up(pool, |conn| sessions::find(conn, &hash));
+        let found = services.db.look_up(pool, |conn| facts::find(conn, &hash));
         found.map_err(Error::from)
     };
     let facts = if at_the_door {

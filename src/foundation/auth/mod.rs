@@ -17,6 +17,7 @@ pub mod csrf;
 pub mod denials;
 pub mod devices;
 pub mod factors;
+pub mod facts;
 pub mod guard;
 pub mod parked;
 pub mod password;

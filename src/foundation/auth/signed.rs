@@ -8,7 +8,8 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use uuid::Uuid;
 
-use super::sessions::{Facts, Stage};
+use super::facts::Facts;
+use super::sessions::Stage;
 use super::{Grant, Permission, permissions_of, reach_of};
 use crate::foundation::audit::Actor;
 use crate::foundation::kernel::{PersonId, PlatformId, Scope};

@@ -8,8 +8,9 @@ use actix_web::{HttpMessage, HttpRequest};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use url::form_urlencoded;
 
+use super::facts::Facts;
 use super::guard::wants;
-use super::sessions::{Facts, Stage};
+use super::sessions::Stage;
 use super::{Signed, parked};
 use crate::foundation::Services;
 use crate::foundation::audit::Unaudited;

@@ -9,7 +9,8 @@ use uuid::Uuid;
 use super::chart::{Chart, Drawing, Series};
 use super::spark::{Days, Spark};
 use super::{Chrome, Lamp, Problems, Tile};
-use crate::foundation::auth::sessions::{Facts, Stage};
+use crate::foundation::auth::facts::Facts;
+use crate::foundation::auth::sessions::Stage;
 use crate::foundation::auth::{Grant, Role, Signed};
 use crate::foundation::kernel::{PersonId, Scope};
 
