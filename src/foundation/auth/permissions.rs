@@ -39,7 +39,14 @@ pub enum Permission {
     AuditRead,
     AuditExport,
     AuditVerify,
+    /// Who may do what, and the access reviews.
+    PeopleRead,
     PeopleManage,
+    /// Which API keys there are; never their secrets.
+    KeysRead,
+    KeysManage,
+    /// The posture page: what protects this installation, and what does not.
+    SecurityRead,
 }
 
 impl Permission {
@@ -100,9 +107,9 @@ impl Role {
     pub const fn permissions(self) -> &'static [Permission] {
         use Permission::{
             AlertsAct, AlertsRead, AuditExport, AuditRead, AuditVerify, HealthRead, IntakeWrite,
-            JobsAct, JobsRead, PacksApply, PacksRead, PeopleManage, PolicyApprove, PolicyPropose,
-            PolicyRead, ReviewsAct, ReviewsApprove, ReviewsRead, ScreeningLoad, ScreeningRead,
-            SubjectsRead,
+            JobsAct, JobsRead, KeysManage, KeysRead, PacksApply, PacksRead, PeopleManage,
+            PeopleRead, PolicyApprove, PolicyPropose, PolicyRead, ReviewsAct, ReviewsApprove,
+            ReviewsRead, ScreeningLoad, ScreeningRead, SecurityRead, SubjectsRead,
         };
         match self {
             Self::Operator => &[
@@ -146,6 +153,9 @@ impl Role {
                 AuditRead,
                 AuditExport,
                 AuditVerify,
+                PeopleRead,
+                KeysRead,
+                SecurityRead,
             ],
             Self::Administrator => &[
                 HealthRead,
@@ -155,7 +165,11 @@ impl Role {
                 JobsRead,
                 PolicyRead,
                 AuditRead,
+                PeopleRead,
                 PeopleManage,
+                KeysRead,
+                KeysManage,
+                SecurityRead,
             ],
         }
     }
@@ -240,7 +254,7 @@ mod tests {
 
     /// What an auditor must never be able to do, and an operator or administrator neither when it
     /// is about cases.
-    const ACTING: [Permission; 9] = [
+    const ACTING: [Permission; 10] = [
         Permission::AlertsAct,
         Permission::PacksApply,
         Permission::IntakeWrite,
@@ -250,6 +264,7 @@ mod tests {
         Permission::PolicyPropose,
         Permission::PolicyApprove,
         Permission::PeopleManage,
+        Permission::KeysManage,
     ];
 
     fn everywhere(role: Role) -> Grant {
