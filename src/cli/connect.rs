@@ -1,7 +1,9 @@
 //! What a short command stands on: services over the database of this installation.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use chrono::Utc;
 
 use crate::app;
 use crate::foundation::Services;
@@ -92,10 +94,16 @@ pub(super) fn services(config: Config, url: &Secret<String>) -> Result<Services,
     })
 }
 
+/// Where the private cluster's key lies.
+pub(super) fn own_key_file(config: &Config) -> PathBuf {
+    config.data_dir.join(ENCRYPTION_KEY_FILE)
+}
+
 fn keyring(config: &Config) -> Result<Keyring, CryptoError> {
-    match &config.keys.encryption {
-        Some(key) => Keyring::parse(key.expose()),
-        None => Keyring::load_or_create(&config.data_dir.join(ENCRYPTION_KEY_FILE)),
+    match (&config.keys.encryption_file, &config.keys.encryption) {
+        (Some(file), _) => Keyring::load(file),
+        (None, Some(key)) => Keyring::parse(key.expose()),
+        (None, None) => Keyring::load_or_create(&own_key_file(config), Utc::now()),
     }
 }
 

@@ -13,6 +13,7 @@ mod healthcheck;
 mod indicator;
 mod instance;
 mod intake;
+mod keys;
 mod lists;
 mod migrate;
 mod pack;
@@ -48,6 +49,8 @@ enum Command {
     Indicator(indicator::Args),
     /// Take in files of records
     Intake(intake::Args),
+    #[command(subcommand)]
+    Keys(keys::Command),
     /// Load sanctions lists
     Lists(lists::Args),
     Migrate(migrate::Args),
@@ -72,6 +75,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Healthcheck(args) => healthcheck::run(&args),
         Command::Indicator(args) => indicator::run(&args),
         Command::Intake(args) => intake::run(&args),
+        Command::Keys(command) => keys::run(command),
         Command::Lists(args) => lists::run(&args),
         Command::Migrate(args) => migrate::run(&args),
         Command::Pack(args) => pack::run(args),

@@ -16,6 +16,7 @@ pub mod files;
 pub mod jobs;
 pub mod kernel;
 pub mod policy;
+pub mod rotation;
 pub mod services;
 pub mod telemetry;
 pub mod web;

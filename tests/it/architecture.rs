@@ -38,7 +38,7 @@ const FOUNDATION: &[&[&str]] = &[
     &["audit"],
     &["web", "auth"],
     &["services"],
-    &["jobs", "policy"],
+    &["jobs", "policy", "rotation"],
     &["files"],
 ];
 

@@ -23,4 +23,5 @@ mod reviews;
 mod routes;
 mod screening;
 mod screening_sample;
+mod secrets;
 mod support;

@@ -66,6 +66,8 @@ pub enum Unaudited {
     RuleState,
     /// A form put aside until its author has signed in again.
     ParkedForm,
+    /// Ciphertexts put under a newer key, between the two events of a rotation.
+    Rewrap,
     /// Encrypted chunks of a file whose registration is the event.
     FileChunk,
     /// Removal of rows whose time is over, by a schedule that is itself recorded.
@@ -146,6 +148,7 @@ impl Audit {
             Unaudited::Sample
             | Unaudited::JobHeartbeat
             | Unaudited::RuleState
+            | Unaudited::Rewrap
             | Unaudited::FileChunk
             | Unaudited::Expiry => PoolKind::Jobs,
         };

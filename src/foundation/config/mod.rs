@@ -101,6 +101,8 @@ pub struct PoolSizes {
 pub struct KeysConfig {
     /// The key that encrypts personal data; `None` where the private cluster keeps its own file.
     pub encryption: Option<Secret<String>>,
+    /// The file that it came from, which is read again when it changes.
+    pub encryption_file: Option<PathBuf>,
     /// Where the sealer's signing key lies; only the sealer reads it.
     pub sealer_file: PathBuf,
 }
@@ -140,6 +142,9 @@ impl Config {
             mode,
             keys: KeysConfig {
                 encryption: reader.secret("SIGNALBOX_ENCRYPTION_KEY"),
+                encryption_file: reader
+                    .optional("SIGNALBOX_ENCRYPTION_KEY_FILE")
+                    .map(PathBuf::from),
                 sealer_file: reader
                     .optional("SIGNALBOX_SEALER_KEY_FILE")
                     .map_or_else(|| data_dir.join("sealer.key"), PathBuf::from),
