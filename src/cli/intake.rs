@@ -15,6 +15,7 @@ use clap::Subcommand;
 use sha2::{Digest, Sha256};
 
 use super::Connected;
+use super::connect::command_line_actor;
 use crate::features::intake::actions::{self, Order, Received};
 use crate::features::intake::batch::{Batch, BatchId, State};
 use crate::features::intake::desk::{Seen, Shell};
@@ -212,9 +213,11 @@ fn report(services: &Services, batch: &Batch, took: Duration) -> Result<ExitCode
 }
 
 fn list_rejected(services: &Services, batch: &Batch) -> Result<(), Error> {
-    let page = services.db.read_on(PoolKind::Jobs, |conn| {
-        store::rejections(conn, batch.id, None)
-    })?;
+    let page = services
+        .db
+        .read_for(PoolKind::Jobs, &command_line_actor(), |conn| {
+            store::rejections(conn, batch.id, None)
+        })?;
     for rejection in page
         .items
         .iter()

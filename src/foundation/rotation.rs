@@ -83,10 +83,8 @@ impl Rotation<'_> {
             each.map(|column| Ok((column.name(), column.counts(conn)?)))
                 .collect::<db::Result<_>>()
         };
-        Ok(self.services.db.read_on(PoolKind::Jobs, |conn| {
-            name_context(conn)?;
-            counts(conn)
-        })?)
+        let db = &self.services.db;
+        Ok(db.read_for(PoolKind::Jobs, &self.actor, counts)?)
     }
 
     /// Moves every value to the newest key. `watch` is told how it goes, and ends it with `false`.
@@ -218,7 +216,6 @@ impl Rotation<'_> {
         let mut tries = 0;
         loop {
             let done = services.audit.write_unaudited(Unaudited::Rewrap, |conn| {
-                name_context(conn)?;
                 column.rewrap(conn, &services.keyring, after, BATCH)
             });
             tries += 1;
@@ -259,12 +256,6 @@ fn under_others(standing: &Standing, key: u32) -> u64 {
         .filter(|(number, _)| **number != key)
         .map(|(_, values)| values)
         .sum()
-}
-
-/// On whose behalf row security lets the values be seen.
-fn name_context(conn: &mut Conn) -> db::Result<()> {
-    sql_query("SELECT set_config('app.actor', 'job:encryption_keys', true)").execute(conn)?;
-    Ok(())
 }
 
 fn now(conn: &mut Conn) -> QueryResult<DateTime<Utc>> {

@@ -16,6 +16,7 @@ use signalbox::foundation::audit::{Actor, Event, Subject};
 use signalbox::foundation::auth::Role as Held;
 use signalbox::foundation::config::Mode;
 use signalbox::foundation::crypto::subject_keys;
+use signalbox::foundation::db::PoolKind;
 use signalbox::foundation::db::roles::Role;
 use signalbox::foundation::db::schema::{
     audit_inbox, intake_rejection, job, platform, subject, subject_personal, subject_token,
@@ -124,7 +125,9 @@ impl Bench {
         let id = self.subject(external_id);
         self.services
             .db
-            .read(|conn| store::personal(conn, &self.services.keyring, id))
+            .read_for(PoolKind::Web, &"test", |conn| {
+                store::personal(conn, &self.services.keyring, id)
+            })
             .unwrap()
             .map(|personal| personal.name)
     }
@@ -137,7 +140,9 @@ impl Bench {
         let page = self
             .services
             .db
-            .read(|conn| store::rejections(conn, batch.id, None))
+            .read_for(PoolKind::Web, &"test", |conn| {
+                store::rejections(conn, batch.id, None)
+            })
             .unwrap();
         let said = |problems: &[(Option<String>, String)]| {
             let column = problems[0].0.clone().unwrap_or_else(|| "row".into());
@@ -501,10 +506,9 @@ fn a_row_that_is_too_long_is_kept_whole() {
     let long = "x".repeat(150 * 1024);
     let batch = bench.take_in(format!("{HEAD}A-1,person,{long},1970-01-01,GB\n{}", row(2)));
     assert_eq!((batch.counts.added, batch.counts.rejected), (1, 3));
-    let kept = bench
-        .services
-        .db
-        .read(|conn| store::rejected_raw(conn, &bench.services.keyring, batch.id, 0, 100));
+    let kept = bench.services.db.read_for(PoolKind::Web, &"test", |conn| {
+        store::rejected_raw(conn, &bench.services.keyring, batch.id, 0, 100)
+    });
     let kept: Vec<u8> = kept.unwrap().into_iter().flat_map(|row| row.raw).collect();
     assert_eq!(kept, format!("A-1,person,{long},1970-01-01,GB").as_bytes());
     assert!(bench.rejections(&batch)[1].1.contains("goes on"));

@@ -5,6 +5,7 @@ use chrono::{Duration, Utc};
 use super::Finding;
 use crate::foundation::config::Config;
 use crate::foundation::db::inspect::{self, Inspection, Setting};
+use crate::foundation::db::rights;
 use crate::foundation::kernel::Secret;
 
 const OLDEST_VERSION: i32 = 150_000;
@@ -52,6 +53,8 @@ pub(super) fn examine(
     let mut findings = vec![server(&inspection), tls(&inspection, is_private)];
     findings.extend(role(&inspection));
     findings.push(audit_tables(&inspection));
+    findings.extend(rights(&inspection));
+    findings.extend(passwords(app));
     findings.extend(migrations(&inspection));
     findings.extend(safety(&inspection.settings));
     findings.push(connections(config, &inspection.settings));
@@ -153,6 +156,33 @@ fn audit_tables(inspection: &Inspection) -> Finding {
         found,
         "revoke UPDATE, DELETE and TRUNCATE from its role, and ask who granted them",
     )
+}
+
+fn rights(inspection: &Inspection) -> Vec<Finding> {
+    const SUBJECT: &str = "database rights";
+    if !inspection.pending.is_empty() {
+        // What is missing comes with them.
+        return Vec::new();
+    }
+    if inspection.weaknesses.is_empty() {
+        let found = "each role may do what it should, and row security is forced";
+        return vec![Finding::ok(SUBJECT, found)];
+    }
+    let each = inspection.weaknesses.iter();
+    each.map(|weakness| Finding::fail(SUBJECT, weakness.found.as_str(), weakness.mend.as_str()))
+        .collect()
+}
+
+/// Whether anybody who can reach the database gets in as one of its roles.
+fn passwords(app: &Secret<String>) -> Vec<Finding> {
+    const SUBJECT: &str = "passwords";
+    let open = rights::open_doors(app);
+    if open.is_empty() {
+        return vec![Finding::ok(SUBJECT, "no role has one that everybody knows")];
+    }
+    let each = open.into_iter();
+    each.map(|weakness| Finding::fail(SUBJECT, weakness.found, weakness.mend))
+        .collect()
 }
 
 fn migrations(inspection: &Inspection) -> Vec<Finding> {

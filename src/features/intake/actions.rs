@@ -359,7 +359,7 @@ fn read_recorded<T>(
     if !recent {
         note_reading(services, signed, what, event)?;
     }
-    services.db.read(work)
+    services.db.read_for(PoolKind::Web, &signed.actor(), work)
 }
 
 /// Writes the event of a reading, unless it stands in the log already.

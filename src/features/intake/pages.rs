@@ -16,6 +16,7 @@ use super::store::{self, Platform};
 use super::subject::{Risk, Status, SubjectKind};
 use super::{Error, actions, views};
 use crate::foundation::Services;
+use crate::foundation::audit::Actor;
 use crate::foundation::auth::{Permission, Signed};
 use crate::foundation::db::PoolKind;
 use crate::foundation::jobs;
@@ -117,7 +118,8 @@ pub async fn batch(
 ) -> web::Result {
     let view = block(move || {
         let cursor = cursor(at.cursor.as_deref())?;
-        let (batch, rejections, platforms, job) = services.db.read(|conn| {
+        let (db, who) = (&services.db, signed.actor());
+        let (batch, rejections, platforms, job) = db.read_for(PoolKind::Web, &who, |conn| {
             let batch = store::batch(conn, &services.keyring, *id)?
                 .filter(|batch| signed.reach().allows(batch.platform))
                 .ok_or(web::Error::NotFound)?;
@@ -176,6 +178,7 @@ pub async fn cancel(
 pub async fn rejected(services: Data<Services>, signed: Signed, id: Path<BatchId>) -> web::Result {
     let id = id.into_inner();
     let opening = services.clone();
+    let who = signed.actor();
     let opened = block(move || {
         let opened = actions::open_rejected(&opening, &signed, id)?;
         opened.ok_or(web::Error::NotFound)
@@ -192,8 +195,9 @@ pub async fn rejected(services: Data<Services>, signed: Signed, id: Path<BatchId
         .insert_header((CONTENT_DISPOSITION, name))
         .insert_header((CONTENT_SECURITY_POLICY, "sandbox"));
     let head = Bytes::from(layout.head());
-    let rows = stream::try_unfold((services, layout, 0), move |state| async move {
-        block(move || next_rejected(state, id)).await
+    let rows = stream::try_unfold((services, layout, 0), move |state| {
+        let who = who.clone();
+        async move { block(move || next_rejected(state, id, &who)).await }
     });
     let head = stream::once(async { Ok::<_, web::Error>(head) });
     Ok(response.streaming(Box::pin(head.chain(rows))))
@@ -204,8 +208,9 @@ type RejectedState = (Data<Services>, Layout, i64);
 fn next_rejected(
     (services, layout, after): RejectedState,
     id: BatchId,
+    who: &Actor,
 ) -> Result<Option<(Bytes, RejectedState)>, web::Error> {
-    let rows = services.db.read_on(PoolKind::Exports, |conn| {
+    let rows = services.db.read_for(PoolKind::Exports, who, |conn| {
         store::rejected_raw(conn, &services.keyring, id, after, DOWNLOAD_ROWS)
     })?;
     let Some(last) = rows.last().map(|row| row.row) else {

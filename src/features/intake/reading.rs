@@ -219,7 +219,6 @@ fn write(
     let keyring = tx.keyring();
     let plan = plan(keyring, &chunk.accepted, &known, chunk.rejected)?;
     let now = tx.now();
-    tx.name_actor()?;
     store::write(tx, keyring, batch, &plan, now)?;
     let counts = Counts {
         added: plan.added.len() as u64,

@@ -23,7 +23,7 @@ use crate::foundation::audit::{Event, Subject};
 use crate::foundation::auth::{Signed, people};
 use crate::foundation::crypto::Keyring;
 use crate::foundation::crypto::subject_keys::{self, SubjectKey};
-use crate::foundation::db::{self, Conn};
+use crate::foundation::db::{self, Conn, PoolKind};
 use crate::foundation::kernel::{PersonId, Scope, SubjectId};
 use crate::foundation::web;
 
@@ -75,7 +75,8 @@ pub fn read(services: &Services, signed: &Signed, id: CaseId) -> Result<CaseFile
     let now = services.clock.now();
     let what = services.keyring.token("reviews.case_read", &id.to_string());
     let keyring = &services.keyring;
-    let (case, file) = services.db.read(|conn| {
+    let (db, who) = (&services.db, signed.actor());
+    let (case, file) = db.read_for(PoolKind::Web, &who, |conn| {
         // Elsewhere the case does not exist for them, and asking for it is not reading it.
         let case = cases::find(conn, id)?;
         if !signed.reach().allows(case.platform) {
@@ -93,7 +94,7 @@ pub fn read(services: &Services, signed: &Signed, id: CaseId) -> Result<CaseFile
         .detail("subject", case.subject.to_string())
         .detail("purpose", "review");
     intake::actions::note_reading(services, signed, &what, event)?;
-    Ok(services.db.read(|conn| open(conn, keyring, id))?)
+    Ok(db.read_for(PoolKind::Web, &who, |conn| open(conn, keyring, id))?)
 }
 
 fn open(conn: &mut Conn, keyring: &Keyring, id: CaseId) -> db::Result<CaseFile> {

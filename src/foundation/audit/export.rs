@@ -90,7 +90,7 @@ impl Audit {
                 .detail("disclose", request.disclose);
             tx.record(begun).map(drop)
         })?;
-        let exported = export(&self.db, &self.keyring, request, folder, progress)?;
+        let exported = export(&self.db, actor, &self.keyring, request, folder, progress)?;
         let manifest = &exported.manifest;
         self.write_on(PoolKind::Exports, actor, |tx| {
             let finished = event("audit_log.exported")
@@ -106,13 +106,14 @@ impl Audit {
 
 fn export(
     db: &Db,
+    actor: &Actor,
     keyring: &Keyring,
     request: &ExportRequest,
     folder: &Path,
     progress: Progress<'_>,
 ) -> Result<Exported, ExportError> {
     let mut files = Folder::create(folder)?;
-    db.read_on(PoolKind::Exports, |conn| {
+    db.read_for(PoolKind::Exports, actor, |conn| {
         store::reveal(conn, request.log)?;
         let checkpoint =
             store::newest_checkpoint(conn, request.log)?.ok_or(ExportError::NothingSealed)?;

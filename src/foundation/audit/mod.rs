@@ -74,6 +74,23 @@ pub enum Unaudited {
     Expiry,
 }
 
+impl Unaudited {
+    /// On whose behalf it is done, as row security is told.
+    const fn context(self) -> &'static str {
+        match self {
+            Self::Sample => "job:samples",
+            Self::SessionTouch | Self::SessionEnd => "job:sessions",
+            Self::JobHeartbeat => "job:queue",
+            Self::Throttle | Self::Proof | Self::Denial => "job:throttle",
+            Self::RuleState => "job:rules",
+            Self::ParkedForm => "job:parked_forms",
+            Self::Rewrap => "job:encryption_keys",
+            Self::FileChunk => "job:files",
+            Self::Expiry => "job:expiry",
+        }
+    }
+}
+
 #[derive(Clone)]
 pub struct Audit {
     db: Db,
@@ -109,7 +126,7 @@ impl Audit {
         actor: &Actor,
         work: impl FnOnce(&mut Tx<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        self.db.write_ending(pool, |conn| {
+        self.db.write_ending(pool, actor, |conn| {
             let mut tx = Tx::new(conn, actor, self);
             let outcome = work(&mut tx)?;
             Ok((outcome, tx.finish()?))
@@ -127,7 +144,6 @@ impl Audit {
     ) -> Result<T, E> {
         self.write(actor, |tx| {
             tx.record(event.detail("purpose", purpose))?;
-            tx.name_actor()?;
             work(tx)
         })
     }
@@ -152,7 +168,7 @@ impl Audit {
             | Unaudited::FileChunk
             | Unaudited::Expiry => PoolKind::Jobs,
         };
-        self.db.write_on(pool, work)
+        self.db.write_on(pool, &reason.context(), work)
     }
 }
 

@@ -108,14 +108,6 @@ impl<'a> Tx<'a> {
         }
     }
 
-    /// Names the actor to the database, whose row security asks on whose behalf personal data is touched.
-    pub fn name_actor(&mut self) -> db::Result<()> {
-        diesel::sql_query("SELECT set_config('app.actor', $1, true)")
-            .bind::<diesel::sql_types::Text, _>(self.actor.to_string())
-            .execute(self.conn)?;
-        Ok(())
-    }
-
     #[must_use]
     pub fn keyring(&self) -> &'a Keyring {
         &self.audit.keyring

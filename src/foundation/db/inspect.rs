@@ -6,6 +6,7 @@ use diesel::{
     OptionalExtension, PgConnection, QueryResult, QueryableByName, RunQueryDsl, sql_query,
 };
 
+use super::rights::{self, Weakness};
 use super::roles::OWNER;
 use super::{connect, migrate};
 use crate::foundation::kernel::Secret;
@@ -22,6 +23,8 @@ pub struct Inspection {
     pub role: RoleFacts,
     /// Audit tables whose rows this role could change or remove.
     pub changeable_audit_tables: Vec<String>,
+    /// What is wrong with roles, grants and row security.
+    pub weaknesses: Vec<Weakness>,
     pub settings: Vec<Setting>,
     /// Database minus application, in milliseconds, give or take half the time that asking took.
     pub clock_ahead_ms: i64,
@@ -82,6 +85,7 @@ pub fn inspect(url: &Secret<String>) -> Result<Inspection, migrate::Error> {
         server: server(conn)?,
         role: role(conn)?,
         changeable_audit_tables: changeable_audit_tables(conn)?,
+        weaknesses: rights::weaknesses(conn)?,
         settings: settings(conn)?,
         clock_ahead_ms: clock_ahead_ms(conn)?,
         pending: migrate::pending(conn)?,

@@ -6,6 +6,8 @@
 //!   refuses a stray write;
 //! - writing goes through [`crate::foundation::audit`], the only module that asks a pool for a
 //!   writing transaction;
+//! - a transaction that touches customers' data says on whose behalf, and to one that does not, row security shows
+//!   nothing of it;
 //! - each kind of work has its own pool, and sign-in keeps a reserve;
 //! - a connection is taken for a transaction and given back: none is held while hashing, calling
 //!   out or streaming to a browser.
@@ -17,6 +19,7 @@ pub mod inspect;
 pub mod migrate;
 mod planned;
 mod pool;
+pub mod rights;
 pub mod roles;
 pub mod schema;
 

@@ -1,3 +1,4 @@
+use std::fmt::Display;
 use std::time::Duration;
 
 use diesel::QueryResult;
@@ -114,6 +115,17 @@ impl Db {
         self.transaction(kind, READ, |conn| Ok((work(conn)?, String::new())))
     }
 
+    /// [`Db::read_on`], on somebody's behalf: row security asks for whom personal data is read.
+    pub fn read_for<T, E: From<Error>>(
+        &self,
+        kind: PoolKind,
+        who: &dyn Display,
+        work: impl FnOnce(&mut Conn) -> std::result::Result<T, E>,
+    ) -> std::result::Result<T, E> {
+        let begin = on_behalf_of(READ, who);
+        self.transaction(kind, &begin, |conn| Ok((work(conn)?, String::new())))
+    }
+
     /// Asks one question. A single statement has a transaction of its own, READ ONLY as those of the pools are unless
     /// they say otherwise, and is spared the two round trips of ours.
     pub fn look_up<T>(
@@ -125,14 +137,17 @@ impl Db {
         Ok(answer)
     }
 
-    /// Runs `work` in a writing transaction. Only `audit` and the job queue's own bookkeeping may
+    /// Runs `work` in a writing transaction on somebody's behalf. Only `audit` and the job queue's own bookkeeping may
     /// call this: everybody else would write around the log.
     pub(in crate::foundation) fn write_on<T, E: From<Error>>(
         &self,
         kind: PoolKind,
+        who: &dyn Display,
         work: impl FnOnce(&mut Conn) -> std::result::Result<T, E>,
     ) -> std::result::Result<T, E> {
-        self.write_ending(kind, |conn| Ok((work(conn)?, NO_LAST_WORDS.to_owned())))
+        self.write_ending(kind, who, |conn| {
+            Ok((work(conn)?, NO_LAST_WORDS.to_owned()))
+        })
     }
 
     /// Runs `work` in a writing transaction, whose last statements it leaves behind as SQL text: they go to the
@@ -140,9 +155,10 @@ impl Db {
     pub(in crate::foundation) fn write_ending<T, E: From<Error>>(
         &self,
         kind: PoolKind,
+        who: &dyn Display,
         work: impl FnOnce(&mut Conn) -> std::result::Result<(T, String), E>,
     ) -> std::result::Result<T, E> {
-        self.transaction(kind, WRITE, work)
+        self.transaction(kind, &on_behalf_of(WRITE, who), work)
     }
 
     /// Whether the database answers.
@@ -194,7 +210,7 @@ impl Db {
             Ok(()) => outcome,
             Err(error) => {
                 link.broken = true;
-                let may_have_committed = begin == WRITE && is_broken_link(&error);
+                let may_have_committed = begin.starts_with(WRITE) && is_broken_link(&error);
                 let error = if may_have_committed {
                     Error::OutcomeUnknown(error.to_string())
                 } else {
@@ -246,6 +262,13 @@ impl Db {
             PoolKind::Exports => &self.exports,
         }
     }
+}
+
+/// The beginning of a transaction that says for whom it works. Both go to the server together, so that saying it costs
+/// no round trip; and it ends with the transaction, so that nobody inherits it.
+fn on_behalf_of(begin: &str, who: &dyn Display) -> String {
+    let who = who.to_string().replace('\'', "''");
+    format!("{begin};SELECT set_config('app.actor', '{who}', true)")
 }
 
 /// A connection that remembers having failed, so that the pool does not keep it.

@@ -233,6 +233,7 @@ impl JobContext {
         &self,
         work: impl FnOnce(&mut db::Conn) -> Result<T, JobError>,
     ) -> Result<T, JobError> {
-        self.services.db.read_on(PoolKind::Jobs, work)
+        let who = Actor::job(self.kind);
+        self.services.db.read_for(PoolKind::Jobs, &who, work)
     }
 }

@@ -26,7 +26,7 @@ use signalbox::features::screening::{dispositions, hits, lists};
 use signalbox::foundation::audit::{Actor, Event, Subject, Tx};
 use signalbox::foundation::auth::Role;
 use signalbox::foundation::config::Mode;
-use signalbox::foundation::db;
+use signalbox::foundation::db::{self, PoolKind};
 use signalbox::foundation::kernel::{PersonId, PlatformId, Scope, SubjectId};
 
 use crate::support::app::TestApp;
@@ -113,10 +113,9 @@ fn proposal_of(app: &TestApp, hit: &Hit) -> String {
 
 fn standing_of(app: &TestApp, subject: SubjectId) -> intake::Status {
     let keyring = &app.services.keyring;
-    let read = app
-        .services
-        .db
-        .read(|conn| intake::store::records(conn, keyring, &[subject]));
+    let read = app.services.db.read_for(PoolKind::Web, &"test", |conn| {
+        intake::store::records(conn, keyring, &[subject])
+    });
     read.unwrap().pop().unwrap().status
 }
 
@@ -212,7 +211,9 @@ fn ground(app: &TestApp, subjects: &[SubjectId]) -> (Ground, Vec<intake::store::
     let read = app
         .services
         .db
-        .read::<_, ReviewError>(|conn| Ok(Ground::of(conn, keyring, subjects, now, true)?));
+        .read_for::<_, ReviewError>(PoolKind::Jobs, &"test", |conn| {
+            Ok(Ground::of(conn, keyring, subjects, now, true)?)
+        });
     read.unwrap()
 }
 

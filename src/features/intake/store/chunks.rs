@@ -10,8 +10,8 @@ use uuid::Uuid;
 
 use super::super::batch::{Batch, Rejected};
 use super::batches::signed;
+use super::document_place;
 use super::rejections::seal_rejected;
-use super::{document_place, enter};
 use crate::foundation::crypto::Keyring;
 use crate::foundation::crypto::subject_keys::{self, SubjectKey};
 use crate::foundation::db::schema::{intake_record, subject};
@@ -100,7 +100,6 @@ pub fn write(
     plan: &Plan<'_>,
     now: DateTime<Utc>,
 ) -> db::Result<()> {
-    enter(conn)?;
     let added: Vec<SubjectId> = plan.added.iter().map(|planned| planned.id).collect();
     if !added.is_empty() {
         subject_keys::create(conn, keyring, &added)?;

@@ -24,21 +24,6 @@ pub use subjects::{
     unassessed,
 };
 
-use diesel::prelude::*;
-
-use crate::foundation::db::{self, Conn};
-
-/// Sees that sealed documents are read or written in somebody's name; without one, row-level security
-/// shows none. A transaction that has named its actor keeps them; reading without one is intake's own.
-fn enter(conn: &mut Conn) -> db::Result<()> {
-    diesel::sql_query(
-        "SELECT set_config('app.actor', \
-         coalesce(nullif(current_setting('app.actor', true), ''), 'intake'), true)",
-    )
-    .execute(conn)?;
-    Ok(())
-}
-
 /// Where a subject's sealed document belongs.
 fn document_place(subject: crate::foundation::kernel::SubjectId) -> String {
     format!("subject_personal:ciphertext:{subject}")

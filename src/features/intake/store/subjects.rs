@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::super::Error;
 use super::super::policy::{DEFAULTS, Defaults, KEEPING, Keeping};
 use super::super::subject::{Personal, Risk, Status, SubjectKind};
-use super::{document_place, enter};
+use super::document_place;
 use crate::foundation::crypto::{Keyring, subject_keys};
 use crate::foundation::db::schema::{platform, subject, subject_key, subject_personal};
 use crate::foundation::db::{self, Conn};
@@ -133,7 +133,6 @@ fn documents(
     keyring: &Keyring,
     ids: &[SubjectId],
 ) -> db::Result<HashMap<SubjectId, Personal>> {
-    enter(conn)?;
     let keys = subject_keys::load(conn, keyring, ids)?;
     let uuids: Vec<Uuid> = keys.keys().map(|id| id.uuid()).collect();
     let rows: Vec<(Uuid, Vec<u8>)> = subject_personal::table

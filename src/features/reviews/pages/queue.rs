@@ -17,7 +17,7 @@ use crate::features::reviews::views::{Approvals, Choice, Lagging, Queue, Row, ba
 use crate::features::screening::calendar::{self, Calendar};
 use crate::foundation::Services;
 use crate::foundation::auth::{Permission, Signed};
-use crate::foundation::db::{self, Conn};
+use crate::foundation::db::{self, Conn, PoolKind};
 use crate::foundation::kernel::{PersonId, PlatformId};
 use crate::foundation::policy;
 use crate::foundation::web::paging::Cursor;
@@ -88,7 +88,8 @@ pub async fn queue(
     let page = block(move || {
         let wanted = filter.wanted(&services, &signed);
         let now = services.clock.now();
-        services.db.read(|conn| {
+        let db = &services.db;
+        db.read_for(PoolKind::Web, &signed.actor(), |conn| {
             let page = queue::page(conn, &wanted, cursor.as_ref())?;
             let platforms = queue::platforms(conn)?;
             let rows = rows(conn, &page.items, &platforms, now)?;
