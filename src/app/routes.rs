@@ -1,6 +1,6 @@
 use super::{health_routes, home};
 use crate::features::{
-    account, alerts, audit_log, health, intake, packs, policies, reviews, screening, upkeep,
+    account, alerts, audit_log, health, intake, packs, policies, reviews, sar, screening, upkeep,
 };
 use crate::foundation::web::{Access, Routes, assets, live};
 
@@ -19,6 +19,7 @@ pub fn routes() -> Routes {
         .and(packs::routes())
         .and(policies::routes())
         .and(reviews::routes())
+        .and(sar::routes())
         .and(screening::routes())
         .and(upkeep::routes())
 }

@@ -17,6 +17,7 @@ mod keys;
 mod lists;
 mod migrate;
 mod pack;
+mod sar;
 mod sealer;
 mod serve;
 mod simulate;
@@ -55,6 +56,8 @@ enum Command {
     Lists(lists::Args),
     Migrate(migrate::Args),
     Pack(pack::Args),
+    #[command(subcommand)]
+    Sar(sar::Command),
     /// Seal the audit log: a process of its own, with the only copy of the signing key
     Sealer(sealer::Args),
     /// Start in production, on DATABASE_URL or a private PostgreSQL in the data folder
@@ -79,6 +82,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Lists(args) => lists::run(&args),
         Command::Migrate(args) => migrate::run(&args),
         Command::Pack(args) => pack::run(args),
+        Command::Sar(command) => sar::run(&command),
         Command::Sealer(args) => sealer::run(args),
         Command::Serve => serve::run(),
         Command::Simulate(args) => simulate::run(&args),

@@ -8,5 +8,6 @@ pub mod intake;
 pub mod packs;
 pub mod policies;
 pub mod reviews;
+pub mod sar;
 pub mod screening;
 pub mod upkeep;

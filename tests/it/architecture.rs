@@ -95,6 +95,7 @@ const PURE: &[&str] = &[
     "reviews/risk",
     "reviews/step",
     "reviews/verdict",
+    "sar/grant",
     "screening/birth",
     "screening/country_names",
     "screening/hit",

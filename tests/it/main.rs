@@ -21,6 +21,7 @@ mod privileges;
 mod program;
 mod reviews;
 mod routes;
+mod sar;
 mod screening;
 mod screening_sample;
 mod secrets;

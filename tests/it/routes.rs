@@ -5,6 +5,7 @@
 //! matrix anew with `SIGNALBOX_WRITE_MATRIX=1` and read the difference.
 
 mod crawl;
+mod differential;
 #[path = "../browser/furnish.rs"]
 mod furnish;
 mod hostile;

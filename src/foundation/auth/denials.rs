@@ -3,10 +3,11 @@
 use actix_web::HttpRequest;
 
 use super::client_address::client_address;
+use super::sar::is_compartment;
 use super::throttle::{self, Scope};
 use super::{HalfSigned, Signed, attempts};
 use crate::foundation::Services;
-use crate::foundation::audit::{Actor, Event, Outcome, Subject, Unaudited};
+use crate::foundation::audit::{Actor, Event, Log, Outcome, Subject, Unaudited};
 use crate::foundation::crypto::Keyring;
 use crate::foundation::kernel::PersonId;
 use crate::foundation::web::{Error, RequestId, block};
@@ -39,7 +40,13 @@ pub fn stranger(keyring: &Keyring, network: &str, request: &str) -> Actor {
 /// Records that this request was denied. The denial fails with its record.
 pub async fn record(request: &HttpRequest, services: &Services, why: Why) -> Result<(), Error> {
     let route = request.match_pattern().unwrap_or_default();
+    let log = if is_compartment(&route) {
+        Log::Sar
+    } else {
+        Log::Main
+    };
     let event = Event::new("access.denied", Subject::new("route", route))
+        .log(log)
         .outcome(Outcome::Denied)
         .detail("method", request.method().as_str())
         .detail("why", why.as_str());

@@ -6,10 +6,13 @@ use diesel::prelude::*;
 use uuid::Uuid;
 
 use super::permissions::Grant;
+use super::sar::TimedGrant;
 use super::sessions::{ABSOLUTE, HALF_WAY, IDLE, Method, Stage, TOUCH_EVERY};
 use super::token::TokenHash;
 use crate::foundation::db::Conn;
-use crate::foundation::db::schema::{person, person_role, person_role_platform, session};
+use crate::foundation::db::schema::{
+    person, person_grant, person_role, person_role_platform, session,
+};
 use crate::foundation::kernel::{PersonId, PlatformId, Scope};
 
 /// A session and its person, as one request sees them.
@@ -21,6 +24,8 @@ pub struct Facts {
     pub name: String,
     pub zone: String,
     pub grants: Vec<Grant>,
+    /// What they may do with reports, now or at another time.
+    pub sar: Vec<TimedGrant>,
     /// What the switch of the top bar is set to.
     pub platform: Option<PlatformId>,
     pub stage: Stage,
@@ -71,6 +76,10 @@ struct Row {
     /// Of the limited ones, each with a platform that it reaches; by position.
     listed_roles: Vec<String>,
     listed_platforms: Vec<Uuid>,
+    /// What is held beyond the roles, with its time; by position.
+    granted: Vec<String>,
+    granted_from: Vec<DateTime<Utc>>,
+    granted_until: Vec<DateTime<Utc>>,
 }
 
 /// The session with this token, live or over, in one query.
@@ -89,6 +98,9 @@ pub fn find(conn: &mut Conn, hash: &TokenHash) -> QueryResult<Option<Facts>> {
             person_role_platform::role,
             person_role_platform::platform_id,
         ));
+    let granted = person_grant::table
+        .filter(person_grant::person_id.eq(session::person_id))
+        .order(person_grant::name);
     // Not `first`: its limit is a parameter, for which PostgreSQL plans anew every time.
     let row: Option<Row> = session::table
         .inner_join(person::table)
@@ -109,6 +121,9 @@ pub fn find(conn: &mut Conn, hash: &TokenHash) -> QueryResult<Option<Facts>> {
             roles(true),
             diesel::dsl::array(listed.select(person_role_platform::role)),
             diesel::dsl::array(listed.select(person_role_platform::platform_id)),
+            diesel::dsl::array(granted.select(person_grant::name)),
+            diesel::dsl::array(granted.select(person_grant::starts_at)),
+            diesel::dsl::array(granted.select(person_grant::ends_at)),
         ))
         .get_result(conn)
         .optional()?;
@@ -129,6 +144,20 @@ fn limited_grants(row: &Row) -> impl Iterator<Item = Grant> {
     })
 }
 
+fn sar_grants(row: &Row) -> Vec<TimedGrant> {
+    let times = row.granted_from.iter().zip(&row.granted_until);
+    let granted = row.granted.iter().zip(times);
+    granted
+        .filter_map(|(name, (from, until))| {
+            Some(TimedGrant {
+                grant: name.parse().ok()?,
+                starts_at: *from,
+                ends_at: *until,
+            })
+        })
+        .collect()
+}
+
 fn facts(row: Row) -> Option<Facts> {
     let unlimited = row.unlimited_roles.iter().filter_map(|role| {
         let role = role.parse().ok()?;
@@ -136,10 +165,12 @@ fn facts(row: Row) -> Option<Facts> {
         Some(Grant { role, scope })
     });
     let grants = unlimited.chain(limited_grants(&row)).collect();
+    let sar = sar_grants(&row);
     Some(Facts {
         session: row.session,
         person: row.person.into(),
         email: row.email,
+        sar,
         name: row.name,
         zone: row.zone,
         grants,
@@ -167,6 +198,7 @@ mod tests {
             name: String::new(),
             zone: "UTC".into(),
             grants: Vec::new(),
+            sar: Vec::new(),
             platform: None,
             stage,
             method: None,

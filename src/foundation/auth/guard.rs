@@ -13,6 +13,7 @@ use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 pub use super::client_address::client_address;
 use super::denials::{self, Why};
 use super::facts::{self, Facts};
+use super::sar::{self, SarAccess};
 use super::sessions::{self, Stage};
 pub use super::turned_away::{
     ENROLMENT_PATH, PARKED_PATH, SECOND_FACTOR_PATH, SIGN_IN_PATH, came_from, local_path,
@@ -81,6 +82,9 @@ pub async fn acquaint(
 
 async fn admit(access: Access, request: &mut ServiceRequest) -> Result<(), Error> {
     let services = services(request.request())?;
+    if let Access::Sar(wanted) = access {
+        return admit_to_compartment(wanted, request, &services).await;
+    }
     refuse_foreign(request, &services).await?;
     if access == Access::Public {
         return Ok(());
@@ -98,6 +102,7 @@ async fn admit(access: Access, request: &mut ServiceRequest) -> Result<(), Error
             introduce(access, request, found);
             require(request, &services, permission).await?;
         }
+        (Access::Sar(_), Found::Whole(_)) => return Err(Error::NotFound),
         (_, Found::HalfWay(known)) => {
             return Err(lead_on(request, &services, &known.facts).await);
         }
@@ -107,6 +112,35 @@ async fn admit(access: Access, request: &mut ServiceRequest) -> Result<(), Error
         (_, Found::Nothing) => return Err(turn_away(request, &services, None).await),
     }
     Ok(())
+}
+
+/// To whoever holds no grant, an address of the compartment is one that does not exist: found out by the same query,
+/// answered with the same page, noted nowhere. What a holder was sending when their session ran out is kept for them.
+async fn admit_to_compartment(
+    wanted: SarAccess,
+    request: &mut ServiceRequest,
+    services: &Services,
+) -> Result<(), Error> {
+    let access = Access::Sar(wanted);
+    let mut found = find(access, request, services).await?;
+    match &mut found {
+        Found::Whole(known) if wanted.admits(&sar::held(&known.facts.sar)) => {
+            refuse_foreign(request, services).await?;
+            touch(access, request, services, &mut known.facts).await;
+            introduce(access, request, found);
+            Ok(())
+        }
+        Found::Over(known)
+            if !request.method().is_safe() && wanted.admits(&sar::held(&known.facts.sar)) =>
+        {
+            refuse_foreign(request, services).await?;
+            Err(turn_away(request, services, Some(&known.facts)).await)
+        }
+        _ => {
+            introduce(Access::PublicOrSigned, request, found);
+            Err(Error::NotFound)
+        }
+    }
 }
 
 /// Whoever is on the way in goes by the reserve, so that a standstill of the pages keeps nobody out, and nobody who
@@ -131,9 +165,10 @@ async fn find(
     } else {
         block(move || look(PoolKind::Web)).await?
     };
-    let Some(facts) = facts else {
+    let Some(mut facts) = facts else {
         return Ok(Found::Nothing);
     };
+    facts.sar.retain(|grant| grant.is_live(now));
     let known = Known {
         csrf: csrf::token(token.expose()),
         facts,

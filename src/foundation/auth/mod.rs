@@ -24,6 +24,7 @@ pub mod password;
 pub mod people;
 mod permissions;
 pub mod recovery;
+pub mod sar;
 pub mod session_store;
 pub mod sessions;
 mod signed;

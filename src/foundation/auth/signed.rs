@@ -9,6 +9,7 @@ use chrono_tz::Tz;
 use uuid::Uuid;
 
 use super::facts::Facts;
+use super::sar::{self, SarGrant};
 use super::sessions::Stage;
 use super::{Grant, Permission, permissions_of, reach_of};
 use crate::foundation::audit::Actor;
@@ -28,6 +29,8 @@ pub struct Signed {
     /// What the switch of the top bar is set to; nothing means all platforms.
     pub platform: Option<PlatformId>,
     pub permissions: BTreeSet<Permission>,
+    /// What is held now beyond the roles.
+    pub sar: BTreeSet<SarGrant>,
     /// The platforms for which this request's permission is held.
     reach: Scope,
     pub session: Uuid,
@@ -63,6 +66,7 @@ impl Signed {
         Self {
             person: facts.person,
             permissions: permissions_of(&facts.grants),
+            sar: sar::held(&facts.sar),
             platform: facts.platform.filter(|chosen| anywhere.allows(*chosen)),
             reach: anywhere,
             session: facts.session,

@@ -23,6 +23,8 @@ pub const ROW_SECURITY: &[&str] = &[
     "sar_audit_log",
     "sar_audit_refused",
     "sar_audit_tile",
+    "sar_grant",
+    "sar_viewing",
     "subject_key",
     "subject_personal",
 ];

@@ -433,6 +433,15 @@ diesel::table! {
 }
 
 diesel::table! {
+    person_grant (person_id, name) {
+        person_id -> Uuid,
+        name -> Text,
+        starts_at -> Timestamptz,
+        ends_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     person_role (person_id, role) {
         person_id -> Uuid,
         role -> Text,
@@ -676,6 +685,31 @@ diesel::table! {
 }
 
 diesel::table! {
+    sar_grant (id) {
+        id -> Uuid,
+        person_id -> Uuid,
+        name -> Text,
+        purpose -> Text,
+        starts_at -> Timestamptz,
+        ends_at -> Timestamptz,
+        proposed_by -> Text,
+        proposed_at -> Timestamptz,
+        approved_by -> Nullable<Text>,
+        approved_at -> Nullable<Timestamptz>,
+        ended_by -> Nullable<Text>,
+        ended_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    sar_viewing (person_id) {
+        person_id -> Uuid,
+        purpose -> Text,
+        opened_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     screening_confirmation (source, version, published) {
         source -> Text,
         version -> Int4,
@@ -890,6 +924,7 @@ diesel::joinable!(pack -> platform (platform_id));
 diesel::joinable!(pack_item -> platform (platform_id));
 diesel::joinable!(parked_form -> person (person_id));
 diesel::joinable!(password -> person (person_id));
+diesel::joinable!(person_grant -> person (person_id));
 diesel::joinable!(probe_change -> pack_item (probe_id));
 diesel::joinable!(probe_run -> pack_item (probe_id));
 diesel::joinable!(probe_state -> pack_item (probe_id));
@@ -898,6 +933,8 @@ diesel::joinable!(review_case -> platform (platform_id));
 diesel::joinable!(review_case -> subject (subject_id));
 diesel::joinable!(rule_state -> pack_item (rule_id));
 diesel::joinable!(sample -> pack_item (probe_id));
+diesel::joinable!(sar_grant -> person (person_id));
+diesel::joinable!(sar_viewing -> person (person_id));
 diesel::joinable!(screening_disposition -> screening_hit (hit_id));
 diesel::joinable!(screening_hit -> platform (platform_id));
 diesel::joinable!(screening_hit -> screening_entry (entry_id));
@@ -944,6 +981,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     parked_form,
     password,
     person,
+    person_grant,
     person_role,
     person_role_platform,
     platform,
@@ -964,6 +1002,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     sar_audit_log,
     sar_audit_refused,
     sar_audit_tile,
+    sar_grant,
+    sar_viewing,
     screening_confirmation,
     screening_disposition,
     screening_entry,

@@ -26,6 +26,8 @@ pub enum Nav {
     Intake,
     ScreeningLists,
     Policy,
+    /// For those who hold a grant for reports.
+    SarGrants,
     AuditLog,
     Exports,
     Verify,
@@ -44,7 +46,10 @@ const GROUPS: [(&str, &[Nav]); 5] = [
         "Review",
         &[Nav::Queue, Nav::Approvals, Nav::Subjects, Nav::Intake],
     ),
-    ("Comply", &[Nav::ScreeningLists, Nav::Policy]),
+    (
+        "Comply",
+        &[Nav::ScreeningLists, Nav::Policy, Nav::SarGrants],
+    ),
     ("Evidence", &[Nav::AuditLog, Nav::Exports, Nav::Verify]),
     ("Manage", &[Nav::Packs]),
 ];
@@ -62,6 +67,7 @@ impl Nav {
             Self::Intake => "Intake",
             Self::ScreeningLists => "Screening lists",
             Self::Policy => "Policy",
+            Self::SarGrants => "Grants for reports",
             Self::AuditLog => "Audit log",
             Self::Exports => "Exports",
             Self::Verify => "Verify",
@@ -82,6 +88,7 @@ impl Nav {
             Self::Intake => "/intake",
             Self::ScreeningLists => "/screening/lists",
             Self::Policy => "/policy",
+            Self::SarGrants => "/sar/grants",
             Self::AuditLog => "/audit",
             Self::Exports => "/audit/exports",
             Self::Verify => "/audit/verify",
@@ -104,7 +111,7 @@ impl Nav {
             Self::ScreeningLists => Some('l'),
             Self::Policy => Some('y'),
             Self::AuditLog => Some('e'),
-            Self::Exports | Self::Account => None,
+            Self::Exports | Self::SarGrants | Self::Account => None,
             Self::Verify => Some('v'),
             Self::Packs => Some('m'),
         }
@@ -125,8 +132,13 @@ impl Nav {
             Self::Exports => Some(Permission::AuditExport),
             Self::Verify => Some(Permission::AuditVerify),
             Self::Packs => Some(Permission::PacksRead),
-            Self::Account => None,
+            Self::SarGrants | Self::Account => None,
         }
+    }
+
+    fn is_for(self, signed: &Signed) -> bool {
+        let permitted = self.permission().is_none_or(|needed| signed.may(needed));
+        permitted && (self != Self::SarGrants || !signed.sar.is_empty())
     }
 }
 
@@ -337,7 +349,7 @@ fn navigation(signed: &Signed, board: &Board, at: Option<Nav>) -> Vec<NavGroup> 
             name,
             items: pages
                 .iter()
-                .filter(|page| page.permission().is_none_or(|needed| signed.may(needed)))
+                .filter(|page| page.is_for(signed))
                 .map(|&page| NavItem {
                     label: page.label(),
                     href: page.href(),

@@ -39,6 +39,7 @@ fn signed(roles: &[Role]) -> Signed {
         name: "Ada <b>Lovelace".to_owned(),
         zone: Madrid.name().to_owned(),
         grants: roles.iter().map(everywhere).collect(),
+        sar: Vec::new(),
         platform: None,
         stage: Stage::Full,
         method: None,

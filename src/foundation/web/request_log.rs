@@ -13,6 +13,7 @@ use actix_web::{HttpMessage, HttpRequest};
 
 use super::Error;
 use super::error_page;
+use crate::foundation::auth::sar::is_compartment;
 use crate::foundation::telemetry::metrics;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -45,7 +46,11 @@ pub async fn log_requests<B: MessageBody + 'static>(
         Ok(response) => {
             let mut response = without_endless_body(give_page(response, &id));
             mark(response.headers_mut(), &id);
-            let route = response.request().match_pattern();
+            // That somebody opens the compartment is for its own log.
+            let route = response
+                .request()
+                .match_pattern()
+                .filter(|route| !is_compartment(route));
             observe(&method, route, response.status().as_u16(), started, &id);
             Ok(response)
         }

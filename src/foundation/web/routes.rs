@@ -7,6 +7,7 @@ use actix_web::middleware::{Next, from_fn};
 use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Responder, body::BoxBody, web};
 
 use super::Error;
+use crate::foundation::auth::sar::SarAccess;
 use crate::foundation::auth::{Permission, guard};
 
 /// Who may use a route.
@@ -22,6 +23,8 @@ pub enum Access {
     Signed,
     /// Holders of a permission.
     Needs(Permission),
+    /// Holders of a grant for reports. To everybody else there is nothing at this address.
+    Sar(SarAccess),
 }
 
 /// One line of the route table.
@@ -105,9 +108,18 @@ impl Routes {
     fn resource(&self, path: &'static str) -> impl HttpServiceFactory + use<> {
         let routes = self.0.iter().filter(|route| route.path == path);
         let allow = allowed(routes.clone());
+        let is_hidden = routes
+            .clone()
+            .any(|route| matches!(route.access, Access::Sar(_)));
         let refuse = move || {
-            let allow = allow.clone();
-            async move { Err::<HttpResponse, _>(Error::MethodNotAllowed { allow }) }
+            let error = if is_hidden {
+                Error::NotFound
+            } else {
+                Error::MethodNotAllowed {
+                    allow: allow.clone(),
+                }
+            };
+            async move { Err::<HttpResponse, _>(error) }
         };
         let other_methods = web::to(refuse).wrap(from_fn(guard::acquaint));
         routes

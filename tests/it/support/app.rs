@@ -43,9 +43,17 @@ impl TestApp {
     }
 
     pub async fn start_as(mode: Mode) -> Self {
+        Self::serve(mode, TestDb::create())
+    }
+
+    /// Over a database that is there already.
+    pub async fn start_on(db: TestDb) -> Self {
+        Self::serve(Mode::Demo, db)
+    }
+
+    fn serve(mode: Mode, db: TestDb) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let db = TestDb::create();
         let services = services(mode, port, &db);
         let running = app::serve(services.clone(), listener).unwrap();
         let http = reqwest::Client::builder()

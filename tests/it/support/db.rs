@@ -78,6 +78,23 @@ impl TestDb {
         }
     }
 
+    /// Another database with the same in it. Connections to this one are cut, and made again by whoever needs one.
+    pub fn twin(&self) -> Self {
+        let name = &self.name;
+        let mut server = server();
+        server
+            .batch_execute(&format!(
+                "ALTER DATABASE {name} ALLOW_CONNECTIONS false; \
+                 SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{name}'"
+            ))
+            .unwrap();
+        let twin = Self::from_template(name);
+        server
+            .batch_execute(&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS true"))
+            .unwrap();
+        twin
+    }
+
     /// A connection that no grant holds back.
     pub fn connect_superuser(&self) -> PgConnection {
         connect(&self.superuser_url)

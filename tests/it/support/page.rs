@@ -137,6 +137,18 @@ impl Page {
     }
 }
 
+/// The text of a page without the keys of its forms, which are fresh in each rendering.
+pub fn without_keys(body: &str) -> String {
+    const KEYS: [&str; 2] = ["name=\"idempotency\" value=\"", "data-key=\""];
+    KEYS.into_iter().fold(body.to_owned(), |text, marker| {
+        let mut parts = text.split(marker);
+        let first = parts.next().unwrap_or_default().to_owned();
+        parts.fold(first, |text, part| {
+            text + marker + part.split_once('"').map_or(part, |(_, rest)| rest)
+        })
+    })
+}
+
 fn parse(selector: &str) -> Selector {
     Selector::parse(selector).unwrap()
 }

@@ -6,9 +6,12 @@ use std::time::Duration;
 use actix_web::cookie::{Cookie, CookieJar};
 use diesel::connection::SimpleConnection as _;
 use futures_util::future::{join, join_all};
+use signalbox::features::sar::actions::{self, Wanted};
+use signalbox::features::sar::grant::Refusal as SarRefusal;
 use signalbox::foundation::Services;
 use signalbox::foundation::audit::{Actor, Event, Subject, Tx};
 use signalbox::foundation::auth::people::{self, NewPerson, Refusal};
+use signalbox::foundation::auth::sar::SarGrant;
 use signalbox::foundation::auth::sessions::{self, Method, Stage};
 use signalbox::foundation::auth::token::Token;
 use signalbox::foundation::auth::{Role, csrf, session_store};
@@ -64,6 +67,35 @@ impl TestApp {
             Role::Compliance => self.as_compliance(),
             Role::Auditor => self.as_auditor(),
             Role::Administrator => self.as_admin(),
+        }
+    }
+
+    /// A compliance officer who may do everything with reports.
+    pub fn as_sar_holder(&self) -> Client {
+        self.sar_holder("report-officer@test.example")
+    }
+
+    /// Somebody else who may.
+    pub fn sar_holder(&self, email: &str) -> Client {
+        let client = self.sign_in_as(email, "Test report officer", &[Role::Compliance]);
+        self.give_sar_grants(email);
+        client
+    }
+
+    /// Gives somebody every grant for reports that they do not hold.
+    pub fn give_sar_grants(&self, email: &str) {
+        for grant in SarGrant::ALL {
+            let wanted = Wanted {
+                email: email.to_owned(),
+                grant,
+                purpose: "a test".to_owned(),
+                starts_at: self.now(),
+                ends_at: self.now() + chrono::Duration::days(90),
+            };
+            match actions::give(&self.services, &Actor::command_line("test"), &wanted) {
+                Ok(()) | Err(actions::Error::Refused(SarRefusal::Exists)) => {}
+                Err(error) => panic!("{email} is not given {grant}: {error}"),
+            }
         }
     }
 
@@ -258,6 +290,16 @@ impl Client {
             .header("content-type", "multipart/form-data; boundary=edge")
             .body(body);
         Page::read(request.send().await.unwrap()).await
+    }
+
+    /// The same person with the same cookies at another application.
+    #[must_use]
+    pub fn at(&self, app: &TestApp) -> Self {
+        Self {
+            http: app.http.clone(),
+            url: app.url.clone(),
+            ..self.clone()
+        }
     }
 
     /// Where the application is.
