@@ -11,7 +11,9 @@ use super::topics::topic_of;
 use super::{health_routes, policies, routes};
 use crate::foundation::Services;
 use crate::foundation::auth::{guard, session_store};
+use crate::foundation::config::TlsConfig;
 use crate::foundation::web::live::Hub;
+use crate::foundation::web::tls::Certificate;
 use crate::foundation::web::{Error, Lanes, headers, log_requests};
 
 /// How long requests in flight may take to finish after we were asked to stop.
@@ -49,6 +51,13 @@ pub fn serve(services: Services, listener: TcpListener) -> std::io::Result<Runni
     let table = routes();
     let hub = Hub::start(&services, topic_of);
     let live = Data::new(hub.clone());
+    let tls = services
+        .config
+        .web
+        .tls
+        .as_ref()
+        .map(certified)
+        .transpose()?;
     let services = Data::new(services);
     let catalog = Data::new(policies());
     let server = HttpServer::new(move || {
@@ -70,9 +79,14 @@ pub fn serve(services: Services, listener: TcpListener) -> std::io::Result<Runni
     .keep_alive(Duration::from_secs(75))
     .max_connections(10_000)
     .shutdown_timeout(GRACE_SECS)
-    .disable_signals()
-    .listen(listener)?
-    .run();
+    .disable_signals();
+    let server = match tls {
+        Some(tls) => server
+            .tls_handshake_timeout(Duration::from_secs(10))
+            .listen_rustls_0_23(listener, tls)?,
+        None => server.listen(listener)?,
+    };
+    let server = server.run();
     let handle = server.handle();
     Ok(Running {
         address,
@@ -80,6 +94,13 @@ pub fn serve(services: Services, listener: TcpListener) -> std::io::Result<Runni
         live: Some(hub),
         task: tokio::spawn(server),
     })
+}
+
+/// HTTPS with the certificate of these files, as they are and as they will be.
+fn certified(files: &TlsConfig) -> std::io::Result<rustls::ServerConfig> {
+    let certificate = Certificate::open(files).map_err(std::io::Error::other)?;
+    certificate.follow()?;
+    certificate.server_config().map_err(std::io::Error::other)
 }
 
 /// Serves `/metrics` alone, on an address of its own.

@@ -26,3 +26,4 @@ mod screening;
 mod screening_sample;
 mod secrets;
 mod support;
+mod tls;

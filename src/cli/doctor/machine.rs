@@ -13,10 +13,10 @@ use crate::foundation::db::cluster::Survey;
 const DISK_WARN_PERCENT: u64 = 10;
 const DISK_FAIL_PERCENT: u64 = 2;
 
-pub(super) fn port(bind: SocketAddr) -> Finding {
+pub(super) fn port(bind: SocketAddr, is_tls: bool) -> Finding {
     match TcpListener::bind(bind) {
         Ok(_) => Finding::ok("port", format!("{bind} is free")),
-        Err(_) if healthcheck::answers(bind) => {
+        Err(_) if healthcheck::answers(bind, is_tls) => {
             Finding::ok("port", format!("Signalbox answers on {bind}"))
         }
         Err(error) => Finding::fail(
@@ -169,6 +169,6 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let bind = listener.local_addr().unwrap();
         std::thread::spawn(move || drop(listener.accept()));
-        assert_eq!(port(bind).verdict, Verdict::Fail);
+        assert_eq!(port(bind, false).verdict, Verdict::Fail);
     }
 }

@@ -10,10 +10,13 @@ use std::fmt;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use crate::foundation::config::{Config, ConfigError, Mode};
+use chrono::Utc;
+
+use crate::foundation::config::{Config, ConfigError, Mode, TlsConfig};
 use crate::foundation::db::cluster::{Cluster, ClusterConfig, survey};
 use crate::foundation::db::roles::Role;
 use crate::foundation::kernel::Secret;
+use crate::foundation::web::tls;
 
 /// Variables whose value may come from a file instead.
 const SECRETS: [&str; 4] = [
@@ -126,11 +129,12 @@ fn examine() -> Vec<Finding> {
         Err(error) => return misconfigured(&error),
     };
     let mut findings = vec![Finding::ok("configuration", "can be used")];
-    findings.push(machine::port(config.web.bind));
+    findings.push(machine::port(config.web.bind, config.web.tls.is_some()));
     findings.extend(machine::data_dir(&config.data_dir));
     findings.extend(machine::secret_file("sealer key", &config.keys.sealer_file));
     findings.extend(secrets(&config));
     findings.push(metrics(&config));
+    findings.extend(config.web.tls.iter().flat_map(certificate));
     findings.extend(proxies(&config));
     findings.extend(match &config.database.app_url {
         Some(app) => database::examine(&config, app, config.database.sealer_url.as_ref(), false),
@@ -170,7 +174,7 @@ fn metrics(config: &Config) -> Finding {
 
 /// Behind a proxy that is not named, everybody seems to come from its address, and shares its limits.
 fn proxies(config: &Config) -> Option<Finding> {
-    let behind_one = config.web.base_url.scheme() == "https";
+    let behind_one = config.web.is_https() && config.web.tls.is_none();
     (behind_one && config.web.trusted_proxies.is_empty()).then(|| {
         Finding::warn(
             "proxies",
@@ -178,6 +182,29 @@ fn proxies(config: &Config) -> Option<Finding> {
             "name the proxy's network, so that limits and the log see people's own addresses",
         )
     })
+}
+
+/// The certificate that is served without a proxy, and who can read its key.
+fn certificate(files: &TlsConfig) -> Vec<Finding> {
+    const SUBJECT: &str = "certificate";
+    let shown = files.certificate.display();
+    let finding = match tls::load(files) {
+        Err(error) => Finding::fail(
+            SUBJECT,
+            error.to_string(),
+            "put a certificate and its key there; until then the server does not start",
+        ),
+        Ok(loaded) => match tls::due(loaded.ends_at, Utc::now()) {
+            Some(why) => Finding::warn(
+                SUBJECT,
+                format!("{shown}: {why}"),
+                "renew it; the server takes the new one by itself within a minute",
+            ),
+            None => Finding::ok(SUBJECT, shown.to_string()),
+        },
+    };
+    let key = machine::secret_file("secrets", &files.key);
+    [finding].into_iter().chain(key).collect()
 }
 
 fn misconfigured(error: &ConfigError) -> Vec<Finding> {

@@ -56,8 +56,18 @@ pub struct WebConfig {
     /// [`DEMO_METRICS`] if that is free.
     pub metrics_bind: Option<SocketAddr>,
     pub workers: usize,
+    /// Where HTTPS is served directly; without it a proxy has to do it.
+    pub tls: Option<TlsConfig>,
     /// Whose `X-Forwarded-For` is believed; nobody's by default.
     pub trusted_proxies: Proxies,
+}
+
+/// The files of HTTPS, in PEM form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsConfig {
+    /// The certificate, and those that lead to one which browsers know.
+    pub certificate: PathBuf,
+    pub key: PathBuf,
 }
 
 impl WebConfig {
@@ -191,6 +201,12 @@ impl Config {
 
     fn refusals(&self) -> Vec<String> {
         let mut problems = Vec::new();
+        if self.web.tls.is_some() && !self.web.is_https() {
+            problems.push(
+                "SSL_CERT_PATH is set, so people come by https, and SIGNALBOX_BASE_URL must say so"
+                    .to_owned(),
+            );
+        }
         match self.mode {
             Mode::Demo => {
                 if !self.web.bind.ip().is_loopback() || !self.web.is_loopback() {
@@ -224,8 +240,11 @@ impl Config {
 
 fn read_web(reader: &mut Reader<'_>) -> WebConfig {
     let bind: SocketAddr = reader.parsed("SIGNALBOX_BIND", "127.0.0.1:8080", "an address and port");
-    let base_url = format!("http://localhost:{}", bind.port());
+    let tls = read_tls(reader);
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let base_url = format!("{scheme}://localhost:{}", bind.port());
     WebConfig {
+        tls,
         bind,
         base_url: reader.parsed("SIGNALBOX_BASE_URL", &base_url, "a URL"),
         metrics_bind: reader.parsed_optional("SIGNALBOX_METRICS_BIND", "an address and port"),
@@ -235,6 +254,28 @@ fn read_web(reader: &mut Reader<'_>) -> WebConfig {
             "",
             "a comma-separated list of networks such as 10.0.0.0/8",
         ),
+    }
+}
+
+/// A certificate without its key is a mistake, and so is the reverse.
+fn read_tls(reader: &mut Reader<'_>) -> Option<TlsConfig> {
+    let [certificate, key] = ["SSL_CERT_PATH", "SSL_KEY_PATH"].map(|name| reader.optional(name));
+    match (certificate, key) {
+        (Some(certificate), Some(key)) => Some(TlsConfig {
+            certificate: certificate.into(),
+            key: key.into(),
+        }),
+        (None, None) => None,
+        (Some(_), None) => {
+            reader
+                .add("SSL_CERT_PATH is set and SSL_KEY_PATH, which names the private key, is not");
+            None
+        }
+        (None, Some(_)) => {
+            reader
+                .add("SSL_KEY_PATH is set and SSL_CERT_PATH, which names the certificate, is not");
+            None
+        }
     }
 }
 
@@ -274,6 +315,24 @@ mod tests {
         assert_eq!(config.web.bind.to_string(), "127.0.0.1:8080");
         assert_eq!(config.web.base_url.as_str(), "http://localhost:8080/");
         assert_eq!(config.keys.sealer_file, PathBuf::from("var/sealer.key"));
+    }
+
+    #[test]
+    fn https_is_served_with_both_files_or_not_at_all() {
+        let both = [("SSL_CERT_PATH", "cert.pem"), ("SSL_KEY_PATH", "key.pem")];
+        let config = read(Mode::Demo, &both).unwrap();
+        assert!(config.web.tls.is_some() && config.web.is_https());
+        assert_eq!(config.web.base_url.as_str(), "https://localhost:8080/");
+        for (one, other) in [(0, "SSL_KEY_PATH"), (1, "SSL_CERT_PATH")] {
+            let error = read(Mode::Demo, &[both[one]]).unwrap_err().to_string();
+            assert!(error.contains(other), "{error}");
+        }
+        let plain = [
+            both[0],
+            both[1],
+            ("SIGNALBOX_BASE_URL", "http://localhost:8080"),
+        ];
+        assert!(read(Mode::Demo, &plain).is_err());
     }
 
     #[test]

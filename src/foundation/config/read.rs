@@ -98,6 +98,10 @@ impl<'a> Reader<'a> {
         }
     }
 
+    pub(super) fn add(&mut self, problem: &str) {
+        self.problems.push(problem.to_owned());
+    }
+
     pub(super) fn problems(self) -> Vec<String> {
         self.problems
     }

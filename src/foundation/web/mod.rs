@@ -28,6 +28,7 @@ mod request_log;
 mod routes;
 pub mod spark;
 mod tile;
+pub mod tls;
 
 pub use block::{Lanes, block, block_sign_in};
 pub use board::{Board, Count, Counts, Place};
