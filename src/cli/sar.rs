@@ -2,11 +2,12 @@
 
 use std::process::ExitCode;
 
-use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
+use chrono::{Days, NaiveDate};
 
 use super::connect::Connected;
 use super::failed;
 use crate::features::sar::actions::{self, Error, Wanted};
+use crate::features::sar::grant::begin_of;
 use crate::foundation::auth::sar::SarGrant;
 
 /// Days that a grant is for, unless it is said.
@@ -93,8 +94,4 @@ fn take_back(connected: &Connected, email: &str, grants: &[SarGrant]) -> Result<
         println!("{email} holds {grant} no more.");
     }
     Ok(())
-}
-
-fn begin_of(day: NaiveDate) -> DateTime<Utc> {
-    day.and_time(NaiveTime::MIN).and_utc()
 }

@@ -9,6 +9,7 @@ use crate::foundation::auth::{Permission, Signed};
 use crate::foundation::db;
 use crate::foundation::kernel::Scope;
 use crate::foundation::policy::{self, Catalog, Kind, Proposal, Refusal};
+use crate::foundation::web::format::sentence;
 use crate::foundation::web::{
     self, Chrome, Form, Nav, Problems, block, page, page_with, see_other,
 };
@@ -185,18 +186,6 @@ fn read(form: &ProposalForm) -> Result<Proposal, Problems> {
         }),
         _ => Err(problems),
     }
-}
-
-/// A refusal as a sentence of its own.
-fn sentence(refusal: &Refusal) -> String {
-    let text = refusal.to_string();
-    let mut letters = text.chars();
-    let first: String = letters
-        .next()
-        .into_iter()
-        .flat_map(char::to_uppercase)
-        .collect();
-    format!("{first}{}.", letters.as_str())
 }
 
 fn refused(refusal: Option<Refusal>) -> web::Error {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, Duration, Utc};
+use chrono::{DateTime, Duration, NaiveDate, NaiveTime, Utc};
 
 use crate::foundation::kernel::PersonId;
 
@@ -143,6 +143,12 @@ pub fn check_period(
 ) -> Result<(), Refusal> {
     let fits = ends_at > starts_at && ends_at > now && ends_at - starts_at <= LONGEST;
     if fits { Ok(()) } else { Err(Refusal::Period) }
+}
+
+/// When a day begins: days are those of UTC.
+#[must_use]
+pub fn begin_of(day: NaiveDate) -> DateTime<Utc> {
+    day.and_time(NaiveTime::MIN).and_utc()
 }
 
 /// A purpose as it is kept.

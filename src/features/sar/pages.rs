@@ -1,13 +1,14 @@
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path};
-use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
+use chrono::{Days, NaiveDate};
 use serde::Deserialize;
 
 use super::actions::{self, Error, PAGE, Wanted};
-use super::grant::{Refusal, SarGrantId};
+use super::grant::{Refusal, SarGrantId, begin_of};
 use super::views::{Grants, Opening};
 use crate::foundation::Services;
 use crate::foundation::auth::Signed;
+use crate::foundation::web::format::sentence;
 use crate::foundation::web::{
     self, Chrome, Form, Nav, Problems, block, page, page_with, see_other,
 };
@@ -192,10 +193,6 @@ fn wanted(form: &ProposalForm) -> Result<Wanted, Problems> {
     }
 }
 
-pub(super) fn begin_of(day: NaiveDate) -> DateTime<Utc> {
-    day.and_time(NaiveTime::MIN).and_utc()
-}
-
 /// The field that a refusal is about.
 fn field_of(refusal: &Refusal) -> Option<&'static str> {
     match refusal {
@@ -205,18 +202,6 @@ fn field_of(refusal: &Refusal) -> Option<&'static str> {
         Refusal::Purpose => Some("purpose"),
         Refusal::Proposer | Refusal::Answered | Refusal::Over | Refusal::TwoHold => None,
     }
-}
-
-/// A refusal as a sentence of its own.
-fn sentence(refusal: &Refusal) -> String {
-    let text = refusal.to_string();
-    let mut letters = text.chars();
-    let first: String = letters
-        .next()
-        .into_iter()
-        .flat_map(char::to_uppercase)
-        .collect();
-    format!("{first}{}.", letters.as_str())
 }
 
 fn refused(refusal: &Refusal) -> web::Error {

@@ -298,6 +298,18 @@ pub mod filters {
     }
 }
 
+/// What an error says, as a sentence of its own: "It ended before.".
+pub fn sentence(error: &impl std::fmt::Display) -> String {
+    let text = error.to_string();
+    let mut letters = text.chars();
+    let first: String = letters
+        .next()
+        .into_iter()
+        .flat_map(char::to_uppercase)
+        .collect();
+    format!("{first}{}.", letters.as_str())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -414,6 +426,12 @@ mod tests {
         check(7_500_000, "2 h 5 min");
         check(273_600_000, "3 d 4 h");
         assert_eq!(plain(&duration(Duration::from_micros(850))), "850 µs");
+    }
+
+    #[test]
+    fn errors_are_told_as_sentences() {
+        assert_eq!(sentence(&"it ended before"), "It ended before.");
+        assert_eq!(sentence(&""), ".");
     }
 
     #[test]

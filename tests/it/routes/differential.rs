@@ -13,6 +13,7 @@ use signalbox::foundation::auth::Role;
 use signalbox::foundation::auth::sessions::Stage;
 use signalbox::foundation::db::roles::Role as DbRole;
 
+use super::concrete;
 use super::furnish::{self, Places};
 use crate::support::app::TestApp;
 use crate::support::page::{Page, without_keys};
@@ -23,9 +24,6 @@ const OF_THE_MOMENT: &[(&str, &str)] = &[
     ("/live", "a stream without an end"),
     ("/assets/{digest}/{path:.*}", "files of the program"),
 ];
-
-/// Nothing has this id.
-const NOBODYS: &str = "01900000-0000-7000-8000-000000000000";
 
 struct Twins {
     without: TestApp,
@@ -146,16 +144,6 @@ fn paths(places: &Places) -> Vec<String> {
         .collect();
     paths.extend(files);
     paths.into_iter().collect()
-}
-
-fn concrete(path: &str) -> String {
-    let mut concrete = String::new();
-    let mut rest = path;
-    while let Some((before, after)) = rest.split_once('{') {
-        concrete = concrete + before + NOBODYS;
-        rest = after.split_once('}').map_or("", |(_, rest)| rest);
-    }
-    concrete + rest
 }
 
 /// Status, headers and body, without the request's id, the forms' keys and the twin's own address.
