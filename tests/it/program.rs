@@ -322,6 +322,60 @@ fn a_person_can_be_limited_to_platforms_that_there_are() {
     assert!(said(&added).contains("/enrol/"), "{}", said(&added));
 }
 
+/// The key that the installation keeps itself is changed by one command, while people work, and the old one taken out;
+/// where the key is given from outside, the command says how.
+#[test]
+fn the_encryption_key_is_changed_while_it_serves() {
+    let site = Site::new();
+    let mut command = site.command(&["demo"]);
+    command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .process_group(0);
+    let mut demo = Running::start(command);
+    let stdout = demo.child.stdout.take().unwrap();
+    let ready = BufReader::new(stdout)
+        .lines()
+        .any(|line| line.unwrap().contains("demo is at"));
+    assert!(ready, "it ended");
+    let keys = |args: &[&str]| {
+        let output = run(site.command(&["keys"]).args(args));
+        let said = said(&output);
+        assert_eq!(output.status.code(), Some(0), "{said}");
+        said
+    };
+    assert!(keys(&["rotate", "--status"]).contains("key 1: in use"));
+    refuses(
+        &mut site.command(&["keys", "retire", "1"]),
+        &["the one in use"],
+    );
+    let rotated = keys(&["rotate"]);
+    assert!(
+        !rotated.contains("Moved 0 ") && rotated.contains(" to key 2."),
+        "{rotated}"
+    );
+    let status = keys(&["rotate", "--status"]);
+    assert!(
+        status.contains("key 1: older") && !status.contains("under key 1"),
+        "{status}"
+    );
+    assert!(keys(&["retire", "1"]).contains("Key 1 is retired"));
+    // A seed opens under the new key alone, and the demo that has run all along still serves.
+    let code = run(&mut site.command(&["demo", "code", "operator@demo.signalbox"]));
+    assert_eq!(code.status.code(), Some(0), "{}", said(&code));
+    let alive = run(&mut site.command(&["healthcheck"]));
+    assert_eq!(alive.status.code(), Some(0), "{}", said(&alive));
+
+    let mut given = site.command(&["keys", "rotate"]);
+    let given = given.env(
+        "SIGNALBOX_ENCRYPTION_KEY",
+        fs::read_to_string(site.data.join("encryption.key")).unwrap(),
+    );
+    refuses(given, &["add a line", "3 ", " next", "on every machine"]);
+    kill_process_group(demo.pid, Signal::INT).unwrap();
+    assert_eq!(demo.ends_within(Duration::from_secs(29)), Some(0));
+}
+
 #[test]
 fn every_command_says_what_it_is_for() {
     let top = said(&run(&mut signalbox(&["--help"])));
