@@ -9,7 +9,9 @@ use actix_web::{App, HttpResponse, HttpServer};
 
 use super::topics::topic_of;
 use super::{health_routes, policies, routes};
+use crate::features::account;
 use crate::foundation::Services;
+use crate::foundation::auth::guard::ProofPage;
 use crate::foundation::auth::{guard, session_store};
 use crate::foundation::config::TlsConfig;
 use crate::foundation::web::live::Hub;
@@ -60,12 +62,14 @@ pub fn serve(services: Services, listener: TcpListener) -> std::io::Result<Runni
         .transpose()?;
     let services = Data::new(services);
     let catalog = Data::new(policies());
+    let proof = Data::new(ProofPage(account::pages::step_up::ask));
     let server = HttpServer::new(move || {
         lanes.open();
         App::new()
             .app_data(services.clone())
             .app_data(live.clone())
             .app_data(catalog.clone())
+            .app_data(proof.clone())
             .wrap(session_store::middleware(&services))
             .wrap(from_fn(refuse_foreign_hosts))
             .wrap(from_fn(log_requests))

@@ -10,6 +10,7 @@ const modules = {
   keyboard: () => import("./enhance/keyboard.js"),
   live: () => import("./enhance/live.js"),
   menu: () => import("./enhance/menu.js"),
+  passkey: () => import("./enhance/passkey.js"),
   "relative-time": () => import("./enhance/relative-time.js"),
   rows: () => import("./enhance/rows.js"),
   "session-warning": () => import("./enhance/session-warning.js"),

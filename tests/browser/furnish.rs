@@ -16,7 +16,7 @@ use signalbox::foundation::audit::seal::LogSealer;
 use signalbox::foundation::audit::{Actor, Log};
 use signalbox::foundation::auth::Role;
 use signalbox::foundation::db::roles::Role as DbRole;
-use signalbox::foundation::db::schema::job;
+use signalbox::foundation::db::schema::{job, passkey};
 
 use crate::support::app::TestApp;
 use crate::support::personas::Client;
@@ -37,6 +37,7 @@ pub async fn furnish(app: &TestApp) -> Vec<String> {
     let examples = std::fs::read_to_string(root.join("examples/subjects.csv")).unwrap();
     subjects::take_in(&app.services, &app.db, &examples);
     app.run_jobs();
+    give_passkey(app);
     health::report_indicator(&app.services, &actor, "ncc_qos", 97.4, None).unwrap();
     app.advance(chrono::Duration::seconds(5));
     evaluate::tick(&app.services).unwrap();
@@ -61,6 +62,22 @@ pub async fn furnish(app: &TestApp) -> Vec<String> {
     app.run_jobs();
     seal(app);
     vec![asked.location().to_owned(), uploaded.location().to_owned()]
+}
+
+/// A passkey that nobody can use, for its page.
+fn give_passkey(app: &TestApp) {
+    let owner = app.as_operator().person;
+    diesel::insert_into(passkey::table)
+        .values((
+            passkey::id.eq(uuid::Uuid::now_v7()),
+            passkey::person_id.eq(owner.uuid()),
+            passkey::credential_id.eq(vec![7; 16]),
+            passkey::credential.eq(serde_json::json!({})),
+            passkey::name.eq("Work laptop"),
+            passkey::made_at.eq(app.now()),
+        ))
+        .execute(&mut app.db.connect_superuser())
+        .unwrap();
 }
 
 fn seal(app: &TestApp) {
@@ -206,7 +223,8 @@ pub fn pages() -> Vec<&'static str> {
 }
 
 /// What leads in, and is looked at in the order in which people meet it: see `the_way_in`.
-const AT_THE_DOOR: [&str; 5] = [
+const AT_THE_DOOR: [&str; 6] = [
+    "/step-up",
     "/sign-in",
     "/sign-in/code",
     "/sign-in/recovery",

@@ -138,7 +138,7 @@ async fn an_unknown_address_knows_who_is_signed_in() {
     );
 }
 
-/// A route that asks for a fresh proof of identity is shut while there is no way to give one.
+/// A route that asks for a fresh proof of identity is shut where no page takes one.
 #[actix_web::test]
 async fn a_route_with_step_up_is_shut_without_it() {
     use signalbox::foundation::auth::session_store;
@@ -156,6 +156,7 @@ async fn a_route_with_step_up_is_shut_without_it() {
     )
     .await;
     let cookie = app.as_operator().cookie.unwrap();
+    app.advance(chrono::Duration::minutes(10));
     for (path, status) in [("/plain", 200), ("/asks", 403)] {
         let request = test::TestRequest::get()
             .uri(path)

@@ -56,6 +56,8 @@ const NOT_SEALED: &[(&str, &str)] = &[
     ("pack.digest", "a hash"),
     ("policy.approved_sha256", "a hash"),
     ("policy.payload_sha256", "a hash"),
+    ("passkey.credential_id", "a public name"),
+    ("passkey_ceremony.token_hash", "a hash"),
     ("recovery_code.digest", "a hash"),
     ("kyc_assessment.basis", "a keyed hash"),
     ("screening_disposition.entry_hash", "a keyed hash"),

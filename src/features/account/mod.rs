@@ -10,6 +10,7 @@
 
 mod actions;
 pub mod demo;
+mod device;
 pub mod pages;
 mod views;
 
@@ -38,6 +39,11 @@ pub fn routes() -> Routes {
             Access::HalfSigned,
             pages::sign_in::submit_recovery,
         )
+        .get("/step-up", Access::Signed, pages::step_up::show)
+        .post("/step-up", Access::Signed, pages::step_up::submit)
+        .and(passkeys())
+        .and(factors())
+        .and(sessions())
         .post("/sign-out", Access::Signed, pages::sign_in::sign_out)
         .get(
             "/enrol/authenticator",
@@ -63,25 +69,110 @@ pub fn routes() -> Routes {
             pages::own::choose_platform,
         )
         .get("/account/password", Access::Signed, pages::own::password)
+        .with_step_up()
         .post(
             "/account/password",
             Access::Signed,
             pages::own::submit_password,
         )
+        .with_step_up()
         .get(
             "/account/recovery-codes",
             Access::Signed,
             pages::own::recovery_codes,
         )
+        .with_step_up()
         .post(
             "/account/recovery-codes",
             Access::Signed,
             pages::own::submit_recovery_codes,
         )
+        .with_step_up()
         .post(
             "/account/recovery-codes/file",
             Access::Signed,
             pages::own::recovery_file,
         )
         .get("/account/parked/{id}", Access::Signed, pages::own::parked)
+}
+
+/// The questions that devices answer, and the answers.
+fn passkeys() -> Routes {
+    use pages::passkeys;
+    let door = Access::PublicOrSigned;
+    let half = Access::HalfSigned;
+    let signed = Access::Signed;
+    Routes::new()
+        .post("/sign-in/passkey/options", door, passkeys::ask_at_the_door)
+        .post("/sign-in/passkey", door, passkeys::sign_in)
+        .post(
+            "/sign-in/code/passkey/options",
+            half,
+            passkeys::ask_half_way,
+        )
+        .post("/sign-in/code/passkey", half, passkeys::second_step)
+        .post("/enrol/passkey/options", half, passkeys::ask_at_enrolment)
+        .post("/enrol/passkey", half, passkeys::enrol)
+        .post("/step-up/passkey/options", signed, passkeys::ask_for_proof)
+        .post("/step-up/passkey", signed, passkeys::prove)
+}
+
+/// One's own second factors. Whatever changes them asks for a fresh proof.
+fn factors() -> Routes {
+    use pages::factors;
+    let signed = Access::Signed;
+    Routes::new()
+        .get("/account/passkeys/new", signed, factors::new_passkey)
+        .with_step_up()
+        .post("/account/passkeys/options", signed, factors::ask)
+        .with_step_up()
+        .post("/account/passkeys", signed, factors::add_passkey)
+        .with_step_up()
+        .get("/account/passkeys/{id}", signed, factors::passkey)
+        .post(
+            "/account/passkeys/{id}/name",
+            signed,
+            factors::rename_passkey,
+        )
+        .post(
+            "/account/passkeys/{id}/removal",
+            signed,
+            factors::remove_passkey,
+        )
+        .with_step_up()
+        .get("/account/authenticator", signed, factors::authenticator)
+        .with_step_up()
+        .post(
+            "/account/authenticator",
+            signed,
+            factors::confirm_authenticator,
+        )
+        .with_step_up()
+        .post(
+            "/account/authenticator/proposal",
+            signed,
+            factors::propose_authenticator,
+        )
+        .with_step_up()
+        .post(
+            "/account/authenticator/removal",
+            signed,
+            factors::remove_authenticator,
+        )
+        .with_step_up()
+}
+
+/// Where one is signed in. Ending a session is the safe direction and asks for nothing.
+fn sessions() -> Routes {
+    use pages::sessions;
+    let signed = Access::Signed;
+    Routes::new()
+        .get("/account/sessions", signed, sessions::show)
+        .post("/account/sessions/end", signed, sessions::end_others)
+        .post("/account/sessions/{id}/end", signed, sessions::end)
+        .post(
+            "/account/devices/{id}/removal",
+            signed,
+            sessions::forget_device,
+        )
 }

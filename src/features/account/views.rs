@@ -4,8 +4,11 @@ use askama::Template;
 use chrono::{DateTime, Utc};
 
 use super::demo;
+use crate::foundation::auth::devices::Known;
 use crate::foundation::auth::factors::Methods;
 use crate::foundation::auth::parked::Waiting;
+use crate::foundation::auth::passkeys::Listed;
+use crate::foundation::auth::sessions::Open;
 use crate::foundation::auth::totp::QrPath;
 use crate::foundation::web::{Chrome, Door, Problems};
 
@@ -30,7 +33,82 @@ pub struct Code {
     pub email: String,
     pub next: String,
     pub problems: Problems,
+    pub methods: Methods,
     pub demo: Option<demo::Code>,
+}
+
+#[derive(Template)]
+#[template(path = "account/step_up.html")]
+pub struct StepUp {
+    pub chrome: Chrome,
+    pub next: String,
+    /// A form waits for its author behind this proof.
+    pub form_waits: bool,
+    pub methods: Methods,
+    pub demo: Option<demo::Code>,
+    pub problems: Problems,
+}
+
+#[derive(Template)]
+#[template(path = "account/new_passkey.html")]
+pub struct NewPasskey {
+    pub chrome: Chrome,
+    /// The name as it was typed.
+    pub typed: String,
+    pub problems: Problems,
+}
+
+#[derive(Template)]
+#[template(path = "account/passkey.html")]
+pub struct OnePasskey {
+    pub chrome: Chrome,
+    pub passkey: Listed,
+    /// The name as it was typed.
+    pub typed: String,
+    pub problems: Problems,
+}
+
+/// A seed to set up an app with.
+pub struct ShownSeed {
+    pub spelled: String,
+    pub address: String,
+    pub qr: Option<QrPath>,
+}
+
+#[derive(Template)]
+#[template(path = "account/own_authenticator.html")]
+pub struct OwnAuthenticator {
+    pub chrome: Chrome,
+    pub methods: Methods,
+    pub seed: Option<ShownSeed>,
+    pub problems: Problems,
+}
+
+pub struct ShownSession {
+    pub device: String,
+    pub is_current: bool,
+    pub session: Open,
+}
+
+impl ShownSession {
+    fn method(&self) -> &'static str {
+        match self.session.method.as_deref() {
+            Some("totp") => "password and code",
+            Some("passkey") => "passkey",
+            Some("recovery_code") => "recovery code",
+            _ => "",
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "account/sessions.html")]
+pub struct Sessions {
+    pub chrome: Chrome,
+    pub open: Vec<ShownSession>,
+    pub others: usize,
+    /// With what each is called.
+    pub known: Vec<(String, Known)>,
 }
 
 #[derive(Template)]
@@ -81,6 +159,7 @@ pub struct Own {
     pub chrome: Chrome,
     pub roles: String,
     pub methods: Methods,
+    pub passkeys: Vec<Listed>,
     pub waiting: Vec<Waiting>,
     /// The page that somebody was on their way to.
     pub next: Option<String>,
@@ -100,7 +179,6 @@ pub struct ChangePassword {
 pub struct NewRecoveryCodes {
     pub chrome: Chrome,
     pub left: i64,
-    pub problems: Problems,
 }
 
 #[derive(Template)]

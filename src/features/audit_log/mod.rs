@@ -40,6 +40,7 @@ pub fn routes() -> Routes {
         .get("/audit", read, pages::list)
         .get("/audit/exports", export, pages::exports)
         .post("/audit/exports", export, pages::ask_for_export)
+        .with_step_up()
         .get("/audit/exports/{id}", export, pages::export)
         .get("/audit/exports/{id}/file", export, pages::download)
         .get(

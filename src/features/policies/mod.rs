@@ -25,6 +25,7 @@ pub fn routes() -> Routes {
             Access::Needs(Permission::PolicyApprove),
             pages::approve,
         )
+        .with_step_up()
         .post(
             "/policy/{key}/{version}/withdrawal",
             propose,

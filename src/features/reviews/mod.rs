@@ -53,6 +53,7 @@ pub fn routes() -> Routes {
         .post("/reviews/{id}/decision", act, pages::decide)
         .post("/reviews/{id}/proposal", act, pages::decide)
         .post("/reviews/{id}/approval", approve, pages::approve)
+        .with_step_up()
         .post("/reviews/{id}/refusal", approve, pages::refuse)
         .post(
             "/reviews/{id}/hits/{hit}/disposition",
@@ -64,6 +65,7 @@ pub fn routes() -> Routes {
             approve,
             pages::second_hit,
         )
+        .with_step_up()
         .post(
             "/reviews/{id}/hits/{hit}/refusal",
             approve,

@@ -60,6 +60,10 @@ pub enum Unaudited {
     Throttle,
     /// The same of somebody who is signed in and proves again who they are.
     Proof,
+    /// A question that was put to a device at the door; its answer is an event.
+    DoorQuestion,
+    /// The same for somebody who is signed in.
+    Question,
     /// How often somebody was denied something; the denials that count are events.
     Denial,
     /// The moment a lamp's condition became true; what it leads to is an event.
@@ -82,6 +86,7 @@ impl Unaudited {
             Self::SessionTouch | Self::SessionEnd => "job:sessions",
             Self::JobHeartbeat => "job:queue",
             Self::Throttle | Self::Proof | Self::Denial => "job:throttle",
+            Self::DoorQuestion | Self::Question => "job:passkeys",
             Self::RuleState => "job:rules",
             Self::ParkedForm => "job:parked_forms",
             Self::Rewrap => "job:encryption_keys",
@@ -158,9 +163,12 @@ impl Audit {
             Unaudited::ParkedForm
             | Unaudited::SessionTouch
             | Unaudited::Proof
+            | Unaudited::Question
             | Unaudited::Denial => PoolKind::Web,
             // The reserve: whoever has to mend things gets in when every page is stuck.
-            Unaudited::SessionEnd | Unaudited::Throttle => PoolKind::SignIn,
+            Unaudited::SessionEnd | Unaudited::Throttle | Unaudited::DoorQuestion => {
+                PoolKind::SignIn
+            }
             Unaudited::Sample
             | Unaudited::JobHeartbeat
             | Unaudited::RuleState

@@ -17,6 +17,8 @@ use crate::foundation::web::{Error, RequestId, block};
 pub enum Why {
     /// The person's roles do not include it.
     Permission,
+    /// The act needs a fresh proof of identity.
+    Proof,
     /// It comes from another site, or its form from another session.
     Forged,
 }
@@ -25,6 +27,7 @@ impl Why {
     const fn as_str(self) -> &'static str {
         match self {
             Self::Permission => "permission",
+            Self::Proof => "step_up",
             Self::Forged => "forged_form",
         }
     }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::sessions;
 use super::token::{Token, TokenHash};
 use super::totp::Seed;
-use super::{people, recovery};
+use super::{passkeys, people, recovery};
 use crate::foundation::audit::{Event, Subject, Tx};
 use crate::foundation::crypto::Keyring;
 use crate::foundation::db::schema::{enrolment_link, password, recovery_code, totp};
@@ -24,7 +24,49 @@ pub const LINK_LIVES: Duration = Duration::hours(72);
 pub struct Methods {
     pub password_changed_at: Option<DateTime<Utc>>,
     pub authenticator_since: Option<DateTime<Utc>>,
+    pub passkeys: i64,
     pub recovery_codes_left: i64,
+}
+
+/// Something that proves a second time who one is, and that can be taken out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Factor {
+    Authenticator,
+    Passkey,
+}
+
+/// Why a factor stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Needed {
+    #[error("it is the only way that you can prove who you are; set up another one first")]
+    Only,
+    #[error(
+        "only one other way would be left, and no recovery codes; make new recovery codes first"
+    )]
+    NoWayBack,
+}
+
+impl Methods {
+    /// Whether a page asks for a code: it does where nothing else can be asked for.
+    #[must_use]
+    pub const fn takes_code(&self) -> bool {
+        self.authenticator_since.is_some() || self.passkeys == 0
+    }
+
+    /// Whether one of these can go. One lost device must not shut its owner out.
+    pub fn without(&self, factor: Factor) -> Result<(), Needed> {
+        let authenticators = i64::from(self.authenticator_since.is_some());
+        let have = match factor {
+            Factor::Authenticator => authenticators,
+            Factor::Passkey => self.passkeys,
+        };
+        let left = authenticators + self.passkeys - have.min(1);
+        match left {
+            ..1 => Err(Needed::Only),
+            1 if self.recovery_codes_left == 0 => Err(Needed::NoWayBack),
+            _ => Ok(()),
+        }
+    }
 }
 
 pub fn methods(conn: &mut Conn, id: PersonId) -> db::Result<Methods> {
@@ -40,6 +82,7 @@ pub fn methods(conn: &mut Conn, id: PersonId) -> db::Result<Methods> {
             .first(conn)
             .optional()?
             .flatten(),
+        passkeys: passkeys::count(conn, id)?,
         recovery_codes_left: recovery_codes_left(conn, id)?,
     })
 }
@@ -81,6 +124,11 @@ pub fn has_authenticator(conn: &mut Conn, id: PersonId) -> db::Result<bool> {
     .get_result(conn)?)
 }
 
+/// Whether somebody can prove a second time who they are.
+pub fn has_second_factor(conn: &mut Conn, id: PersonId) -> db::Result<bool> {
+    Ok(has_authenticator(conn, id)? || passkeys::count(conn, id)? > 0)
+}
+
 /// The seed of somebody's authenticator.
 pub fn seed(conn: &mut Conn, keyring: &Keyring, id: PersonId) -> db::Result<Option<Seed>> {
     let sealed: Option<Vec<u8>> = totp::table
@@ -119,16 +167,26 @@ pub fn propose_seed(tx: &mut Tx<'_>, session: Uuid, id: PersonId, email: &str) -
     Ok(())
 }
 
-/// The seed that this session was given, while its person has no authenticator.
+/// The seed that a session at enrolment was given, while its person has no second factor.
 pub fn proposed_seed(
     conn: &mut Conn,
     keyring: &Keyring,
     session: Uuid,
     id: PersonId,
 ) -> db::Result<Option<Seed>> {
-    if has_authenticator(conn, id)? {
+    if has_second_factor(conn, id)? {
         return Ok(None);
     }
+    next_seed(conn, keyring, session, id)
+}
+
+/// The seed that this session was given, whatever its person has.
+pub fn next_seed(
+    conn: &mut Conn,
+    keyring: &Keyring,
+    session: Uuid,
+    id: PersonId,
+) -> db::Result<Option<Seed>> {
     sessions::proposal(conn, session)?
         .map(|sealed| open_seed(conn, keyring, id, &proposal_place(session), &sealed))
         .transpose()
@@ -173,6 +231,31 @@ pub fn set_authenticator(
         ))?;
     }
     Ok(set == 1)
+}
+
+/// Makes the seed that a whole session was given its person's authenticator, in place of the one they may have.
+pub fn replace_authenticator(
+    tx: &mut Tx<'_>,
+    session: Uuid,
+    id: PersonId,
+    seed: &Seed,
+    step: i64,
+) -> db::Result<()> {
+    diesel::delete(totp::table.find(id.uuid())).execute(&mut **tx)?;
+    set_authenticator(tx, id, seed, step)?;
+    sessions::drop_proposal(tx, session)
+}
+
+/// Takes somebody's authenticator out.
+pub fn remove_authenticator(tx: &mut Tx<'_>, id: PersonId) -> db::Result<()> {
+    if diesel::delete(totp::table.find(id.uuid())).execute(&mut **tx)? != 1 {
+        return Err(db::Error::NotFound);
+    }
+    tx.record(Event::new(
+        "authenticator.removed",
+        Subject::new("person", id),
+    ))?;
+    Ok(())
 }
 
 /// Makes ten new recovery codes; the old ones are worth nothing from then on. The caller shows
@@ -331,4 +414,36 @@ fn seed_place(id: PersonId) -> String {
 
 fn proposal_place(session: Uuid) -> String {
     format!("session:proposed_seed:{session}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn left(authenticator: bool, passkeys: i64, codes: i64) -> Methods {
+        Methods {
+            password_changed_at: None,
+            authenticator_since: authenticator.then(DateTime::default),
+            passkeys,
+            recovery_codes_left: codes,
+        }
+    }
+
+    #[test]
+    fn nobody_is_left_with_nothing() {
+        use Factor::{Authenticator, Passkey};
+        for (methods, factor, expected) in [
+            (left(true, 0, 10), Authenticator, Err(Needed::Only)),
+            (left(false, 1, 10), Passkey, Err(Needed::Only)),
+            (left(true, 1, 0), Passkey, Err(Needed::NoWayBack)),
+            (left(true, 1, 0), Authenticator, Err(Needed::NoWayBack)),
+            (left(false, 2, 0), Passkey, Err(Needed::NoWayBack)),
+            (left(true, 1, 1), Passkey, Ok(())),
+            (left(true, 1, 1), Authenticator, Ok(())),
+            (left(true, 2, 0), Passkey, Ok(())),
+            (left(false, 3, 0), Passkey, Ok(())),
+        ] {
+            assert_eq!(methods.without(factor), expected, "{methods:?} {factor:?}");
+        }
+    }
 }

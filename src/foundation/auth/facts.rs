@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::permissions::Grant;
 use super::sar::TimedGrant;
-use super::sessions::{ABSOLUTE, HALF_WAY, IDLE, Method, Stage, TOUCH_EVERY};
+use super::sessions::{ABSOLUTE, HALF_WAY, IDLE, Method, PROOF_LASTS, Stage, TOUCH_EVERY};
 use super::token::TokenHash;
 use crate::foundation::db::Conn;
 use crate::foundation::db::schema::{
@@ -32,6 +32,8 @@ pub struct Facts {
     pub method: Option<Method>,
     pub created_at: DateTime<Utc>,
     pub last_seen_at: DateTime<Utc>,
+    /// When the person last proved in this session that it is them.
+    pub proved_at: Option<DateTime<Utc>>,
     pub disabled: bool,
 }
 
@@ -52,6 +54,12 @@ impl Facts {
         (self.last_seen_at + IDLE).min(self.created_at + ABSOLUTE)
     }
 
+    /// Until when sensitive acts need no further proof. Using the session does not extend it.
+    #[must_use]
+    pub fn proved_until(&self) -> Option<DateTime<Utc>> {
+        self.proved_at.map(|at| at + PROOF_LASTS)
+    }
+
     #[must_use]
     pub fn wants_touch(&self, now: DateTime<Utc>) -> bool {
         now - self.last_seen_at >= TOUCH_EVERY
@@ -69,6 +77,7 @@ struct Row {
     method: Option<String>,
     created_at: DateTime<Utc>,
     last_seen_at: DateTime<Utc>,
+    proved_at: Option<DateTime<Utc>>,
     disabled_at: Option<DateTime<Utc>>,
     platform: Option<Uuid>,
     unlimited_roles: Vec<String>,
@@ -115,6 +124,7 @@ pub fn find(conn: &mut Conn, hash: &TokenHash) -> QueryResult<Option<Facts>> {
             session::method,
             session::created_at,
             session::last_seen_at,
+            session::proved_at,
             person::disabled_at,
             session::platform_id,
             roles(false),
@@ -179,6 +189,7 @@ fn facts(row: Row) -> Option<Facts> {
         method: row.method.as_deref().and_then(Method::parse),
         created_at: row.created_at,
         last_seen_at: row.last_seen_at,
+        proved_at: row.proved_at,
         disabled: row.disabled_at.is_some(),
     })
 }
@@ -204,6 +215,7 @@ mod tests {
             method: None,
             created_at: now - since_start,
             last_seen_at: now - since_seen,
+            proved_at: None,
             disabled,
         }
         .is_live(now)

@@ -9,6 +9,7 @@ use actix_web::http::header::{ACCEPT, HeaderMap};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
+use futures_util::future::LocalBoxFuture;
 
 pub use super::client_address::client_address;
 use super::denials::{self, Why};
@@ -16,10 +17,10 @@ use super::facts::{self, Facts};
 use super::sar::{self, SarAccess};
 use super::sessions::{self, Stage};
 pub use super::turned_away::{
-    ENROLMENT_PATH, PARKED_PATH, SECOND_FACTOR_PATH, SIGN_IN_PATH, came_from, local_path,
-    local_target, same_page, with_next,
+    ENROLMENT_PATH, PARKED_PATH, SECOND_FACTOR_PATH, SIGN_IN_PATH, STEP_UP_PATH, came_from,
+    local_path, local_target, same_page, with_next,
 };
-use super::turned_away::{forms_own, lead_on, turn_away};
+use super::turned_away::{after_proof, forms_own, is_for_programs, lead_on, turn_away};
 use super::{FormToken, HalfSigned, Permission, Signed, csrf, session_store};
 use crate::foundation::Services;
 use crate::foundation::audit::Unaudited;
@@ -48,17 +49,19 @@ pub async fn check(
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let admitted = match admit(access, &mut request).await {
-        // There is no fresh proof of identity yet, so whatever asks for one stays shut.
-        Ok(()) if step_up => Err(Error::StepUp),
-        admitted => admitted,
+        Ok(()) if step_up => demand_proof(&mut request).await,
+        Ok(()) => Ok(None),
+        Err(error) => Err(error),
     };
-    if let Err(error) = admitted {
+    let instead = match admitted {
+        Ok(None) => None,
+        Ok(Some(page)) => Some(page),
+        Err(error) => Some(HttpResponse::from_error(error)),
+    };
+    if let Some(answer) = instead {
         // Not `into_response`, which loses the error, and with it the page that it is to get.
         let (request, _) = request.into_parts();
-        return Ok(ServiceResponse::new(
-            request,
-            HttpResponse::from_error(error),
-        ));
+        return Ok(ServiceResponse::new(request, answer));
     }
     let response = next.call(request).await?;
     if is_forged(&response) {
@@ -182,6 +185,28 @@ async fn find(
 
 fn is_at_the_door(access: Access, request: &ServiceRequest) -> bool {
     access == Access::HalfSigned || request.path() == SIGN_IN_PATH
+}
+
+/// The page that asks somebody to prove that it is them, and then leads on to an address. Its feature has it registered.
+#[derive(Clone, Copy)]
+pub struct ProofPage(pub fn(Services, Signed, String) -> LocalBoxFuture<'static, web::Result>);
+
+/// Nothing where the person has proved lately that it is them. Else the page that asks for it: what they were sending
+/// waits behind it. Programs are told in a status.
+async fn demand_proof(request: &mut ServiceRequest) -> Result<Option<HttpResponse>, Error> {
+    let services = services(request.request())?;
+    let signed = request.extensions().get::<Signed>().cloned();
+    let signed = signed.ok_or(Error::SignInRequired)?;
+    if signed.is_proved(services.clock.now()) {
+        return Ok(None);
+    }
+    denials::record(request.request(), &services, Why::Proof).await?;
+    let page = request.app_data::<Data<ProofPage>>().cloned();
+    let Some(page) = page.filter(|_| !is_for_programs(request)) else {
+        return Err(Error::StepUp);
+    };
+    let next = after_proof(request, &services, signed.person).await?;
+    (page.0)(services, signed, next).await.map(Some)
 }
 
 /// Whatever changes something must come from our own pages.

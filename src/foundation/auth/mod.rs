@@ -12,6 +12,7 @@
 //! Deliberately absent: pages. They are in `features/account`.
 
 pub mod attempts;
+pub mod ceremony;
 mod client_address;
 pub mod csrf;
 pub mod denials;
@@ -20,6 +21,7 @@ pub mod factors;
 pub mod facts;
 pub mod guard;
 pub mod parked;
+pub mod passkeys;
 pub mod password;
 pub mod people;
 mod permissions;

@@ -16,6 +16,8 @@ use crate::foundation::kernel::{PersonId, PlatformId};
 pub const IDLE: Duration = Duration::minutes(15);
 /// However busy, a session ends after this.
 pub const ABSOLUTE: Duration = Duration::hours(12);
+/// How long a proof of identity opens what asks for one.
+pub const PROOF_LASTS: Duration = Duration::minutes(10);
 /// How long somebody may take between password and second factor.
 pub const HALF_WAY: Duration = Duration::minutes(10);
 /// A session's last use is written at most this often. It may therefore end this much early.
@@ -58,6 +60,7 @@ impl Stage {
 pub enum Method {
     Totp,
     RecoveryCode,
+    Passkey,
 }
 
 impl Method {
@@ -66,11 +69,17 @@ impl Method {
         match self {
             Self::Totp => "totp",
             Self::RecoveryCode => "recovery_code",
+            Self::Passkey => "passkey",
         }
     }
 
+    /// Whether it shows who is sitting there well enough for a sensitive act. Recovery codes lie in drawers.
+    const fn is_proof(self) -> bool {
+        matches!(self, Self::Totp | Self::Passkey)
+    }
+
     pub(super) fn parse(text: &str) -> Option<Self> {
-        [Self::Totp, Self::RecoveryCode]
+        [Self::Totp, Self::RecoveryCode, Self::Passkey]
             .into_iter()
             .find(|method| method.as_str() == text)
     }
@@ -81,6 +90,14 @@ impl Method {
 pub struct Client {
     pub address: String,
     pub user_agent: String,
+}
+
+impl Client {
+    /// As much of what the browser says of itself as is kept.
+    #[must_use]
+    pub fn short_user_agent(&self) -> String {
+        self.user_agent.chars().take(LONGEST_USER_AGENT).collect()
+    }
 }
 
 /// Begins a session in place of `replaced`, and returns its token. The old token is dead when the
@@ -99,7 +116,6 @@ pub fn begin(
     }
     forget_old(conn, person, now)?;
     let (id, token) = (Uuid::now_v7(), Token::generate());
-    let user_agent: String = client.user_agent.chars().take(LONGEST_USER_AGENT).collect();
     diesel::insert_into(session::table)
         .values((
             session::id.eq(id),
@@ -108,9 +124,10 @@ pub fn begin(
             session::stage.eq(stage.as_str()),
             session::method.eq(method.map(Method::as_str)),
             session::address.eq(&client.address),
-            session::user_agent.eq(user_agent),
+            session::user_agent.eq(client.short_user_agent()),
             session::created_at.eq(now),
             session::last_seen_at.eq(now),
+            session::proved_at.eq(method.is_some_and(Method::is_proof).then_some(now)),
         ))
         .execute(conn)?;
     Ok((id, token))
@@ -147,6 +164,18 @@ pub fn rotate(conn: &mut Conn, id: Uuid) -> db::Result<Option<Token>> {
     Ok((rotated == 1).then_some(token))
 }
 
+/// Notes that the person has just proved that it is them, and gives the session a new token. `None` when the session
+/// has ended.
+pub fn prove(conn: &mut Conn, id: Uuid, now: DateTime<Utc>) -> db::Result<Option<Token>> {
+    let proved = diesel::update(session::table.find(id))
+        .set(session::proved_at.eq(now))
+        .execute(conn)?;
+    if proved == 0 {
+        return Ok(None);
+    }
+    rotate(conn, id)
+}
+
 /// True for the one caller that ended it.
 pub fn end(conn: &mut Conn, id: Uuid) -> db::Result<bool> {
     Ok(diesel::delete(session::table.find(id)).execute(conn)? == 1)
@@ -172,6 +201,14 @@ pub fn keep_proposal(conn: &mut Conn, id: Uuid, sealed: &[u8]) -> db::Result<()>
     Ok(())
 }
 
+/// Forgets the seed that this session's person was shown.
+pub fn drop_proposal(conn: &mut Conn, id: Uuid) -> db::Result<()> {
+    diesel::update(session::table.find(id))
+        .set(session::proposed_seed.eq(None::<Vec<u8>>))
+        .execute(conn)?;
+    Ok(())
+}
+
 /// The encrypted seed that this session's person was shown.
 pub fn proposal(conn: &mut Conn, id: Uuid) -> db::Result<Option<Vec<u8>>> {
     Ok(session::table
@@ -185,6 +222,48 @@ pub fn proposal(conn: &mut Conn, id: Uuid) -> db::Result<Option<Vec<u8>>> {
 pub fn end_by_token(conn: &mut Conn, hash: &TokenHash) -> db::Result<()> {
     diesel::delete(session::table.filter(session::token_hash.eq(hash.as_slice()))).execute(conn)?;
     Ok(())
+}
+
+/// A session that lets its person in, for them to recognise.
+#[derive(Clone, Debug, Queryable)]
+pub struct Open {
+    pub id: Uuid,
+    pub method: Option<String>,
+    pub address: String,
+    pub user_agent: String,
+    pub created_at: DateTime<Utc>,
+    pub last_seen_at: DateTime<Utc>,
+}
+
+/// How many sessions of one person are shown. Each begins with a second factor, so nobody has many.
+const MOST_SHOWN: i64 = 100;
+
+/// Somebody's sessions that let them in, the one used last first.
+pub fn open(conn: &mut Conn, person: PersonId, now: DateTime<Utc>) -> db::Result<Vec<Open>> {
+    Ok(session::table
+        .filter(session::person_id.eq(person.uuid()))
+        .filter(session::stage.eq(Stage::Full.as_str()))
+        .filter(session::last_seen_at.gt(now - IDLE))
+        .filter(session::created_at.gt(now - ABSOLUTE))
+        .order((session::last_seen_at.desc(), session::id.desc()))
+        .limit(MOST_SHOWN)
+        .select((
+            session::id,
+            session::method,
+            session::address,
+            session::user_agent,
+            session::created_at,
+            session::last_seen_at,
+        ))
+        .load(conn)?)
+}
+
+/// Ends one of somebody's own sessions: true for the one caller that ended it.
+pub fn end_own(conn: &mut Conn, person: PersonId, id: Uuid) -> db::Result<bool> {
+    let theirs = session::table
+        .find(id)
+        .filter(session::person_id.eq(person.uuid()));
+    Ok(diesel::delete(theirs).execute(conn)? == 1)
 }
 
 /// Ends somebody's sessions, except the one they act from. Devices are strangers again.

@@ -37,6 +37,8 @@ pub struct Signed {
     pub since: DateTime<Utc>,
     /// When the session ends if nothing more is done in it; the page warns before.
     pub session_ends_at: DateTime<Utc>,
+    /// Until when sensitive acts need no further proof; nothing when there has been none.
+    pub proved_until: Option<DateTime<Utc>>,
     /// Binds forms to this session.
     pub csrf: String,
     pub zone: Tz,
@@ -72,6 +74,7 @@ impl Signed {
             session: facts.session,
             since: facts.created_at,
             session_ends_at: facts.ends_at(),
+            proved_until: facts.proved_until(),
             zone: Tz::from_str(&facts.zone).unwrap_or(Tz::UTC),
             name: facts.name,
             email: facts.email,
@@ -79,6 +82,12 @@ impl Signed {
             csrf,
             request,
         }
+    }
+
+    /// Whether the person has proved within the last minutes that it is them.
+    #[must_use]
+    pub fn is_proved(&self, now: DateTime<Utc>) -> bool {
+        self.proved_until.is_some_and(|until| now < until)
     }
 
     #[must_use]

@@ -20,11 +20,13 @@ use crate::foundation::web::{Error, Posted, block};
 pub const SIGN_IN_PATH: &str = "/sign-in";
 pub const SECOND_FACTOR_PATH: &str = "/sign-in/code";
 pub const ENROLMENT_PATH: &str = "/enrol/authenticator";
+/// Where somebody proves again that it is them.
+pub const STEP_UP_PATH: &str = "/step-up";
 /// Where a parked form waits; its id follows.
 pub const PARKED_PATH: &str = "/account/parked";
 
 /// The pages that lead in. Nobody wants to go to them for their own sake.
-const DOORS: [&str; 2] = [SIGN_IN_PATH, "/enrol"];
+const DOORS: [&str; 3] = [SIGN_IN_PATH, "/enrol", STEP_UP_PATH];
 
 /// Half way in, somebody is shown the next step, whatever they asked for. What they were sending waits for them behind it.
 pub(super) async fn lead_on(
@@ -75,6 +77,21 @@ pub(super) async fn turn_away(
         Ok(None) => to_sign_in(&wanted(request.request(), posted.as_ref())),
         Err(error) => error,
     }
+}
+
+/// Where somebody goes on who proves first that it is them: the page that they asked for, or what they were sending,
+/// which is kept for them.
+pub(super) async fn after_proof(
+    request: &mut ServiceRequest,
+    services: &Services,
+    person: PersonId,
+) -> Result<String, Error> {
+    if request.method().is_safe() {
+        return Ok(local_target(request.request()));
+    }
+    let posted = read(request).await;
+    let kept = keep(request.request(), services, person, posted.as_ref()).await?;
+    Ok(kept.unwrap_or_else(|| came_from(request.request())))
 }
 
 /// Keeps what this request has posted for whoever is signed in, and says where.
@@ -213,7 +230,7 @@ fn referer(request: &HttpRequest) -> Option<url::Url> {
 }
 
 /// Programs and scripts are told in a status; people are led on.
-fn is_for_programs(request: &ServiceRequest) -> bool {
+pub(super) fn is_for_programs(request: &ServiceRequest) -> bool {
     let headers = request.headers();
     request.path().starts_with("/api/")
         || wants(headers, "text/event-stream")

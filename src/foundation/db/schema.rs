@@ -352,6 +352,10 @@ diesel::table! {
         person_id -> Uuid,
         made_at -> Timestamptz,
         expires_at -> Timestamptz,
+        id -> Uuid,
+        user_agent -> Text,
+        address -> Text,
+        last_used_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -407,6 +411,28 @@ diesel::table! {
         path -> Text,
         fields -> Bytea,
         parked_at -> Timestamptz,
+        expires_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    passkey (id) {
+        id -> Uuid,
+        person_id -> Uuid,
+        credential_id -> Bytea,
+        credential -> Jsonb,
+        name -> Text,
+        made_at -> Timestamptz,
+        last_used_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    passkey_ceremony (token_hash) {
+        token_hash -> Bytea,
+        purpose -> Text,
+        session_id -> Nullable<Uuid>,
+        state -> Jsonb,
         expires_at -> Timestamptz,
     }
 }
@@ -832,6 +858,7 @@ diesel::table! {
         last_seen_at -> Timestamptz,
         platform_id -> Nullable<Uuid>,
         proposed_seed -> Nullable<Bytea>,
+        proved_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -923,6 +950,8 @@ diesel::joinable!(kyc_assessment -> subject (subject_id));
 diesel::joinable!(pack -> platform (platform_id));
 diesel::joinable!(pack_item -> platform (platform_id));
 diesel::joinable!(parked_form -> person (person_id));
+diesel::joinable!(passkey -> person (person_id));
+diesel::joinable!(passkey_ceremony -> session (session_id));
 diesel::joinable!(password -> person (person_id));
 diesel::joinable!(person_grant -> person (person_id));
 diesel::joinable!(probe_change -> pack_item (probe_id));
@@ -979,6 +1008,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     pack,
     pack_item,
     parked_form,
+    passkey,
+    passkey_ceremony,
     password,
     person,
     person_grant,

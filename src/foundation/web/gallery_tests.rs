@@ -45,6 +45,7 @@ fn signed(roles: &[Role]) -> Signed {
         method: None,
         created_at: DateTime::UNIX_EPOCH,
         last_seen_at: DateTime::UNIX_EPOCH,
+        proved_at: None,
         disabled: false,
     };
     Signed::new(facts, "token".to_owned(), String::new())

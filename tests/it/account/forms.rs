@@ -140,8 +140,9 @@ async fn hostile_strings_are_only_strings() {
             outsider.get(&format!("/enrol/link/{next}")).await,
             client.post_form("/account/password", &current).await,
             client
-                .post_form("/account/recovery-codes", &[("code", text)])
+                .post_form("/step-up", &[("code", text), ("next", text)])
                 .await,
+            client.get(&format!("/step-up?next={next}")).await,
             client
                 .post_form("/account/recovery-codes/file", &[("codes", text)])
                 .await,

@@ -3,11 +3,13 @@
 mod enrolment;
 mod forms;
 mod parking;
+mod passkeys;
 mod proxies;
 mod races;
 mod second_factor;
 mod sessions;
 mod sign_in;
+mod step_up;
 mod throttle;
 
 use chrono::Duration;

@@ -12,6 +12,7 @@ use crate::support::personas::Client;
 /// Pages whose objects belong to no platform, each with the reason.
 const OF_NO_PLATFORM: &[(&str, &str)] = &[
     ("/jobs/{id}", "work of the installation"),
+    ("/account/passkeys/{id}", "its owner's, and nobody else's"),
     ("/policy/{key}", "holds for all platforms"),
     ("/screening/lists/loads/{id}", "lists are common to all"),
 ];

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "not every test binary uses every helper")]
 
 pub mod app;
+pub mod authenticator;
 pub mod browser;
 pub mod db;
 pub mod events;

@@ -82,7 +82,7 @@ fn use_link(
         }
         factors::set_password(tx, person.id, hash)?;
         sessions::end_others(tx, person.id, None)?;
-        let stage = if factors::has_authenticator(tx, person.id)? {
+        let stage = if factors::has_second_factor(tx, person.id)? {
             Stage::SecondFactor
         } else {
             Stage::Enrolment

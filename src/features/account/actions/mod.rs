@@ -1,9 +1,13 @@
 //! What people do at the door and with their own account.
 
 pub mod enrol;
+pub mod factors;
 pub mod own;
+pub mod passkeys;
 pub mod second_factor;
+pub mod sessions;
 pub mod sign_in;
+pub mod step_up;
 mod tries;
 
 use std::net::IpAddr;

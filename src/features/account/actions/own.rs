@@ -111,21 +111,13 @@ fn set_password(
     }
 }
 
-/// Makes ten new recovery codes, for a current code of the authenticator. `None` when it is wrong. The same form sent
-/// twice makes them once, and both answers show them: nobody knows which of the two a browser keeps.
+/// Makes ten new recovery codes. The same form sent twice makes them once, and both answers show them: nobody knows
+/// which of the two a browser keeps.
 pub fn new_recovery_codes(
     services: &Services,
-    visitor: &Visitor,
     signed: &Signed,
-    typed: &str,
     key: FormKey,
-) -> Result<Option<Vec<Secret<String>>>, Error> {
-    let now = services.clock.now();
-    let account = &signed.email;
-    let (counted, seed) = tries::count(services, At::Account, visitor, "code", account, |conn| {
-        Ok(factors::seed(conn, &services.keyring, signed.person)?)
-    })?;
-    let step = seed.and_then(|seed| seed.matched_step(typed, now));
+) -> Result<Vec<Secret<String>>, Error> {
     // The session's token is in no copy of the database, and so neither is what the codes are made of.
     let codes = recovery::of_sending(
         &services.keyring,
@@ -133,25 +125,14 @@ pub fn new_recovery_codes(
     );
     let made = services.audit.write(&signed.actor(), |tx| {
         tx.once(key, RECOVERY_CODES)?;
-        let accepted = match step {
-            Some(step) => factors::accept_step(tx, signed.person, step)?,
-            None => false,
-        };
-        if !accepted {
-            return Err(db::Error::NotFound);
-        }
-        let now = tx.now();
-        attempts::take_back(tx, &counted, now)?;
         factors::set_recovery_codes(tx, signed.person, &codes)
     });
     match made {
-        Ok(()) => Ok(Some(codes)),
-        Err(db::Error::NotFound) => record_failure(services, signed, "code").map(|()| None),
+        Ok(()) => Ok(codes),
         Err(db::Error::Replayed { location }) => {
-            tries::take_back(services, At::Account, &counted)?;
             let shown: Vec<&str> = codes.iter().map(|code| code.expose().as_str()).collect();
             if are_own_codes(services, signed, &shown)? {
-                Ok(Some(codes))
+                Ok(codes)
             } else {
                 Err(Error::SeeOther(location))
             }

@@ -1,5 +1,7 @@
 //! The second step: a code of the authenticator, or a recovery code.
 
+use uuid::Uuid;
+
 use super::tries::{self, At};
 use super::{Begun, Visitor};
 use crate::foundation::Services;
@@ -12,6 +14,7 @@ use crate::foundation::auth::throttle;
 use crate::foundation::auth::token::Token;
 use crate::foundation::auth::{HalfSigned, factors, recovery};
 use crate::foundation::db::{self, PoolKind};
+use crate::foundation::kernel::PersonId;
 use crate::foundation::web::Error;
 
 /// Checks a code and makes the session whole. `None` when the code is wrong or was used before.
@@ -75,7 +78,7 @@ pub fn with_recovery_code(
 }
 
 /// Uses the proof up and begins the whole session, or records the failure: one transaction.
-fn conclude(
+pub(super) fn conclude(
     services: &Services,
     visitor: &Visitor,
     half: &HalfSigned,
@@ -112,20 +115,31 @@ pub fn begin_whole(
     half: &HalfSigned,
     method: Method,
 ) -> Result<Begun, Error> {
-    let now = tx.now();
     sessions::hold_open(tx, half.person)?;
     if !sessions::end(tx, half.session)? {
         return Err(Error::SeeOther(SIGN_IN_PATH.to_owned()));
     }
+    Ok(let_in(tx, visitor, half.person, method, None)?)
+}
+
+/// Begins a whole session, and remembers the device.
+pub(super) fn let_in(
+    tx: &mut Tx<'_>,
+    visitor: &Visitor,
+    person: PersonId,
+    method: Method,
+    replaced: Option<Uuid>,
+) -> db::Result<Begun> {
+    let (now, client) = (tx.now(), visitor.client());
     let device = device_of(tx, visitor)?;
-    devices::remember(tx, half.person, &device, now)?;
+    devices::remember(tx, person, &device, &client, now)?;
     let (id, session) = sessions::begin(
         tx,
-        half.person,
+        person,
         Stage::Full,
         Some(method),
-        &visitor.client(),
-        None,
+        &client,
+        replaced,
         now,
     )?;
     tx.record(

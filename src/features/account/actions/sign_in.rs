@@ -109,7 +109,7 @@ fn accept(
         if factors::password_hash(tx, candidate.person)? != candidate.hash {
             return Err(db::Error::NotFound);
         }
-        let stage = if factors::has_authenticator(tx, candidate.person)? {
+        let stage = if factors::has_second_factor(tx, candidate.person)? {
             Stage::SecondFactor
         } else {
             Stage::Enrolment

@@ -158,7 +158,7 @@ fn dead_link_page(services: &Services) -> web::Result {
     web::page_with(StatusCode::NOT_FOUND, &page)
 }
 
-async fn authenticator_page(
+pub(super) async fn authenticator_page(
     services: &Services,
     half: &HalfSigned,
     problems: Problems,
@@ -169,7 +169,7 @@ async fn authenticator_page(
     };
     let status = status_of(&problems);
     let page = views::Authenticator {
-        door: Door::new(services, "Set up your authenticator").csrf(&half.csrf),
+        door: Door::new(services, "Set up your second step").csrf(&half.csrf),
         spelled: seed.spelled(),
         address: seed.address(),
         qr: seed.qr(),

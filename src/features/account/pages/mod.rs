@@ -1,8 +1,12 @@
 //! The pages at the door and of one's own account.
 
 pub mod enrol;
+pub mod factors;
 pub mod own;
+pub mod passkeys;
+pub mod sessions;
 pub mod sign_in;
+pub mod step_up;
 
 use actix_session::Session;
 use actix_web::HttpResponse;

@@ -20,6 +20,7 @@ use crate::foundation::audit::Unaudited;
 use crate::foundation::auth::factors::{self, Methods};
 use crate::foundation::auth::guard::{came_from, local_path};
 use crate::foundation::auth::parked::Waiting;
+use crate::foundation::auth::passkeys::{self, Listed};
 use crate::foundation::auth::{
     Grant, Signed, parked as parked_forms, recovery, session_store, sessions,
 };
@@ -49,11 +50,6 @@ pub struct Passwords {
 }
 
 #[derive(Deserialize)]
-pub struct Typed {
-    code: String,
-}
-
-#[derive(Deserialize)]
 pub struct Codes {
     codes: String,
 }
@@ -64,7 +60,7 @@ pub async fn stay(_signed: Signed, _form: Form<Confirmed>) -> web::Result {
 }
 
 pub async fn show(services: Data<Services>, signed: Signed, done: Query<Done>) -> web::Result {
-    let (methods, waiting) = known_of(&services, &signed).await?;
+    let (methods, passkeys, waiting) = known_of(&services, &signed).await?;
     let mut chrome = Chrome::new(&signed, &services, "Your account", Nav::Account);
     if let Some((lamp, text)) = notice(done.done.as_deref(), &methods, waiting.len()) {
         chrome = chrome.notice(lamp, text);
@@ -79,6 +75,7 @@ pub async fn show(services: Data<Services>, signed: Signed, done: Query<Done>) -
         chrome,
         roles: roles.join(", "),
         methods,
+        passkeys,
         waiting,
         next: (next != "/").then(|| next.to_owned()),
         since: signed.since,
@@ -101,6 +98,15 @@ fn notice(done: Option<&str>, methods: &Methods, waiting: usize) -> Option<(Lamp
                 recovery::HOW_MANY
             ),
         )),
+        "passkey" => Some((
+            Lamp::Clear,
+            "Your new passkey signs you in from now on".to_owned(),
+        )),
+        "authenticator" => Some((
+            Lamp::Clear,
+            "Your authenticator is set up; codes of another one no longer count".to_owned(),
+        )),
+        "removed" => Some((Lamp::Clear, "It no longer signs you in".to_owned())),
         "waiting" if waiting > 0 => Some((
             Lamp::Yellow,
             "What you typed before your session ended is still here".to_owned(),
@@ -109,13 +115,18 @@ fn notice(done: Option<&str>, methods: &Methods, waiting: usize) -> Option<(Lamp
     }
 }
 
-async fn known_of(services: &Services, signed: &Signed) -> Result<(Methods, Vec<Waiting>), Error> {
+async fn known_of(
+    services: &Services,
+    signed: &Signed,
+) -> Result<(Methods, Vec<Listed>, Vec<Waiting>), Error> {
     let (services, person) = (services.clone(), signed.person);
     block(move || {
         let now = services.clock.now();
         services.db.read(|conn| {
             let methods = factors::methods(conn, person)?;
-            Ok::<_, Error>((methods, parked_forms::waiting(conn, person, now)?))
+            let passkeys = passkeys::list(conn, person)?;
+            let waiting = parked_forms::waiting(conn, person, now)?;
+            Ok::<_, Error>((methods, passkeys, waiting))
         })
     })
     .await
@@ -205,32 +216,22 @@ pub async fn submit_password(
 
 pub async fn recovery_codes(services: Data<Services>, signed: Signed) -> web::Result {
     let left = methods(&services, &signed).await?.recovery_codes_left;
-    new_codes_page(&services, &signed, left, Problems::new())
+    web::page(&views::NewRecoveryCodes {
+        chrome: Chrome::new(&signed, &services, "New recovery codes", Nav::Account),
+        left,
+    })
 }
 
 pub async fn submit_recovery_codes(
     services: Data<Services>,
-    request: HttpRequest,
     signed: Signed,
-    form: Form<Typed>,
+    form: Form<Confirmed>,
 ) -> web::Result {
-    let visitor = Visitor::of(&request, &services);
-    let made = {
+    let codes = {
         let (services, signed) = (services.clone(), signed.clone());
-        block(move || {
-            own::new_recovery_codes(&services, &visitor, &signed, &form.data.code, form.key)
-        })
-        .await?
+        block(move || own::new_recovery_codes(&services, &signed, form.key)).await?
     };
-    if let Some(codes) = made {
-        return recovery_codes_page(&services, &signed.csrf, &codes, "/account");
-    }
-    let left = methods(&services, &signed).await?.recovery_codes_left;
-    let problems = Problems::one(
-        "code",
-        "This code is wrong, too old, or has been used. Wait for the next one.",
-    );
-    new_codes_page(&services, &signed, left, problems)
+    recovery_codes_page(&services, &signed.csrf, &codes, "/account")
 }
 
 /// The codes that a page has just shown, as a file. They come from that page: the database cannot
@@ -310,21 +311,6 @@ fn password_page(services: &Services, signed: &Signed, problems: Problems) -> we
     let status = status_of(&problems);
     let page = views::ChangePassword {
         chrome: Chrome::new(signed, services, "Change your password", Nav::Account),
-        problems,
-    };
-    web::page_with(status, &page)
-}
-
-fn new_codes_page(
-    services: &Services,
-    signed: &Signed,
-    left: i64,
-    problems: Problems,
-) -> web::Result {
-    let status = status_of(&problems);
-    let page = views::NewRecoveryCodes {
-        chrome: Chrome::new(signed, services, "New recovery codes", Nav::Account),
-        left,
         problems,
     };
     web::page_with(status, &page)

@@ -10,13 +10,14 @@ use super::{carrying, status_of};
 use crate::features::account::actions::{Visitor, second_factor, sign_in};
 use crate::features::account::{demo, views};
 use crate::foundation::Services;
+use crate::foundation::auth::factors::{self, Methods};
 use crate::foundation::auth::guard::{
     ENROLMENT_PATH, PARKED_PATH, SECOND_FACTOR_PATH, SIGN_IN_PATH, local_path, with_next,
 };
 use crate::foundation::auth::sessions::{Method, Stage};
 use crate::foundation::auth::{HalfSigned, Signed, parked};
 use crate::foundation::db::PoolKind;
-use crate::foundation::kernel::Secret;
+use crate::foundation::kernel::{PersonId, Secret};
 use crate::foundation::web::{self, Door, Error, Form, Problems, block, block_sign_in};
 
 #[derive(Deserialize)]
@@ -133,7 +134,7 @@ pub async fn submit_code(
         block_sign_in(move || second_factor::with_code(&services, &visitor, &half, &code)).await?
     };
     if let Some(begun) = begun {
-        let to = first_page(&services, &half, Method::Totp, next).await?;
+        let to = first_page(&services, half.person, Method::Totp, next).await?;
         return carrying(web::see_other(to)?, &services, &session, &begun);
     }
     let problems = Problems::one(
@@ -171,7 +172,7 @@ pub async fn submit_recovery(
             .await?
     };
     if let Some(begun) = begun {
-        let to = first_page(&services, &half, Method::RecoveryCode, next).await?;
+        let to = first_page(&services, half.person, Method::RecoveryCode, next).await?;
         return carrying(web::see_other(to)?, &services, &session, &begun);
     }
     let problems = Problems::one(
@@ -193,9 +194,9 @@ pub async fn sign_out(
 }
 
 /// Where somebody is who has just signed in: where they wanted to go, unless there is something to tell them first.
-async fn first_page(
+pub(super) async fn first_page(
     services: &Services,
-    half: &HalfSigned,
+    person: PersonId,
     method: Method,
     next: &str,
 ) -> Result<String, Error> {
@@ -205,7 +206,7 @@ async fn first_page(
     if next.starts_with(PARKED_PATH) {
         return Ok(next.to_owned());
     }
-    let (services, person) = (services.clone(), half.person);
+    let services = services.clone();
     let forms_wait = block_sign_in(move || {
         let now = services.clock.now();
         services.db.read_on(PoolKind::SignIn, |conn| {
@@ -231,17 +232,15 @@ fn told_first(what: &str, next: &str) -> String {
     )
 }
 
-async fn code_page(
+pub(super) async fn code_page(
     services: &Services,
     half: &HalfSigned,
     next: &str,
     problems: Problems,
 ) -> web::Result {
-    let demo = if services.config.is_demo() {
-        let (services, email) = (services.clone(), half.email.clone());
-        block_sign_in(move || demo::code(&services, &email).map_err(Error::from)).await?
-    } else {
-        None
+    let (methods, demo) = {
+        let (services, half) = (services.clone(), half.clone());
+        block_sign_in(move || proofs_of(&services, &half)).await?
     };
     let status = status_of(&problems);
     let page = views::Code {
@@ -249,9 +248,26 @@ async fn code_page(
         email: half.email.clone(),
         next: next.to_owned(),
         problems,
+        methods,
         demo,
     };
     web::page_with(status, &page)
+}
+
+/// What this person can prove themselves with, and in the demo the code of this moment.
+fn proofs_of(
+    services: &Services,
+    half: &HalfSigned,
+) -> Result<(Methods, Option<demo::Code>), Error> {
+    let methods = services
+        .db
+        .read_on(PoolKind::SignIn, |conn| factors::methods(conn, half.person))?;
+    let demo = if services.config.is_demo() && methods.authenticator_since.is_some() {
+        demo::code(services, &half.email)?
+    } else {
+        None
+    };
+    Ok((methods, demo))
 }
 
 fn recovery_page(
