@@ -8,7 +8,7 @@ use actix_web::http::header::HeaderMap;
 use actix_web::web::Data;
 
 use crate::foundation::Services;
-use crate::foundation::config::Proxies;
+use crate::foundation::kernel::Networks;
 
 /// The visitor's address, as far as it can be known.
 #[must_use]
@@ -28,7 +28,7 @@ pub fn client_address(request: &HttpRequest) -> IpAddr {
 
 /// Each proxy appends who spoke to it, so the list is read from its end for as long as trusted proxies wrote it. What
 /// stands further left was written by the visitor.
-fn rightmost_stranger(peer: IpAddr, headers: &HeaderMap, trusted: &Proxies) -> IpAddr {
+fn rightmost_stranger(peer: IpAddr, headers: &HeaderMap, trusted: &Networks) -> IpAddr {
     let mut nearest = peer.to_canonical();
     if !trusted.contains(nearest) {
         return nearest;

@@ -3,7 +3,6 @@
 //! Every secret `NAME` may come from a file named by `NAME_FILE`. Problems are collected and told
 //! together, because a person who mends one at a time is a person who restarts ten times.
 
-mod proxies;
 mod read;
 mod secrets;
 
@@ -12,9 +11,8 @@ use std::path::PathBuf;
 
 use url::Url;
 
-pub use self::proxies::Proxies;
 use self::read::Reader;
-use super::kernel::Secret;
+use super::kernel::{Networks, Secret};
 
 /// Where a demo shows its metrics, so that a newcomer sees them without setting anything. A reverse proxy
 /// makes every caller look local, so production has to say where they may be seen.
@@ -46,6 +44,8 @@ pub struct Config {
 /// More than any server's `max_connections` that makes sense.
 const MOST_CONNECTIONS: u32 = 1_000;
 const MOST_WORKERS: u32 = 256;
+/// Requests in a minute: as good as no limit.
+const HIGHEST_RATE: u32 = 1_000_000;
 
 #[derive(Clone, Debug)]
 pub struct WebConfig {
@@ -59,7 +59,17 @@ pub struct WebConfig {
     /// Where HTTPS is served directly; without it a proxy has to do it.
     pub tls: Option<TlsConfig>,
     /// Whose `X-Forwarded-For` is believed; nobody's by default.
-    pub trusted_proxies: Proxies,
+    pub trusted_proxies: Networks,
+    pub rates: RateConfig,
+}
+
+/// How often somebody may ask in a minute.
+#[derive(Clone, Copy, Debug)]
+pub struct RateConfig {
+    /// An address from which nobody is signed in.
+    pub address: u32,
+    pub session: u32,
+    pub key: u32,
 }
 
 /// The files of HTTPS, in PEM form.
@@ -254,6 +264,11 @@ fn read_web(reader: &mut Reader<'_>) -> WebConfig {
             "",
             "a comma-separated list of networks such as 10.0.0.0/8",
         ),
+        rates: RateConfig {
+            address: reader.count("SIGNALBOX_RATE_ADDRESS", 100, HIGHEST_RATE),
+            session: reader.count("SIGNALBOX_RATE_SESSION", 600, HIGHEST_RATE),
+            key: reader.count("SIGNALBOX_RATE_KEY", 600, HIGHEST_RATE),
+        },
     }
 }
 

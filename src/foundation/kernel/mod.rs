@@ -1,4 +1,4 @@
-//! Values that every floor may know: time, ids, money, levels, secrets.
+//! Values that every floor may know: time, ids, money, levels, networks, secrets.
 //!
 //! Deliberately absent: input and output. Nothing here reads a file, a socket or the environment;
 //! only [`Clock`] reads anything at all, and a test replaces it.
@@ -7,6 +7,7 @@ mod clock;
 mod ids;
 mod level;
 mod money;
+mod networks;
 mod scope;
 mod secret;
 
@@ -14,5 +15,6 @@ pub use clock::Clock;
 pub use ids::{PersonId, PlatformId, SubjectId};
 pub use level::Level;
 pub use money::{Currency, Money, MoneyError};
+pub use networks::Networks;
 pub use scope::Scope;
 pub use secret::Secret;

@@ -32,6 +32,16 @@ impl Scope {
         }
     }
 
+    /// Whether it reaches everything that `other` reaches.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::All, _) => true,
+            (Self::Only(_), Self::All) => false,
+            (Self::Only(ours), Self::Only(theirs)) => theirs.is_subset(ours),
+        }
+    }
+
     /// What both of two grants reach together.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
@@ -92,6 +102,8 @@ mod tests {
         assert_eq!(both.narrowed(Some(lait)), Scope::one(lait));
         assert_eq!(both.narrowed(Some(other)), Scope::nothing());
         assert_eq!(both.narrowed(None), both);
+        assert!(both.covers(&Scope::one(lait)) && both.covers(&both) && Scope::All.covers(&both));
+        assert!(!Scope::one(lait).covers(&both) && !both.covers(&Scope::All));
         assert_eq!(both.and(Scope::All), Scope::All);
         assert_eq!(Scope::All.narrowed(Some(other)), Scope::one(other));
     }
