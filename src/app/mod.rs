@@ -5,6 +5,7 @@ mod expiry;
 mod health_routes;
 mod home;
 mod jobs;
+mod openapi;
 mod policies;
 mod reactions;
 mod routes;
@@ -15,6 +16,7 @@ mod start;
 mod topics;
 
 pub use jobs::registry;
+pub use openapi::Document;
 pub use policies::policies;
 pub use reactions::reactions;
 pub use routes::routes;

@@ -1,6 +1,7 @@
-use super::{health_routes, home};
+use super::{health_routes, home, openapi};
 use crate::features::{
-    account, alerts, audit_log, health, intake, packs, policies, reviews, sar, screening, upkeep,
+    account, alerts, audit_log, health, intake, keys, packs, policies, reviews, sar, screening,
+    upkeep,
 };
 use crate::foundation::web::{Access, Routes, assets, live};
 
@@ -11,11 +12,13 @@ pub fn routes() -> Routes {
         .and(health_routes::routes())
         .and(mechanisms())
         .get("/", Access::PublicOrSigned, home::show)
+        .get("/api/openapi.json", Access::Public, openapi::show)
         .and(account::routes())
         .and(alerts::routes())
         .and(health::routes())
         .and(audit_log::routes())
         .and(intake::routes())
+        .and(keys::routes())
         .and(packs::routes())
         .and(policies::routes())
         .and(reviews::routes())

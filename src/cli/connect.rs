@@ -8,6 +8,7 @@ use chrono::Utc;
 use crate::app;
 use crate::foundation::Services;
 use crate::foundation::audit::{Actor, Audit};
+use crate::foundation::auth::limits::Limits;
 use crate::foundation::auth::password::{self, Hasher};
 use crate::foundation::config::{Config, ConfigError, Mode};
 use crate::foundation::crypto::{CryptoError, Keyring};
@@ -84,6 +85,7 @@ pub(super) fn services(config: Config, url: &Secret<String>) -> Result<Services,
     let clock = Clock::system();
     let db = Db::new(url, config.database.pools);
     Ok(Services {
+        limits: Limits::new(config.web.rates),
         config: Arc::new(config),
         audit: Audit::new(db.clone(), clock.clone(), keyring.clone(), app::reactions),
         clock,

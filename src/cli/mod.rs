@@ -13,6 +13,7 @@ mod healthcheck;
 mod indicator;
 mod instance;
 mod intake;
+mod key;
 mod keys;
 mod lists;
 mod migrate;
@@ -50,6 +51,7 @@ enum Command {
     Indicator(indicator::Args),
     /// Take in files of records
     Intake(intake::Args),
+    Key(key::Args),
     #[command(subcommand)]
     Keys(keys::Command),
     /// Load sanctions lists
@@ -78,6 +80,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Healthcheck(args) => healthcheck::run(&args),
         Command::Indicator(args) => indicator::run(&args),
         Command::Intake(args) => intake::run(&args),
+        Command::Key(args) => key::run(args),
         Command::Keys(command) => keys::run(command),
         Command::Lists(args) => lists::run(&args),
         Command::Migrate(args) => migrate::run(&args),

@@ -44,7 +44,7 @@ pub(super) fn run(args: Args) -> ExitCode {
 }
 
 /// The platforms of these names; all of them where none is given.
-fn scope(services: &Services, names: &[String]) -> Result<Scope, String> {
+pub(super) fn scope(services: &Services, names: &[String]) -> Result<Scope, String> {
     if names.is_empty() {
         return Ok(Scope::All);
     }

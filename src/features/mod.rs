@@ -5,6 +5,7 @@ pub mod alerts;
 pub mod audit_log;
 pub mod health;
 pub mod intake;
+pub mod keys;
 pub mod packs;
 pub mod policies;
 pub mod reviews;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::audit::Audit;
+use super::auth::limits::Limits;
 use super::auth::password::Hasher;
 use super::config::Config;
 use super::crypto::Keyring;
@@ -20,6 +21,8 @@ pub struct Services {
     pub audit: Audit,
     pub keyring: Keyring,
     pub passwords: Hasher,
+    /// How often anybody may ask.
+    pub limits: Limits,
     /// What waits behind the items of the navigation.
     pub board: Board,
 }

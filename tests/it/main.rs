@@ -1,5 +1,6 @@
 mod account;
 mod alerts;
+mod api;
 mod architecture;
 mod audit_log;
 mod audited_writes;
@@ -10,6 +11,7 @@ mod front_door;
 mod health;
 mod intake;
 mod jobs;
+mod keys;
 mod lists;
 mod live;
 mod look;

@@ -18,9 +18,10 @@ use std::path::Path;
 use reqwest::Method;
 use signalbox::app;
 use signalbox::foundation::auth::Role;
+use signalbox::foundation::auth::keys::KeyScope;
 use signalbox::foundation::auth::sessions::Stage;
-use signalbox::foundation::web::Route;
 use signalbox::foundation::web::headers::CONTENT_POLICY;
+use signalbox::foundation::web::{Access, Route};
 
 use crate::support::app::TestApp;
 use crate::support::personas::Client;
@@ -40,6 +41,39 @@ enum Asker {
     Nobody,
     Half,
     Holder(Role),
+    /// A program whose key opens this route, if any key does.
+    Key,
+    /// A program whose key opens every other.
+    OtherKey,
+}
+
+/// Keys of programs: for each scope one that has it alone, and one that has all others.
+struct Keys(BTreeMap<KeyScope, [String; 2]>);
+
+impl Keys {
+    fn make(app: &TestApp) -> Self {
+        let key = |scopes: &[KeyScope]| app.program(scopes).key;
+        let both = |scope: KeyScope| {
+            let others = KeyScope::ALL.into_iter().filter(|other| *other != scope);
+            let others: Vec<KeyScope> = others.collect();
+            (scope, [key(&[scope]), key(&others)])
+        };
+        Self(KeyScope::ALL.into_iter().map(both).collect())
+    }
+
+    /// What this asker comes with to this route.
+    fn of(&self, asker: Asker, route: &Route) -> Option<&str> {
+        let place = match asker {
+            Asker::Key => 0,
+            Asker::OtherKey => 1,
+            _ => return None,
+        };
+        let scope = match route.access {
+            Access::Key(scope) => scope,
+            _ => KeyScope::AlertsRead,
+        };
+        Some(&self.0[&scope][place])
+    }
 }
 
 impl Asker {
@@ -47,6 +81,7 @@ impl Asker {
         [Self::Nobody, Self::Half]
             .into_iter()
             .chain(Role::ALL.map(Self::Holder))
+            .chain([Self::Key, Self::OtherKey])
     }
 
     fn name(self) -> &'static str {
@@ -54,13 +89,15 @@ impl Asker {
             Self::Nobody => "nobody",
             Self::Half => "half-way",
             Self::Holder(role) => role.as_str(),
+            Self::Key => "key",
+            Self::OtherKey => "other-key",
         }
     }
 
     /// A session of its own for each request: some requests end theirs.
     fn client(self, app: &TestApp) -> Client {
         match self {
-            Self::Nobody => app.as_outsider(),
+            Self::Nobody | Self::Key | Self::OtherKey => app.as_outsider(),
             Self::Half => app.as_half_signed(Stage::SecondFactor),
             Self::Holder(role) => app.as_role(role),
         }
@@ -84,6 +121,7 @@ fn verdict(route: &Route, answer: &reqwest::Response) -> String {
         route.path
     );
     let told = match status {
+        401 if matches!(route.access, Access::Key(_)) => "key-needed",
         401 => "sign-in",
         403 => "no",
         303 if led_on.iter().any(|place| to.starts_with(place)) => "sign-in",
@@ -113,7 +151,7 @@ fn concrete(path: &str) -> String {
     concrete + rest
 }
 
-async fn ask(client: &Client, url: &str, route: &Route) -> reqwest::Response {
+async fn ask(client: &Client, key: Option<&str>, url: &str, route: &Route) -> reqwest::Response {
     let request = client
         .request(
             route.method.as_str().parse::<Method>().unwrap(),
@@ -121,7 +159,15 @@ async fn ask(client: &Client, url: &str, route: &Route) -> reqwest::Response {
         )
         .header("sec-fetch-site", "same-origin")
         .header("referer", format!("{url}{REFERER}"));
-    let request = if route.method == "POST" {
+    let request = match key {
+        Some(key) => request.header("authorization", format!("Bearer {key}")),
+        None => request,
+    };
+    let request = if matches!(route.access, Access::Key(_)) && route.method == "POST" {
+        request
+            .header("content-type", "application/json")
+            .body("{}")
+    } else if route.method == "POST" {
         request
             .header("content-type", "application/x-www-form-urlencoded")
             .body(format!(
@@ -160,10 +206,11 @@ fn assert_headers(route: &Route, answer: &reqwest::Response) {
 async fn observe() -> BTreeMap<String, String> {
     let app = TestApp::start().await;
     let mut matrix = BTreeMap::new();
+    let keys = Keys::make(&app);
     for route in app::routes().iter() {
         let mut row = Vec::new();
         for asker in Asker::all() {
-            let answer = ask(&asker.client(&app), &app.url, route).await;
+            let answer = ask(&asker.client(&app), keys.of(asker, route), &app.url, route).await;
             assert_headers(route, &answer);
             row.push(format!("{}={}", asker.name(), verdict(route, &answer)));
             let status = answer.status();
@@ -217,7 +264,6 @@ async fn every_route_answers_every_role_as_the_matrix_says() {
 
 #[actix_web::test]
 async fn what_is_public_is_a_short_list() {
-    use signalbox::foundation::web::Access;
     let table = app::routes();
     let public: Vec<&str> = table
         .iter()
@@ -230,6 +276,7 @@ async fn what_is_public_is_a_short_list() {
             "/health",
             "/api/health",
             "/api/readiness",
+            "/api/openapi.json",
             "/assets",
             "/sign-in",
         ];

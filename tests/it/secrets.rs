@@ -27,6 +27,8 @@ use crate::support::subjects;
 
 /// Columns of bytes that hold nothing under the installation's own key, each with what it is.
 const NOT_SEALED: &[(&str, &str)] = &[
+    ("api_key.previous_secret", "a hash"),
+    ("api_key.secret", "a hash"),
     ("audit_anchor.root", "a hash"),
     ("audit_checkpoint.root", "a hash"),
     ("audit_decision.body", "an event's bytes"),

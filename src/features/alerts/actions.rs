@@ -2,10 +2,11 @@
 
 use super::AlertId;
 use super::alert::ACKNOWLEDGED_AT_MOST;
-use super::store::{self, Acknowledged, timeline};
+use super::store::{self, Acknowledged, Holder, timeline};
 use crate::foundation::Services;
 use crate::foundation::audit::{Event, FormKey, Subject, Tx};
 use crate::foundation::auth::Signed;
+use crate::foundation::auth::keys::Keyed;
 use crate::foundation::db;
 use crate::foundation::web::{self, Refusal};
 
@@ -17,6 +18,9 @@ pub const NOTE_AT_MOST: usize = 1_000;
 pub enum AlertError {
     #[error("this alert is closed")]
     Closed,
+    /// A program takes nothing from a person.
+    #[error("somebody else has this alert in hand")]
+    Held,
     #[error(transparent)]
     Database(#[from] db::Error),
 }
@@ -28,6 +32,11 @@ impl From<AlertError> for web::Error {
                 "alert_closed",
                 "This alert has been closed.",
                 "Its condition ended, and no acknowledgement is needed any more. Open Alerts to see what is lit now.",
+            )),
+            AlertError::Held => Self::Refused(Refusal::new(
+                "alert_held",
+                "Somebody else has this alert in hand.",
+                "A program does not take over what a person, or another program, has in hand. A person can.",
             )),
             AlertError::Database(error) => error.into(),
         }
@@ -45,7 +54,11 @@ pub fn acknowledge(
     key: FormKey,
     location: &str,
 ) -> Result<usize, AlertError> {
-    let note: String = note.trim().chars().take(NOTE_AT_MOST).collect();
+    let hand = Hand {
+        by: Holder::Person(signed.person),
+        name: signed.name.clone(),
+        note: short(note),
+    };
     services.audit.write(&signed.actor(), |tx| {
         tx.once(key, location)?;
         // In one order, so that two forms which name the same alerts cannot wait for each other.
@@ -54,7 +67,7 @@ pub fn acknowledge(
         wanted.dedup();
         let mut done = 0;
         for id in wanted {
-            done += usize::from(acknowledge_one(tx, signed, id, &note)?);
+            done += usize::from(acknowledge_one(tx, &hand, id)?);
         }
         if done == 0 {
             Err(AlertError::Closed)
@@ -64,7 +77,52 @@ pub fn acknowledge(
     })
 }
 
-fn acknowledge_one(tx: &mut Tx<'_>, signed: &Signed, id: AlertId, note: &str) -> db::Result<bool> {
+/// The same by a program, which takes what nobody has in hand, or what it has itself.
+pub fn acknowledge_by_key(
+    services: &Services,
+    keyed: &Keyed,
+    id: AlertId,
+    note: &str,
+    key: FormKey,
+) -> Result<(), AlertError> {
+    let hand = Hand {
+        by: Holder::Key(keyed.id.to_string()),
+        name: format!("The key {}", keyed.name),
+        note: short(note),
+    };
+    services.audit.write(&keyed.actor(), |tx| {
+        tx.once(key, &format!("/api/v1/alerts/{id}"))?;
+        let now = tx.now();
+        let alert = store::lock_alert(tx, id)?;
+        tx.reach(alert.platform)?;
+        let holder = alert
+            .acknowledged
+            .as_ref()
+            .filter(|_| alert.is_acknowledged(now));
+        if alert.is_open() && holder.is_some_and(|held| held.by != hand.by) {
+            return Err(AlertError::Held);
+        }
+        if acknowledge_one(tx, &hand, id)? {
+            Ok(())
+        } else {
+            Err(AlertError::Closed)
+        }
+    })
+}
+
+/// Who takes alerts in hand, and what they say about it.
+struct Hand {
+    by: Holder,
+    name: String,
+    note: String,
+}
+
+fn short(note: &str) -> String {
+    note.trim().chars().take(NOTE_AT_MOST).collect()
+}
+
+fn acknowledge_one(tx: &mut Tx<'_>, hand: &Hand, id: AlertId) -> db::Result<bool> {
+    let Hand { by, name, note } = hand;
     let mut alert = store::lock_alert(tx, id)?;
     tx.reach(alert.platform)?;
     if !alert.is_open() {
@@ -78,26 +136,19 @@ fn acknowledge_one(tx: &mut Tx<'_>, signed: &Signed, id: AlertId, note: &str) ->
     alert.acknowledged = Some(Acknowledged {
         at: now,
         until: now + ACKNOWLEDGED_AT_MOST,
-        by: signed.person,
-        name: signed.name.clone(),
-        note: note.to_owned(),
+        by: by.clone(),
+        name: name.clone(),
+        note: note.clone(),
         ended_at: None,
     });
     store::save(tx, &alert)?;
     let text = match &held {
-        Some(held) if held.by != signed.person => {
+        Some(held) if held.by != *by => {
             format!("taken over from {}. {note}", held.name)
         }
-        _ => note.to_owned(),
+        _ => note.clone(),
     };
-    timeline::insert_change(
-        tx,
-        id,
-        "acknowledged",
-        alert.level,
-        &signed.name,
-        text.trim_end(),
-    )?;
+    timeline::insert_change(tx, id, "acknowledged", alert.level, name, text.trim_end())?;
     let mut event = Event::new("alert.acknowledged", Subject::new("alert", id))
         .platform(alert.platform)
         .detail("level", alert.level.as_str())

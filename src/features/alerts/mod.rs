@@ -14,6 +14,7 @@
 
 pub mod actions;
 pub mod alert;
+pub mod api;
 pub mod clock;
 pub mod evaluate;
 mod lamp;
@@ -30,6 +31,7 @@ pub mod views;
 pub mod words;
 
 use crate::foundation::auth::Permission::{AlertsAct, AlertsRead, HealthRead};
+use crate::foundation::auth::keys::KeyScope;
 use crate::foundation::web::{Access, Routes};
 
 crate::typed_id!(
@@ -50,6 +52,21 @@ pub fn routes() -> Routes {
             "/alerts/{id}/acknowledgement",
             Access::Needs(AlertsAct),
             pages::acknowledge,
+        )
+        .get(
+            "/api/v1/alerts",
+            Access::Key(KeyScope::AlertsRead),
+            api::list,
+        )
+        .get(
+            "/api/v1/alerts/{id}",
+            Access::Key(KeyScope::AlertsRead),
+            api::one,
+        )
+        .post(
+            "/api/v1/alerts/{id}/acknowledgement",
+            Access::Key(KeyScope::AlertsAcknowledge),
+            api::acknowledge,
         )
         .get("/runbooks/{id}", Access::Needs(AlertsRead), pages::runbook)
         .get(

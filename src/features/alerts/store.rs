@@ -1,5 +1,6 @@
 //! Alerts.
 
+pub mod listed;
 pub mod rules;
 pub mod timeline;
 
@@ -44,11 +45,28 @@ pub struct Alert {
 pub struct Acknowledged {
     pub at: DateTime<Utc>,
     pub until: DateTime<Utc>,
-    pub by: PersonId,
+    pub by: Holder,
     pub name: String,
     pub note: String,
     /// When it was noted that it had run out.
     pub ended_at: Option<DateTime<Utc>>,
+}
+
+/// Who has an alert in hand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Holder {
+    Person(PersonId),
+    /// A program, by the public id of its key.
+    Key(String),
+}
+
+impl std::fmt::Display for Holder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Person(id) => id.fmt(f),
+            Self::Key(id) => f.write_str(id),
+        }
+    }
 }
 
 impl Alert {
@@ -101,21 +119,20 @@ struct AlertRow {
     acknowledged_note: Option<String>,
     reading: String,
     acknowledgement_ended_at: Option<DateTime<Utc>>,
+    acknowledged_by_key: Option<String>,
 }
 
 impl TryFrom<AlertRow> for Alert {
     type Error = Error;
 
     fn try_from(row: AlertRow) -> Result<Self> {
-        let acknowledged = match (
-            row.acknowledged_at,
-            row.acknowledged_until,
-            row.acknowledged_by,
-        ) {
+        let person = row.acknowledged_by.map(|id| Holder::Person(id.into()));
+        let by = person.or(row.acknowledged_by_key.map(Holder::Key));
+        let acknowledged = match (row.acknowledged_at, row.acknowledged_until, by) {
             (Some(at), Some(until), Some(by)) => Some(Acknowledged {
                 at,
                 until,
-                by: by.into(),
+                by,
                 name: row.acknowledged_name.unwrap_or_default(),
                 note: row.acknowledged_note.unwrap_or_default(),
                 ended_at: row.acknowledgement_ended_at,
@@ -371,6 +388,11 @@ pub fn insert(tx: &mut Tx<'_>, about: About, new: &Alert) -> Result<()> {
 /// Everything about an alert that may change in its life.
 pub fn save(tx: &mut Tx<'_>, changed: &Alert) -> Result<()> {
     let acknowledged = changed.acknowledged.as_ref();
+    let (person, key) = match acknowledged.map(|it| &it.by) {
+        Some(Holder::Person(id)) => (Some(id.uuid()), None),
+        Some(Holder::Key(id)) => (None, Some(id)),
+        None => (None, None),
+    };
     diesel::update(alert::table.find(changed.id.uuid()))
         .set((
             alert::status.eq(if changed.firing { "firing" } else { "resolved" }),
@@ -384,7 +406,8 @@ pub fn save(tx: &mut Tx<'_>, changed: &Alert) -> Result<()> {
             alert::resolved_at.eq(changed.resolved_at),
             alert::acknowledged_at.eq(acknowledged.map(|it| it.at)),
             alert::acknowledged_until.eq(acknowledged.map(|it| it.until)),
-            alert::acknowledged_by.eq(acknowledged.map(|it| it.by.uuid())),
+            alert::acknowledged_by.eq(person),
+            alert::acknowledged_by_key.eq(key),
             alert::acknowledged_name.eq(acknowledged.map(|it| &it.name)),
             alert::acknowledged_note.eq(acknowledged.map(|it| &it.note)),
             alert::acknowledgement_ended_at.eq(acknowledged.and_then(|it| it.ended_at)),

@@ -12,6 +12,7 @@
 //! and the second log, which is another grant.
 
 mod actions;
+pub mod api;
 mod archive;
 pub mod filter;
 pub mod jobs;
@@ -25,6 +26,7 @@ mod views;
 pub use store::purge_readings;
 
 use crate::foundation::auth::Permission;
+use crate::foundation::auth::keys::KeyScope;
 use crate::foundation::web::{Access, Routes};
 
 crate::typed_id!(
@@ -37,6 +39,11 @@ pub fn routes() -> Routes {
     let read = Access::Needs(Permission::AuditRead);
     let export = Access::Needs(Permission::AuditExport);
     Routes::new()
+        .get(
+            "/api/v1/audit/events",
+            Access::Key(KeyScope::AuditRead),
+            api::events,
+        )
         .get("/audit", read, pages::list)
         .get("/audit/exports", export, pages::exports)
         .post("/audit/exports", export, pages::ask_for_export)

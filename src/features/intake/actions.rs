@@ -15,7 +15,7 @@ use super::reading::{self, search_token};
 use super::store::{self, Filter, NewBatch, Platform, SubjectLine, SubjectRecord};
 use super::{Error, events};
 use crate::foundation::Services;
-use crate::foundation::audit::{Actor, Event, FormKey, NewJob, Tx};
+use crate::foundation::audit::{Actor, ActorKind, Event, FormKey, NewJob, Tx};
 use crate::foundation::auth::Signed;
 use crate::foundation::db::{self, Conn, PoolKind};
 use crate::foundation::files::upload::LineCount;
@@ -92,7 +92,7 @@ pub fn receive_upload(
     actor: &Actor,
     order: &Order<'_>,
     file: &Stored,
-    key: Uuid,
+    key: impl Into<FormKey>,
 ) -> Result<Received, Error> {
     let received = services.audit.write(actor, |tx| {
         tx.reach(order.platform.id)?;
@@ -111,7 +111,11 @@ pub fn receive_upload(
         let new = NewBatch {
             id,
             platform: order.platform.id,
-            source: "upload",
+            source: if actor.kind() == ActorKind::Key {
+                "api"
+            } else {
+                "upload"
+            },
             created_by: actor.to_string(),
             name: order.name,
             sha256: Some(file.sha256),

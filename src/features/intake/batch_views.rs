@@ -28,9 +28,10 @@ fn standing(batch: &Batch, now: DateTime<Utc>) -> Standing {
 
 /// Who handed it in, as far as that needs no name: people stand in the audit log by their id.
 fn source(batch: &Batch) -> String {
-    match batch.created_by.strip_prefix("command_line:") {
-        Some(user) => format!("{user} at the command line"),
-        None => "Upload".to_owned(),
+    match batch.created_by.split_once(':') {
+        Some(("command_line", user)) => format!("{user} at the command line"),
+        Some(("key", id)) => format!("A program, with the key {id}"),
+        _ => "Upload".to_owned(),
     }
 }
 

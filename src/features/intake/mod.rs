@@ -17,6 +17,7 @@
 //! Memory does not grow with the file: rows are cut, parsed and written in bounded chunks.
 
 pub mod actions;
+pub mod api;
 pub mod batch;
 mod batch_views;
 pub mod care;
@@ -48,6 +49,7 @@ pub use subject::{Personal, Risk, Status, SubjectKind};
 pub use views::{Standing, risk_lamp, status_lamp};
 
 use crate::foundation::auth::Permission;
+use crate::foundation::auth::keys::KeyScope;
 use crate::foundation::web::{Access, Routes};
 
 #[must_use]
@@ -69,4 +71,14 @@ pub fn routes() -> Routes {
         .get("/intake/{id}/rejected", read, pages::rejected)
         .get("/subjects", read, pages::subjects)
         .post("/subjects", read, pages::search)
+        .post(
+            "/api/v1/subjects",
+            Access::Key(KeyScope::SubjectsWrite),
+            api::hand_in,
+        )
+        .get(
+            "/api/v1/intake/{id}",
+            Access::Key(KeyScope::SubjectsWrite),
+            api::batch,
+        )
 }

@@ -13,6 +13,7 @@
 //! - notes are sealed under the subject's key.
 
 pub mod actions;
+pub mod api;
 pub mod assess;
 mod book;
 pub mod case;
@@ -34,14 +35,18 @@ pub mod verdict;
 mod views;
 
 use crate::foundation::auth::Permission;
+use crate::foundation::auth::keys::KeyScope;
 use crate::foundation::web::{Access, Routes};
 
 #[must_use]
 pub fn routes() -> Routes {
     let read = Access::Needs(Permission::ReviewsRead);
+    let by_key = Access::Key(KeyScope::CasesRead);
     let act = Access::Needs(Permission::ReviewsAct);
     let approve = Access::Needs(Permission::ReviewsApprove);
     Routes::new()
+        .get("/api/v1/cases", by_key, api::list)
+        .get("/api/v1/cases/{id}", by_key, api::one)
         .get("/reviews", read, pages::queue)
         .get("/reviews/approvals", approve, pages::approvals)
         .post("/reviews/next", act, pages::claim_next)

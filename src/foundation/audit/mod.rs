@@ -60,6 +60,8 @@ pub enum Unaudited {
     Throttle,
     /// The same of somebody who is signed in and proves again who they are.
     Proof,
+    /// Tries with keys, counted likewise, and when a key was last used.
+    KeyUse,
     /// A question that was put to a device at the door; its answer is an event.
     DoorQuestion,
     /// The same for somebody who is signed in.
@@ -85,7 +87,7 @@ impl Unaudited {
             Self::Sample => "job:samples",
             Self::SessionTouch | Self::SessionEnd => "job:sessions",
             Self::JobHeartbeat => "job:queue",
-            Self::Throttle | Self::Proof | Self::Denial => "job:throttle",
+            Self::Throttle | Self::Proof | Self::KeyUse | Self::Denial => "job:throttle",
             Self::DoorQuestion | Self::Question => "job:passkeys",
             Self::RuleState => "job:rules",
             Self::ParkedForm => "job:parked_forms",
@@ -163,6 +165,7 @@ impl Audit {
             Unaudited::ParkedForm
             | Unaudited::SessionTouch
             | Unaudited::Proof
+            | Unaudited::KeyUse
             | Unaudited::Question
             | Unaudited::Denial => PoolKind::Web,
             // The reserve: whoever has to mend things gets in when every page is stuck.

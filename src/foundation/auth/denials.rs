@@ -61,22 +61,30 @@ pub async fn record(request: &HttpRequest, services: &Services, why: Why) -> Res
         let actor = stranger(&services.keyring, &network, &id);
         (network, actor)
     };
-    let key = services.keyring.token("access_denied", &who);
     let services = services.clone();
-    block(move || {
-        let now = services.clock.now();
-        let outcome = services.audit.write_unaudited(Unaudited::Denial, |conn| {
-            attempts::count(conn, vec![(Scope::Denial, key)], now)
-        })?;
-        match outcome {
-            attempts::Outcome::Refused { note: false, .. } => Ok(()),
-            _ => services.audit.write(&actor, |tx| {
-                tx.record(event)?;
-                Ok(())
-            }),
-        }
-    })
-    .await
+    block(move || note(&services, "access_denied", &who, &actor, event)).await
+}
+
+/// Writes the event of a denial, unless `who` has run into so many of this `kind` that one stands for a minute's.
+pub(super) fn note(
+    services: &Services,
+    kind: &str,
+    who: &str,
+    actor: &Actor,
+    event: Event,
+) -> Result<(), Error> {
+    let now = services.clock.now();
+    let key = services.keyring.token(kind, who);
+    let outcome = services.audit.write_unaudited(Unaudited::Denial, |conn| {
+        attempts::count(conn, vec![(Scope::Denial, key)], now)
+    })?;
+    match outcome {
+        attempts::Outcome::Refused { note: false, .. } => Ok(()),
+        _ => services.audit.write(actor, |tx| {
+            tx.record(event)?;
+            Ok(())
+        }),
+    }
 }
 
 fn known(request: &HttpRequest) -> Option<(PersonId, Actor)> {

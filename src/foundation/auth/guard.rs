@@ -22,6 +22,7 @@ pub use super::turned_away::{
 };
 use super::turned_away::{after_proof, forms_own, is_for_programs, lead_on, turn_away};
 use super::{FormToken, HalfSigned, Permission, Signed, csrf, session_store};
+use super::{keys, limits};
 use crate::foundation::Services;
 use crate::foundation::audit::Unaudited;
 use crate::foundation::db::PoolKind;
@@ -70,7 +71,8 @@ pub async fn check(
     Ok(response)
 }
 
-/// Finds out who asks, for what stands outside the table: an unknown address, a wrong method. Nobody is turned away.
+/// Finds out who asks, for what stands outside the table: an unknown address, a wrong method. Nobody is turned away
+/// who has not asked too often.
 pub async fn acquaint(
     request: ServiceRequest,
     next: Next<BoxBody>,
@@ -78,6 +80,9 @@ pub async fn acquaint(
     if let Ok(services) = services(request.request())
         && let Ok(found) = find(Access::Signed, &request, &services).await
     {
+        if let Err(error) = limit(&request, &services, &found) {
+            return Ok(request.error_response(error));
+        }
         introduce(Access::PublicOrSigned, &request, found);
     }
     next.call(request).await
@@ -88,15 +93,20 @@ async fn admit(access: Access, request: &mut ServiceRequest) -> Result<(), Error
     if let Access::Sar(wanted) = access {
         return admit_to_compartment(wanted, request, &services).await;
     }
+    if let Access::Key(scope) = access {
+        return keys::admit(scope, request, &services).await;
+    }
     refuse_foreign(request, &services).await?;
     if access == Access::Public {
-        return Ok(());
+        return limit(request, &services, &Found::Nothing);
     }
     let mut found = find(access, request, &services).await?;
+    limit(request, &services, &found)?;
     if let Found::Whole(known) = &mut found {
         touch(access, request, &services, &mut known.facts).await;
     }
     match (access, found) {
+        (Access::Key(_), _) => return Err(Error::internal("a key was taken for a session")),
         (Access::HalfSigned, Found::Whole(_)) => return Err(Error::SeeOther("/".to_owned())),
         (Access::Public | Access::PublicOrSigned, found)
         | (Access::HalfSigned, found @ Found::HalfWay(_))
@@ -126,6 +136,7 @@ async fn admit_to_compartment(
 ) -> Result<(), Error> {
     let access = Access::Sar(wanted);
     let mut found = find(access, request, services).await?;
+    limit(request, services, &found)?;
     match &mut found {
         Found::Whole(known) if wanted.admits(&sar::held(&known.facts.sar)) => {
             refuse_foreign(request, services).await?;
@@ -143,6 +154,21 @@ async fn admit_to_compartment(
             introduce(Access::PublicOrSigned, request, found);
             Err(Error::NotFound)
         }
+    }
+}
+
+/// Whether they have not asked too often.
+fn limit(request: &ServiceRequest, services: &Services, found: &Found) -> Result<(), Error> {
+    if limits::is_exempt(request.path()) {
+        return Ok(());
+    }
+    match found {
+        Found::Whole(known) | Found::HalfWay(known) => {
+            services.limits.check_session(known.facts.session)
+        }
+        Found::Over(_) | Found::Nothing => services
+            .limits
+            .check_address(client_address(request.request())),
     }
 }
 

@@ -7,7 +7,7 @@
 //! - whatever can be used once (a code, a recovery code, a link) is used up by a conditional update;
 //! - the database holds no secret that signs anybody in: tokens and codes are stored as hashes,
 //!   authenticator seeds encrypted;
-//! - a request's person, roles and limits are read from the database at that request.
+//! - a request's person or key, and what they may do, are read from the database at that request.
 //!
 //! Deliberately absent: pages. They are in `features/account`.
 
@@ -20,6 +20,8 @@ pub mod devices;
 pub mod factors;
 pub mod facts;
 pub mod guard;
+pub mod keys;
+pub mod limits;
 pub mod parked;
 pub mod passkeys;
 pub mod password;

@@ -27,6 +27,9 @@ pub enum Scope {
     Account,
     /// One account from one known device: strangers cannot lock its owner out.
     Device,
+    /// Keys of programs, from one address; a key that is known in a network has its own counter there. A secret of 256
+    /// bits is not guessed, so the block is short: it bounds the work and the log.
+    Key,
     /// Requests that a signed-in person may not make. Nothing is blocked; recording is coalesced.
     Denial,
 }
@@ -38,6 +41,7 @@ impl Scope {
             Self::Pair | Self::Device => limit(5, 15),
             Self::Address | Self::Denial => limit(20, 15),
             Self::Account => limit(10, 30),
+            Self::Key => limit(20, 1),
         }
     }
 
@@ -45,7 +49,8 @@ impl Scope {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Pair => "pair",
-            Self::Address => "address",
+            // Its keys name the secret, so it stands among the addresses.
+            Self::Address | Self::Key => "address",
             Self::Account => "account",
             Self::Device => "device",
             Self::Denial => "denial",
@@ -267,5 +272,6 @@ mod tests {
         assert_eq!(figures(Scope::Address), (20, 15, 15));
         assert_eq!(figures(Scope::Account), (10, 15, 30));
         assert_eq!(figures(Scope::Device), (5, 15, 15));
+        assert_eq!(figures(Scope::Key), (20, 15, 1));
     }
 }

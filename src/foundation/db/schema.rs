@@ -24,6 +24,7 @@ diesel::table! {
         acknowledged_note -> Nullable<Text>,
         reading -> Text,
         acknowledgement_ended_at -> Nullable<Timestamptz>,
+        acknowledged_by_key -> Nullable<Text>,
     }
 }
 
@@ -36,6 +37,35 @@ diesel::table! {
         level -> Text,
         who -> Text,
         text -> Text,
+    }
+}
+
+diesel::table! {
+    api_key (id) {
+        id -> Text,
+        name -> Text,
+        scopes -> Array<Nullable<Text>>,
+        networks -> Array<Nullable<Text>>,
+        limited -> Bool,
+        secret -> Bytea,
+        secret_made_at -> Timestamptz,
+        previous_secret -> Nullable<Bytea>,
+        previous_ends_at -> Nullable<Timestamptz>,
+        created_by -> Text,
+        created_at -> Timestamptz,
+        expires_at -> Timestamptz,
+        revoked_at -> Nullable<Timestamptz>,
+        revoked_by -> Nullable<Text>,
+        last_used_at -> Nullable<Timestamptz>,
+        last_used_from -> Nullable<Text>,
+        log_read_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    api_key_platform (key_id, platform_id) {
+        key_id -> Text,
+        platform_id -> Uuid,
     }
 }
 
@@ -930,8 +960,11 @@ diesel::table! {
     }
 }
 
+diesel::joinable!(alert -> api_key (acknowledged_by_key));
 diesel::joinable!(alert -> platform (platform_id));
 diesel::joinable!(alert_change -> alert (alert_id));
+diesel::joinable!(api_key_platform -> api_key (key_id));
+diesel::joinable!(api_key_platform -> platform (platform_id));
 diesel::joinable!(case_decision -> review_case (case_id));
 diesel::joinable!(case_step -> review_case (case_id));
 diesel::joinable!(enrolment_link -> person (person_id));
@@ -977,6 +1010,8 @@ diesel::joinable!(totp -> person (person_id));
 diesel::allow_tables_to_appear_in_same_query!(
     alert,
     alert_change,
+    api_key,
+    api_key_platform,
     audit_anchor,
     audit_checkpoint,
     audit_decision,

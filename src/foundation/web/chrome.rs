@@ -31,6 +31,7 @@ pub enum Nav {
     AuditLog,
     Exports,
     Verify,
+    Keys,
     Packs,
     /// Reached from the person menu; no item of the navigation is lit.
     Account,
@@ -51,7 +52,7 @@ const GROUPS: [(&str, &[Nav]); 5] = [
         &[Nav::ScreeningLists, Nav::Policy, Nav::SarGrants],
     ),
     ("Evidence", &[Nav::AuditLog, Nav::Exports, Nav::Verify]),
-    ("Manage", &[Nav::Packs]),
+    ("Manage", &[Nav::Keys, Nav::Packs]),
 ];
 
 impl Nav {
@@ -71,6 +72,7 @@ impl Nav {
             Self::AuditLog => "Audit log",
             Self::Exports => "Exports",
             Self::Verify => "Verify",
+            Self::Keys => "API keys",
             Self::Packs => "Packs",
             Self::Account => "Your account",
         }
@@ -92,6 +94,7 @@ impl Nav {
             Self::AuditLog => "/audit",
             Self::Exports => "/audit/exports",
             Self::Verify => "/audit/verify",
+            Self::Keys => "/keys",
             Self::Packs => "/packs",
             Self::Account => "/account",
         }
@@ -113,6 +116,7 @@ impl Nav {
             Self::AuditLog => Some('e'),
             Self::Exports | Self::SarGrants | Self::Account => None,
             Self::Verify => Some('v'),
+            Self::Keys => Some('k'),
             Self::Packs => Some('m'),
         }
     }
@@ -131,6 +135,7 @@ impl Nav {
             Self::AuditLog => Some(Permission::AuditRead),
             Self::Exports => Some(Permission::AuditExport),
             Self::Verify => Some(Permission::AuditVerify),
+            Self::Keys => Some(Permission::KeysRead),
             Self::Packs => Some(Permission::PacksRead),
             Self::SarGrants | Self::Account => None,
         }

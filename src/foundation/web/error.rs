@@ -18,6 +18,18 @@ pub enum Error {
     SignInRequired,
     #[error("not permitted")]
     Forbidden,
+    /// No API key came with the request: 401.
+    #[error("an API key is needed")]
+    KeyMissing,
+    /// The API key opens nothing, for whatever reason: 401.
+    #[error("this API key opens nothing")]
+    KeyInvalid,
+    /// The API key is right, and this is not where it may be used from: 403.
+    #[error("this API key may not be used from here")]
+    KeyAddress,
+    /// The API key is right, and does not have the scope: 403.
+    #[error("this API key lacks the scope {needed}")]
+    KeyScope { needed: &'static str },
     /// The request was forged, or its page is older than the session.
     #[error("the form does not belong to this session")]
     ForgedForm,
@@ -32,6 +44,9 @@ pub enum Error {
     /// The request cannot be read: 400.
     #[error("{0}")]
     Malformed(String),
+    /// What was sent is of a kind that is not taken here: 415.
+    #[error("send {takes}")]
+    UnsupportedMedia { takes: &'static str },
     #[error("too large: at most {limit_bytes} bytes")]
     TooLarge { limit_bytes: usize },
     #[error("too many requests, try again in {retry_after_secs} s")]
@@ -93,6 +108,11 @@ impl Error {
             Self::Misdirected { .. } => "misdirected",
             Self::SignInRequired => "sign_in_required",
             Self::Forbidden => "forbidden",
+            Self::KeyMissing => "key_missing",
+            Self::KeyInvalid => "key_invalid",
+            Self::KeyAddress => "key_address",
+            Self::KeyScope { .. } => "key_scope",
+            Self::UnsupportedMedia { .. } => "unsupported_media_type",
             Self::ForgedForm => "forged_form",
             Self::StepUp => "step_up_required",
             Self::Refused(refusal) => refusal.code,
@@ -104,6 +124,15 @@ impl Error {
             Self::OutcomeUnknown(_) => "outcome_unknown",
             Self::SeeOther(_) => "see_other",
             Self::Internal(_) => "internal",
+        }
+    }
+
+    /// How to come with an API key, for whoever came without one that opens anything.
+    fn challenge(&self) -> Option<&'static str> {
+        match self {
+            Self::KeyMissing => Some("Bearer realm=\"Signalbox\""),
+            Self::KeyInvalid => Some("Bearer realm=\"Signalbox\", error=\"invalid_token\""),
+            _ => None,
         }
     }
 
@@ -139,8 +168,13 @@ impl ResponseError for Error {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::Misdirected { .. } => StatusCode::MISDIRECTED_REQUEST,
-            Self::SignInRequired => StatusCode::UNAUTHORIZED,
-            Self::Forbidden | Self::ForgedForm | Self::StepUp => StatusCode::FORBIDDEN,
+            Self::SignInRequired | Self::KeyMissing | Self::KeyInvalid => StatusCode::UNAUTHORIZED,
+            Self::Forbidden
+            | Self::ForgedForm
+            | Self::StepUp
+            | Self::KeyAddress
+            | Self::KeyScope { .. } => StatusCode::FORBIDDEN,
+            Self::UnsupportedMedia { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Refused(_) | Self::Altered => StatusCode::CONFLICT,
             Self::Malformed(_) => StatusCode::BAD_REQUEST,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
@@ -157,6 +191,9 @@ impl ResponseError for Error {
         let mut answer = HttpResponse::build(self.status_code());
         if let Some(seconds) = self.retry_after_secs() {
             answer.insert_header(("Retry-After", seconds.to_string()));
+        }
+        if let Some(challenge) = self.challenge() {
+            answer.insert_header(("WWW-Authenticate", challenge));
         }
         if let Self::MethodNotAllowed { allow } = self {
             answer.insert_header(("Allow", allow.as_str()));

@@ -7,6 +7,7 @@ use actix_web::{HttpMessage, HttpRequest, HttpResponse, ResponseError};
 use askama::Template;
 use serde_json::json;
 
+use super::api::{PROBLEM, Problem};
 use super::format::{bytes, wait};
 use super::{Chrome, Door, Error, Posted};
 use crate::foundation::Services;
@@ -101,11 +102,15 @@ pub(super) fn render_foreign(
     id: &str,
 ) -> HttpResponse {
     let answer = error.as_response_error().error_response();
-    let code = if answer.status().is_server_error() {
-        tracing::error!(request = id, cause = %error, "a request failed");
-        "internal"
-    } else {
-        "malformed"
+    let code = match answer.status() {
+        StatusCode::NOT_FOUND => "not_found",
+        StatusCode::PAYLOAD_TOO_LARGE => "too_large",
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => "unsupported_media_type",
+        status if status.is_server_error() => {
+            tracing::error!(request = id, cause = %error, "a request failed");
+            "internal"
+        }
+        _ => "malformed",
     };
     let title = answer
         .status()
@@ -131,15 +136,15 @@ fn fill(
 ) -> HttpResponse {
     let status = answer.status();
     let (content_type, body) = if wants_json(request) {
-        let problem = json!({
-            "type": "about:blank",
-            "title": title,
-            "status": status.as_u16(),
-            "detail": advice,
-            "instance": format!("urn:request:{id}"),
-            "code": code,
-        });
-        ("application/problem+json", problem.to_string())
+        let problem = Problem {
+            kind: "about:blank".to_owned(),
+            title: title.to_owned(),
+            status: status.as_u16(),
+            detail: advice.to_owned(),
+            instance: format!("urn:request:{id}"),
+            code: code.to_owned(),
+        };
+        (PROBLEM, json!(problem).to_string())
     } else {
         let sorry = Sorry {
             title,
@@ -178,7 +183,10 @@ fn render_page(request: &HttpRequest, sorry: Sorry<'_>) -> String {
 fn ways(request: &HttpRequest, status: StatusCode) -> Vec<Way> {
     let (href, label) = match status {
         StatusCode::UNAUTHORIZED => ("/".to_owned(), "Sign in"),
-        // Only forms are counted, and each has a page at its own address.
+        StatusCode::TOO_MANY_REQUESTS if request.method().is_safe() => {
+            (guard::local_target(request), "Try again")
+        }
+        // Each form has a page at its own address.
         StatusCode::TOO_MANY_REQUESTS => (guard::same_page(request), "Back to the form"),
         _ => ("/".to_owned(), "Go to the start"),
     };
@@ -217,6 +225,29 @@ fn words(error: &Error, reads: bool) -> (String, String) {
         Error::Forbidden => pair(
             "You may not do this",
             "Your roles do not include it. An administrator can say who may.",
+        ),
+        Error::KeyMissing => pair(
+            "An API key is needed",
+            "Send it in the header Authorization, as Bearer and the key. An administrator makes one on the page API \
+             keys.",
+        ),
+        Error::KeyInvalid => pair(
+            "This API key opens nothing",
+            "It is mistyped, its time is over, or it was revoked. The page API keys and the audit log say which.",
+        ),
+        Error::KeyAddress => pair(
+            "This API key may not be used from here",
+            "It was made for certain networks. Use it from there, or have one made for this place.",
+        ),
+        Error::KeyScope { needed } => (
+            "This API key may not do this".to_owned(),
+            format!(
+                "It takes the scope {needed}. What a key may do was decided when it was made; have another one made."
+            ),
+        ),
+        Error::UnsupportedMedia { takes } => (
+            "This kind of content is not taken here".to_owned(),
+            format!("Send {takes}, and say so in the header Content-Type."),
         ),
         Error::ForgedForm => pair(
             "This form is no longer valid",

@@ -6,6 +6,7 @@
 //! - a handler does one thing in one [`block`]: nothing blocks the event loop;
 //! - an internal cause is logged under the request's id and never shown.
 
+pub mod api;
 pub mod assets;
 mod block;
 mod board;

@@ -1,5 +1,7 @@
 //! What is wrong with a form that was sent, by field, in the order in which the fields stand.
 
+use super::Error;
+
 /// One line of the summary. An empty field name speaks of the form as a whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
@@ -33,6 +35,12 @@ impl Problems {
                 "This holds a character that cannot be seen. Type it again, or paste it as plain text.",
             );
         }
+    }
+
+    /// What a program is told that names a platform which is not there for it.
+    pub fn no_platform(named: &str) -> Error {
+        let named: String = named.chars().take(60).collect();
+        Error::Malformed(format!("there is no platform {named:?} for this key"))
     }
 
     /// One problem and nothing else, for a form that is refused as a whole.

@@ -7,6 +7,7 @@ use actix_web::middleware::{Next, from_fn};
 use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Responder, body::BoxBody, web};
 
 use super::Error;
+use crate::foundation::auth::keys::KeyScope;
 use crate::foundation::auth::sar::SarAccess;
 use crate::foundation::auth::{Permission, guard};
 
@@ -25,6 +26,8 @@ pub enum Access {
     Needs(Permission),
     /// Holders of a grant for reports. To everybody else there is nothing at this address.
     Sar(SarAccess),
+    /// Programs whose key has a scope; people never.
+    Key(KeyScope),
 }
 
 /// One line of the route table.

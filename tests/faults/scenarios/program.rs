@@ -180,6 +180,7 @@ fn serve(port: u16, data_dir: &Path, variables: &[(&str, &str)]) -> Killable {
         .env("SIGNALBOX_BIND", format!("127.0.0.1:{port}"))
         .env("SIGNALBOX_DATA_DIR", data_dir)
         .env("LOG_LEVEL", "error")
+        .envs(["ADDRESS", "SESSION", "KEY"].map(|of| (format!("SIGNALBOX_RATE_{of}"), "1000000")))
         .envs(variables.iter().copied())
         .stdin(Stdio::null())
         .stdout(Stdio::null())

@@ -14,6 +14,7 @@ use signalbox::foundation::Services;
 use signalbox::foundation::audit::projection::Body;
 use signalbox::foundation::audit::tiles::Edge;
 use signalbox::foundation::audit::{Audit, tree};
+use signalbox::foundation::auth::limits::Limits;
 use signalbox::foundation::auth::password::Hasher;
 use signalbox::foundation::config::{Config, Mode, PasswordConfig};
 use signalbox::foundation::crypto::Keyring;
@@ -43,18 +44,24 @@ impl TestApp {
     }
 
     pub async fn start_as(mode: Mode) -> Self {
-        Self::serve(mode, TestDb::create())
+        Self::serve(mode, TestDb::create(), |_| ())
     }
 
     /// Over a database that is there already.
     pub async fn start_on(db: TestDb) -> Self {
-        Self::serve(Mode::Demo, db)
+        Self::serve(Mode::Demo, db, |_| ())
     }
 
-    fn serve(mode: Mode, db: TestDb) -> Self {
+    /// With other services than tests usually have.
+    pub async fn start_with(change: impl FnOnce(&mut Services)) -> Self {
+        Self::serve(Mode::Demo, TestDb::create(), change)
+    }
+
+    fn serve(mode: Mode, db: TestDb, change: impl FnOnce(&mut Services)) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let services = services(mode, port, &db);
+        let mut services = services(mode, port, &db);
+        change(&mut services);
         let running = app::serve(services.clone(), listener).unwrap();
         let http = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
@@ -163,6 +170,8 @@ pub fn services_at(mode: Mode, port: u16, url: &Secret<String>, clock: Clock) ->
         "SIGNALBOX_BIND" => Some(format!("127.0.0.1:{port}")),
         "SIGNALBOX_BASE_URL" => Some(format!("http://localhost:{port}")),
         "SIGNALBOX_WORKERS" => Some("1".to_owned()),
+        // A test asks more often than any person; those of the limits set their own.
+        name if name.starts_with("SIGNALBOX_RATE_") => Some("1000000".to_owned()),
         _ => None,
     })
     .unwrap();
@@ -174,6 +183,7 @@ pub fn services_at(mode: Mode, port: u16, url: &Secret<String>, clock: Clock) ->
     let keyring = Keyring::parse(TEST_KEY).unwrap();
     let pools = Db::new(url, config.database.pools);
     Services {
+        limits: Limits::new(config.web.rates),
         config: Arc::new(config),
         audit: Audit::new(
             pools.clone(),

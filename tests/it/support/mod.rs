@@ -7,6 +7,7 @@ pub mod authenticator;
 pub mod browser;
 pub mod db;
 pub mod events;
+pub mod keys;
 pub mod page;
 pub mod personas;
 pub mod reference;

@@ -1,0 +1,2 @@
+DROP TABLE api_key_platform;
+DROP TABLE api_key;

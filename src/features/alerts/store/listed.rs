@@ -1,0 +1,39 @@
+//! Alerts as programs list them: the newest first, page by page.
+
+use diesel::prelude::*;
+
+use super::{Alert, AlertRow, read_all, rows_at_most};
+use crate::features::alerts::AlertId;
+use crate::foundation::db::schema::alert;
+use crate::foundation::db::{Conn, Result};
+use crate::foundation::kernel::Scope;
+
+/// Open or closed alerts of these platforms that were lit before `before`.
+pub fn listed(
+    conn: &mut Conn,
+    scope: &Scope,
+    open: bool,
+    before: Option<AlertId>,
+    at_most: usize,
+) -> Result<Vec<Alert>> {
+    let unseen = alert::was_red.and(alert::acknowledged_at.is_null());
+    let is_open = alert::status.eq("firing").or(unseen);
+    // Ids are in the order of making.
+    let mut query = alert::table
+        .order(alert::id.desc())
+        .limit(rows_at_most(at_most))
+        .select(AlertRow::as_select())
+        .into_boxed();
+    query = if open {
+        query.filter(is_open)
+    } else {
+        query.filter(diesel::dsl::not(is_open))
+    };
+    if let Some(platforms) = scope.ids() {
+        query = query.filter(alert::platform_id.eq_any(platforms));
+    }
+    if let Some(before) = before {
+        query = query.filter(alert::id.lt(before.uuid()));
+    }
+    read_all(query.load(conn)?)
+}

@@ -1,0 +1,8 @@
+//! What programs ask for, and how they are answered.
+
+mod alerts;
+mod audit;
+mod cases;
+mod intake;
+mod openapi;
+mod problems;

@@ -1,0 +1,78 @@
+//! What holds for every key, over the whole route table.
+
+use signalbox::app;
+use signalbox::foundation::auth::keys::KeyScope;
+use signalbox::foundation::web::Access;
+
+/// Words of addresses at which something is decided, approved or managed.
+const DECIDING: &[&str] = &[
+    "approval",
+    "refusal",
+    "decision",
+    "proposal",
+    "disposition",
+    "withdrawal",
+    "claim",
+    "policy",
+    "people",
+    "roles",
+    "keys",
+    "account",
+    "packs",
+    "lists",
+    "exports",
+    "report",
+];
+
+/// Everything that a key can change.
+const CHANGING: &[(&str, KeyScope)] = &[
+    ("/api/v1/subjects", KeyScope::SubjectsWrite),
+    (
+        "/api/v1/alerts/{id}/acknowledgement",
+        KeyScope::AlertsAcknowledge,
+    ),
+];
+
+#[test]
+fn no_key_opens_what_decides_or_manages() {
+    let mut changing = Vec::new();
+    let mut opened = Vec::new();
+    for route in app::routes().iter() {
+        let Access::Key(scope) = route.access else {
+            assert!(
+                !route.path.starts_with("/api/v1"),
+                "{} is for programs and asks for no key",
+                route.path
+            );
+            continue;
+        };
+        opened.push(scope);
+        assert!(
+            route.path.starts_with("/api/v1/"),
+            "{} is not where programs go",
+            route.path
+        );
+        let words: Vec<&str> = route.path.split('/').collect();
+        for deciding in DECIDING {
+            assert!(!words.contains(deciding), "{} is open to keys", route.path);
+        }
+        assert!(
+            !route.step_up,
+            "{} asks a program to prove who it is",
+            route.path
+        );
+        if route.method != "GET" {
+            changing.push((route.path, scope));
+        }
+    }
+    changing.sort_unstable();
+    let mut expected = CHANGING.to_vec();
+    expected.sort_unstable();
+    assert_eq!(changing, expected);
+    for scope in KeyScope::ALL {
+        assert!(opened.contains(&scope), "{scope} opens nothing");
+        assert_eq!(scope.as_str().parse(), Ok(scope));
+        let never = ["approve", "decide", "manage", "admin", "*"];
+        assert!(never.iter().all(|word| !scope.as_str().contains(word)));
+    }
+}
