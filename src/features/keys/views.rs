@@ -237,7 +237,6 @@ pub(super) struct One {
     reach: String,
     created_by: String,
     revoked_by: String,
-    /// Why there is nothing to be done, where there is not.
     may_manage: bool,
 }
 
