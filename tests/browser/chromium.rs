@@ -150,6 +150,21 @@ impl Browser {
         self.chrome("Network.setCookie", cookie).await;
     }
 
+    /// Gives this window a device that makes passkeys, keeps them, and has seen its owner's finger.
+    pub async fn carry_device(&self) {
+        self.chrome("WebAuthn.enable", json!({})).await;
+        let device = json!({
+            "protocol": "ctap2",
+            "transport": "internal",
+            "hasResidentKey": true,
+            "hasUserVerification": true,
+            "isUserVerified": true,
+            "automaticPresenceSimulation": true,
+        });
+        let added = json!({ "options": device });
+        self.chrome("WebAuthn.addVirtualAuthenticator", added).await;
+    }
+
     /// Opens a page and holds it to what every page promises, in both themes: axe finds nothing, nothing sticks out
     /// sideways, the browser has nothing to complain about. `SIGNALBOX_SHOTS=folder` also keeps pictures.
     pub async fn look(&self, url: &str) {

@@ -215,14 +215,12 @@ async fn type_and_send(browser: &Browser, fields: &[(&str, &str)]) {
         field.clear().await.unwrap();
         field.send_keys(text).await.unwrap();
     }
-    let button = browser
-        .page
-        .find(Locator::Css("main form button.primary"))
-        .await
-        .unwrap();
-    let script = "window.isTheOldPage = true";
-    browser.page.execute(script, vec![]).await.unwrap();
-    button.click().await.unwrap();
+    let (name, _) = fields.last().unwrap();
+    let script = format!(
+        "window.isTheOldPage = true;
+         document.querySelector('main form [name={name}]:not([type=hidden])').form.querySelector('button.primary').click()"
+    );
+    browser.page.execute(&script, vec![]).await.unwrap();
     let arrived = "return !window.isTheOldPage && document.readyState === 'complete'";
     browser.wait_until(arrived).await;
 }

@@ -7,5 +7,6 @@ mod chromium;
 mod furnish;
 mod journey;
 mod look;
+mod passkeys;
 #[path = "../it/support/mod.rs"]
 mod support;
