@@ -3,7 +3,7 @@
 //! Invariants:
 //! - a grant is proposed by somebody who holds it, approved by another one who holds it, and is for neither of them; the
 //!   first two come from the command line, and no more do;
-//! - nobody opens the compartment without saying what for, and that is recorded each time;
+//! - nobody opens the compartment without proving that it is them and saying what for, and each look is recorded;
 //! - what happens here is told to the second log and to no other;
 //! - to everybody else an address here answers like one that does not exist, and nothing of the compartment is read.
 //!
@@ -25,7 +25,11 @@ pub fn routes() -> Routes {
     Routes::new()
         .get("/sar/grants", holders, pages::show)
         .post("/sar/grants", holders, pages::propose)
+        .with_step_up()
         .post("/sar/grants/opening", holders, pages::open)
+        .with_step_up()
         .post("/sar/grants/{id}/approval", holders, pages::approve)
+        .with_step_up()
         .post("/sar/grants/{id}/end", holders, pages::end)
+        .with_step_up()
 }
