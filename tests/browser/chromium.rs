@@ -90,6 +90,11 @@ impl Drop for Driver {
     }
 }
 
+/// Notes what the content policy and Trusted Types refuse, from before the page's own scripts on.
+const LISTENER: &str = "globalThis.policyViolations = [];
+    document.addEventListener('securitypolicyviolation', (event) => globalThis.policyViolations.push(
+        `${event.effectiveDirective} refused ${event.blockedURI} ${event.sample}`));";
+
 /// A window. Dropping it ends Chromium.
 pub struct Browser {
     pub page: fantoccini::Client,
@@ -127,12 +132,17 @@ impl Browser {
                 .connect(&address)
                 .await
             {
-                return Some(Self {
+                let browser = Self {
                     page,
                     axe,
                     screen,
                     _driver: driver,
-                });
+                };
+                let script = json!({ "source": LISTENER });
+                browser
+                    .chrome("Page.addScriptToEvaluateOnNewDocument", script)
+                    .await;
+                return Some(browser);
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
@@ -260,13 +270,21 @@ impl Browser {
         self.page.execute_async(settle, vec![]).await.unwrap();
     }
 
-    /// What the console says: refused by the content policy, missing files, script errors. A 404 page is meant.
-    async fn complaints(&self) -> Vec<String> {
+    /// What the browser has to say of the page: refused by the content policy or Trusted Types, missing files, script
+    /// errors. A 404 page is meant.
+    pub async fn complaints(&self) -> Vec<String> {
         let log = self.command("/se/log", json!({ "type": "browser" })).await;
-        log.as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(|entry| entry["message"].as_str())
+        let refused = "return globalThis.policyViolations ?? ['nobody listens for violations']";
+        let refused = self.page.execute(refused, vec![]).await.unwrap();
+        let said = log.as_array().into_iter().flatten();
+        said.filter_map(|entry| entry["message"].as_str())
+            .chain(
+                refused
+                    .as_array()
+                    .into_iter()
+                    .flatten()
+                    .filter_map(Value::as_str),
+            )
             .filter(|message| !message.contains("the server responded with a status of 4"))
             .map(str::to_owned)
             .collect()

@@ -175,6 +175,73 @@ async fn forms_that_come_back() {
     }
 }
 
+/// Whatever goes wrong is told on a page that keeps every promise too.
+#[actix_web::test]
+async fn pages_of_what_went_wrong() {
+    let app = TestApp::start().await;
+    let Some(browser) = Browser::open(Screen::Phone).await else {
+        return;
+    };
+    let mut faults = Vec::new();
+    let nobodys = "/alerts/01900000-0000-7000-8000-000000000000";
+    for path in ["/nowhere", "/sign-out", "/enrol/link/x"] {
+        faults.extend(browser.faults(&format!("{}{path}", app.url)).await);
+    }
+    browser.sign_in(&app.as_operator()).await;
+    for (path, heading) in [
+        ("/audit", "You may not do this"),
+        ("/nowhere", "There is nothing here"),
+        (nobodys, "There is nothing here"),
+        ("/sign-out", "This address takes no such request"),
+        ("/alerts?state=nonsense", ""),
+    ] {
+        faults.extend(browser.faults(&format!("{}{path}", app.url)).await);
+        let said = browser.page.find(Locator::Css("h1")).await.unwrap();
+        let said = said.text().await.unwrap();
+        assert!(said.contains(heading), "{path} says {said}");
+    }
+    let account = format!("{}/account", app.url);
+    browser.page.goto(&account).await.unwrap();
+    let spoil = "const form = document.querySelector('form[action=\"/sign-out\"]');
+        form.elements.idempotency.value = '';
+        HTMLFormElement.prototype.submit.call(form)";
+    browser.page.execute(spoil, vec![]).await.unwrap();
+    let arrived = "return location.pathname === '/sign-out' && document.readyState === 'complete'";
+    browser.wait_until(arrived).await;
+    browser.hold_in_both_themes("a form without its key").await;
+    faults.extend(browser.complaints().await);
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// Silence means something: what the content policy and Trusted Types refuse is heard.
+#[actix_web::test]
+async fn what_a_policy_refuses_is_heard() {
+    let app = TestApp::start().await;
+    let Some(browser) = Browser::open(Screen::Desk).await else {
+        return;
+    };
+    for (script, refused) in [
+        (
+            "document.body.innerHTML = '<b>x</b>'",
+            "require-trusted-types-for",
+        ),
+        (
+            "document.body.setAttribute('style', 'color: red')",
+            "style-src",
+        ),
+    ] {
+        browser.page.goto(&app.url).await.unwrap();
+        assert_eq!(browser.complaints().await, Vec::<String>::new());
+        let script = format!("try {{ {script} }} catch {{ }}");
+        browser.page.execute(&script, vec![]).await.unwrap();
+        let heard = browser.complaints().await;
+        assert!(
+            heard.iter().any(|heard| heard.starts_with(refused)),
+            "{script}: {heard:?}"
+        );
+    }
+}
+
 /// A form that is answered by a file leaves its page standing, and can be sent again.
 #[actix_web::test]
 async fn a_file_can_be_asked_for_twice() {
