@@ -1,5 +1,8 @@
 //! Lists that people read must not drift from what they list.
 
+mod asvs;
+mod operations;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};

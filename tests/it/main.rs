@@ -2,6 +2,7 @@ mod account;
 mod alerts;
 mod api;
 mod architecture;
+mod asvs;
 mod audit_log;
 mod audited_writes;
 mod doctor;
