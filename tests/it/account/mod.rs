@@ -2,6 +2,7 @@
 
 mod enrolment;
 mod forms;
+mod own_sessions;
 mod parking;
 mod passkeys;
 mod proxies;

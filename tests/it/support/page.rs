@@ -89,6 +89,15 @@ impl Page {
             .collect()
     }
 
+    /// Where the forms of the page post to.
+    pub fn actions(&self) -> Vec<String> {
+        let html = self.html();
+        html.select(&parse("form[method=post]"))
+            .filter_map(|form| form.attr("action"))
+            .map(str::to_owned)
+            .collect()
+    }
+
     /// Where the link with this text leads.
     pub fn link(&self, text: &str) -> String {
         let html = self.html();
