@@ -1,7 +1,7 @@
 use super::{health_routes, home, openapi};
 use crate::features::{
-    account, alerts, audit_log, health, intake, keys, packs, policies, reviews, sar, screening,
-    upkeep,
+    account, alerts, audit_log, health, intake, keys, packs, people, policies, reviews, sar,
+    screening, upkeep,
 };
 use crate::foundation::web::{Access, Routes, assets, live};
 
@@ -20,6 +20,7 @@ pub fn routes() -> Routes {
         .and(intake::routes())
         .and(keys::routes())
         .and(packs::routes())
+        .and(people::routes())
         .and(policies::routes())
         .and(reviews::routes())
         .and(sar::routes())

@@ -7,6 +7,7 @@ pub mod health;
 pub mod intake;
 pub mod keys;
 pub mod packs;
+pub mod people;
 pub mod policies;
 pub mod reviews;
 pub mod sar;

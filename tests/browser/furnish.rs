@@ -62,6 +62,18 @@ pub async fn furnish(app: &TestApp) -> Vec<String> {
             &[("list", list)],
         )
         .await;
+    let invited = [
+        ("email", "newcomer@test.example"),
+        ("name", "Newcomer"),
+        ("role", "reviewer"),
+        ("platform", "all"),
+        ("queue", "all"),
+        ("ends", "2027-01-31"),
+        ("reason", "Covers for a colleague on leave"),
+    ];
+    app.as_admin()
+        .post_form("/people/invitation", &invited)
+        .await;
     app.run_jobs();
     make_keys(app);
     seal(app);

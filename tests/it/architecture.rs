@@ -91,6 +91,7 @@ const PURE: &[&str] = &[
     "packs/pack",
     "packs/parameters",
     "packs/quantity",
+    "people/proposal",
     "reviews/case",
     "reviews/proposal",
     "reviews/risk",

@@ -19,6 +19,7 @@ mod look;
 mod metrics;
 mod migrations;
 mod packs;
+mod people;
 mod policies;
 mod privileges;
 mod program;

@@ -124,6 +124,8 @@ pub struct Recovery {
 pub struct FirstPassword {
     pub door: Door,
     pub token: String,
+    /// Whether the link opens with a confirmation code as well.
+    pub asks_code: bool,
     pub name: String,
     pub email: String,
     pub problems: Problems,

@@ -10,7 +10,7 @@ use super::store::{self, Export};
 use crate::foundation::Services;
 use crate::foundation::audit::package::EventRow;
 use crate::foundation::audit::{Event, FormKey, Log, NewJob, Subject, store as log};
-use crate::foundation::auth::{Permission, Signed, people};
+use crate::foundation::auth::{Permission, Signed, Watch, people};
 use crate::foundation::db::{self, Conn, PoolKind};
 use crate::foundation::files::FileReader;
 use crate::foundation::kernel::Scope;
@@ -80,9 +80,11 @@ pub fn resolve(
         }
         other => other.map(ToOwned::to_owned),
     };
-    asked
+    let mut filter = asked
         .resolve(signed.zone, actor, reach.ids())
-        .map_err(unreadable)
+        .map_err(unreadable)?;
+    (filter.from, filter.until) = signed.watch().narrow(filter.from, filter.until);
+    Ok(filter)
 }
 
 /// Reads the log, which is an event once per person and thing in a quarter of an hour. The event is
@@ -214,18 +216,34 @@ impl Asking {
 
 /// Whether somebody may see an export: whoever reaches everything sees all, others those in which
 /// nothing is that they do not reach.
-pub fn may_see(reach: &Scope, export: &Export) -> bool {
-    let Scope::Only(_) = reach else { return true };
+pub fn may_see(signed: &Signed, export: &Export) -> bool {
+    let (reach, watch) = (signed.reach(), signed.watch());
+    if *reach == Scope::All && watch.is_whole_log() {
+        return true;
+    }
+    // Whatever it was filtered by, it is the whole log.
+    if Format::parse(&export.format) == Some(Format::Verifiable) {
+        return false;
+    }
     let filter: Option<Filter> = serde_json::from_value(export.filter.clone()).ok();
-    filter
-        .and_then(|filter| filter.reach)
-        .is_some_and(|within| within.iter().all(|id| reach.allows((*id).into())))
+    filter.is_some_and(|filter| {
+        let within = match (reach, filter.reach) {
+            (Scope::All, _) => true,
+            (Scope::Only(_), None) => false,
+            (Scope::Only(_), Some(ids)) => ids.iter().all(|id| reach.allows((*id).into())),
+        };
+        within && watch.covers_all(filter.from, filter.until)
+    })
 }
 
 /// An export, if this person may see it.
-pub fn visible_export(conn: &mut Conn, reach: &Scope, id: ExportId) -> Result<Export, web::Error> {
+pub fn visible_export(
+    conn: &mut Conn,
+    signed: &Signed,
+    id: ExportId,
+) -> Result<Export, web::Error> {
     let export = store::export(conn, id)?;
-    if may_see(reach, &export) {
+    if may_see(signed, &export) {
         Ok(export)
     } else {
         Err(web::Error::NotFound)
@@ -245,6 +263,13 @@ pub fn ask_for_export(
             "export_beyond_reach",
             "A verifiable export is the whole log, and you see only some platforms.",
             "Ask somebody who audits all platforms, or export as CSV or NDJSON what you see.",
+        )));
+    }
+    if format == Format::Verifiable && !signed.watch().is_whole_log() {
+        return Err(web::Error::Refused(Refusal::new(
+            "export_beyond_dates",
+            "A verifiable export is the whole log, and your audit is limited to some dates.",
+            "Export as CSV or NDJSON what you see, or ask an administrator for a wider audit.",
         )));
     }
     let id = ExportId::new();
@@ -281,9 +306,7 @@ pub fn open_file(
     signed: &Signed,
     id: ExportId,
 ) -> Result<FileReader, web::Error> {
-    let export = services
-        .db
-        .read(|conn| visible_export(conn, signed.reach(), id))?;
+    let export = services.db.read(|conn| visible_export(conn, signed, id))?;
     let result = export.result.ok_or(web::Error::NotFound)?;
     let reader = FileReader::open(services, PoolKind::Exports, result.file)?;
     services
@@ -319,7 +342,7 @@ pub fn seal(conn: &mut Conn) -> db::Result<Seal> {
 /// The event at this index, if the person may read it: one that is out of reach does not exist for them.
 pub fn readable_event(conn: &mut Conn, signed: &Signed, idx: u64) -> Result<EventRow, web::Error> {
     let event = log::event(conn, Log::Main, idx)?;
-    if may_read(signed.reach(), &event) {
+    if may_read(signed.reach(), signed.watch(), &event) {
         Ok(event)
     } else {
         Err(web::Error::NotFound)
@@ -340,7 +363,8 @@ pub fn receipt(conn: &mut Conn, signed: &Signed, event: Uuid) -> Result<Receipt,
         let row = log::event(conn, Log::Main, idx)?;
         let is_theirs = row.projection.actor_kind == "person"
             && row.projection.actor_id == signed.person.to_string();
-        return if is_theirs || may_read(&signed.reach_for(Permission::AuditRead), &row) {
+        let reach = signed.reach_for(Permission::AuditRead);
+        return if is_theirs || may_read(&reach, signed.watch(), &row) {
             Ok(Receipt::Sealed(Box::new(row)))
         } else {
             Err(web::Error::NotFound)
@@ -350,10 +374,11 @@ pub fn receipt(conn: &mut Conn, signed: &Signed, event: Uuid) -> Result<Receipt,
     since.map(Receipt::Waiting).ok_or(web::Error::NotFound)
 }
 
-/// Whether an event is within reach; one of no platform is for who reaches all.
-pub fn may_read(reach: &Scope, event: &EventRow) -> bool {
-    match event.projection.platform_id {
+/// Whether an event is within reach and within the dates of an audit; one of no platform is for who reaches all.
+pub fn may_read(reach: &Scope, watch: &Watch, event: &EventRow) -> bool {
+    let within_reach = match event.projection.platform_id {
         Some(platform) => reach.allows(platform.into()),
         None => *reach == Scope::All,
-    }
+    };
+    within_reach && watch.covers(event.projection.recorded_at)
 }

@@ -1,9 +1,11 @@
 //! What of the log somebody wants to see.
 
-use chrono::{DateTime, Datelike as _, Days, NaiveDate, TimeZone, Utc};
+use chrono::{DateTime, Datelike as _, Days, NaiveDate, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+
+use crate::foundation::kernel::day_begins;
 
 /// The fields of the filter form as they were typed. They live in the address, so that a view can
 /// be kept and sent.
@@ -100,8 +102,8 @@ impl Asked {
             subject: stated(&self.subject).map(ToOwned::to_owned),
             outcome: outcome.map(ToOwned::to_owned),
             platform,
-            from: day(&self.from)?.and_then(|day| beginning(day, zone)),
-            until: last.and_then(|day| beginning(day, zone)),
+            from: day(&self.from)?.and_then(|day| day_begins(day, zone)),
+            until: last.and_then(|day| day_begins(day, zone)),
             reach,
         })
     }
@@ -140,16 +142,6 @@ fn day(text: &str) -> Result<Option<NaiveDate>, Unreadable> {
             .ok_or_else(|| Unreadable::Day(text.chars().take(64).collect()))
     };
     stated(text).map(read).transpose()
-}
-
-/// The first moment of a day; where the clock jumps over midnight, the first that there is.
-fn beginning(day: NaiveDate, zone: Tz) -> Option<DateTime<Utc>> {
-    (0..24).find_map(|hour| {
-        let local = day.and_hms_opt(hour, 0, 0)?;
-        zone.from_local_datetime(&local)
-            .earliest()
-            .map(|at| at.to_utc())
-    })
 }
 
 #[cfg(test)]

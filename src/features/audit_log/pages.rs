@@ -45,7 +45,11 @@ pub async fn list(
                 Ok(views::Found {
                     events,
                     names,
-                    kinds: store::kinds(conn)?,
+                    kinds: if signed.watch().is_whole_log() {
+                        store::kinds(conn)?
+                    } else {
+                        Vec::new()
+                    },
                     platforms: store::platforms(conn, filter.reach.as_deref())?,
                     seal: actions::seal(conn)?,
                 })
@@ -104,7 +108,7 @@ pub async fn exports(services: Data<Services>, signed: Signed, asked: Query<Aske
     let view = block(move || {
         let (exports, jobs) = services.db.read(|conn| {
             let mut exports = store::exports(conn)?;
-            exports.retain(|export| actions::may_see(signed.reach(), export));
+            exports.retain(|export| actions::may_see(&signed, export));
             let jobs = exports
                 .iter()
                 .map(|export| jobs::find(conn, export.job))
@@ -112,7 +116,7 @@ pub async fn exports(services: Data<Services>, signed: Signed, asked: Query<Aske
             Ok::<_, web::Error>((exports, jobs))
         })?;
         let chrome = Chrome::new(&signed, &services, "Exports", Nav::Exports);
-        let whole = *signed.reach() == Scope::All;
+        let whole = *signed.reach() == Scope::All && signed.watch().is_whole_log();
         Ok::<_, web::Error>(views::Exports::new(chrome, asked, exports, jobs, whole))
     })
     .await?;
@@ -144,7 +148,7 @@ pub async fn ask_for_export(
 pub async fn export(services: Data<Services>, signed: Signed, id: Path<ExportId>) -> web::Result {
     let view = block(move || {
         let (export, job) = services.db.read(|conn| {
-            let export = actions::visible_export(conn, signed.reach(), *id)?;
+            let export = actions::visible_export(conn, &signed, *id)?;
             let job = jobs::find(conn, export.job)?;
             Ok::<_, web::Error>((export, job))
         })?;

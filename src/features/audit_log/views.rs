@@ -11,7 +11,7 @@ use super::store::Export;
 use crate::foundation::audit::package::EventRow;
 use crate::foundation::audit::projection::{Body, details_as_they_stand};
 use crate::foundation::audit::store::{StoredAnchor, StoredCheckpoint};
-use crate::foundation::auth::{Permission, Signed, people};
+use crate::foundation::auth::{Permission, Signed, Watch, people};
 use crate::foundation::db::{self, Conn};
 use crate::foundation::jobs::JobView;
 use crate::foundation::kernel::PersonId;
@@ -167,6 +167,8 @@ pub struct List {
     outcomes: Vec<Choice>,
     platforms: Vec<Choice>,
     sealed: SealLine,
+    /// What of the log the reader is shown, where it is not all of it.
+    within: Watch,
     export_href: Option<String>,
     previous: Option<String>,
     next: Option<String>,
@@ -205,6 +207,7 @@ impl List {
             next: link(found.events.next),
             kinds: found.kinds,
             sealed: SealLine::new(&found.seal),
+            within: signed.watch().clone(),
             filtered: !asked.is_empty(),
             chrome,
             asked,
@@ -402,7 +405,8 @@ impl ReceiptPage {
         let (waiting, sealed) = match receipt {
             Receipt::Waiting(since) => (Some(since), None),
             Receipt::Sealed(row) => {
-                let may_read = may_read(&signed.reach_for(Permission::AuditRead), &row);
+                let reach = signed.reach_for(Permission::AuditRead);
+                let may_read = may_read(&reach, signed.watch(), &row);
                 let line = SealedLine {
                     idx: row.idx,
                     at: row.projection.recorded_at,

@@ -15,6 +15,8 @@ crate::typed_id!(
     DecisionId,
 );
 
+/// The kind of every case there is so far, which is also the queue that it stands in.
+pub const KIND: &str = "kyc";
 /// How long a claim holds without the claimant doing anything.
 pub const LEASE_MINUTES: i64 = 30;
 /// A case put aside comes back after at most so long.

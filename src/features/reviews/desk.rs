@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, NaiveDate, Utc};
 
-use super::case::{Case, CaseId};
+use super::case::{Case, CaseId, KIND};
 use super::hit_steps::{HitStep, hit_steps};
 use super::risk::Contribution;
 use super::step::Step;
@@ -79,7 +79,7 @@ pub fn read(services: &Services, signed: &Signed, id: CaseId) -> Result<CaseFile
     let (case, file) = db.read_for(PoolKind::Web, &who, |conn| {
         // Elsewhere the case does not exist for them, and asking for it is not reading it.
         let case = cases::find(conn, id)?;
-        if !signed.reach().allows(case.platform) {
+        if !signed.reach().allows(case.platform) || !signed.watch().sees_queue(KIND) {
             return Err(web::Error::NotFound);
         }
         let recent = intake::store::recently_read(conn, signed.person, &what, now)?;

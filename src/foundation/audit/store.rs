@@ -24,6 +24,7 @@ use super::tiles::{Location, Tile, TileId, width_of};
 use super::tree::{Hash, Nodes};
 use crate::foundation::db::schema::audit_log;
 use crate::foundation::db::{self, Conn, Error, fixed};
+use crate::foundation::kernel::PersonId;
 
 /// How far a log is sealed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -437,4 +438,30 @@ pub(super) fn hash(bytes: &[u8]) -> db::Result<Hash> {
 /// The tables do not hold what only the sealer writes.
 pub(super) fn damaged() -> Error {
     Error::Damaged("the stored log; export and verify it")
+}
+
+/// When each of these people last did something that the main log has sealed.
+pub fn last_acts(
+    conn: &mut Conn,
+    people: &[PersonId],
+) -> db::Result<Vec<(PersonId, DateTime<Utc>)>> {
+    #[derive(QueryableByName)]
+    struct Act {
+        #[diesel(sql_type = SqlUuid)]
+        id: Uuid,
+        #[diesel(sql_type = Timestamptz)]
+        at: DateTime<Utc>,
+    }
+    let ids: Vec<Uuid> = people.iter().map(|id| id.uuid()).collect();
+    let rows: Vec<Act> = sql_query(
+        "SELECT p.id, l.recorded_at AS at FROM unnest($1) AS p (id) CROSS JOIN LATERAL ( \
+         SELECT recorded_at FROM audit_log WHERE actor_id = p.id::text AND actor_kind = 'person' \
+         ORDER BY idx DESC LIMIT 1) AS l",
+    )
+    .bind::<diesel::sql_types::Array<SqlUuid>, _>(ids)
+    .load(conn)?;
+    Ok(rows
+        .into_iter()
+        .map(|act| (act.id.into(), act.at))
+        .collect())
 }

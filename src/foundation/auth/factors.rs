@@ -334,11 +334,36 @@ pub fn recovery_codes_left(conn: &mut Conn, id: PersonId) -> db::Result<i64> {
         .get_result(conn)?)
 }
 
+/// Takes away every way to prove a second factor; the next sign-in sets one up anew.
+pub fn reset(tx: &mut Tx<'_>, id: PersonId) -> db::Result<()> {
+    diesel::delete(totp::table.find(id.uuid())).execute(&mut **tx)?;
+    diesel::delete(recovery_code::table.filter(recovery_code::person_id.eq(id.uuid())))
+        .execute(&mut **tx)?;
+    tx.record(Event::new("factors.reset", Subject::new("person", id)))?;
+    Ok(())
+}
+
 /// Makes a one-time link for setting a first password. Older links of the person stop working.
 pub fn make_link(tx: &mut Tx<'_>, id: PersonId) -> db::Result<Token> {
-    let (token, now, by) = (Token::generate(), tx.now(), tx.actor().to_string());
+    make_link_with(tx, id, None)
+}
+
+/// The links of somebody open nothing any more.
+pub fn forget_links(conn: &mut Conn, id: PersonId) -> db::Result<()> {
     diesel::delete(enrolment_link::table.filter(enrolment_link::person_id.eq(id.uuid())))
-        .execute(&mut **tx)?;
+        .execute(conn)?;
+    Ok(())
+}
+
+/// A link that asks for the code behind this keyed hash as well, where there is one: of two people who hold one half
+/// each, neither comes in alone.
+pub fn make_link_with(
+    tx: &mut Tx<'_>,
+    id: PersonId,
+    confirmation: Option<&[u8]>,
+) -> db::Result<Token> {
+    let (token, now, by) = (Token::generate(), tx.now(), tx.actor().to_string());
+    forget_links(tx, id)?;
     diesel::insert_into(enrolment_link::table)
         .values((
             enrolment_link::token_hash.eq(token.hash().to_vec()),
@@ -346,29 +371,46 @@ pub fn make_link(tx: &mut Tx<'_>, id: PersonId) -> db::Result<Token> {
             enrolment_link::made_by.eq(by),
             enrolment_link::made_at.eq(now),
             enrolment_link::expires_at.eq(now + LINK_LIVES),
+            enrolment_link::confirmation.eq(confirmation),
         ))
         .execute(&mut **tx)?;
-    tx.record(Event::new(
-        "enrolment_link.made",
-        Subject::new("person", id),
-    ))?;
+    tx.record(
+        Event::new("enrolment_link.made", Subject::new("person", id))
+            .detail("confirmed", confirmation.is_some()),
+    )?;
     Ok(token)
 }
 
-/// Whose link this is, while it works.
-pub fn link_owner(
-    conn: &mut Conn,
-    hash: &TokenHash,
-    now: DateTime<Utc>,
-) -> db::Result<Option<PersonId>> {
-    let owner: Option<Uuid> = enrolment_link::table
+/// A link that works.
+#[derive(Clone, Debug)]
+pub struct Link {
+    pub owner: PersonId,
+    /// The keyed hash of the code that it opens with, where one is asked for.
+    pub confirmation: Option<Vec<u8>>,
+}
+
+/// The link of this token, while it works.
+pub fn link(conn: &mut Conn, hash: &TokenHash, now: DateTime<Utc>) -> db::Result<Option<Link>> {
+    let found: Option<(Uuid, Option<Vec<u8>>)> = enrolment_link::table
         .find(hash.as_slice())
         .filter(enrolment_link::used_at.is_null())
         .filter(enrolment_link::expires_at.gt(now))
-        .select(enrolment_link::person_id)
+        .select((enrolment_link::person_id, enrolment_link::confirmation))
         .first(conn)
         .optional()?;
-    Ok(owner.map(PersonId::from))
+    Ok(found.map(|(owner, confirmation)| Link {
+        owner: owner.into(),
+        confirmation,
+    }))
+}
+
+/// Whether somebody has a link that works.
+pub fn has_link(conn: &mut Conn, id: PersonId, now: DateTime<Utc>) -> db::Result<bool> {
+    let open = enrolment_link::table
+        .filter(enrolment_link::person_id.eq(id.uuid()))
+        .filter(enrolment_link::used_at.is_null())
+        .filter(enrolment_link::expires_at.gt(now));
+    Ok(diesel::select(diesel::dsl::exists(open)).get_result(conn)?)
 }
 
 /// Uses a link up: its owner, for the one caller that gets to.

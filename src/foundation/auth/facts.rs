@@ -5,10 +5,11 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use uuid::Uuid;
 
-use super::permissions::Grant;
+use super::permissions::{Grant, Role};
 use super::sar::TimedGrant;
 use super::sessions::{ABSOLUTE, HALF_WAY, IDLE, Method, PROOF_LASTS, Stage, TOUCH_EVERY};
 use super::token::TokenHash;
+use super::watch::Watch;
 use crate::foundation::db::Conn;
 use crate::foundation::db::schema::{
     person, person_grant, person_role, person_role_platform, session,
@@ -35,6 +36,8 @@ pub struct Facts {
     /// When the person last proved in this session that it is them.
     pub proved_at: Option<DateTime<Utc>>,
     pub disabled: bool,
+    /// What an auditor is shown.
+    pub watch: Watch,
 }
 
 impl Facts {
@@ -89,18 +92,29 @@ struct Row {
     granted: Vec<String>,
     granted_from: Vec<DateTime<Utc>>,
     granted_until: Vec<DateTime<Utc>>,
+    log_from: Option<DateTime<Utc>>,
+    log_until: Option<DateTime<Utc>>,
+    queues: Option<Vec<Option<String>>>,
 }
 
-/// The session with this token, live or over, in one query.
-pub fn find(conn: &mut Conn, hash: &TokenHash) -> QueryResult<Option<Facts>> {
+/// The session with this token, live or over, in one query, with the roles that count at this moment.
+pub fn find(conn: &mut Conn, hash: &TokenHash, now: DateTime<Utc>) -> QueryResult<Option<Facts>> {
     let roles = |limited: bool| {
         diesel::dsl::array(
             person_role::table
                 .filter(person_role::person_id.eq(session::person_id))
                 .filter(person_role::limited.eq(limited))
+                .filter(person_role::starts_at.le(now))
+                .filter(
+                    person_role::ends_at
+                        .is_null()
+                        .or(person_role::ends_at.gt(now)),
+                )
                 .select(person_role::role),
         )
     };
+    // Whoever audits does nothing else, so this is their only grant.
+    let audit = diesel::alias!(person_role as audit);
     let listed = person_role_platform::table
         .filter(person_role_platform::person_id.eq(session::person_id))
         .order((
@@ -113,6 +127,12 @@ pub fn find(conn: &mut Conn, hash: &TokenHash) -> QueryResult<Option<Facts>> {
     // Not `first`: its limit is a parameter, for which PostgreSQL plans anew every time.
     let row: Option<Row> = session::table
         .inner_join(person::table)
+        .left_join(
+            audit.on(audit
+                .field(person_role::person_id)
+                .eq(session::person_id)
+                .and(audit.field(person_role::role).eq(Role::Auditor.as_str()))),
+        )
         .filter(session::token_hash.eq(hash.as_slice()))
         .select((
             session::id,
@@ -134,6 +154,9 @@ pub fn find(conn: &mut Conn, hash: &TokenHash) -> QueryResult<Option<Facts>> {
             diesel::dsl::array(granted.select(person_grant::name)),
             diesel::dsl::array(granted.select(person_grant::starts_at)),
             diesel::dsl::array(granted.select(person_grant::ends_at)),
+            audit.field(person_role::log_from).nullable(),
+            audit.field(person_role::log_until).nullable(),
+            audit.field(person_role::queues).nullable(),
         ))
         .get_result(conn)
         .optional()?;
@@ -191,6 +214,13 @@ fn facts(row: Row) -> Option<Facts> {
         last_seen_at: row.last_seen_at,
         proved_at: row.proved_at,
         disabled: row.disabled_at.is_some(),
+        watch: Watch {
+            log_from: row.log_from,
+            log_until: row.log_until,
+            queues: row
+                .queues
+                .map(|queues| queues.into_iter().flatten().collect()),
+        },
     })
 }
 
@@ -217,6 +247,7 @@ mod tests {
             last_seen_at: now - since_seen,
             proved_at: None,
             disabled,
+            watch: Watch::default(),
         }
         .is_live(now)
     }

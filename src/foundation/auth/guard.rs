@@ -186,7 +186,9 @@ async fn find(
     let (services, hash) = (services.clone(), token.hash());
     let now = services.clock.now();
     let look = move |pool| {
-        let found = services.db.look_up(pool, |conn| facts::find(conn, &hash));
+        let found = services
+            .db
+            .look_up(pool, |conn| facts::find(conn, &hash, now));
         found.map_err(Error::from)
     };
     let facts = if at_the_door {

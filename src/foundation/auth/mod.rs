@@ -14,11 +14,13 @@
 pub mod attempts;
 pub mod ceremony;
 mod client_address;
+pub mod confirmation;
 pub mod csrf;
 pub mod denials;
 pub mod devices;
 pub mod factors;
 pub mod facts;
+pub mod grants;
 pub mod guard;
 pub mod keys;
 pub mod limits;
@@ -28,6 +30,7 @@ pub mod password;
 pub mod people;
 mod permissions;
 pub mod recovery;
+pub mod roster;
 pub mod sar;
 pub mod session_store;
 pub mod sessions;
@@ -36,8 +39,10 @@ pub mod throttle;
 pub mod token;
 pub mod totp;
 mod turned_away;
+mod watch;
 
 pub use permissions::{
     Grant, Permission, Role, RoleConflict, check_roles, permissions_of, reach_of,
 };
 pub use signed::{FormToken, HalfSigned, Signed};
+pub use watch::{QUEUES, Watch};

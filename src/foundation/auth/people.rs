@@ -8,10 +8,12 @@ use chrono_tz::Tz;
 use diesel::prelude::*;
 use uuid::Uuid;
 
+use super::grants::{self, NewGrant};
 use super::permissions::{Role, RoleConflict, check_roles};
 use super::throttle::canonical_account;
+use super::{factors, sessions};
 use crate::foundation::audit::{Event, Subject, Tx};
-use crate::foundation::db::schema::{person, person_role, person_role_platform};
+use crate::foundation::db::schema::person;
 use crate::foundation::db::{self, Conn};
 use crate::foundation::kernel::{PersonId, Scope};
 
@@ -67,7 +69,7 @@ impl From<diesel::result::Error> for Refusal {
     }
 }
 
-type Row = (
+pub(super) type Row = (
     Uuid,
     String,
     String,
@@ -77,7 +79,7 @@ type Row = (
     Option<DateTime<Utc>>,
 );
 
-const COLUMNS: (
+pub(super) const COLUMNS: (
     person::id,
     person::email,
     person::name,
@@ -109,11 +111,29 @@ impl From<Row> for Person {
     }
 }
 
-/// Adds a person with roles, and records both.
+/// Adds a person with roles, and records both: what the command line may do.
 pub fn add(tx: &mut Tx<'_>, new: &NewPerson) -> Result<PersonId, Refusal> {
     check_roles(&new.roles)?;
-    let email = parse_email(&new.email)?;
-    let name = new.name.trim();
+    let acts = !new.roles.contains(&Role::Auditor);
+    let id = add_bare(tx, &new.email, &new.name, acts, new.demo)?;
+    let now = tx.now();
+    for role in &new.roles {
+        let grant = NewGrant::by_command_line(*role, new.scope.clone(), now);
+        grants::insert(tx, id, &grant)?;
+    }
+    Ok(id)
+}
+
+/// Adds a person who holds nothing yet.
+pub fn add_bare(
+    tx: &mut Tx<'_>,
+    email: &str,
+    name: &str,
+    acts: bool,
+    demo: bool,
+) -> Result<PersonId, Refusal> {
+    let email = parse_email(email)?;
+    let name = name.trim();
     if name.is_empty() || name.chars().count() > LONGEST_NAME {
         return Err(Refusal::Name);
     }
@@ -124,8 +144,8 @@ pub fn add(tx: &mut Tx<'_>, new: &NewPerson) -> Result<PersonId, Refusal> {
             person::id.eq(id.uuid()),
             person::email.eq(&email),
             person::name.eq(name),
-            person::acts.eq(!new.roles.contains(&Role::Auditor)),
-            person::demo.eq(new.demo),
+            person::acts.eq(acts),
+            person::demo.eq(demo),
             person::created_at.eq(now),
         ))
         .execute(&mut **tx)
@@ -133,45 +153,62 @@ pub fn add(tx: &mut Tx<'_>, new: &NewPerson) -> Result<PersonId, Refusal> {
             db::Error::Unique { .. } => Refusal::Exists(email.clone()),
             error => Refusal::Db(error),
         })?;
-    tx.record(Event::new("person.added", Subject::new("person", id)).detail("demo", new.demo))?;
-    for role in &new.roles {
-        grant(tx, id, *role, &new.scope)?;
-    }
+    tx.record(Event::new("person.added", Subject::new("person", id)).detail("demo", demo))?;
     Ok(id)
 }
 
-fn grant(tx: &mut Tx<'_>, id: PersonId, role: Role, scope: &Scope) -> db::Result<()> {
+/// Shuts somebody out: their sessions end and their links open nothing. False where they are disabled already.
+pub fn disable(tx: &mut Tx<'_>, id: PersonId, reason: &str) -> db::Result<bool> {
+    sessions::hold_still(tx, id)?;
     let (now, by) = (tx.now(), tx.actor().to_string());
-    let platforms = scope.ids();
-    diesel::insert_into(person_role::table)
-        .values((
-            person_role::person_id.eq(id.uuid()),
-            person_role::role.eq(role.as_str()),
-            person_role::granted_by.eq(by),
-            person_role::granted_at.eq(now),
-            person_role::limited.eq(platforms.is_some()),
-        ))
-        .execute(&mut **tx)?;
-    let mut event =
-        Event::new("role.granted", Subject::new("person", id)).detail("role", role.as_str());
-    if let Some(platforms) = platforms {
-        let rows: Vec<_> = platforms
-            .iter()
-            .map(|platform| {
-                (
-                    person_role_platform::person_id.eq(id.uuid()),
-                    person_role_platform::role.eq(role.as_str()),
-                    person_role_platform::platform_id.eq(*platform),
-                )
-            })
-            .collect();
-        diesel::insert_into(person_role_platform::table)
-            .values(rows)
-            .execute(&mut **tx)?;
-        event = event.detail("platforms", serde_json::json!(platforms));
+    let disabled = diesel::update(
+        person::table
+            .find(id.uuid())
+            .filter(person::disabled_at.is_null()),
+    )
+    .set((
+        person::disabled_at.eq(now),
+        person::disabled_by.eq(by),
+        person::disabled_reason.eq(reason),
+    ))
+    .execute(&mut **tx)?;
+    if disabled == 0 {
+        return Ok(false);
     }
-    tx.record(event)?;
-    Ok(())
+    let ended = sessions::end_others(tx, id, None)?;
+    factors::forget_links(tx, id)?;
+    tx.record(
+        Event::new("person.disabled", Subject::new("person", id)).detail("sessions_ended", ended),
+    )?;
+    Ok(true)
+}
+
+/// Lets somebody in again. The database asks for the approved proposal.
+pub fn enable(tx: &mut Tx<'_>, id: PersonId) -> db::Result<bool> {
+    sessions::hold_still(tx, id)?;
+    let enabled = diesel::update(
+        person::table
+            .find(id.uuid())
+            .filter(person::disabled_at.is_not_null()),
+    )
+    .set((
+        person::disabled_at.eq(None::<DateTime<Utc>>),
+        person::disabled_by.eq(None::<String>),
+        person::disabled_reason.eq(None::<String>),
+    ))
+    .execute(&mut **tx)?;
+    if enabled == 1 {
+        tx.record(Event::new("person.enabled", Subject::new("person", id)))?;
+    }
+    Ok(enabled == 1)
+}
+
+/// Who disabled somebody, and why.
+pub fn why_disabled(conn: &mut Conn, id: PersonId) -> db::Result<(Option<String>, Option<String>)> {
+    Ok(person::table
+        .find(id.uuid())
+        .select((person::disabled_by, person::disabled_reason))
+        .first(conn)?)
 }
 
 pub fn find(conn: &mut Conn, id: PersonId) -> db::Result<Person> {

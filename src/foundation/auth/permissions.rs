@@ -52,7 +52,10 @@ pub enum Permission {
 impl Permission {
     /// Whether it is about the work of the whole installation, so that a grant for some platforms does not give it.
     const fn needs_all_platforms(self) -> bool {
-        matches!(self, Self::JobsRead | Self::JobsAct)
+        matches!(
+            self,
+            Self::JobsRead | Self::JobsAct | Self::PeopleRead | Self::PeopleManage
+        )
     }
 }
 

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::facts::Facts;
 use super::sar::{self, SarGrant};
 use super::sessions::Stage;
-use super::{Grant, Permission, permissions_of, reach_of};
+use super::{Grant, Permission, Watch, permissions_of, reach_of};
 use crate::foundation::audit::Actor;
 use crate::foundation::kernel::{PersonId, PlatformId, Scope};
 use crate::foundation::web;
@@ -33,6 +33,8 @@ pub struct Signed {
     pub sar: BTreeSet<SarGrant>,
     /// The platforms for which this request's permission is held.
     reach: Scope,
+    /// What of the evidence an auditor is shown.
+    watch: Watch,
     pub session: Uuid,
     pub since: DateTime<Utc>,
     /// When the session ends if nothing more is done in it; the page warns before.
@@ -71,10 +73,11 @@ impl Signed {
             sar: sar::held(&facts.sar),
             platform: facts.platform.filter(|chosen| anywhere.allows(*chosen)),
             reach: anywhere,
-            session: facts.session,
-            since: facts.created_at,
             session_ends_at: facts.ends_at(),
             proved_until: facts.proved_until(),
+            watch: facts.watch,
+            session: facts.session,
+            since: facts.created_at,
             zone: Tz::from_str(&facts.zone).unwrap_or(Tz::UTC),
             name: facts.name,
             email: facts.email,
@@ -117,6 +120,12 @@ impl Signed {
     #[must_use]
     pub fn reach(&self) -> &Scope {
         &self.reach
+    }
+
+    /// What of the evidence this person is shown; everything, unless an audit is limited.
+    #[must_use]
+    pub fn watch(&self) -> &Watch {
+        &self.watch
     }
 
     /// What this request's lists show: its reach, narrowed by the switch of the top bar.

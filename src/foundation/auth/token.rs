@@ -3,6 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
+use url::Url;
 
 use crate::foundation::crypto::random;
 use crate::foundation::kernel::Secret;
@@ -27,6 +28,14 @@ impl Token {
     #[must_use]
     pub fn expose(&self) -> &str {
         self.0.expose()
+    }
+
+    /// Where an enrolment link with this token leads.
+    #[must_use]
+    pub fn enrolment_address(&self, base_url: &Url) -> Url {
+        let mut address = base_url.clone();
+        address.set_path(&format!("/enrol/link/{}", self.0.expose()));
+        address
     }
 
     #[must_use]

@@ -209,6 +209,7 @@ diesel::table! {
         made_at -> Timestamptz,
         expires_at -> Timestamptz,
         used_at -> Nullable<Timestamptz>,
+        confirmation -> Nullable<Bytea>,
     }
 }
 
@@ -485,6 +486,27 @@ diesel::table! {
         demo -> Bool,
         disabled_at -> Nullable<Timestamptz>,
         created_at -> Timestamptz,
+        disabled_by -> Nullable<Text>,
+        disabled_reason -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    person_proposal (id) {
+        id -> Uuid,
+        person_id -> Uuid,
+        kind -> Text,
+        payload -> Jsonb,
+        payload_sha256 -> Bytea,
+        reason -> Text,
+        confirmation -> Nullable<Bytea>,
+        proposed_by -> Uuid,
+        proposed_at -> Timestamptz,
+        expires_at -> Timestamptz,
+        decision -> Nullable<Text>,
+        decided_by -> Nullable<Uuid>,
+        decided_at -> Nullable<Timestamptz>,
+        decided_sha256 -> Nullable<Bytea>,
     }
 }
 
@@ -505,6 +527,28 @@ diesel::table! {
         granted_by -> Text,
         granted_at -> Timestamptz,
         limited -> Bool,
+        starts_at -> Timestamptz,
+        ends_at -> Nullable<Timestamptz>,
+        reason -> Text,
+        proposed_by -> Nullable<Text>,
+        proposal_id -> Nullable<Uuid>,
+        log_from -> Nullable<Timestamptz>,
+        log_until -> Nullable<Timestamptz>,
+        queues -> Nullable<Array<Nullable<Text>>>,
+    }
+}
+
+diesel::table! {
+    person_role_past (id) {
+        id -> Uuid,
+        person_id -> Uuid,
+        role -> Text,
+        starts_at -> Timestamptz,
+        ended_at -> Timestamptz,
+        reason -> Text,
+        granted_by -> Text,
+        ended_by -> Text,
+        end_reason -> Text,
     }
 }
 
@@ -987,6 +1031,7 @@ diesel::joinable!(passkey -> person (person_id));
 diesel::joinable!(passkey_ceremony -> session (session_id));
 diesel::joinable!(password -> person (person_id));
 diesel::joinable!(person_grant -> person (person_id));
+diesel::joinable!(person_role_past -> person (person_id));
 diesel::joinable!(probe_change -> pack_item (probe_id));
 diesel::joinable!(probe_run -> pack_item (probe_id));
 diesel::joinable!(probe_state -> pack_item (probe_id));
@@ -1048,7 +1093,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     password,
     person,
     person_grant,
+    person_proposal,
     person_role,
+    person_role_past,
     person_role_platform,
     platform,
     policy,

@@ -4,6 +4,7 @@
 //! only [`Clock`] reads anything at all, and a test replaces it.
 
 mod clock;
+mod day;
 mod ids;
 mod level;
 mod money;
@@ -12,6 +13,7 @@ mod scope;
 mod secret;
 
 pub use clock::Clock;
+pub use day::day_begins;
 pub use ids::{PersonId, PlatformId, SubjectId};
 pub use level::Level;
 pub use money::{Currency, Money, MoneyError};

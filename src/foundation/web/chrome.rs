@@ -31,6 +31,7 @@ pub enum Nav {
     AuditLog,
     Exports,
     Verify,
+    People,
     Keys,
     Packs,
     /// Reached from the person menu; no item of the navigation is lit.
@@ -52,7 +53,7 @@ const GROUPS: [(&str, &[Nav]); 5] = [
         &[Nav::ScreeningLists, Nav::Policy, Nav::SarGrants],
     ),
     ("Evidence", &[Nav::AuditLog, Nav::Exports, Nav::Verify]),
-    ("Manage", &[Nav::Keys, Nav::Packs]),
+    ("Manage", &[Nav::People, Nav::Keys, Nav::Packs]),
 ];
 
 impl Nav {
@@ -72,6 +73,7 @@ impl Nav {
             Self::AuditLog => "Audit log",
             Self::Exports => "Exports",
             Self::Verify => "Verify",
+            Self::People => "People",
             Self::Keys => "API keys",
             Self::Packs => "Packs",
             Self::Account => "Your account",
@@ -94,6 +96,7 @@ impl Nav {
             Self::AuditLog => "/audit",
             Self::Exports => "/audit/exports",
             Self::Verify => "/audit/verify",
+            Self::People => "/people",
             Self::Keys => "/keys",
             Self::Packs => "/packs",
             Self::Account => "/account",
@@ -116,6 +119,7 @@ impl Nav {
             Self::AuditLog => Some('e'),
             Self::Exports | Self::SarGrants | Self::Account => None,
             Self::Verify => Some('v'),
+            Self::People => Some('u'),
             Self::Keys => Some('k'),
             Self::Packs => Some('m'),
         }
@@ -135,6 +139,7 @@ impl Nav {
             Self::AuditLog => Some(Permission::AuditRead),
             Self::Exports => Some(Permission::AuditExport),
             Self::Verify => Some(Permission::AuditVerify),
+            Self::People => Some(Permission::PeopleRead),
             Self::Keys => Some(Permission::KeysRead),
             Self::Packs => Some(Permission::PacksRead),
             Self::SarGrants | Self::Account => None,
@@ -370,6 +375,10 @@ fn navigation(signed: &Signed, board: &Board, at: Option<Nav>) -> Vec<NavGroup> 
 
 /// What waits behind a page, on the platforms that it would show.
 fn waiting(signed: &Signed, board: &Board, page: Nav) -> Option<Count> {
+    // The count is of all queues together.
+    if page == Nav::Queue && signed.watch().queues.is_some() {
+        return None;
+    }
     let reach = signed.reach_for(page.permission()?);
     board.count(page, &reach.narrowed(signed.platform))
 }

@@ -11,7 +11,7 @@ use super::spark::{Days, Spark};
 use super::{Chrome, Lamp, Problems, Tile};
 use crate::foundation::auth::facts::Facts;
 use crate::foundation::auth::sessions::Stage;
-use crate::foundation::auth::{Grant, Role, Signed};
+use crate::foundation::auth::{Grant, Role, Signed, Watch};
 use crate::foundation::kernel::{PersonId, Scope};
 
 #[derive(Template)]
@@ -47,6 +47,7 @@ fn signed(roles: &[Role]) -> Signed {
         last_seen_at: DateTime::UNIX_EPOCH,
         proved_at: None,
         disabled: false,
+        watch: Watch::default(),
     };
     Signed::new(facts, "token".to_owned(), String::new())
 }

@@ -188,8 +188,11 @@ async fn the_database_makes_no_auditor_who_acts() {
             .values((
                 person_role::person_id.eq(id.uuid()),
                 person_role::role.eq(role),
-                person_role::granted_by.eq("test"),
+                person_role::granted_by.eq("command_line:test"),
                 person_role::granted_at.eq(app.now()),
+                person_role::starts_at.eq(app.now()),
+                person_role::ends_at.eq(app.now() + Duration::days(1)),
+                person_role::reason.eq("a test"),
             ))
             .execute(&mut conn);
         let error = granted.unwrap_err().to_string();

@@ -13,6 +13,9 @@ use crate::support::personas::Client;
 const OF_NO_PLATFORM: &[(&str, &str)] = &[
     ("/jobs/{id}", "work of the installation"),
     ("/account/passkeys/{id}", "its owner's, and nobody else's"),
+    ("/people/{id}", "somebody may act on several"),
+    ("/people/{id}/grant", "somebody may act on several"),
+    ("/people/proposals/{id}", "somebody may act on several"),
     ("/policy/{key}", "holds for all platforms"),
     ("/screening/lists/loads/{id}", "lists are common to all"),
 ];

@@ -1,5 +1,6 @@
 //! The first time: a password by one-time link, then an authenticator.
 
+use subtle::ConstantTimeEq;
 use url::Url;
 
 use super::tries::{self, At};
@@ -11,7 +12,7 @@ use crate::foundation::auth::password::{self, Weak};
 use crate::foundation::auth::sessions::{self, Method, Stage};
 use crate::foundation::auth::token::{Token, TokenHash};
 use crate::foundation::auth::totp::Seed;
-use crate::foundation::auth::{HalfSigned, attempts, factors, people};
+use crate::foundation::auth::{HalfSigned, attempts, confirmation, factors, people, throttle};
 use crate::foundation::db::{self, PoolKind};
 use crate::foundation::kernel::Secret;
 use crate::foundation::web::{Error, block_sign_in};
@@ -22,36 +23,83 @@ pub enum Refusal {
     /// The link was never made, has been used, or is too old.
     Link,
     Weak(Weak),
+    /// The link asks for a code as well, and this is another one.
+    Confirmation,
 }
 
 /// A session that leads on, or why there is none.
 pub type FirstPassword = Result<(Stage, Begun), Refusal>;
 
-/// Whose link this is, while it works. Looking is a try, which counts when there is nothing to find.
-pub fn owner(
-    services: &Services,
-    visitor: &Visitor,
-    link: &Token,
-) -> Result<Option<people::Person>, Error> {
-    let (now, hash) = (services.clock.now(), link.hash());
-    let (counted, owner) = tries::count_address(services, visitor, "enrolment_link", |conn| {
-        let owner = factors::link_owner(conn, &hash, now)?;
-        Ok(owner.map(|id| people::find(conn, id)).transpose()?)
-    })?;
-    if owner.is_some() {
-        tries::take_back(services, At::Door, &counted)?;
-    }
-    Ok(owner)
+/// A link that works.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    pub person: people::Person,
+    /// The keyed hash of the code that it asks for as well, where two administrators made it.
+    pub confirmation: Option<Vec<u8>>,
 }
 
-/// Sets the first password by a one-time link, and begins the session that leads on.
+/// Whose link this is, while it works. Looking is a try, which counts when there is nothing to find.
+pub fn open(services: &Services, visitor: &Visitor, link: &Token) -> Result<Option<Opened>, Error> {
+    let (now, hash) = (services.clock.now(), link.hash());
+    let (counted, opened) = tries::count_address(services, visitor, "enrolment_link", |conn| {
+        let Some(link) = factors::link(conn, &hash, now)? else {
+            return Ok(None);
+        };
+        let person = people::find(conn, link.owner)?;
+        Ok(Some(Opened {
+            person,
+            confirmation: link.confirmation,
+        }))
+    })?;
+    if opened.is_some() {
+        tries::take_back(services, At::Door, &counted)?;
+    }
+    Ok(opened)
+}
+
+/// Whether the typed code is the one that the link asks for. Each try is counted before it is looked at.
+fn confirms(
+    services: &Services,
+    visitor: &Visitor,
+    opened: &Opened,
+    typed: &str,
+) -> Result<bool, Error> {
+    let Some(expected) = &opened.confirmation else {
+        return Ok(true);
+    };
+    let account = &opened.person.email;
+    let (counted, ()) = tries::count(services, At::Door, visitor, "confirmation", account, |_| {
+        Ok(())
+    })?;
+    let given = confirmation::digest(&services.keyring, typed);
+    if given.is_some_and(|given| bool::from(given.as_slice().ct_eq(expected))) {
+        tries::take_back(services, At::Door, &counted)?;
+        return Ok(true);
+    }
+    let event = Event::new(
+        "recovery.not_confirmed",
+        Subject::new("person", opened.person.id),
+    )
+    .outcome(Outcome::Failure)
+    .detail("network", throttle::network(visitor.address));
+    let stranger = tries::stranger(services, visitor);
+    services.audit.write_on(PoolKind::SignIn, &stranger, |tx| {
+        tx.record(event)?;
+        Ok::<_, Error>(())
+    })?;
+    Ok(false)
+}
+
+/// Sets the password by a one-time link, and begins the session that leads on.
 pub async fn set_first_password(
     services: &Services,
     visitor: Visitor,
     link: &Token,
-    person: people::Person,
+    opened: Opened,
+    typed_code: String,
     chosen: Secret<String>,
 ) -> Result<FirstPassword, Error> {
+    let person = opened.person.clone();
     let words = [person.email.clone(), person.name.clone()];
     let (chosen, strength) = block_sign_in(move || {
         let words = words.each_ref().map(String::as_str);
@@ -61,6 +109,14 @@ pub async fn set_first_password(
     .await?;
     if let Err(weak) = strength {
         return Ok(Err(Refusal::Weak(weak)));
+    }
+    // After the strength: choosing badly is no try at a secret.
+    let confirmed = {
+        let (services, visitor) = (services.clone(), visitor.clone());
+        block_sign_in(move || confirms(&services, &visitor, &opened, &typed_code)).await?
+    };
+    if !confirmed {
+        return Ok(Err(Refusal::Confirmation));
     }
     let hash = services.passwords.hash(chosen).await.map_err(hashing)?;
     let (services, link) = (services.clone(), link.hash());
@@ -177,7 +233,5 @@ pub fn invite(
         let id = people::add(tx, new)?;
         factors::make_link(tx, id).map_err(people::Refusal::from)
     })?;
-    let mut address = services.config.web.base_url.clone();
-    address.set_path(&format!("/enrol/link/{}", token.expose()));
-    Ok(address)
+    Ok(token.enrolment_address(&services.config.web.base_url))
 }

@@ -8,11 +8,10 @@ use serde::Deserialize;
 
 use super::{carrying, status_of};
 use crate::features::account::actions::Visitor;
-use crate::features::account::actions::enrol::{self, Refusal};
+use crate::features::account::actions::enrol::{self, Opened, Refusal};
 use crate::features::account::views;
 use crate::foundation::Services;
 use crate::foundation::auth::guard::{ENROLMENT_PATH, SECOND_FACTOR_PATH};
-use crate::foundation::auth::people::Person;
 use crate::foundation::auth::sessions::Stage;
 use crate::foundation::auth::token::Token;
 use crate::foundation::auth::{HalfSigned, csrf};
@@ -23,6 +22,8 @@ use crate::foundation::web::{self, Door, Form, Problems, block_sign_in};
 pub struct Chosen {
     password: String,
     again: String,
+    #[serde(default)]
+    confirmation: String,
 }
 
 #[derive(Deserialize)]
@@ -36,8 +37,8 @@ pub async fn link(
     token: Path<String>,
 ) -> web::Result {
     let visitor = Visitor::of(&request, &services);
-    match owner(&services, visitor, &token).await? {
-        Some(person) => first_password_page(&services, &token, person, Problems::new()),
+    match open(&services, visitor, &token).await? {
+        Some(opened) => first_password_page(&services, &token, opened, Problems::new()),
         None => dead_link_page(&services),
     }
 }
@@ -50,17 +51,29 @@ pub async fn submit_link(
     form: Form<Chosen>,
 ) -> web::Result {
     let visitor = Visitor::of(&request, &services);
-    let Some(person) = owner(&services, visitor.clone(), &token).await? else {
+    let Some(opened) = open(&services, visitor.clone(), &token).await? else {
         return dead_link_page(&services);
     };
-    let Chosen { password, again } = form.data;
+    let Chosen {
+        password,
+        again,
+        confirmation,
+    } = form.data;
     if password != again {
         let problems = Problems::one("again", "The two passwords differ.");
-        return first_password_page(&services, &token, person, problems);
+        return first_password_page(&services, &token, opened, problems);
     }
     let link = Token::from_text(&token);
     let chosen = Secret::new(password);
-    match enrol::set_first_password(&services, visitor, &link, person.clone(), chosen).await? {
+    let set = enrol::set_first_password(
+        &services,
+        visitor,
+        &link,
+        opened.clone(),
+        confirmation,
+        chosen,
+    );
+    match set.await? {
         Ok((stage, begun)) => {
             let to = match stage {
                 Stage::Enrolment => ENROLMENT_PATH,
@@ -71,7 +84,15 @@ pub async fn submit_link(
         Err(Refusal::Link) => dead_link_page(&services),
         Err(Refusal::Weak(weak)) => {
             let problems = Problems::one("password", weak.to_string());
-            first_password_page(&services, &token, person, problems)
+            first_password_page(&services, &token, opened, problems)
+        }
+        Err(Refusal::Confirmation) => {
+            let problems = Problems::one(
+                "confirmation",
+                "This is not the code. The administrator who asked for the recovery has it; the link \
+                 came from the other one.",
+            );
+            first_password_page(&services, &token, opened, problems)
         }
     }
 }
@@ -125,27 +146,28 @@ pub(super) fn recovery_codes_page(
     })
 }
 
-async fn owner(
+async fn open(
     services: &Services,
     visitor: Visitor,
     token: &str,
-) -> Result<Option<Person>, web::Error> {
+) -> Result<Option<Opened>, web::Error> {
     let (services, link) = (services.clone(), Token::from_text(token));
-    block_sign_in(move || enrol::owner(&services, &visitor, &link)).await
+    block_sign_in(move || enrol::open(&services, &visitor, &link)).await
 }
 
 fn first_password_page(
     services: &Services,
     token: &str,
-    person: Person,
+    opened: Opened,
     problems: Problems,
 ) -> web::Result {
     let status = status_of(&problems);
     let page = views::FirstPassword {
         door: Door::new(services, "Choose a password"),
         token: token.to_owned(),
-        name: person.name,
-        email: person.email,
+        asks_code: opened.confirmation.is_some(),
+        name: opened.person.name,
+        email: opened.person.email,
         problems,
     };
     web::page_with(status, &page)

@@ -70,7 +70,11 @@ fn case_page(
     let chrome = Chrome::new(signed, services, title, Nav::Queue);
     let platform = file.case.platform;
     let (queue, today) = services.db.read(|conn| {
-        let open = store::page(conn, &Wanted::open(signed.view()), None)?;
+        let wanted = Wanted {
+            kinds: signed.watch().queues.clone(),
+            ..Wanted::open(signed.view())
+        };
+        let open = store::page(conn, &wanted, None)?;
         let platforms = store::platforms(conn)?;
         let calendar = policy::at::<Calendar>(conn, calendar::POLICY, now);
         let today = calendar.map_err(ReviewError::from)?.value.date(now);

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{Empty, notice};
 use crate::features::reviews::actions::{self, ReviewError};
-use crate::features::reviews::case::Case;
+use crate::features::reviews::case::{Case, KIND};
 use crate::features::reviews::desk;
 use crate::features::reviews::risk::Band;
 use crate::features::reviews::store::queue::{self, Place, Wanted};
@@ -18,7 +18,7 @@ use crate::features::screening::calendar::{self, Calendar};
 use crate::foundation::Services;
 use crate::foundation::auth::{Permission, Signed};
 use crate::foundation::db::{self, Conn, PoolKind};
-use crate::foundation::kernel::{PersonId, PlatformId};
+use crate::foundation::kernel::{PersonId, PlatformId, Scope};
 use crate::foundation::policy;
 use crate::foundation::web::paging::Cursor;
 use crate::foundation::web::{self, Chrome, Form, Nav, block, see_other};
@@ -46,6 +46,7 @@ impl QueueFilter {
                 .map(Into::into),
             claimed_by: text(&self.mine).map(|_| signed.person),
             due_before: text(&self.overdue).map(|_| services.clock.now()),
+            kinds: signed.watch().queues.clone(),
         }
     }
 
@@ -87,6 +88,11 @@ pub async fn queue(
     let may_act = signed.may(Permission::ReviewsAct);
     let page = block(move || {
         let wanted = filter.wanted(&services, &signed);
+        let told = if signed.watch().sees_queue(KIND) {
+            wanted.scope.clone()
+        } else {
+            Scope::nothing()
+        };
         let now = services.clock.now();
         let db = &services.db;
         db.read_for(PoolKind::Web, &signed.actor(), |conn| {
@@ -98,8 +104,8 @@ pub async fn queue(
             Ok::<_, web::Error>(Queue {
                 chrome,
                 rows,
-                to_report: desk::to_report(conn, &wanted.scope, today)?,
-                lagging: desk::lagging(conn, &wanted.scope, now)?.map(|count| Lagging {
+                to_report: desk::to_report(conn, &told, today)?,
+                lagging: desk::lagging(conn, &told, now)?.map(|count| Lagging {
                     count,
                     or_more: count == desk::MOST_LAGGING,
                 }),

@@ -3,6 +3,7 @@
 use actix_web::web::{Data, Path};
 
 use crate::features::intake;
+use crate::features::reviews::case::KIND;
 use crate::features::reviews::store::{assessments, queue};
 use crate::features::reviews::views::SubjectPage;
 use crate::foundation::Services;
@@ -29,7 +30,8 @@ pub async fn subject(services: Data<Services>, signed: Signed, id: Path<SubjectI
         services.db.read(|conn| {
             let platforms = intake::store::platforms(conn)?;
             let name = platforms.into_iter().find(|known| known.id == platform);
-            let may_review = signed.may_at(Permission::ReviewsRead, platform);
+            let may_review =
+                signed.may_at(Permission::ReviewsRead, platform) && signed.watch().sees_queue(KIND);
             let cases = if may_review {
                 queue::of_subject(conn, id)?
             } else {

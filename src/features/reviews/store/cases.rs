@@ -7,7 +7,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, Nullable, Timestamptz, Uuid as SqlUuid};
 use uuid::Uuid;
 
-use crate::features::reviews::case::{Case, CaseId, Claim, LEASE_MINUTES, OpenedFor};
+use crate::features::reviews::case::{Case, CaseId, Claim, KIND, LEASE_MINUTES, OpenedFor};
 use crate::features::reviews::risk::{Band, Contribution};
 use crate::features::reviews::verdict::Status;
 use crate::foundation::audit::Tx;
@@ -109,7 +109,7 @@ pub fn subject_of(conn: &mut Conn, id: CaseId) -> db::Result<SubjectId> {
 pub fn lock_open(tx: &mut Tx<'_>, subjects: &[SubjectId]) -> db::Result<HashMap<SubjectId, Case>> {
     let ids: Vec<Uuid> = subjects.iter().map(|subject| subject.uuid()).collect();
     let rows: Vec<CaseRow> = review_case::table
-        .filter(review_case::kind.eq("kyc"))
+        .filter(review_case::kind.eq(KIND))
         .filter(review_case::subject_id.eq_any(ids))
         .filter(review_case::closed_at.is_null())
         .order(review_case::subject_id)
@@ -127,7 +127,7 @@ pub fn insert(tx: &mut Tx<'_>, case: &Case, contributions: &[Contribution]) -> d
         .values((
             review_case::id.eq(case.id.uuid()),
             review_case::platform_id.eq(case.platform.uuid()),
-            review_case::kind.eq("kyc"),
+            review_case::kind.eq(KIND),
             review_case::subject_id.eq(case.subject.uuid()),
             review_case::external_id.eq(&case.external_id),
             review_case::subject_kind.eq(if case.company { "company" } else { "person" }),

@@ -26,6 +26,8 @@ pub struct Wanted {
     pub claimed_by: Option<PersonId>,
     /// Due before this moment.
     pub due_before: Option<DateTime<Utc>>,
+    /// Kinds of case; nothing for all of them.
+    pub kinds: Option<Vec<String>>,
 }
 
 impl Wanted {
@@ -38,6 +40,7 @@ impl Wanted {
             platform: None,
             claimed_by: None,
             due_before: None,
+            kinds: None,
         }
     }
 }
@@ -63,6 +66,9 @@ pub fn page(
     }
     if let Some(person) = wanted.claimed_by {
         query = query.filter(review_case::claimed_by.eq(person.uuid()));
+    }
+    if let Some(kinds) = &wanted.kinds {
+        query = query.filter(review_case::kind.eq_any(kinds));
     }
     if let Some(moment) = wanted.due_before {
         query = query.filter(review_case::due_at.le(moment));

@@ -1,0 +1,446 @@
+//! The verbs. What widens access is proposed by one administrator and approved by another; what narrows it takes one
+//! and a reason, and acts on the next request.
+
+use url::Url;
+
+use super::ask::{GrantAsk, Payload};
+use super::proposal::{Decision, Fault, Kind, LIVES, ProposalId, Standing};
+use super::refusal::Refusal;
+use super::store::{self, Proposal};
+use crate::foundation::Services;
+use crate::foundation::audit::{Event, FormKey, Subject, Tx};
+use crate::foundation::auth::grants::{self, FEWEST_ADMINISTRATORS, NewGrant};
+use crate::foundation::auth::{
+    Role, Signed, check_roles, confirmation, factors, people, roster, sessions,
+};
+use crate::foundation::db;
+use crate::foundation::kernel::{PersonId, Scope, Secret};
+
+/// Somebody new.
+pub struct Invitation {
+    pub email: String,
+    pub name: String,
+    pub ask: GrantAsk,
+    pub reason: String,
+}
+
+/// A secret that is shown once, and whom it is for.
+pub struct Handed {
+    pub person: PersonId,
+    pub secret: Secret<String>,
+}
+
+fn person_page(id: PersonId) -> String {
+    format!("/people/{id}")
+}
+
+/// Adds somebody who holds nothing yet, proposes their roles, and makes the link by which they enrol.
+pub fn invite(
+    services: &Services,
+    signed: &Signed,
+    new: &Invitation,
+    key: FormKey,
+) -> Result<Handed, Refusal> {
+    services.audit.write(&signed.actor(), |tx| {
+        tx.once(key, "/people")?;
+        let id = people::add_bare(tx, &new.email, &new.name, !new.ask.audits(), false)?;
+        let payload = Payload::Grant(new.ask.clone());
+        propose(tx, signed.person, id, payload, &new.reason, None)?;
+        let link = factors::make_link(tx, id)?;
+        Ok(Handed {
+            person: id,
+            secret: Secret::new(address(services, &link)),
+        })
+    })
+}
+
+fn address(services: &Services, link: &crate::foundation::auth::token::Token) -> String {
+    let address: Url = link.enrolment_address(&services.config.web.base_url);
+    address.into()
+}
+
+/// A new link for somebody who was invited, has not come and holds nothing: there is nothing to take over.
+pub fn invite_again(
+    services: &Services,
+    signed: &Signed,
+    id: PersonId,
+    key: FormKey,
+) -> Result<Handed, Refusal> {
+    services.audit.write(&signed.actor(), |tx| {
+        tx.once(key, &person_page(id))?;
+        sessions::hold_still(tx, id)?;
+        if people::find(tx, id)?.disabled_at.is_some() {
+            return Err(Refusal::Disabled);
+        }
+        if factors::password_hash(tx, id)?.is_some() || !grants::of(tx, id)?.is_empty() {
+            return Err(Refusal::PastInvitation);
+        }
+        let link = factors::make_link(tx, id)?;
+        Ok(Handed {
+            person: id,
+            secret: Secret::new(address(services, &link)),
+        })
+    })
+}
+
+/// Proposes roles for somebody.
+pub fn propose_grant(
+    services: &Services,
+    signed: &Signed,
+    id: PersonId,
+    ask: &GrantAsk,
+    reason: &str,
+    key: FormKey,
+) -> Result<ProposalId, Refusal> {
+    services.audit.write(&signed.actor(), |tx| {
+        tx.once(key, &person_page(id))?;
+        sessions::hold_still(tx, id)?;
+        if people::find(tx, id)?.disabled_at.is_some() {
+            return Err(Refusal::Disabled);
+        }
+        check_grant(tx, id, ask)?;
+        propose(
+            tx,
+            signed.person,
+            id,
+            Payload::Grant(ask.clone()),
+            reason,
+            None,
+        )
+    })
+}
+
+/// Whether these roles go together with what the person holds, or is about to, and do not interrupt it.
+fn check_grant(tx: &mut Tx<'_>, id: PersonId, ask: &GrantAsk) -> Result<(), Refusal> {
+    let now = tx.now();
+    let mut roles = ask.roles.clone();
+    let held = grants::of(tx, id)?;
+    roles.extend(
+        held.iter()
+            .filter(|held| !held.period.is_over(now))
+            .map(|held| held.role),
+    );
+    check_roles(&roles)?;
+    let begins_later = ask.period(now).starts_at > now;
+    let interrupts =
+        |held: &&grants::Held| held.period.counts(now) && ask.roles.contains(&held.role);
+    if begins_later && held.iter().find(interrupts).is_some() {
+        return Err(Refusal::HeldNow);
+    }
+    Ok(())
+}
+
+/// Proposes to let somebody in again.
+pub fn propose_enabling(
+    services: &Services,
+    signed: &Signed,
+    id: PersonId,
+    reason: &str,
+    key: FormKey,
+) -> Result<ProposalId, Refusal> {
+    services.audit.write(&signed.actor(), |tx| {
+        tx.once(key, &person_page(id))?;
+        sessions::hold_still(tx, id)?;
+        if people::find(tx, id)?.disabled_at.is_none() {
+            return Err(Refusal::NotDisabled);
+        }
+        propose(tx, signed.person, id, Payload::Enable, reason, None)
+    })
+}
+
+/// Proposes that somebody sets up a new second factor at the next sign-in.
+pub fn propose_reset(
+    services: &Services,
+    signed: &Signed,
+    id: PersonId,
+    reason: &str,
+    key: FormKey,
+) -> Result<ProposalId, Refusal> {
+    services.audit.write(&signed.actor(), |tx| {
+        tx.once(key, &person_page(id))?;
+        sessions::hold_still(tx, id)?;
+        if people::find(tx, id)?.disabled_at.is_some() {
+            return Err(Refusal::Disabled);
+        }
+        propose(tx, signed.person, id, Payload::ResetFactors, reason, None)
+    })
+}
+
+/// Proposes that somebody gets a link for a new password. The proposer is shown the code that the link will ask for.
+pub fn propose_recovery(
+    services: &Services,
+    signed: &Signed,
+    id: PersonId,
+    (lost_factors, reason): (bool, &str),
+    key: FormKey,
+) -> Result<Handed, Refusal> {
+    let code = confirmation::generate();
+    let digest = confirmation::digest(&services.keyring, code.expose()).map(|code| code.to_vec());
+    services.audit.write(&signed.actor(), |tx| {
+        tx.once(key, &person_page(id))?;
+        sessions::hold_still(tx, id)?;
+        if people::find(tx, id)?.disabled_at.is_some() {
+            return Err(Refusal::Disabled);
+        }
+        let payload = Payload::Recovery {
+            factors: lost_factors,
+        };
+        propose(tx, signed.person, id, payload, reason, digest)
+    })?;
+    Ok(Handed {
+        person: id,
+        secret: code,
+    })
+}
+
+fn propose(
+    tx: &mut Tx<'_>,
+    by: PersonId,
+    person: PersonId,
+    payload: Payload,
+    reason: &str,
+    confirmation: Option<Vec<u8>>,
+) -> Result<ProposalId, Refusal> {
+    let now = tx.now();
+    if by == person && !payload.kind().may_be_for_oneself() {
+        return Err(Fault::ForOneself.into());
+    }
+    for waiting in store::waiting(tx, Some(person), now)? {
+        check_beside(&payload, &waiting.payload)?;
+    }
+    let reason = reason.trim().to_owned();
+    let proposal = Proposal {
+        id: ProposalId::new(),
+        standing: Standing {
+            person,
+            proposed_by: by,
+            expires_at: now + LIVES,
+            decision: None,
+            payload_sha256: payload.sha256(person, &reason)?,
+        },
+        payload,
+        reason,
+        confirmation,
+        proposed_at: now,
+        decided_by: None,
+        decided_at: None,
+    };
+    store::add(tx, &proposal)?;
+    tx.record(told("access.proposed", &proposal))?;
+    Ok(proposal.id)
+}
+
+/// Whether one may be proposed while the other waits.
+fn check_beside(new: &Payload, waiting: &Payload) -> Result<(), Refusal> {
+    match (new, waiting) {
+        (Payload::Grant(new), Payload::Grant(waiting)) => {
+            if new.roles.iter().any(|role| waiting.roles.contains(role)) {
+                return Err(Refusal::ProposedAlready);
+            }
+            let both: Vec<Role> = new.roles.iter().chain(&waiting.roles).copied().collect();
+            Ok(check_roles(&both)?)
+        }
+        (new, waiting) if new.kind() == waiting.kind() => Err(Refusal::ProposedAlready),
+        _ => Ok(()),
+    }
+}
+
+fn told(kind: &'static str, proposal: &Proposal) -> Event {
+    Event::new(kind, Subject::new("person", proposal.standing.person))
+        .detail("proposal", proposal.id.to_string())
+        .detail("change", proposal.payload.kind().as_str())
+        .detail("asked", proposal.payload.to_json())
+        .detail(
+            "payload_sha256",
+            hex::encode(proposal.standing.payload_sha256),
+        )
+}
+
+/// The proposal, with its person held still and then itself: whoever answers it does so alone.
+fn take_up(tx: &mut Tx<'_>, id: ProposalId) -> Result<Proposal, Refusal> {
+    let person = store::find(tx, id)?.standing.person;
+    grants::hold_administrators(tx)?;
+    sessions::hold_still(tx, person)?;
+    Ok(store::lock(tx, id)?)
+}
+
+/// Approves exactly what was seen, and does it. Gives the link of a recovery, for the approver to hand over.
+pub fn approve(
+    services: &Services,
+    signed: &Signed,
+    id: ProposalId,
+    seen: &[u8],
+    key: FormKey,
+) -> Result<(PersonId, Option<Handed>), Refusal> {
+    services.audit.write(&signed.actor(), |tx| {
+        tx.once(key, &format!("/people/proposals/{id}"))?;
+        let proposal = take_up(tx, id)?;
+        let (standing, now) = (&proposal.standing, tx.now());
+        // What is stored is what was hashed, or somebody has been at the rows.
+        if proposal.payload.sha256(standing.person, &proposal.reason)? != standing.payload_sha256 {
+            return Err(Fault::Changed.into());
+        }
+        let decision = standing.approve(signed.person, seen, now)?;
+        if !is_administrator(tx, standing.proposed_by)? {
+            return Err(Refusal::ProposerGone);
+        }
+        store::decide(tx, &proposal, decision, signed.person)?;
+        tx.record(
+            told("access.approved", &proposal)
+                .detail("proposed_by", standing.proposed_by.to_string()),
+        )?;
+        let handed = carry_out(services, tx, &proposal)?;
+        Ok((standing.person, handed))
+    })
+}
+
+fn is_administrator(tx: &mut Tx<'_>, id: PersonId) -> Result<bool, Refusal> {
+    let now = tx.now();
+    let holds = grants::of(tx, id)?.into_iter().any(|held| {
+        held.role == Role::Administrator && held.scope == Scope::All && held.period.counts(now)
+    });
+    Ok(holds && people::find(tx, id)?.disabled_at.is_none())
+}
+
+fn carry_out(
+    services: &Services,
+    tx: &mut Tx<'_>,
+    proposal: &Proposal,
+) -> Result<Option<Handed>, Refusal> {
+    let person = proposal.standing.person;
+    if proposal.payload.kind() != Kind::Enable && people::find(tx, person)?.disabled_at.is_some() {
+        return Err(Refusal::Disabled);
+    }
+    match &proposal.payload {
+        Payload::Grant(ask) => grant(tx, proposal, ask)?,
+        Payload::Enable => {
+            if !people::enable(tx, person)? {
+                return Err(Refusal::NotDisabled);
+            }
+        }
+        Payload::ResetFactors => {
+            factors::reset(tx, person)?;
+            sessions::end_others(tx, person, None)?;
+        }
+        Payload::Recovery { factors: lost } => {
+            if *lost {
+                factors::reset(tx, person)?;
+            }
+            sessions::end_others(tx, person, None)?;
+            let link = factors::make_link_with(tx, person, proposal.confirmation.as_deref())?;
+            return Ok(Some(Handed {
+                person,
+                secret: Secret::new(address(services, &link)),
+            }));
+        }
+    }
+    Ok(None)
+}
+
+fn grant(tx: &mut Tx<'_>, proposal: &Proposal, ask: &GrantAsk) -> Result<(), Refusal> {
+    let (person, now) = (proposal.standing.person, tx.now());
+    let period = ask.period(now);
+    if period.is_over(now) {
+        return Err(Refusal::Over);
+    }
+    check_grant(tx, person, ask)?;
+    if ask.roles.contains(&Role::Administrator) && ask.scope() != Scope::All {
+        keep_two_administrators(tx, person)?;
+    }
+    for role in &ask.roles {
+        let new = NewGrant {
+            role: *role,
+            scope: ask.scope(),
+            period,
+            reason: proposal.reason.clone(),
+            watch: ask.watch.clone(),
+            proposal: Some((proposal.id.uuid(), proposal.standing.proposed_by)),
+        };
+        grants::give(tx, person, &new)?;
+    }
+    Ok(())
+}
+
+/// Says no to a proposal, or takes one's own back.
+pub fn decline(
+    services: &Services,
+    signed: &Signed,
+    id: ProposalId,
+    key: FormKey,
+) -> Result<(), Refusal> {
+    services.audit.write(&signed.actor(), |tx| {
+        tx.once(key, &format!("/people/proposals/{id}"))?;
+        let proposal = take_up(tx, id)?;
+        let decision = proposal.standing.decline(signed.person, tx.now())?;
+        store::decide(tx, &proposal, decision, signed.person)?;
+        let kind = match decision {
+            Decision::Withdrawn => "access.withdrawn",
+            _ => "access.refused",
+        };
+        tx.record(told(kind, &proposal))?;
+        Ok(())
+    })
+}
+
+/// Takes a role away at once.
+pub fn revoke(
+    services: &Services,
+    signed: &Signed,
+    id: PersonId,
+    (role, reason): (Role, &str),
+    key: FormKey,
+) -> Result<(), Refusal> {
+    services.audit.write(&signed.actor(), |tx| {
+        tx.once(key, &person_page(id))?;
+        if role == Role::Administrator {
+            keep_two_administrators(tx, id)?;
+        }
+        if grants::take(tx, id, role, reason.trim())? {
+            Ok(())
+        } else {
+            Err(Refusal::NotHeld)
+        }
+    })
+}
+
+/// Shuts somebody out at once.
+pub fn disable(
+    services: &Services,
+    signed: &Signed,
+    id: PersonId,
+    reason: &str,
+    key: FormKey,
+) -> Result<(), Refusal> {
+    services.audit.write(&signed.actor(), |tx| {
+        tx.once(key, &person_page(id))?;
+        people::find(tx, id)?;
+        keep_two_administrators(tx, id)?;
+        if people::disable(tx, id, reason.trim())? {
+            Ok(())
+        } else {
+            Err(Refusal::Disabled)
+        }
+    })
+}
+
+/// Refuses what would leave fewer than two administrators who can act. Whoever cannot act is not missed.
+fn keep_two_administrators(tx: &mut Tx<'_>, without: PersonId) -> Result<(), Refusal> {
+    grants::hold_administrators(tx)?;
+    let now = tx.now();
+    let able = grants::able_administrators(tx, now)?;
+    if able.contains(&without) && able.len() <= FEWEST_ADMINISTRATORS {
+        return Err(Refusal::LastAdministrators);
+    }
+    Ok(())
+}
+
+/// How one person stands.
+pub fn standing_of(
+    conn: &mut db::Conn,
+    id: PersonId,
+    now: chrono::DateTime<chrono::Utc>,
+) -> db::Result<roster::Standing> {
+    Ok(roster::standing(conn, &[id], now)?
+        .remove(&id)
+        .unwrap_or_default())
+}

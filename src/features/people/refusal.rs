@@ -1,0 +1,107 @@
+//! Why a change of access is refused, and what to do.
+
+use super::proposal::Fault;
+use crate::foundation::auth::{RoleConflict, grants, people};
+use crate::foundation::db;
+use crate::foundation::web::{self, Problems};
+
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// What was typed has to be corrected.
+    #[error("the form has to be corrected")]
+    Form(Problems),
+    #[error(transparent)]
+    Fault(#[from] Fault),
+    #[error(transparent)]
+    Conflict(#[from] RoleConflict),
+    #[error("These are the last two administrators who can act.")]
+    LastAdministrators,
+    #[error("The same is proposed already.")]
+    ProposedAlready,
+    #[error("Whoever proposed this is no administrator any more.")]
+    ProposerGone,
+    #[error("Its end has passed before it was approved.")]
+    Over,
+    #[error("They hold this role now, and a new grant takes its place at once.")]
+    HeldNow,
+    #[error("They do not hold this role.")]
+    NotHeld,
+    #[error("They are disabled.")]
+    Disabled,
+    #[error("They are not disabled.")]
+    NotDisabled,
+    #[error("They have signed in, or roles have been granted to them.")]
+    PastInvitation,
+    #[error(transparent)]
+    Db(#[from] db::Error),
+}
+
+impl Refusal {
+    /// What the page says the person can do about it.
+    fn advice(&self) -> &'static str {
+        match self {
+            Self::LastAdministrators => {
+                "Without two, nobody could approve anything. Let a third person become an administrator \
+                 first, with a password and a second factor of their own."
+            }
+            Self::ProposedAlready => "Open the proposal that waits, or withdraw it first.",
+            Self::ProposerGone | Self::Over => "Refuse it, and propose it again.",
+            Self::HeldNow => "Leave the start empty, or revoke the role first.",
+            Self::Disabled => "Propose to enable them first.",
+            Self::PastInvitation => {
+                "A new way in takes two administrators by now: propose to recover the account."
+            }
+            Self::Conflict(_) => "Revoke what they hold first, if that is what you want.",
+            _ => "Nothing was changed.",
+        }
+    }
+
+    const fn code(&self) -> &'static str {
+        match self {
+            Self::Fault(Fault::Own | Fault::AboutYou) => "four_eyes",
+            Self::Conflict(_) => "role_conflict",
+            Self::LastAdministrators => "last_administrators",
+            _ => "access_refused",
+        }
+    }
+}
+
+impl From<grants::Refusal> for Refusal {
+    fn from(refusal: grants::Refusal) -> Self {
+        match refusal {
+            grants::Refusal::Conflict(conflict) => Self::Conflict(conflict),
+            grants::Refusal::Db(error) => Self::Db(error),
+        }
+    }
+}
+
+impl From<people::Refusal> for Refusal {
+    fn from(refusal: people::Refusal) -> Self {
+        let field = match &refusal {
+            people::Refusal::Email(_) | people::Refusal::Exists(_) => "email",
+            people::Refusal::Name => "name",
+            people::Refusal::Roles(conflict) => return Self::Conflict(*conflict),
+            people::Refusal::Db(_) => "",
+        };
+        match refusal {
+            people::Refusal::Db(error) => Self::Db(error),
+            told => Self::Form(Problems::one(
+                field,
+                super::ask::sentence(&told.to_string()),
+            )),
+        }
+    }
+}
+
+impl From<Refusal> for web::Error {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Db(error) => error.into(),
+            told => Self::Refused(web::Refusal::new(
+                told.code(),
+                super::ask::sentence(&told.to_string()),
+                told.advice(),
+            )),
+        }
+    }
+}

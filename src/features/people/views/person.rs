@@ -1,0 +1,194 @@
+use askama::Template;
+
+use super::list::{factors, state};
+use super::{Names, ProposalLine, platforms_of, watch_lines};
+use crate::features::people::store::{Platform, Proposal};
+use crate::foundation::auth::factors::Methods;
+use crate::foundation::auth::grants::{Held, Past};
+use crate::foundation::auth::people::Person;
+use crate::foundation::auth::roster::Standing;
+use crate::foundation::auth::{Permission, Signed};
+use crate::foundation::web::format::When;
+use crate::foundation::web::{Chrome, Lamp, Problems};
+
+/// The forms of the page as they were sent, or empty.
+#[derive(Clone, Debug, Default)]
+pub struct Forms {
+    pub role: String,
+    pub revoke_reason: String,
+    pub disable_reason: String,
+    pub enable_reason: String,
+    pub factors_reason: String,
+    pub recovery_reason: String,
+    pub lost_factors: bool,
+    pub problems: Problems,
+}
+
+struct GrantLine {
+    role: &'static str,
+    value: &'static str,
+    lamp: Lamp,
+    word: &'static str,
+    since: When,
+    until: Option<When>,
+    platforms: String,
+    watch: Vec<String>,
+    reason: String,
+    by: String,
+}
+
+struct PastLine {
+    role: String,
+    since: When,
+    until: When,
+    reason: String,
+    by: String,
+    end: String,
+}
+
+/// What the database had for the page.
+pub struct Found {
+    pub person: Person,
+    pub grants: Vec<Held>,
+    pub past: Vec<Past>,
+    pub proposals: Vec<Proposal>,
+    pub standing: Standing,
+    pub methods: Methods,
+    pub has_link: bool,
+    pub why_disabled: (Option<String>, Option<String>),
+    pub platforms: Vec<Platform>,
+    pub names: Names,
+}
+
+#[derive(Template)]
+#[template(path = "people/person.html")]
+pub struct PersonPage {
+    chrome: Chrome,
+    id: String,
+    name: String,
+    email: String,
+    added: When,
+    lamp: Lamp,
+    word: &'static str,
+    /// Who shut them out, when, and why.
+    disabled: Option<(When, String, String)>,
+    grants: Vec<GrantLine>,
+    past: Vec<PastLine>,
+    waiting: Vec<ProposalLine>,
+    answered: Vec<ProposalLine>,
+    factors: &'static str,
+    recovery_codes_left: i64,
+    last_seen: Option<When>,
+    sessions: usize,
+    has_link: bool,
+    /// They were invited, have not come, and hold nothing.
+    may_invite_again: bool,
+    may_manage: bool,
+    is_self: bool,
+    may_read_log: bool,
+    forms: Forms,
+}
+
+impl PersonPage {
+    pub fn new(chrome: Chrome, signed: &Signed, found: Found, forms: Forms) -> Self {
+        let Found { person, names, .. } = &found;
+        let (lamp, word) = state(person, &found.grants, &found.standing, &chrome);
+        let may_manage = signed.may(Permission::PeopleManage);
+        let viewer = may_manage.then_some(signed.person);
+        let (by, why) = &found.why_disabled;
+        let line = |proposal: &Proposal| ProposalLine::new(proposal, names, &chrome, viewer);
+        let waits = |proposal: &&Proposal| {
+            proposal.standing.state(chrome.now) == crate::features::people::proposal::State::Waiting
+        };
+        Self {
+            id: person.id.to_string(),
+            added: chrome.at(&person.created_at),
+            disabled: person.disabled_at.map(|at| {
+                let by = by
+                    .as_deref()
+                    .map_or_else(|| "nobody knows".to_owned(), |by| names.actor(by));
+                (chrome.at(&at), by, why.clone().unwrap_or_default())
+            }),
+            grants: found
+                .grants
+                .iter()
+                .map(|held| GrantLine::new(held, &found, &chrome))
+                .collect(),
+            past: found
+                .past
+                .iter()
+                .map(|past| PastLine::new(past, names, &chrome))
+                .collect(),
+            waiting: found.proposals.iter().filter(waits).map(line).collect(),
+            answered: found
+                .proposals
+                .iter()
+                .filter(|one| !waits(one))
+                .map(line)
+                .collect(),
+            factors: factors(&found.standing),
+            recovery_codes_left: found.methods.recovery_codes_left,
+            last_seen: found.standing.last_seen.map(|at| chrome.ago(&at)),
+            sessions: found.standing.sessions,
+            has_link: found.has_link,
+            may_invite_again: !found.standing.password
+                && found.grants.is_empty()
+                && person.disabled_at.is_none(),
+            may_manage,
+            is_self: signed.person == person.id,
+            may_read_log: signed.may(Permission::AuditRead),
+            name: person.name.clone(),
+            email: person.email.clone(),
+            lamp,
+            word,
+            forms,
+            chrome,
+        }
+    }
+}
+
+impl GrantLine {
+    fn new(held: &Held, found: &Found, chrome: &Chrome) -> Self {
+        let (lamp, word) = if held.period.is_over(chrome.now) {
+            (Lamp::Unknown, "Over")
+        } else if held.period.counts(chrome.now) {
+            (Lamp::Clear, "Counts now")
+        } else {
+            (Lamp::Blue, "To come")
+        };
+        let granted = found.names.actor(&held.granted_by);
+        Self {
+            role: held.role.label(),
+            value: held.role.as_str(),
+            lamp,
+            word,
+            since: chrome.at(&held.period.starts_at),
+            until: held.period.ends_at.map(|end| chrome.at(&end)),
+            platforms: platforms_of(&held.scope, &found.platforms),
+            watch: if held.role == crate::foundation::auth::Role::Auditor {
+                watch_lines(&held.watch, chrome)
+            } else {
+                Vec::new()
+            },
+            reason: held.reason.clone(),
+            by: match &held.proposed_by {
+                Some(by) => format!("{} and {granted}", found.names.actor(by)),
+                None => granted,
+            },
+        }
+    }
+}
+
+impl PastLine {
+    fn new(past: &Past, names: &Names, chrome: &Chrome) -> Self {
+        let role = past.role.parse::<crate::foundation::auth::Role>();
+        Self {
+            role: role.map_or_else(|_| past.role.clone(), |role| role.label().to_owned()),
+            since: chrome.at(&past.starts_at),
+            until: chrome.at(&past.ended_at),
+            reason: past.reason.clone(),
+            by: names.actor(&past.granted_by),
+            end: format!("{}: {}", names.actor(&past.ended_by), past.end_reason),
+        }
+    }
+}

@@ -1,0 +1,202 @@
+use askama::Template;
+
+use super::{Names, state_of, summary_of, terms_of};
+use crate::features::people::ask::{ALL, GrantForm, Payload};
+use crate::features::people::proposal::State;
+use crate::features::people::store::{Platform, Proposal};
+use crate::foundation::auth::{Permission, QUEUES, Role, Signed};
+use crate::foundation::web::format::When;
+use crate::foundation::web::{Chrome, Lamp, Problems};
+
+/// Something to tick.
+struct Choice {
+    value: String,
+    label: String,
+    hint: String,
+    chosen: bool,
+}
+
+/// The form for roles, for somebody who is here or for somebody new.
+#[derive(Template)]
+#[template(path = "people/grant.html")]
+pub struct GrantPage {
+    chrome: Chrome,
+    title: String,
+    lede: &'static str,
+    action: String,
+    back: String,
+    is_new: bool,
+    form: GrantForm,
+    roles: Vec<Choice>,
+    platforms: Vec<Choice>,
+    queues: Vec<Choice>,
+    problems: Problems,
+}
+
+impl GrantPage {
+    /// `person` is the id and the name of whoever it is for; nothing for somebody new.
+    pub fn new(
+        chrome: Chrome,
+        person: Option<(String, String)>,
+        form: GrantForm,
+        platforms: &[Platform],
+        problems: Problems,
+    ) -> Self {
+        let (title, action, back) = match &person {
+            None => (
+                "Invite somebody".to_owned(),
+                "/people/invitation".to_owned(),
+                "/people".to_owned(),
+            ),
+            Some((id, name)) => (
+                format!("Grant roles to {name}"),
+                format!("/people/{id}/grant"),
+                format!("/people/{id}"),
+            ),
+        };
+        let lede = if person.is_none() {
+            "They can set up their sign-in at once, and may do nothing until another administrator approves the roles."
+        } else {
+            "It counts once another administrator has approved it. Their sessions end then: they sign in again with what they hold."
+        };
+        Self {
+            title,
+            lede,
+            action,
+            back,
+            is_new: person.is_none(),
+            roles: Role::ALL
+                .iter()
+                .map(|role| Choice {
+                    value: role.as_str().to_owned(),
+                    label: role.label().to_owned(),
+                    hint: about(*role).to_owned(),
+                    chosen: form.role.iter().any(|value| value == role.as_str()),
+                })
+                .collect(),
+            platforms: choices(
+                "Every platform, also those to come",
+                platforms
+                    .iter()
+                    .map(|platform| (platform.id.to_string(), platform.name.clone())),
+                &form.platform,
+            ),
+            queues: choices(
+                "Every queue, also those to come",
+                QUEUES
+                    .iter()
+                    .map(|(kind, label)| ((*kind).to_owned(), (*label).to_owned())),
+                &form.queue,
+            ),
+            form,
+            problems,
+            chrome,
+        }
+    }
+}
+
+fn choices(
+    all: &str,
+    single: impl Iterator<Item = (String, String)>,
+    chosen: &[String],
+) -> Vec<Choice> {
+    std::iter::once((ALL.to_owned(), all.to_owned()))
+        .chain(single)
+        .map(|(value, label)| Choice {
+            chosen: chosen.contains(&value),
+            value,
+            label,
+            hint: String::new(),
+        })
+        .collect()
+}
+
+const fn about(role: Role) -> &'static str {
+    match role {
+        Role::Operator => "Health, alerts, jobs. Decides no case.",
+        Role::Reviewer => "Claims and decides review cases.",
+        Role::Compliance => "Everything a reviewer may, policy, lists and intake.",
+        Role::Auditor => {
+            "Reads and exports, changes nothing. Goes with no other role and has an end."
+        }
+        Role::Administrator => {
+            "People, keys and packs. Decides no case. On single platforms only, not people."
+        }
+    }
+}
+
+/// A secret that is shown once, on a page that prints well.
+#[derive(Template)]
+#[template(path = "people/handed.html")]
+pub struct HandedPage {
+    pub chrome: Chrome,
+    pub person: String,
+    pub title: &'static str,
+    pub secret: String,
+    pub lines: Vec<String>,
+    pub next: String,
+}
+
+#[derive(Template)]
+#[template(path = "people/proposal.html")]
+pub struct ProposalPage {
+    chrome: Chrome,
+    id: String,
+    title: String,
+    person: String,
+    person_href: String,
+    by: String,
+    at: When,
+    expires: When,
+    reason: String,
+    hash: String,
+    terms: Vec<(&'static str, String)>,
+    lamp: Lamp,
+    word: &'static str,
+    waits: bool,
+    decided: Option<(String, When)>,
+    /// Whether the reader is an administrator at all.
+    may_manage: bool,
+    why_not: Option<String>,
+    is_own: bool,
+    ends_sessions: bool,
+}
+
+impl ProposalPage {
+    pub fn new(
+        chrome: Chrome,
+        signed: &Signed,
+        proposal: &Proposal,
+        names: &Names,
+        platforms: &[Platform],
+    ) -> Self {
+        let standing = &proposal.standing;
+        let state = standing.state(chrome.now);
+        let (lamp, word) = state_of(state);
+        let fault = standing.may_approve(signed.person, chrome.now).err();
+        Self {
+            id: proposal.id.to_string(),
+            title: summary_of(&proposal.payload),
+            person: names.person(standing.person),
+            person_href: format!("/people/{}", standing.person),
+            by: names.person(standing.proposed_by),
+            at: chrome.at(&proposal.proposed_at),
+            expires: chrome.at(&standing.expires_at),
+            reason: proposal.reason.clone(),
+            hash: hex::encode(standing.payload_sha256),
+            terms: terms_of(&proposal.payload, platforms, &chrome),
+            lamp,
+            word,
+            waits: state == State::Waiting,
+            decided: proposal
+                .decided_by
+                .zip(proposal.decided_at)
+                .map(|(by, at)| (names.person(by), chrome.at(&at))),
+            may_manage: signed.may(Permission::PeopleManage),
+            why_not: fault.map(|fault| fault.to_string()),
+            is_own: standing.proposed_by == signed.person,
+            ends_sessions: !matches!(proposal.payload, Payload::Enable),
+            chrome,
+        }
+    }
+}

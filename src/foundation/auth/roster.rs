@@ -1,0 +1,163 @@
+//! The people of this installation as a list: who they are, how they sign in, when they were last here.
+
+use std::collections::{HashMap, HashSet};
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use uuid::Uuid;
+
+use super::people::Person;
+use super::permissions::Role;
+use super::sessions::{self, Stage};
+use crate::foundation::audit::store as log;
+use crate::foundation::db::schema::{password, person, person_role, session, totp};
+use crate::foundation::db::{self, Conn};
+use crate::foundation::kernel::PersonId;
+use crate::foundation::web::paging::{Cursor, Direction, PAGE_ROWS, Page};
+
+/// What of the list is wanted.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    /// Part of a name or an address.
+    pub words: Option<String>,
+    /// Holders of this role, whether it counts now or not.
+    pub role: Option<Role>,
+    pub disabled: Option<bool>,
+}
+
+/// How somebody stands, beside their grants.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    pub password: bool,
+    pub authenticator: bool,
+    pub sessions: usize,
+    /// The last use of a session, or the last act in the log, whichever is later.
+    pub last_seen: Option<DateTime<Utc>>,
+}
+
+impl Standing {
+    /// Whether they have set up all that signing in takes.
+    #[must_use]
+    pub fn is_enrolled(&self) -> bool {
+        self.password && self.authenticator
+    }
+}
+
+/// A screenful, by address.
+pub fn page(
+    conn: &mut Conn,
+    wanted: &Wanted,
+    cursor: Option<&Cursor<String>>,
+) -> db::Result<Page<Person>> {
+    let mut query = person::table.select(super::people::COLUMNS).into_boxed();
+    if let Some(words) = &wanted.words {
+        let pattern = format!("%{}%", escape(words));
+        query = query.filter(
+            person::name
+                .ilike(pattern.clone())
+                .or(person::email.ilike(pattern)),
+        );
+    }
+    if let Some(role) = wanted.role {
+        let holders = person_role::table
+            .filter(person_role::role.eq(role.as_str()))
+            .select(person_role::person_id);
+        query = query.filter(person::id.eq_any(holders));
+    }
+    query = match wanted.disabled {
+        Some(true) => query.filter(person::disabled_at.is_not_null()),
+        Some(false) => query.filter(person::disabled_at.is_null()),
+        None => query,
+    };
+    query = match cursor {
+        None => query.order(person::email.asc()),
+        Some(Cursor {
+            direction: Direction::Next,
+            key,
+        }) => query
+            .filter(person::email.gt(key))
+            .order(person::email.asc()),
+        Some(Cursor {
+            direction: Direction::Previous,
+            key,
+        }) => query
+            .filter(person::email.lt(key))
+            .order(person::email.desc()),
+    };
+    let rows: Vec<super::people::Row> = db::first_rows(query, PAGE_ROWS + 1).load(conn)?;
+    let people = rows.into_iter().map(Person::from).collect();
+    Ok(Page::from_rows(people, cursor, |person: &Person| {
+        person.email.clone()
+    }))
+}
+
+/// Whoever types `%` means it.
+fn escape(words: &str) -> String {
+    words
+        .replace('\\', "\\\\")
+        .replace('%', "\\%")
+        .replace('_', "\\_")
+}
+
+/// How these people stand.
+pub fn standing(
+    conn: &mut Conn,
+    people: &[PersonId],
+    now: DateTime<Utc>,
+) -> db::Result<HashMap<PersonId, Standing>> {
+    let ids: Vec<Uuid> = people.iter().map(|id| id.uuid()).collect();
+    let passwords: Vec<Uuid> = password::table
+        .filter(password::person_id.eq_any(&ids))
+        .select(password::person_id)
+        .load(conn)?;
+    let authenticators: Vec<Uuid> = totp::table
+        .filter(totp::person_id.eq_any(&ids))
+        .filter(totp::confirmed_at.is_not_null())
+        .select(totp::person_id)
+        .load(conn)?;
+    let sessions: Vec<(Uuid, Uuid, DateTime<Utc>)> = session::table
+        .filter(session::person_id.eq_any(&ids))
+        .filter(session::stage.eq(Stage::Full.as_str()))
+        .select((session::person_id, session::id, session::last_seen_at))
+        .load(conn)?;
+    let of_sessions: Vec<Uuid> = sessions.iter().map(|(_, id, _)| *id).collect();
+    let alive: HashSet<Uuid> = sessions::alive(conn, &of_sessions, now)?
+        .into_iter()
+        .collect();
+    let mut standing: HashMap<PersonId, Standing> = HashMap::new();
+    for (id, at) in log::last_acts(conn, people)? {
+        standing.entry(id).or_default().last_seen = Some(at);
+    }
+    for id in passwords {
+        standing.entry(id.into()).or_default().password = true;
+    }
+    for id in authenticators {
+        standing.entry(id.into()).or_default().authenticator = true;
+    }
+    for (id, session, seen) in sessions {
+        let entry = standing.entry(id.into()).or_default();
+        entry.last_seen = entry.last_seen.max(Some(seen));
+        entry.sessions += usize::from(alive.contains(&session));
+    }
+    Ok(standing)
+}
+
+/// Everybody who is not disabled, by address: whom an access review is about.
+pub fn everybody_able(conn: &mut Conn) -> db::Result<Vec<Person>> {
+    let rows: Vec<super::people::Row> = person::table
+        .filter(person::disabled_at.is_null())
+        .order(person::email)
+        .select(super::people::COLUMNS)
+        .load(conn)?;
+    Ok(rows.into_iter().map(Person::from).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_percent_sign_is_one() {
+        assert_eq!(escape("50%_\\"), "50\\%\\_\\\\");
+    }
+}
