@@ -5,12 +5,13 @@ use serde_json::{Value, json};
 
 use crate::foundation::audit::package::EventRow;
 use crate::foundation::audit::projection::Body;
+use crate::foundation::web::csv;
 
 pub const CSV_HEADER: &str = "index,recorded_at,action,actor_kind,actor,subject_kind,subject,platform,outcome,\
     request,details,id\r\n";
 
 /// One line with its end.
-pub fn csv_line(event: &EventRow) -> Result<Vec<u8>, csv::Error> {
+pub fn csv_line(event: &EventRow) -> Result<Vec<u8>, ::csv::Error> {
     let columns = &event.projection;
     let body = Body::parse(&event.body).ok();
     let details = body
@@ -18,38 +19,23 @@ pub fn csv_line(event: &EventRow) -> Result<Vec<u8>, csv::Error> {
         .and_then(|body| body.value.get("details"))
         .map_or_else(String::new, Value::to_string);
     let request = body.as_ref().and_then(Body::request).unwrap_or_default();
-    let mut writer = csv::WriterBuilder::new()
-        .terminator(csv::Terminator::CRLF)
-        .from_writer(Vec::new());
-    writer.write_record([
-        event.idx.to_string(),
-        columns.recorded_at_text(),
-        harmless(&columns.kind),
-        harmless(&columns.actor_kind),
-        harmless(&columns.actor_id),
-        harmless(&columns.subject_kind),
-        harmless(&columns.subject_id),
-        columns
+    csv::line([
+        event.idx.to_string().as_str(),
+        &columns.recorded_at_text(),
+        &columns.kind,
+        &columns.actor_kind,
+        &columns.actor_id,
+        &columns.subject_kind,
+        &columns.subject_id,
+        &columns
             .platform_id
             .map(|id| id.to_string())
             .unwrap_or_default(),
-        harmless(&columns.outcome),
-        harmless(request),
-        harmless(&details),
-        columns.id.simple().to_string(),
-    ])?;
-    writer
-        .into_inner()
-        .map_err(|error| error.into_error().into())
-}
-
-/// A spreadsheet runs a cell that begins like a formula; an apostrophe makes it text.
-fn harmless(cell: &str) -> String {
-    if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) {
-        format!("'{cell}")
-    } else {
-        cell.to_owned()
-    }
+        &columns.outcome,
+        request,
+        &details,
+        &columns.id.simple().to_string(),
+    ])
 }
 
 /// One line with its end: the index and the event as it was hashed, but read.
@@ -84,7 +70,7 @@ mod tests {
     #[test]
     fn a_line_of_csv_reads_back() {
         let line = csv_line(&event("x")).unwrap();
-        let mut reader = csv::ReaderBuilder::new()
+        let mut reader = ::csv::ReaderBuilder::new()
             .has_headers(false)
             .from_reader(line.as_slice());
         let record = reader.records().next().unwrap().unwrap();
@@ -97,7 +83,7 @@ mod tests {
     fn no_cell_is_a_formula() {
         for evil in ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"] {
             let line = csv_line(&event(evil)).unwrap();
-            let mut reader = csv::ReaderBuilder::new()
+            let mut reader = ::csv::ReaderBuilder::new()
                 .has_headers(false)
                 .from_reader(line.as_slice());
             let record = reader.records().next().unwrap().unwrap();

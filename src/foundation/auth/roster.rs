@@ -142,10 +142,9 @@ pub fn standing(
     Ok(standing)
 }
 
-/// Everybody who is not disabled, by address: whom an access review is about.
-pub fn everybody_able(conn: &mut Conn) -> db::Result<Vec<Person>> {
+/// Everybody, by address.
+pub fn everybody(conn: &mut Conn) -> db::Result<Vec<Person>> {
     let rows: Vec<super::people::Row> = person::table
-        .filter(person::disabled_at.is_null())
         .order(person::email)
         .select(super::people::COLUMNS)
         .load(conn)?;

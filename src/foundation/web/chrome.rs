@@ -32,6 +32,7 @@ pub enum Nav {
     Exports,
     Verify,
     People,
+    AccessReview,
     Keys,
     Packs,
     /// Reached from the person menu; no item of the navigation is lit.
@@ -53,7 +54,10 @@ const GROUPS: [(&str, &[Nav]); 5] = [
         &[Nav::ScreeningLists, Nav::Policy, Nav::SarGrants],
     ),
     ("Evidence", &[Nav::AuditLog, Nav::Exports, Nav::Verify]),
-    ("Manage", &[Nav::People, Nav::Keys, Nav::Packs]),
+    (
+        "Manage",
+        &[Nav::People, Nav::AccessReview, Nav::Keys, Nav::Packs],
+    ),
 ];
 
 impl Nav {
@@ -74,6 +78,7 @@ impl Nav {
             Self::Exports => "Exports",
             Self::Verify => "Verify",
             Self::People => "People",
+            Self::AccessReview => "Access review",
             Self::Keys => "API keys",
             Self::Packs => "Packs",
             Self::Account => "Your account",
@@ -97,6 +102,7 @@ impl Nav {
             Self::Exports => "/audit/exports",
             Self::Verify => "/audit/verify",
             Self::People => "/people",
+            Self::AccessReview => "/people/reviews",
             Self::Keys => "/keys",
             Self::Packs => "/packs",
             Self::Account => "/account",
@@ -117,7 +123,7 @@ impl Nav {
             Self::ScreeningLists => Some('l'),
             Self::Policy => Some('y'),
             Self::AuditLog => Some('e'),
-            Self::Exports | Self::SarGrants | Self::Account => None,
+            Self::Exports | Self::SarGrants | Self::AccessReview | Self::Account => None,
             Self::Verify => Some('v'),
             Self::People => Some('u'),
             Self::Keys => Some('k'),
@@ -139,7 +145,7 @@ impl Nav {
             Self::AuditLog => Some(Permission::AuditRead),
             Self::Exports => Some(Permission::AuditExport),
             Self::Verify => Some(Permission::AuditVerify),
-            Self::People => Some(Permission::PeopleRead),
+            Self::People | Self::AccessReview => Some(Permission::PeopleRead),
             Self::Keys => Some(Permission::KeysRead),
             Self::Packs => Some(Permission::PacksRead),
             Self::SarGrants | Self::Account => None,

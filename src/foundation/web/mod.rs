@@ -12,6 +12,7 @@ mod block;
 mod board;
 pub mod chart;
 pub mod chrome;
+pub mod csv;
 mod error;
 mod error_page;
 mod form;
