@@ -32,6 +32,10 @@ pub enum Refusal {
     NotDisabled,
     #[error("They have signed in, or roles have been granted to them.")]
     PastInvitation,
+    #[error("Whoever used the account does not review it.")]
+    OwnUse,
+    #[error("Every use of this account has been reviewed.")]
+    Reviewed,
     #[error(transparent)]
     Db(#[from] db::Error),
 }
@@ -87,7 +91,7 @@ impl From<people::Refusal> for Refusal {
             people::Refusal::Db(error) => Self::Db(error),
             told => Self::Form(Problems::one(
                 field,
-                super::ask::sentence(&told.to_string()),
+                super::form::sentence(&told.to_string()),
             )),
         }
     }
@@ -99,7 +103,7 @@ impl From<Refusal> for web::Error {
             Refusal::Db(error) => error.into(),
             told => Self::Refused(web::Refusal::new(
                 told.code(),
-                super::ask::sentence(&told.to_string()),
+                super::form::sentence(&told.to_string()),
                 told.advice(),
             )),
         }

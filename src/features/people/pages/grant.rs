@@ -5,7 +5,7 @@ use actix_web::web::{Data, Path};
 
 use super::enrolment_link;
 use crate::features::people::actions::{self, Invitation};
-use crate::features::people::ask::{GrantForm, sentence};
+use crate::features::people::form::{GrantForm, sentence};
 use crate::features::people::refusal::Refusal;
 use crate::features::people::store;
 use crate::features::people::views::GrantPage;

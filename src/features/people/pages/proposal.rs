@@ -4,7 +4,7 @@ use actix_web::web::{Data, Path};
 use serde::Deserialize;
 
 use super::Nothing;
-use crate::features::people::actions;
+use crate::features::people::answers;
 use crate::features::people::proposal::ProposalId;
 use crate::features::people::store;
 use crate::features::people::views::{HandedPage, Names, ProposalPage};
@@ -51,7 +51,7 @@ pub async fn approve(
     let id = id.into_inner();
     let handed = block(move || {
         let seen = hex::decode(&form.data.payload).unwrap_or_default();
-        let (person, handed) = actions::approve(&services, &signed, id, &seen, form.key)?;
+        let (person, handed) = answers::approve(&services, &signed, id, &seen, form.key)?;
         let Some(handed) = handed else {
             return Ok(None);
         };
@@ -86,6 +86,6 @@ pub async fn decline(
     form: Form<Nothing>,
 ) -> web::Result {
     let id = id.into_inner();
-    block(move || Ok::<_, web::Error>(actions::decline(&services, &signed, id, form.key)?)).await?;
+    block(move || Ok::<_, web::Error>(answers::decline(&services, &signed, id, form.key)?)).await?;
     see_other(format!("/people/proposals/{id}"))
 }

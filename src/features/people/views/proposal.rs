@@ -1,7 +1,8 @@
 use askama::Template;
 
 use super::{Names, state_of, summary_of, terms_of};
-use crate::features::people::ask::{ALL, GrantForm, Payload};
+use crate::features::people::ask::Payload;
+use crate::features::people::form::{ALL, GrantForm};
 use crate::features::people::proposal::State;
 use crate::features::people::store::{Platform, Proposal};
 use crate::foundation::auth::{Permission, QUEUES, Role, Signed};
