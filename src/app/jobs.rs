@@ -1,7 +1,7 @@
 //! Which handler does which kind of job, and what runs by the clock.
 
-use super::expiry;
-use crate::features::{audit_log, intake, reviews, screening};
+use super::{expiry, own_events};
+use crate::features::{audit_log, intake, people, reviews, screening};
 use crate::foundation::files;
 use crate::foundation::jobs::Registry;
 
@@ -12,6 +12,8 @@ pub fn registry() -> Registry {
     expiry::register(&mut registry);
     files::register(&mut registry);
     intake::jobs::register(&mut registry);
+    own_events::register(&mut registry);
+    people::review::jobs::register(&mut registry);
     reviews::jobs::register(&mut registry);
     screening::loads::register(&mut registry);
     registry

@@ -6,6 +6,7 @@ mod health_routes;
 mod home;
 mod jobs;
 mod openapi;
+mod own_events;
 mod policies;
 mod reactions;
 mod routes;

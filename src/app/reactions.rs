@@ -1,7 +1,9 @@
 //! What follows from an event, across features: the jobs that are enqueued in its transaction.
 
+use super::own_events;
 use crate::features::{intake, reviews, screening};
 use crate::foundation::audit::{Event, NewJob};
+use crate::foundation::auth::break_glass;
 
 #[must_use]
 pub fn reactions(event: &Event) -> Vec<NewJob> {
@@ -9,6 +11,7 @@ pub fn reactions(event: &Event) -> Vec<NewJob> {
         intake::events::CHUNK_RECORDED => intake::events::assess(event),
         screening::lists::LIST_LOADED => Some(reviews::jobs::after_list_loaded(event)),
         "job.discarded" | "job.cancel_requested" => intake::events::after_job(event),
+        break_glass::USED => Some(own_events::reported(break_glass::USED)),
         _ => None,
     };
     job.into_iter().collect()

@@ -65,7 +65,7 @@ enum Command {
     /// Start in production, on DATABASE_URL or a private PostgreSQL in the data folder
     Serve,
     Simulate(simulate::Args),
-    /// Add the people who sign in
+    /// Add, list and disable the people who sign in
     User(user::Args),
 }
 

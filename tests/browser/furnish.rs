@@ -74,6 +74,7 @@ pub async fn furnish(app: &TestApp) -> Vec<String> {
     app.as_admin()
         .post_form("/people/invitation", &invited)
         .await;
+    app.as_admin().post_form("/people/reviews", &[]).await;
     app.run_jobs();
     make_keys(app);
     seal(app);
@@ -235,12 +236,13 @@ fn matches(pattern: &str, path: &str) -> bool {
 /// Every address of the route table that shows a page, those without parameters first.
 pub fn pages() -> Vec<&'static str> {
     /// Answers of GET that are no pages, each with what it is.
-    const NOT_PAGES: [(&str, &str); 6] = [
+    const NOT_PAGES: [(&str, &str); 7] = [
         ("/health", "JSON"),
         ("/assets/{digest}/{path:.*}", "files"),
         ("/live", "a stream of events"),
         ("/audit/exports/{id}/file", "a file"),
         ("/intake/{id}/rejected", "a file"),
+        ("/people/reviews/{id}/file", "a file"),
         (
             "/account/parked/{id}",
             "a page that needs a form; see `forms_that_come_back`",

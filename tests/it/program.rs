@@ -377,6 +377,45 @@ fn the_encryption_key_is_changed_while_it_serves() {
 }
 
 #[test]
+fn people_are_listed_and_shut_out_and_an_account_is_sealed() {
+    let db = TestDb::create();
+    let site = Site::new();
+    let user = |args: &[&str]| {
+        let mut command = site.command(&["user"]);
+        command
+            .args(args)
+            .env("DATABASE_URL", db.app_url.expose())
+            .env("SIGNALBOX_ENCRYPTION_KEY", TEST_KEY);
+        command
+    };
+    let sealed = run(&mut user(&[
+        "break-glass",
+        "--email",
+        "envelope@test.example",
+        "--name",
+        "Envelope",
+    ]));
+    assert_eq!(sealed.status.code(), Some(0), "{}", said(&sealed));
+    assert!(said(&sealed).contains("/enrol/link/"), "{}", said(&sealed));
+    let list = said(&run(&mut user(&["list"])));
+    assert!(
+        list.contains("envelope@test.example\tEnvelope\tadministrator,operator\tenabled"),
+        "{list}"
+    );
+    let why = ["--reason", "the envelope was lost"];
+    let disable = |email: &'static str| user(&["disable", email, why[0], why[1]]);
+    refuses(
+        &mut disable("nobody@test.example"),
+        &["nobody has the address"],
+    );
+    let disabled = run(&mut disable("envelope@test.example"));
+    assert_eq!(disabled.status.code(), Some(0), "{}", said(&disabled));
+    refuses(&mut disable("envelope@test.example"), &["disabled already"]);
+    let list = said(&run(&mut user(&["list"])));
+    assert!(list.contains("\tdisabled"), "{list}");
+}
+
+#[test]
 fn every_command_says_what_it_is_for() {
     let top = said(&run(&mut signalbox(&["--help"])));
     let commands = top

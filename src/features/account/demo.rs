@@ -11,7 +11,7 @@ use crate::foundation::kernel::{Scope, Secret};
 /// The password of everybody in the demo.
 pub const PASSWORD: &str = "signal lamps at dusk";
 
-const PEOPLE: [(&str, &str, Role); 6] = [
+const PEOPLE: [(&str, &str, Role); 7] = [
     ("operator@demo.signalbox", "Demo operator", Role::Operator),
     ("reviewer@demo.signalbox", "Demo reviewer", Role::Reviewer),
     (
@@ -28,6 +28,11 @@ const PEOPLE: [(&str, &str, Role); 6] = [
     (
         "admin@demo.signalbox",
         "Demo administrator",
+        Role::Administrator,
+    ),
+    (
+        "second-admin@demo.signalbox",
+        "Demo second administrator",
         Role::Administrator,
     ),
 ];

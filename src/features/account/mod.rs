@@ -14,7 +14,7 @@ mod device;
 pub mod pages;
 mod views;
 
-pub use actions::enrol::invite;
+pub use actions::enrol::{invite, seal_break_glass};
 
 use crate::foundation::web::{Access, Routes};
 

@@ -4,17 +4,17 @@
 use url::Url;
 
 use super::ask::{GrantAsk, Payload};
-use super::proposal::{Decision, Fault, Kind, LIVES, ProposalId, Standing};
+use super::proposal::{Fault, LIVES, ProposalId, Standing};
 use super::refusal::Refusal;
 use super::store::{self, Proposal};
 use crate::foundation::Services;
 use crate::foundation::audit::{Event, FormKey, Subject, Tx};
-use crate::foundation::auth::grants::{self, FEWEST_ADMINISTRATORS, NewGrant};
+use crate::foundation::auth::grants::{self, FEWEST_ADMINISTRATORS};
 use crate::foundation::auth::{
-    Role, Signed, check_roles, confirmation, factors, people, roster, sessions,
+    Role, Signed, break_glass, check_roles, confirmation, factors, people, roster, sessions,
 };
 use crate::foundation::db;
-use crate::foundation::kernel::{PersonId, Scope, Secret};
+use crate::foundation::kernel::{PersonId, Secret};
 
 /// Somebody new.
 pub struct Invitation {
@@ -54,7 +54,7 @@ pub fn invite(
     })
 }
 
-fn address(services: &Services, link: &crate::foundation::auth::token::Token) -> String {
+pub(super) fn address(services: &Services, link: &crate::foundation::auth::token::Token) -> String {
     let address: Url = link.enrolment_address(&services.config.web.base_url);
     address.into()
 }
@@ -111,7 +111,7 @@ pub fn propose_grant(
 }
 
 /// Whether these roles go together with what the person holds, or is about to, and do not interrupt it.
-fn check_grant(tx: &mut Tx<'_>, id: PersonId, ask: &GrantAsk) -> Result<(), Refusal> {
+pub(super) fn check_grant(tx: &mut Tx<'_>, id: PersonId, ask: &GrantAsk) -> Result<(), Refusal> {
     let now = tx.now();
     let mut roles = ask.roles.clone();
     let held = grants::of(tx, id)?;
@@ -245,7 +245,7 @@ fn check_beside(new: &Payload, waiting: &Payload) -> Result<(), Refusal> {
     }
 }
 
-fn told(kind: &'static str, proposal: &Proposal) -> Event {
+pub(super) fn told(kind: &'static str, proposal: &Proposal) -> Event {
     Event::new(kind, Subject::new("person", proposal.standing.person))
         .detail("proposal", proposal.id.to_string())
         .detail("change", proposal.payload.kind().as_str())
@@ -254,132 +254,6 @@ fn told(kind: &'static str, proposal: &Proposal) -> Event {
             "payload_sha256",
             hex::encode(proposal.standing.payload_sha256),
         )
-}
-
-/// The proposal, with its person held still and then itself: whoever answers it does so alone.
-fn take_up(tx: &mut Tx<'_>, id: ProposalId) -> Result<Proposal, Refusal> {
-    let person = store::find(tx, id)?.standing.person;
-    grants::hold_administrators(tx)?;
-    sessions::hold_still(tx, person)?;
-    Ok(store::lock(tx, id)?)
-}
-
-/// Approves exactly what was seen, and does it. Gives the link of a recovery, for the approver to hand over.
-pub fn approve(
-    services: &Services,
-    signed: &Signed,
-    id: ProposalId,
-    seen: &[u8],
-    key: FormKey,
-) -> Result<(PersonId, Option<Handed>), Refusal> {
-    services.audit.write(&signed.actor(), |tx| {
-        tx.once(key, &format!("/people/proposals/{id}"))?;
-        let proposal = take_up(tx, id)?;
-        let (standing, now) = (&proposal.standing, tx.now());
-        // What is stored is what was hashed, or somebody has been at the rows.
-        if proposal.payload.sha256(standing.person, &proposal.reason)? != standing.payload_sha256 {
-            return Err(Fault::Changed.into());
-        }
-        let decision = standing.approve(signed.person, seen, now)?;
-        if !is_administrator(tx, standing.proposed_by)? {
-            return Err(Refusal::ProposerGone);
-        }
-        store::decide(tx, &proposal, decision, signed.person)?;
-        tx.record(
-            told("access.approved", &proposal)
-                .detail("proposed_by", standing.proposed_by.to_string()),
-        )?;
-        let handed = carry_out(services, tx, &proposal)?;
-        Ok((standing.person, handed))
-    })
-}
-
-fn is_administrator(tx: &mut Tx<'_>, id: PersonId) -> Result<bool, Refusal> {
-    let now = tx.now();
-    let holds = grants::of(tx, id)?.into_iter().any(|held| {
-        held.role == Role::Administrator && held.scope == Scope::All && held.period.counts(now)
-    });
-    Ok(holds && people::find(tx, id)?.disabled_at.is_none())
-}
-
-fn carry_out(
-    services: &Services,
-    tx: &mut Tx<'_>,
-    proposal: &Proposal,
-) -> Result<Option<Handed>, Refusal> {
-    let person = proposal.standing.person;
-    if proposal.payload.kind() != Kind::Enable && people::find(tx, person)?.disabled_at.is_some() {
-        return Err(Refusal::Disabled);
-    }
-    match &proposal.payload {
-        Payload::Grant(ask) => grant(tx, proposal, ask)?,
-        Payload::Enable => {
-            if !people::enable(tx, person)? {
-                return Err(Refusal::NotDisabled);
-            }
-        }
-        Payload::ResetFactors => {
-            factors::reset(tx, person)?;
-            sessions::end_others(tx, person, None)?;
-        }
-        Payload::Recovery { factors: lost } => {
-            if *lost {
-                factors::reset(tx, person)?;
-            }
-            sessions::end_others(tx, person, None)?;
-            let link = factors::make_link_with(tx, person, proposal.confirmation.as_deref())?;
-            return Ok(Some(Handed {
-                person,
-                secret: Secret::new(address(services, &link)),
-            }));
-        }
-    }
-    Ok(None)
-}
-
-fn grant(tx: &mut Tx<'_>, proposal: &Proposal, ask: &GrantAsk) -> Result<(), Refusal> {
-    let (person, now) = (proposal.standing.person, tx.now());
-    let period = ask.period(now);
-    if period.is_over(now) {
-        return Err(Refusal::Over);
-    }
-    check_grant(tx, person, ask)?;
-    if ask.roles.contains(&Role::Administrator) && ask.scope() != Scope::All {
-        keep_two_administrators(tx, person)?;
-    }
-    for role in &ask.roles {
-        let new = NewGrant {
-            role: *role,
-            scope: ask.scope(),
-            period,
-            reason: proposal.reason.clone(),
-            watch: ask.watch.clone(),
-            proposal: Some((proposal.id.uuid(), proposal.standing.proposed_by)),
-        };
-        grants::give(tx, person, &new)?;
-    }
-    Ok(())
-}
-
-/// Says no to a proposal, or takes one's own back.
-pub fn decline(
-    services: &Services,
-    signed: &Signed,
-    id: ProposalId,
-    key: FormKey,
-) -> Result<(), Refusal> {
-    services.audit.write(&signed.actor(), |tx| {
-        tx.once(key, &format!("/people/proposals/{id}"))?;
-        let proposal = take_up(tx, id)?;
-        let decision = proposal.standing.decline(signed.person, tx.now())?;
-        store::decide(tx, &proposal, decision, signed.person)?;
-        let kind = match decision {
-            Decision::Withdrawn => "access.withdrawn",
-            _ => "access.refused",
-        };
-        tx.record(told(kind, &proposal))?;
-        Ok(())
-    })
 }
 
 /// Takes a role away at once.
@@ -423,8 +297,29 @@ pub fn disable(
     })
 }
 
+/// Says that somebody has looked at what a break-glass account was used for: somebody who is not behind it.
+pub fn review_use(
+    services: &Services,
+    signed: &Signed,
+    id: PersonId,
+    note: &str,
+    key: FormKey,
+) -> Result<(), Refusal> {
+    services.audit.write(&signed.actor(), |tx| {
+        tx.once(key, &person_page(id))?;
+        people::find(tx, id)?;
+        if id == signed.person {
+            return Err(Refusal::OwnUse);
+        }
+        if break_glass::review(tx, id, signed.person, note.trim())? == 0 {
+            return Err(Refusal::Reviewed);
+        }
+        Ok(())
+    })
+}
+
 /// Refuses what would leave fewer than two administrators who can act. Whoever cannot act is not missed.
-fn keep_two_administrators(tx: &mut Tx<'_>, without: PersonId) -> Result<(), Refusal> {
+pub(super) fn keep_two_administrators(tx: &mut Tx<'_>, without: PersonId) -> Result<(), Refusal> {
     grants::hold_administrators(tx)?;
     let now = tx.now();
     let able = grants::able_administrators(tx, now)?;

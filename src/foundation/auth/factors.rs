@@ -345,7 +345,7 @@ pub fn reset(tx: &mut Tx<'_>, id: PersonId) -> db::Result<()> {
 
 /// Makes a one-time link for setting a first password. Older links of the person stop working.
 pub fn make_link(tx: &mut Tx<'_>, id: PersonId) -> db::Result<Token> {
-    make_link_with(tx, id, None)
+    make_link_with(tx, id, None, LINK_LIVES)
 }
 
 /// The links of somebody open nothing any more.
@@ -361,6 +361,7 @@ pub fn make_link_with(
     tx: &mut Tx<'_>,
     id: PersonId,
     confirmation: Option<&[u8]>,
+    lives: Duration,
 ) -> db::Result<Token> {
     let (token, now, by) = (Token::generate(), tx.now(), tx.actor().to_string());
     forget_links(tx, id)?;
@@ -370,7 +371,7 @@ pub fn make_link_with(
             enrolment_link::person_id.eq(id.uuid()),
             enrolment_link::made_by.eq(by),
             enrolment_link::made_at.eq(now),
-            enrolment_link::expires_at.eq(now + LINK_LIVES),
+            enrolment_link::expires_at.eq(now + lives),
             enrolment_link::confirmation.eq(confirmation),
         ))
         .execute(&mut **tx)?;

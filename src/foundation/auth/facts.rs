@@ -1,10 +1,11 @@
 //! A session and its person, as one request finds them: one query for who asks, how far they have come, and what they
 //! may do.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 use diesel::prelude::*;
 use uuid::Uuid;
 
+use super::break_glass;
 use super::permissions::{Grant, Role};
 use super::sar::TimedGrant;
 use super::sessions::{ABSOLUTE, HALF_WAY, IDLE, Method, PROOF_LASTS, Stage, TOUCH_EVERY};
@@ -36,6 +37,8 @@ pub struct Facts {
     /// When the person last proved in this session that it is them.
     pub proved_at: Option<DateTime<Utc>>,
     pub disabled: bool,
+    /// Sealed in an envelope: its sessions are short.
+    pub break_glass: bool,
     /// What an auditor is shown.
     pub watch: Watch,
 }
@@ -45,7 +48,7 @@ impl Facts {
     #[must_use]
     pub fn is_live(&self, now: DateTime<Utc>) -> bool {
         let (idle, absolute) = match self.stage {
-            Stage::Full => (IDLE, ABSOLUTE),
+            Stage::Full => (IDLE, self.longest()),
             Stage::SecondFactor | Stage::Enrolment => (HALF_WAY, HALF_WAY),
         };
         !self.disabled && now - self.last_seen_at < idle && now - self.created_at < absolute
@@ -54,7 +57,15 @@ impl Facts {
     /// When the session ends if nothing more is done in it.
     #[must_use]
     pub fn ends_at(&self) -> DateTime<Utc> {
-        (self.last_seen_at + IDLE).min(self.created_at + ABSOLUTE)
+        (self.last_seen_at + IDLE).min(self.created_at + self.longest())
+    }
+
+    fn longest(&self) -> Duration {
+        if self.break_glass {
+            break_glass::SESSION
+        } else {
+            ABSOLUTE
+        }
     }
 
     /// Until when sensitive acts need no further proof. Using the session does not extend it.
@@ -95,6 +106,7 @@ struct Row {
     log_from: Option<DateTime<Utc>>,
     log_until: Option<DateTime<Utc>>,
     queues: Option<Vec<Option<String>>>,
+    break_glass: bool,
 }
 
 /// The session with this token, live or over, in one query, with the roles that count at this moment.
@@ -157,6 +169,7 @@ pub fn find(conn: &mut Conn, hash: &TokenHash, now: DateTime<Utc>) -> QueryResul
             audit.field(person_role::log_from).nullable(),
             audit.field(person_role::log_until).nullable(),
             audit.field(person_role::queues).nullable(),
+            person::break_glass,
         ))
         .get_result(conn)
         .optional()?;
@@ -214,6 +227,7 @@ fn facts(row: Row) -> Option<Facts> {
         last_seen_at: row.last_seen_at,
         proved_at: row.proved_at,
         disabled: row.disabled_at.is_some(),
+        break_glass: row.break_glass,
         watch: Watch {
             log_from: row.log_from,
             log_until: row.log_until,
@@ -226,8 +240,6 @@ fn facts(row: Row) -> Option<Facts> {
 
 #[cfg(test)]
 mod tests {
-    use chrono::Duration;
-
     use super::*;
 
     fn live(stage: Stage, since_start: Duration, since_seen: Duration, disabled: bool) -> bool {
@@ -247,6 +259,7 @@ mod tests {
             last_seen_at: now - since_seen,
             proved_at: None,
             disabled,
+            break_glass: false,
             watch: Watch::default(),
         }
         .is_live(now)

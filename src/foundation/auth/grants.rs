@@ -344,7 +344,7 @@ impl Row {
 }
 
 /// Those who can approve now what another administrator proposes: they hold the role everywhere, are not disabled, and
-/// have come as far as a password.
+/// have come as far as a password. A sealed account is not among them.
 pub fn able_administrators(conn: &mut Conn, now: DateTime<Utc>) -> db::Result<Vec<PersonId>> {
     let ids: Vec<Uuid> = person_role::table
         .inner_join(person::table.on(person::id.eq(person_role::person_id)))
@@ -358,6 +358,7 @@ pub fn able_administrators(conn: &mut Conn, now: DateTime<Utc>) -> db::Result<Ve
                 .or(person_role::ends_at.gt(now)),
         )
         .filter(person::disabled_at.is_null())
+        .filter(person::break_glass.eq(false))
         .order(person::id)
         .select(person::id)
         .load(conn)?;

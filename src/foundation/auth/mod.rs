@@ -12,6 +12,7 @@
 //! Deliberately absent: pages. They are in `features/account`.
 
 pub mod attempts;
+pub mod break_glass;
 pub mod ceremony;
 mod client_address;
 pub mod confirmation;

@@ -6,8 +6,8 @@ use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::devices;
 use super::token::{Token, TokenHash};
+use super::{break_glass, devices};
 use crate::foundation::db::schema::{person, session};
 use crate::foundation::db::{self, Conn};
 use crate::foundation::kernel::{PersonId, PlatformId};
@@ -299,6 +299,11 @@ pub fn alive(conn: &mut Conn, ids: &[Uuid], now: DateTime<Utc>) -> db::Result<Ve
         .filter(session::stage.eq(Stage::Full.as_str()))
         .filter(session::last_seen_at.gt(now - IDLE))
         .filter(session::created_at.gt(now - ABSOLUTE))
+        .filter(
+            person::break_glass
+                .eq(false)
+                .or(session::created_at.gt(now - break_glass::SESSION)),
+        )
         .filter(person::disabled_at.is_null())
         .select(session::id)
         .load(conn)?)

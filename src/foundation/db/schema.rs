@@ -1,6 +1,39 @@
 // @generated automatically by Diesel CLI.
 
 diesel::table! {
+    access_review (id) {
+        id -> Uuid,
+        opened_at -> Timestamptz,
+        opened_by -> Text,
+        due_at -> Timestamptz,
+        signed_at -> Nullable<Timestamptz>,
+        signed_by -> Nullable<Uuid>,
+        signature -> Nullable<Text>,
+        lines_sha256 -> Nullable<Bytea>,
+    }
+}
+
+diesel::table! {
+    access_review_line (review_id, position) {
+        review_id -> Uuid,
+        position -> Int4,
+        person_id -> Uuid,
+        role -> Text,
+        platforms -> Text,
+        starts_at -> Timestamptz,
+        ends_at -> Nullable<Timestamptz>,
+        reason -> Text,
+        granted_by -> Text,
+        last_seen -> Nullable<Timestamptz>,
+        last_act -> Nullable<Timestamptz>,
+        answer -> Nullable<Text>,
+        note -> Text,
+        answered_by -> Nullable<Uuid>,
+        answered_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     alert (id) {
         id -> Uuid,
         platform_id -> Uuid,
@@ -168,6 +201,19 @@ diesel::table! {
         idx -> Int8,
         width -> Int2,
         hashes -> Bytea,
+    }
+}
+
+diesel::table! {
+    break_glass_use (id) {
+        id -> Uuid,
+        person_id -> Uuid,
+        session_id -> Uuid,
+        network -> Text,
+        used_at -> Timestamptz,
+        reviewed_by -> Nullable<Uuid>,
+        reviewed_at -> Nullable<Timestamptz>,
+        note -> Nullable<Text>,
     }
 }
 
@@ -488,6 +534,7 @@ diesel::table! {
         created_at -> Timestamptz,
         disabled_by -> Nullable<Text>,
         disabled_reason -> Nullable<Text>,
+        break_glass -> Bool,
     }
 }
 
@@ -1052,7 +1099,11 @@ diesel::joinable!(subject_personal -> subject (subject_id));
 diesel::joinable!(subject_token -> subject (subject_id));
 diesel::joinable!(totp -> person (person_id));
 
+diesel::joinable!(access_review_line -> access_review (review_id));
+
 diesel::allow_tables_to_appear_in_same_query!(
+    access_review,
+    access_review_line,
     alert,
     alert_change,
     api_key,
@@ -1067,6 +1118,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     audit_log,
     audit_refused,
     audit_tile,
+    break_glass_use,
     case_decision,
     case_step,
     enrolment_link,

@@ -47,6 +47,7 @@ fn signed(roles: &[Role]) -> Signed {
         last_seen_at: DateTime::UNIX_EPOCH,
         proved_at: None,
         disabled: false,
+        break_glass: false,
         watch: Watch::default(),
     };
     Signed::new(facts, "token".to_owned(), String::new())

@@ -198,7 +198,7 @@ async fn the_demo_shows_its_people_and_lets_each_of_them_in() {
     demo::seed(&app.services).unwrap();
     let page = app.browser().get("/").await;
     let people = page.table("Demo people");
-    assert_eq!(people.len(), 6);
+    assert_eq!(people.len(), 7);
     for row in people {
         let [_, email, password, code, seconds] = &row[..] else {
             panic!("{row:?}");

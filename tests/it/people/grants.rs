@@ -379,10 +379,15 @@ async fn the_list_is_filtered_and_paged() {
     let person = auditor.get(&format!("/people/{}", admin.person)).await;
     assert_eq!(person.status, 200);
     assert!(!person.has_button("Disable account"));
+    let lait = PlatformId::new();
+    let insert = format!(
+        "INSERT INTO platform (id, slug, name, created_at) VALUES ('{lait}', 'lait', 'Lait', now())"
+    );
+    app.db.connect_superuser().batch_execute(&insert).unwrap();
     let limited = app.as_limited(
         "limited@test.example",
         Role::Administrator,
-        Scope::one(PlatformId::new()),
+        Scope::one(lait),
     );
     assert_eq!(
         limited.get("/people").await.status,

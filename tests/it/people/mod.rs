@@ -1,9 +1,11 @@
 //! People: who may do what, by whose word, and for how long.
 
 mod audits;
+mod break_glass;
 mod four_eyes;
 mod grants;
 mod recovery;
+mod reviews;
 
 use signalbox::foundation::audit::Actor;
 use signalbox::foundation::auth::{Role, factors, people};

@@ -16,6 +16,7 @@ const OF_NO_PLATFORM: &[(&str, &str)] = &[
     ("/people/{id}", "somebody may act on several"),
     ("/people/{id}/grant", "somebody may act on several"),
     ("/people/proposals/{id}", "somebody may act on several"),
+    ("/people/reviews/{id}", "somebody may act on several"),
     ("/policy/{key}", "holds for all platforms"),
     ("/screening/lists/loads/{id}", "lists are common to all"),
 ];

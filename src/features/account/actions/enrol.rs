@@ -12,7 +12,9 @@ use crate::foundation::auth::password::{self, Weak};
 use crate::foundation::auth::sessions::{self, Method, Stage};
 use crate::foundation::auth::token::{Token, TokenHash};
 use crate::foundation::auth::totp::Seed;
-use crate::foundation::auth::{HalfSigned, attempts, confirmation, factors, people, throttle};
+use crate::foundation::auth::{
+    HalfSigned, attempts, break_glass, confirmation, factors, people, throttle,
+};
 use crate::foundation::db::{self, PoolKind};
 use crate::foundation::kernel::Secret;
 use crate::foundation::web::{Error, block_sign_in};
@@ -220,6 +222,21 @@ pub fn confirm(
             )?;
             Ok(None)
         })
+}
+
+/// Adds an account for the envelope, and gives the address by which it is opened.
+pub fn seal_break_glass(
+    services: &Services,
+    actor: &Actor,
+    new: &people::NewPerson,
+) -> Result<Url, people::Refusal> {
+    let token = services.audit.write(actor, |tx| {
+        let id = people::add(tx, new)?;
+        break_glass::seal(tx, id)?;
+        factors::make_link_with(tx, id, None, break_glass::LINK_LIVES)
+            .map_err(people::Refusal::from)
+    })?;
+    Ok(token.enrolment_address(&services.config.web.base_url))
 }
 
 /// Adds a person, and gives the address by which they enrol. For the command line: no page does

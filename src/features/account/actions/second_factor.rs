@@ -7,6 +7,7 @@ use super::{Begun, Visitor};
 use crate::foundation::Services;
 use crate::foundation::audit::{Event, Outcome, Subject, Tx};
 use crate::foundation::auth::attempts::{self, Counted};
+use crate::foundation::auth::break_glass;
 use crate::foundation::auth::devices;
 use crate::foundation::auth::guard::SIGN_IN_PATH;
 use crate::foundation::auth::sessions::{self, Method, Stage};
@@ -142,6 +143,7 @@ pub(super) fn let_in(
         replaced,
         now,
     )?;
+    break_glass::note_use(tx, half.person, id, &throttle::network(visitor.address))?;
     tx.record(
         Event::new("session.signed_in", Subject::new("session", id))
             .detail("method", method.as_str())

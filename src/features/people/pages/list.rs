@@ -1,9 +1,9 @@
 use actix_web::web::{Data, Query};
 
-use crate::features::people::store;
 use crate::features::people::views::{Filter, Found, List, Names};
+use crate::features::people::{review, store};
 use crate::foundation::Services;
-use crate::foundation::auth::{Signed, grants, roster};
+use crate::foundation::auth::{Signed, break_glass, grants, roster};
 use crate::foundation::kernel::PersonId;
 use crate::foundation::web::paging::Cursor;
 use crate::foundation::web::{self, Chrome, Nav, block, page};
@@ -27,6 +27,8 @@ pub async fn list(services: Data<Services>, signed: Signed, filter: Query<Filter
                 grants: grants::of_all(conn, &ids)?,
                 standing: roster::standing(conn, &ids, now)?,
                 names: Names::load(conn, named, [])?,
+                uses: break_glass::unreviewed(conn)?,
+                review_overdue: review::is_overdue(conn, now)?,
                 able_administrators: grants::able_administrators(conn, now)?.len(),
                 waiting,
                 people,

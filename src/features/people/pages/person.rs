@@ -6,12 +6,12 @@ use serde::Deserialize;
 
 use super::{Nothing, enrolment_link};
 use crate::features::people::actions;
-use crate::features::people::ask::check_reason;
+use crate::features::people::form::check_reason;
 use crate::features::people::store;
 use crate::features::people::views::{Forms, HandedPage, Names, PersonFound, PersonPage};
 use crate::foundation::Services;
 use crate::foundation::audit::FormKey;
-use crate::foundation::auth::{Role, Signed, factors, grants, people};
+use crate::foundation::auth::{Role, Signed, break_glass, factors, grants, people};
 use crate::foundation::kernel::PersonId;
 use crate::foundation::web::{
     self, Chrome, Form, Nav, Problems, block, page, page_with, see_other,
@@ -36,9 +36,14 @@ fn show(
         let past = grants::past(conn, id)?;
         let proposals = store::about(conn, id)?;
         let why_disabled = people::why_disabled(conn, id)?;
+        let uses = break_glass::uses_of(conn, id)?;
+        let reviewers = uses
+            .iter()
+            .filter_map(|one| one.reviewed_by.map(PersonId::from));
         let ids = proposals
             .iter()
-            .flat_map(|one| [one.standing.person, one.standing.proposed_by]);
+            .flat_map(|one| [one.standing.person, one.standing.proposed_by])
+            .chain(reviewers);
         let by_grants = grants
             .iter()
             .flat_map(|held| [Some(&held.granted_by), held.proposed_by.as_ref()])
@@ -58,6 +63,8 @@ fn show(
             past,
             proposals,
             why_disabled,
+            is_break_glass: break_glass::is(conn, id)?,
+            uses,
             names,
         })
     })?;
@@ -209,6 +216,31 @@ pub async fn propose_reset(
     act(services, signed, id, forms, move |services, signed| {
         actions::propose_reset(services, signed, id, &reason, key)?;
         Ok(())
+    })
+    .await
+}
+
+#[derive(Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct UseReview {
+    use_note: String,
+}
+
+pub async fn review_use(
+    services: Data<Services>,
+    signed: Signed,
+    id: Path<PersonId>,
+    form: Form<UseReview>,
+) -> web::Result {
+    let note = form.data.use_note;
+    let forms = Forms {
+        problems: check("use_note", &note),
+        use_note: note.clone(),
+        ..Forms::default()
+    };
+    let (id, key) = (id.into_inner(), form.key);
+    act(services, signed, id, forms, move |services, signed| {
+        Ok(actions::review_use(services, signed, id, &note, key)?)
     })
     .await
 }

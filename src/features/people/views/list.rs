@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use super::{Names, ProposalLine, role_names};
 use crate::features::people::store::Proposal;
+use crate::foundation::auth::break_glass::Use;
 use crate::foundation::auth::grants::{FEWEST_ADMINISTRATORS, Held};
 use crate::foundation::auth::people::Person;
 use crate::foundation::auth::roster::{Standing, Wanted};
@@ -66,6 +67,9 @@ pub struct Found {
     pub waiting: Vec<Proposal>,
     pub names: Names,
     pub able_administrators: usize,
+    /// Uses of break-glass accounts that nobody has reviewed.
+    pub uses: Vec<Use>,
+    pub review_overdue: bool,
 }
 
 struct Row {
@@ -88,6 +92,9 @@ pub struct List {
     lamp: Lamp,
     verdict: String,
     detail: &'static str,
+    /// The page of a break-glass account that was used.
+    used: Option<String>,
+    review_overdue: bool,
     waiting: Vec<ProposalLine>,
     rows: Vec<Row>,
     roles: Vec<(&'static str, &'static str)>,
@@ -99,7 +106,15 @@ pub struct List {
 impl List {
     pub fn new(chrome: Chrome, signed: &Signed, filter: Filter, found: Found) -> Self {
         let may_manage = signed.may(Permission::PeopleManage);
-        let (lamp, verdict, detail) = verdict(found.waiting.len(), found.able_administrators);
+        let used = found.uses.first().map(|one| PersonId::from(one.person_id));
+        let (lamp, verdict, detail) = match used {
+            Some(_) => (
+                Lamp::Red,
+                "The break-glass account was used, and nobody has reviewed it".to_owned(),
+                "Read what was done with it, and say what you found.",
+            ),
+            None => verdict(found.waiting.len(), found.able_administrators),
+        };
         let viewer = may_manage.then_some(signed.person);
         let line = |proposal: &Proposal| ProposalLine::new(proposal, &found.names, &chrome, viewer);
         let waiting = found.waiting.iter().map(line).collect();
@@ -111,6 +126,8 @@ impl List {
         Self {
             rows: rows.collect(),
             waiting,
+            review_overdue: found.review_overdue,
+            used: used.map(|id| format!("/people/{id}")),
             lamp,
             verdict,
             detail,

@@ -21,7 +21,7 @@ use crate::foundation::web::format::When;
 use crate::foundation::web::{Chrome, Lamp};
 
 /// "Lait, FinChat", or every one.
-fn platforms_of(scope: &Scope, known: &[Platform]) -> String {
+pub(in crate::features::people) fn platforms_of(scope: &Scope, known: &[Platform]) -> String {
     match scope {
         Scope::All => "every platform".to_owned(),
         Scope::Only(ids) if ids.is_empty() => "no platform".to_owned(),

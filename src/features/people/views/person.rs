@@ -3,6 +3,7 @@ use askama::Template;
 use super::list::{factors, state};
 use super::{Names, ProposalLine, platforms_of, watch_lines};
 use crate::features::people::store::{Platform, Proposal};
+use crate::foundation::auth::break_glass::Use;
 use crate::foundation::auth::factors::Methods;
 use crate::foundation::auth::grants::{Held, Past};
 use crate::foundation::auth::people::Person;
@@ -20,6 +21,7 @@ pub struct Forms {
     pub enable_reason: String,
     pub factors_reason: String,
     pub recovery_reason: String,
+    pub use_note: String,
     pub lost_factors: bool,
     pub problems: Problems,
 }
@@ -46,6 +48,27 @@ struct PastLine {
     end: String,
 }
 
+/// A use of a break-glass account.
+struct UseLine {
+    at: When,
+    network: String,
+    review: Option<(When, String, String)>,
+}
+
+impl UseLine {
+    fn new(one: &Use, names: &Names, chrome: &Chrome) -> Self {
+        let reviewed = one.reviewed_by.zip(one.reviewed_at);
+        Self {
+            at: chrome.at(&one.used_at),
+            network: one.network.clone(),
+            review: reviewed.map(|(by, at)| {
+                let note = one.note.clone().unwrap_or_default();
+                (chrome.at(&at), names.person(by.into()), note)
+            }),
+        }
+    }
+}
+
 /// What the database had for the page.
 pub struct Found {
     pub person: Person,
@@ -56,6 +79,8 @@ pub struct Found {
     pub methods: Methods,
     pub has_link: bool,
     pub why_disabled: (Option<String>, Option<String>),
+    pub is_break_glass: bool,
+    pub uses: Vec<Use>,
     pub platforms: Vec<Platform>,
     pub names: Names,
 }
@@ -86,6 +111,10 @@ pub struct PersonPage {
     may_manage: bool,
     is_self: bool,
     may_read_log: bool,
+    is_break_glass: bool,
+    uses: Vec<UseLine>,
+    /// Whether a use waits for somebody to look at it.
+    used: bool,
     forms: Forms,
 }
 
@@ -137,6 +166,13 @@ impl PersonPage {
             may_manage,
             is_self: signed.person == person.id,
             may_read_log: signed.may(Permission::AuditRead),
+            is_break_glass: found.is_break_glass,
+            used: found.uses.iter().any(|one| one.reviewed_by.is_none()),
+            uses: found
+                .uses
+                .iter()
+                .map(|one| UseLine::new(one, names, &chrome))
+                .collect(),
             name: person.name.clone(),
             email: person.email.clone(),
             lamp,
