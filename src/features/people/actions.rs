@@ -130,39 +130,18 @@ pub(super) fn check_grant(tx: &mut Tx<'_>, id: PersonId, ask: &GrantAsk) -> Resu
     Ok(())
 }
 
-/// Proposes to let somebody in again.
-pub fn propose_enabling(
+/// Proposes something about somebody's account that is no grant: to let them in again, or that they set up a new second
+/// factor at the next sign-in.
+pub fn propose_change(
     services: &Services,
     signed: &Signed,
     id: PersonId,
-    reason: &str,
+    (payload, reason): (Payload, &str),
     key: FormKey,
-) -> Result<ProposalId, Refusal> {
+) -> Result<(), Refusal> {
     services.audit.write(&signed.actor(), |tx| {
         tx.once(key, &person_page(id))?;
-        sessions::hold_still(tx, id)?;
-        if people::find(tx, id)?.disabled_at.is_none() {
-            return Err(Refusal::NotDisabled);
-        }
-        propose(tx, signed.person, id, Payload::Enable, reason, None)
-    })
-}
-
-/// Proposes that somebody sets up a new second factor at the next sign-in.
-pub fn propose_reset(
-    services: &Services,
-    signed: &Signed,
-    id: PersonId,
-    reason: &str,
-    key: FormKey,
-) -> Result<ProposalId, Refusal> {
-    services.audit.write(&signed.actor(), |tx| {
-        tx.once(key, &person_page(id))?;
-        sessions::hold_still(tx, id)?;
-        if people::find(tx, id)?.disabled_at.is_some() {
-            return Err(Refusal::Disabled);
-        }
-        propose(tx, signed.person, id, Payload::ResetFactors, reason, None)
+        propose_on_account(tx, signed.person, id, payload, reason, None)
     })
 }
 
@@ -176,21 +155,35 @@ pub fn propose_recovery(
 ) -> Result<Handed, Refusal> {
     let code = confirmation::generate();
     let digest = confirmation::digest(&services.keyring, code.expose()).map(|code| code.to_vec());
+    let payload = Payload::Recovery {
+        factors: lost_factors,
+    };
     services.audit.write(&signed.actor(), |tx| {
         tx.once(key, &person_page(id))?;
-        sessions::hold_still(tx, id)?;
-        if people::find(tx, id)?.disabled_at.is_some() {
-            return Err(Refusal::Disabled);
-        }
-        let payload = Payload::Recovery {
-            factors: lost_factors,
-        };
-        propose(tx, signed.person, id, payload, reason, digest)
+        propose_on_account(tx, signed.person, id, payload, reason, digest)
     })?;
     Ok(Handed {
         person: id,
         secret: code,
     })
+}
+
+/// Only somebody who is disabled can be let in again, and nothing else can be done for them before.
+fn propose_on_account(
+    tx: &mut Tx<'_>,
+    by: PersonId,
+    id: PersonId,
+    payload: Payload,
+    reason: &str,
+    confirmation: Option<Vec<u8>>,
+) -> Result<(), Refusal> {
+    sessions::hold_still(tx, id)?;
+    let disabled = people::find(tx, id)?.disabled_at.is_some();
+    match (payload == Payload::Enable, disabled) {
+        (true, false) => Err(Refusal::NotDisabled),
+        (false, true) => Err(Refusal::Disabled),
+        _ => propose(tx, by, id, payload, reason, confirmation).map(drop),
+    }
 }
 
 fn propose(

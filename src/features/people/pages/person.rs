@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::{Nothing, enrolment_link};
 use crate::features::people::actions;
+use crate::features::people::ask::Payload;
 use crate::features::people::form::check_reason;
 use crate::features::people::store;
 use crate::features::people::views::{Forms, HandedPage, Names, PersonFound, PersonPage};
@@ -188,8 +189,8 @@ pub async fn propose_enabling(
     };
     let (id, key) = (id.into_inner(), form.key);
     act(services, signed, id, forms, move |services, signed| {
-        actions::propose_enabling(services, signed, id, &reason, key)?;
-        Ok(())
+        let asked = (Payload::Enable, reason.as_str());
+        Ok(actions::propose_change(services, signed, id, asked, key)?)
     })
     .await
 }
@@ -214,8 +215,8 @@ pub async fn propose_reset(
     };
     let (id, key) = (id.into_inner(), form.key);
     act(services, signed, id, forms, move |services, signed| {
-        actions::propose_reset(services, signed, id, &reason, key)?;
-        Ok(())
+        let asked = (Payload::ResetFactors, reason.as_str());
+        Ok(actions::propose_change(services, signed, id, asked, key)?)
     })
     .await
 }
