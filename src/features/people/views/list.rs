@@ -206,7 +206,8 @@ fn role_line(held: &Held, chrome: &Chrome) -> Option<String> {
     let until = held
         .period
         .ends_at
-        .map(|end| format!(" until {}", day(end)));
+        // An end at midnight is the day before, for whoever reads it.
+        .map(|end| format!(" until {}", day(end - chrono::TimeDelta::seconds(1))));
     Some(name + &from.unwrap_or_default() + &until.unwrap_or_default())
 }
 

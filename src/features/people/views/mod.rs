@@ -123,7 +123,8 @@ fn terms_of_grant(
         ),
         (
             "Until",
-            ask.ends_at.map_or_else(|| "taken away".to_owned(), at),
+            ask.ends_at
+                .map_or_else(|| "somebody takes it away".to_owned(), at),
         ),
     ];
     if ask.audits() {
