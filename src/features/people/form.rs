@@ -9,7 +9,7 @@ use super::store::Platform;
 use crate::foundation::auth::grants::LONGEST_AUDIT;
 use crate::foundation::auth::{QUEUES, Role, Watch, check_roles};
 use crate::foundation::kernel::{PlatformId, day_begins};
-use crate::foundation::web::Problems;
+use crate::foundation::web::{Problems, format};
 
 /// Longer than any reason has to be; the database says the same.
 pub const LONGEST_REASON: usize = 2_000;
@@ -246,13 +246,7 @@ fn last_moment(
 /// A refusal as a sentence of its own.
 #[must_use]
 pub fn sentence(text: &str) -> String {
-    let mut letters = text.chars();
-    let first: String = letters
-        .next()
-        .into_iter()
-        .flat_map(char::to_uppercase)
-        .collect();
-    format!("{first}{}.", letters.as_str().trim_end_matches('.'))
+    format::sentence(&text.trim_end_matches('.'))
 }
 
 #[cfg(test)]

@@ -34,8 +34,10 @@ pub fn routes() -> Routes {
         .get("/people", read, pages::list)
         .get("/people/invitation", manage, pages::invitation)
         .post("/people/invitation", manage, pages::invite)
+        .with_step_up()
         .get("/people/proposals/{id}", read, pages::proposal)
         .post("/people/proposals/{id}/approval", manage, pages::approve)
+        .with_step_up()
         .post("/people/proposals/{id}/refusal", manage, pages::decline)
         .get("/people/reviews", read, review::pages::list)
         .post("/people/reviews", manage, review::pages::open)
@@ -46,19 +48,29 @@ pub fn routes() -> Routes {
             manage,
             review::pages::answer,
         )
+        .with_step_up()
         .post(
             "/people/reviews/{id}/signature",
             manage,
             review::pages::sign,
         )
+        .with_step_up()
         .get("/people/{id}", read, pages::person)
         .get("/people/{id}/grant", manage, pages::grant)
         .post("/people/{id}/grant", manage, pages::propose_grant)
+        .with_step_up()
         .post("/people/{id}/revocation", manage, pages::revoke)
+        .with_step_up()
         .post("/people/{id}/disabling", manage, pages::disable)
+        .with_step_up()
         .post("/people/{id}/enabling", manage, pages::propose_enabling)
+        .with_step_up()
         .post("/people/{id}/factors", manage, pages::propose_reset)
+        .with_step_up()
         .post("/people/{id}/recovery", manage, pages::propose_recovery)
+        .with_step_up()
         .post("/people/{id}/break-glass", manage, pages::review_use)
+        .with_step_up()
         .post("/people/{id}/link", manage, pages::invite_again)
+        .with_step_up()
 }

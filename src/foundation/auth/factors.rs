@@ -339,6 +339,7 @@ pub fn reset(tx: &mut Tx<'_>, id: PersonId) -> db::Result<()> {
     diesel::delete(totp::table.find(id.uuid())).execute(&mut **tx)?;
     diesel::delete(recovery_code::table.filter(recovery_code::person_id.eq(id.uuid())))
         .execute(&mut **tx)?;
+    passkeys::remove_all(tx, id)?;
     tx.record(Event::new("factors.reset", Subject::new("person", id)))?;
     Ok(())
 }

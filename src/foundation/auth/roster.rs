@@ -10,7 +10,7 @@ use super::people::Person;
 use super::permissions::Role;
 use super::sessions::{self, Stage};
 use crate::foundation::audit::store as log;
-use crate::foundation::db::schema::{password, person, person_role, session, totp};
+use crate::foundation::db::schema::{passkey, password, person, person_role, session, totp};
 use crate::foundation::db::{self, Conn};
 use crate::foundation::kernel::PersonId;
 use crate::foundation::web::paging::{Cursor, Direction, PAGE_ROWS, Page};
@@ -30,6 +30,7 @@ pub struct Wanted {
 pub struct Standing {
     pub password: bool,
     pub authenticator: bool,
+    pub passkey: bool,
     pub sessions: usize,
     /// The last use of a session, or the last act in the log, whichever is later.
     pub last_seen: Option<DateTime<Utc>>,
@@ -39,7 +40,7 @@ impl Standing {
     /// Whether they have set up all that signing in takes.
     #[must_use]
     pub fn is_enrolled(&self) -> bool {
-        self.password && self.authenticator
+        self.passkey || (self.password && self.authenticator)
     }
 }
 
@@ -115,6 +116,11 @@ pub fn standing(
         .filter(totp::confirmed_at.is_not_null())
         .select(totp::person_id)
         .load(conn)?;
+    let passkeys: Vec<Uuid> = passkey::table
+        .filter(passkey::person_id.eq_any(&ids))
+        .select(passkey::person_id)
+        .distinct()
+        .load(conn)?;
     let sessions: Vec<(Uuid, Uuid, DateTime<Utc>)> = session::table
         .filter(session::person_id.eq_any(&ids))
         .filter(session::stage.eq(Stage::Full.as_str()))
@@ -130,6 +136,9 @@ pub fn standing(
     }
     for id in passwords {
         standing.entry(id.into()).or_default().password = true;
+    }
+    for id in passkeys {
+        standing.entry(id.into()).or_default().passkey = true;
     }
     for id in authenticators {
         standing.entry(id.into()).or_default().authenticator = true;

@@ -1,6 +1,7 @@
 //! Ways back in: both halves, and neither alone.
 
 use chrono::TimeDelta;
+use diesel::{RunQueryDsl as _, sql_query};
 use signalbox::foundation::audit::Actor;
 use signalbox::foundation::auth::{factors, totp::Seed};
 
@@ -150,6 +151,13 @@ async fn guesses_at_the_code_are_counted() {
 async fn lost_factors_are_reset_by_two() {
     let app = TestApp::start().await;
     let operator = enrolled(&app);
+    let passkey = format!(
+        "INSERT INTO passkey (id, person_id, credential_id, credential, name, made_at) VALUES \
+         (gen_random_uuid(), '{}', '\\x01', '{{}}', 'Phone', now())",
+        operator.person
+    );
+    let mut conn = app.db.connect_superuser();
+    sql_query(passkey).execute(&mut conn).unwrap();
     let admin = app.as_admin();
     let path = format!("/people/{}/factors", operator.person);
     let asked = admin
@@ -170,6 +178,8 @@ async fn lost_factors_are_reset_by_two() {
         303
     );
     assert!(!is_in(&operator).await);
+    let left = sql_query("DELETE FROM passkey").execute(&mut conn).unwrap();
+    assert_eq!(left, 0, "passkeys are factors as well");
     let led = sign_in(&app.browser(), PASSWORD).await;
     assert_eq!(led.location(), "/enrol/authenticator");
 }

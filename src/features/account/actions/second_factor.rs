@@ -143,7 +143,7 @@ pub(super) fn let_in(
         replaced,
         now,
     )?;
-    break_glass::note_use(tx, half.person, id, &throttle::network(visitor.address))?;
+    break_glass::note_use(tx, person, id, &throttle::network(visitor.address))?;
     tx.record(
         Event::new("session.signed_in", Subject::new("session", id))
             .detail("method", method.as_str())

@@ -213,11 +213,14 @@ fn role_line(held: &Held, chrome: &Chrome) -> Option<String> {
 
 /// How somebody signs in.
 pub(super) fn factors(standing: &Standing) -> &'static str {
-    match (standing.password, standing.authenticator) {
-        (true, true) => "Password and authenticator",
-        (true, false) => "Password, no second factor yet",
-        (false, true) => "Authenticator, no password",
-        (false, false) => "None yet",
+    match (standing.passkey, standing.password, standing.authenticator) {
+        (true, true, true) => "Passkey, password and authenticator",
+        (true, true, false) => "Passkey and password",
+        (true, false, _) => "Passkey",
+        (false, true, true) => "Password and authenticator",
+        (false, true, false) => "Password, no second factor yet",
+        (false, false, true) => "Authenticator, no password",
+        (false, false, false) => "None yet",
     }
 }
 
