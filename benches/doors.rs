@@ -40,14 +40,14 @@ fn main() {
 
     let hash = token.hash();
     let load = median(times(how_many(LOADS), || {
-        let found = services
-            .db
-            .look_up(PoolKind::Web, |conn| facts::find(conn, &hash));
+        let found = services.db.look_up(PoolKind::Web, |conn| {
+            facts::find(conn, &hash, services.clock.now())
+        });
         assert!(found.unwrap().is_some());
     }));
-    let known = services
-        .db
-        .look_up(PoolKind::Web, |conn| facts::find(conn, &hash));
+    let known = services.db.look_up(PoolKind::Web, |conn| {
+        facts::find(conn, &hash, services.clock.now())
+    });
     let grants = known.unwrap().unwrap().grants;
     let check = median(times(how_many(LOADS), || {
         let held = permissions_of(black_box(&grants)).contains(&Permission::AlertsRead);

@@ -290,6 +290,25 @@ pub fn disable(
     })
 }
 
+/// Ends all of somebody's sessions, except the one that this is done from; their devices are strangers again.
+pub fn end_sessions(
+    services: &Services,
+    signed: &Signed,
+    id: PersonId,
+    key: FormKey,
+) -> Result<(), Refusal> {
+    services.audit.write(&signed.actor(), |tx| {
+        tx.once(key, &person_page(id))?;
+        sessions::hold_still(tx, id)?;
+        let kept = (id == signed.person).then_some(signed.session);
+        let ended = sessions::end_others(tx, id, kept)?;
+        tx.record(
+            Event::new("session.all_revoked", Subject::new("person", id)).detail("ended", ended),
+        )?;
+        Ok(())
+    })
+}
+
 /// Says that somebody has looked at what a break-glass account was used for: somebody who is not behind it.
 pub fn review_use(
     services: &Services,

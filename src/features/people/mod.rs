@@ -63,6 +63,7 @@ pub fn routes() -> Routes {
         .with_step_up()
         .post("/people/{id}/disabling", manage, pages::disable)
         .with_step_up()
+        .post("/people/{id}/sessions", manage, pages::end_sessions)
         .post("/people/{id}/enabling", manage, pages::propose_enabling)
         .with_step_up()
         .post("/people/{id}/factors", manage, pages::propose_reset)

@@ -161,6 +161,27 @@ async fn who_watches_does_not_act_in_either_direction() {
 }
 
 #[actix_web::test]
+async fn an_administrator_ends_anyones_sessions_and_keeps_their_own() {
+    let app = TestApp::start().await;
+    let (admin, operator, again) = (app.as_admin(), app.as_operator(), app.as_operator());
+    let page = format!("/people/{}", operator.person);
+    assert!(admin.get(&page).await.has_button("End all sessions"));
+    let sessions = format!("{page}/sessions");
+    assert_eq!(operator.post_form(&sessions, &[]).await.status, 403);
+    let ended = admin.post_form(&sessions, &[]).await;
+    assert_eq!(ended.location(), page);
+    assert!(!is_in(&operator).await && !is_in(&again).await);
+    assert!(is_in(&app.as_operator()).await, "they may sign in again");
+    let own = format!("/people/{}/sessions", admin.person);
+    let elsewhere = app.as_admin();
+    admin.post_form(&own, &[]).await;
+    assert!(is_in(&admin).await && !is_in(&elsewhere).await);
+    let told = app.events_of("session.all_revoked");
+    assert_eq!(told.len(), 2);
+    assert!(told.iter().any(|event| event["details"]["ended"] == 2));
+}
+
+#[actix_web::test]
 async fn taking_away_takes_one_and_acts_on_the_next_request() {
     let app = TestApp::start().await;
     let (admin, operator) = (app.as_admin(), app.as_operator());

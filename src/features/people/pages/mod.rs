@@ -8,8 +8,8 @@ mod proposal;
 pub use grant::{grant, invitation, invite, propose_grant};
 pub use list::list;
 pub use person::{
-    disable, invite_again, person, propose_enabling, propose_recovery, propose_reset, review_use,
-    revoke,
+    disable, end_sessions, invite_again, person, propose_enabling, propose_recovery, propose_reset,
+    review_use, revoke,
 };
 pub use proposal::{approve, decline, proposal};
 

@@ -169,6 +169,23 @@ pub async fn disable(
     .await
 }
 
+pub async fn end_sessions(
+    services: Data<Services>,
+    signed: Signed,
+    id: Path<PersonId>,
+    form: Form<Nothing>,
+) -> web::Result {
+    let (id, key) = (id.into_inner(), form.key);
+    act(
+        services,
+        signed,
+        id,
+        Forms::default(),
+        move |services, signed| Ok(actions::end_sessions(services, signed, id, key)?),
+    )
+    .await
+}
+
 #[derive(Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct Enabling {
