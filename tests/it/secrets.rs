@@ -27,6 +27,7 @@ use crate::support::subjects;
 
 /// Columns of bytes that hold nothing under the installation's own key, each with what it is.
 const NOT_SEALED: &[(&str, &str)] = &[
+    ("access_review.lines_sha256", "a hash"),
     ("api_key.previous_secret", "a hash"),
     ("api_key.secret", "a hash"),
     ("audit_anchor.root", "a hash"),
@@ -45,6 +46,7 @@ const NOT_SEALED: &[(&str, &str)] = &[
     ("case_decision.note", "under the subject's key"),
     ("case_decision.payload_hash", "a hash"),
     ("case_step.note", "under the subject's key"),
+    ("enrolment_link.confirmation", "a keyed hash"),
     ("enrolment_link.token_hash", "a hash"),
     ("evidence_export.sha256", "a hash"),
     ("evidence_reading.what", "a keyed hash"),
@@ -56,6 +58,9 @@ const NOT_SEALED: &[(&str, &str)] = &[
     ("screening_entry.content_hash", "a hash"),
     ("screening_list.sha256", "a hash"),
     ("pack.digest", "a hash"),
+    ("person_proposal.confirmation", "a keyed hash"),
+    ("person_proposal.decided_sha256", "a hash"),
+    ("person_proposal.payload_sha256", "a hash"),
     ("policy.approved_sha256", "a hash"),
     ("policy.payload_sha256", "a hash"),
     ("passkey.credential_id", "a public name"),
