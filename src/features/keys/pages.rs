@@ -12,6 +12,7 @@ use crate::foundation::audit::FormKey;
 use crate::foundation::auth::keys::{self, KeyId, KeyScope, Made, NewKey, Refusal};
 use crate::foundation::auth::{Permission, Signed};
 use crate::foundation::kernel::{Networks, PlatformId, Scope};
+use crate::foundation::web::format::sentence;
 use crate::foundation::web::{
     self, Chrome, Form, Nav, Problems, block, page, page_with, see_other,
 };
@@ -154,13 +155,6 @@ fn read(form: &NewForm, reach: &Scope) -> Result<NewKey, Problems> {
         lives: Duration::days(term.map_or(0, |(days, _)| *days)),
     };
     problems.or(new)
-}
-
-/// A refusal as a sentence of its own.
-fn sentence(refusal: &Refusal) -> String {
-    let text = refusal.to_string();
-    let (first, rest) = text.split_at(text.chars().next().map_or(0, char::len_utf8));
-    format!("{}{rest}.", first.to_uppercase())
 }
 
 pub async fn one(signed: Signed, services: Data<Services>, id: Path<KeyId>) -> web::Result {

@@ -14,7 +14,7 @@ use crate::features::account::actions::{Begun, Visitor};
 use crate::features::account::device;
 use crate::foundation::Services;
 use crate::foundation::auth::ceremony::Question;
-use crate::foundation::auth::guard::{ENROLMENT_PATH, local_path};
+use crate::foundation::auth::guard::{ENROLMENT_PATH, SECOND_FACTOR_PATH, local_path};
 use crate::foundation::auth::sessions::{Method, Stage};
 use crate::foundation::auth::token::Token;
 use crate::foundation::auth::{HalfSigned, Signed, csrf, session_store};
@@ -138,7 +138,7 @@ pub async fn enrol(
     form: Form<Answered>,
 ) -> web::Result {
     if half.stage != Stage::Enrolment {
-        return Err(Error::SeeOther("/sign-in/code".to_owned()));
+        return Err(Error::SeeOther(SECOND_FACTOR_PATH.to_owned()));
     }
     let visitor = Visitor::of(&request, &services);
     let name = device::name(&visitor.user_agent);
