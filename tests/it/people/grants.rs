@@ -3,7 +3,9 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::connection::SimpleConnection as _;
 use futures_util::future::join;
-use signalbox::foundation::auth::Role;
+use signalbox::foundation::audit::Actor;
+use signalbox::foundation::auth::totp::Seed;
+use signalbox::foundation::auth::{Role, factors};
 use signalbox::foundation::kernel::{PlatformId, Scope};
 
 use super::{PASSWORD, approve, asks, is_in, propose, roles_of, waiting};
@@ -316,6 +318,18 @@ async fn somebody_new_enrols_and_may_do_nothing_until_the_second_yes() {
         late.status, 409,
         "they have come: from here on it takes two"
     );
+    let proposal = waiting(&admin).await;
+    let approver = app.second_admin();
+    let told = approver.get(&proposal).await.definition("Their sign-in");
+    assert_eq!(told, "Not set up yet.", "a password is half of it");
+    app.services
+        .audit
+        .write(&Actor::person(id), |tx| {
+            factors::set_authenticator(tx, id, &Seed::generate("new@test.example"), 1)
+        })
+        .unwrap();
+    let told = approver.get(&proposal).await.definition("Their sign-in");
+    assert!(told.contains("Ask them yourself"), "{told}");
     let session = app.sign_in_as("new@test.example", "Newcomer", &[]);
     assert_eq!(session.get("/alerts").await.status, 403);
     assert_eq!(

@@ -10,7 +10,7 @@ use crate::features::people::store;
 use crate::features::people::views::{HandedPage, Names, ProposalPage};
 use crate::foundation::Services;
 use crate::foundation::auth::factors::LINK_LIVES;
-use crate::foundation::auth::{Signed, people};
+use crate::foundation::auth::{Signed, grants, people, roster};
 use crate::foundation::web::{self, Chrome, Form, Nav, block, page, see_other};
 
 pub async fn proposal(
@@ -19,16 +19,21 @@ pub async fn proposal(
     id: Path<ProposalId>,
 ) -> web::Result {
     let view = block(move || {
-        let (proposal, names, platforms) = services.db.read(|conn| {
+        let now = services.clock.now();
+        let (proposal, names, platforms, newcomer) = services.db.read(|conn| {
             let proposal = store::find(conn, *id)?;
             let standing = &proposal.standing;
             let ids = [standing.person, standing.proposed_by];
             let names = Names::load(conn, ids.into_iter().chain(proposal.decided_by), [])?;
-            Ok::<_, web::Error>((proposal, names, store::platforms(conn)?))
+            let person = proposal.standing.person;
+            let of_person = roster::standing(conn, &[person], now)?.remove(&person);
+            let is_enrolled = of_person.is_some_and(|standing| standing.is_enrolled());
+            let newcomer = grants::of(conn, person)?.is_empty().then_some(is_enrolled);
+            Ok::<_, web::Error>((proposal, names, store::platforms(conn)?, newcomer))
         })?;
         let chrome = Chrome::new(&signed, &services, "Proposed change of access", Nav::People);
         Ok::<_, web::Error>(ProposalPage::new(
-            chrome, &signed, &proposal, &names, &platforms,
+            chrome, &signed, &proposal, &names, &platforms, newcomer,
         ))
     })
     .await?;

@@ -161,6 +161,8 @@ pub struct ProposalPage {
     why_not: Option<String>,
     is_own: bool,
     ends_sessions: bool,
+    /// Of somebody who holds nothing yet: whether all that signing in takes is set up. Who invited them had the link.
+    newcomer: Option<bool>,
 }
 
 impl ProposalPage {
@@ -170,6 +172,7 @@ impl ProposalPage {
         proposal: &Proposal,
         names: &Names,
         platforms: &[Platform],
+        newcomer: Option<bool>,
     ) -> Self {
         let standing = &proposal.standing;
         let state = standing.state(chrome.now);
@@ -197,6 +200,7 @@ impl ProposalPage {
             why_not: fault.map(|fault| fault.to_string()),
             is_own: standing.proposed_by == signed.person,
             ends_sessions: !matches!(proposal.payload, Payload::Enable),
+            newcomer,
             chrome,
         }
     }
