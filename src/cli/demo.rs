@@ -1,3 +1,4 @@
+use std::io::Write;
 use std::os::unix::fs::DirBuilderExt;
 use std::process::ExitCode;
 
@@ -5,7 +6,7 @@ use super::connect::{Connected, ENCRYPTION_KEY_FILE, is_demo_folder};
 use super::failed;
 use super::instance::Instance;
 use super::simulate;
-use crate::app::simulator;
+use crate::app::{Application, simulator};
 use crate::features::intake::actions::{Order, Received};
 use crate::features::intake::desk::Shell;
 use crate::features::{account, intake, screening};
@@ -75,19 +76,30 @@ fn start() -> ExitCode {
         return failed(error);
     }
     let ended = instance.run(|services, running| {
-        if let Some(metrics) = running.metrics() {
-            println!("Its metrics are at http://{metrics}/metrics");
-        }
-        println!(
-            "Signalbox's demo is at {}  (Ctrl-C ends it)",
-            services.config.web.base_url.as_str().trim_end_matches('/')
-        );
-        if let Some(simulator) = services.config.simulator_url() {
-            println!("Break and mend what it watches at {simulator}");
-        }
+        // Whoever reads this may stop reading (`| head`): the demo goes on.
+        let _ = announce(&mut std::io::stdout().lock(), services, running);
     });
     drop(simulated);
     ended
+}
+
+fn announce(
+    out: &mut impl Write,
+    services: &Services,
+    running: &Application,
+) -> std::io::Result<()> {
+    if let Some(metrics) = running.metrics() {
+        writeln!(out, "Its metrics are at http://{metrics}/metrics")?;
+    }
+    writeln!(
+        out,
+        "Signalbox's demo is at {}  (Ctrl-C ends it)",
+        services.config.web.base_url.as_str().trim_end_matches('/')
+    )?;
+    if let Some(simulator) = services.config.simulator_url() {
+        writeln!(out, "Break and mend what it watches at {simulator}")?;
+    }
+    Ok(())
 }
 
 /// Invented customers, and an invented list that names some of them. The same again changes nothing.
