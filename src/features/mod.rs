@@ -9,6 +9,7 @@ pub mod keys;
 pub mod packs;
 pub mod people;
 pub mod policies;
+pub mod posture;
 pub mod reviews;
 pub mod sar;
 pub mod screening;

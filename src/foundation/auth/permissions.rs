@@ -54,7 +54,11 @@ impl Permission {
     const fn needs_all_platforms(self) -> bool {
         matches!(
             self,
-            Self::JobsRead | Self::JobsAct | Self::PeopleRead | Self::PeopleManage
+            Self::JobsRead
+                | Self::JobsAct
+                | Self::PeopleRead
+                | Self::PeopleManage
+                | Self::SecurityRead
         )
     }
 }

@@ -1,4 +1,5 @@
-//! What a database says about itself, for `signalbox doctor`. It only asks; judging is the doctor's.
+//! What a database says about itself, for `signalbox doctor` and the page of the installation's security. It only asks;
+//! judging is theirs.
 
 use chrono::{DateTime, Utc};
 use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text, Timestamptz};
@@ -77,10 +78,13 @@ pub struct Setting {
     pub bytes: Option<i64>,
 }
 
-/// Looks through a connection of the application's.
+/// Looks through a connection of the application's own.
 pub fn inspect(url: &Secret<String>) -> Result<Inspection, migrate::Error> {
-    let mut conn = connect(url)?;
-    let conn = &mut conn;
+    look(&mut connect(url)?)
+}
+
+/// Looks through this connection.
+pub fn look(conn: &mut PgConnection) -> Result<Inspection, migrate::Error> {
     Ok(Inspection {
         server: server(conn)?,
         role: role(conn)?,

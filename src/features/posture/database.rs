@@ -1,8 +1,8 @@
 //! The database: reachable, current, tuned, and closed to those who should not change it.
 
-use chrono::{Duration, Utc};
+use chrono::{DateTime, Duration, Utc};
 
-use super::Finding;
+use super::finding::Finding;
 use crate::foundation::config::Config;
 use crate::foundation::db::inspect::{self, Inspection, Setting};
 use crate::foundation::db::rights;
@@ -37,7 +37,7 @@ const CLOCK_FAIL_MS: i64 = 15_000;
 const UNSEALED_LIMIT_SECS: i64 = 60;
 
 /// Looks through the application's own connection, and the sealer's if there is one.
-pub(super) fn examine(
+pub fn examine(
     config: &Config,
     app: &Secret<String>,
     sealer: Option<&Secret<String>>,
@@ -50,21 +50,28 @@ pub(super) fn examine(
             return vec![Finding::fail("database", error.to_string(), mend)];
         }
     };
-    let mut findings = vec![server(&inspection), tls(&inspection, is_private)];
-    findings.extend(role(&inspection));
-    findings.push(audit_tables(&inspection));
-    findings.extend(rights(&inspection));
+    let mut findings = vec![server(&inspection)];
+    findings.extend(guards(&inspection, is_private));
     findings.extend(passwords(app));
     findings.extend(migrations(&inspection));
-    findings.extend(safety(&inspection.settings));
     findings.push(connections(config, &inspection.settings));
     if !is_private {
         findings.extend(memory(&inspection.settings));
     }
-    findings.push(clock(inspection.clock_ahead_ms));
     if inspection.pending.is_empty() {
         findings.push(seal(sealer));
     }
+    findings
+}
+
+/// What keeps the database closed to those who should not change it, and true to what it has acknowledged.
+pub fn guards(inspection: &Inspection, is_private: bool) -> Vec<Finding> {
+    let mut findings = vec![tls(inspection, is_private)];
+    findings.extend(role(inspection));
+    findings.push(audit_tables(inspection));
+    findings.extend(rights(inspection));
+    findings.extend(safety(&inspection.settings));
+    findings.push(clock(inspection.clock_ahead_ms));
     findings
 }
 
@@ -174,7 +181,7 @@ fn rights(inspection: &Inspection) -> Vec<Finding> {
 }
 
 /// Whether anybody who can reach the database gets in as one of its roles.
-fn passwords(app: &Secret<String>) -> Vec<Finding> {
+pub fn passwords(app: &Secret<String>) -> Vec<Finding> {
     const SUBJECT: &str = "passwords";
     let open = rights::open_doors(app);
     if open.is_empty() {
@@ -323,26 +330,32 @@ fn seal(sealer: Option<&Secret<String>>) -> Finding {
             error.to_string(),
             "check SIGNALBOX_SEALER_DATABASE_URL",
         ),
-        Ok(None) => Finding::ok("sealer", "every event is sealed"),
-        Ok(Some(since)) => {
-            let age = Utc::now() - since;
-            let found = format!(
-                "the oldest event waits for its seal since {} s",
-                age.num_seconds()
-            );
-            if age > Duration::seconds(UNSEALED_LIMIT_SECS) {
-                let mend = "see that `signalbox sealer` runs, as a child of `serve` or as a service of its own";
-                Finding::warn("sealer", found, mend)
-            } else {
-                Finding::ok("sealer", found)
-            }
-        }
+        Ok(since) => sealed(since, Utc::now()),
+    }
+}
+
+/// How the sealer keeps up, from the oldest event that waits for it.
+pub fn sealed(oldest: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Finding {
+    let Some(since) = oldest else {
+        return Finding::ok("sealer", "every event is sealed");
+    };
+    let age = now - since;
+    let found = format!(
+        "the oldest event waits for its seal since {} s",
+        age.num_seconds()
+    );
+    if age > Duration::seconds(UNSEALED_LIMIT_SECS) {
+        let mend =
+            "see that `signalbox sealer` runs, as a child of `serve` or as a service of its own";
+        Finding::warn("sealer", found, mend)
+    } else {
+        Finding::ok("sealer", found)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::Verdict;
+    use super::super::finding::Verdict;
     use super::*;
 
     fn setting(name: &str, shown: &str, bytes: Option<i64>) -> Setting {
