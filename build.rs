@@ -11,6 +11,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use flate2::{Compression, GzBuilder};
 use sha2::{Digest, Sha256};
@@ -28,6 +29,8 @@ fn main() {
     // The program embeds them, and the macro that does cannot see a new folder by itself.
     println!("cargo:rerun-if-changed=migrations");
     println!("cargo:rerun-if-changed=build.rs");
+
+    tell_when();
 
     let mut files = Vec::new();
     walk(&folder, &mut files);
@@ -58,6 +61,19 @@ fn main() {
     let digest = hex::encode(&digest.finalize()[..8]);
     fs::write(out.join("assets.rs"), table).expect("the build folder can be written");
     println!("cargo:rustc-env=SIGNALBOX_ASSET_DIGEST={digest}");
+}
+
+/// When this program was built, in seconds since 1970; what `SOURCE_DATE_EPOCH` says instead, so that a build can be
+/// repeated to the byte.
+fn tell_when() {
+    println!("cargo:rerun-if-env-changed=SOURCE_DATE_EPOCH");
+    println!("cargo:rerun-if-changed=Cargo.lock");
+    let now = || {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH);
+        since.expect("a clock after 1970").as_secs().to_string()
+    };
+    let seconds = std::env::var("SOURCE_DATE_EPOCH").unwrap_or_else(|_| now());
+    println!("cargo:rustc-env=SIGNALBOX_BUILT_AT={seconds}");
 }
 
 /// Writes one asset's bytes, plain and packed, where `include_bytes!` finds them, and the Rust that does.

@@ -17,6 +17,11 @@ const BETWEEN_FEATURES: &[(&str, &str, &str)] = &[
         "packs",
         "services and probes are declared in packs",
     ),
+    (
+        "posture",
+        "people",
+        "an access review that is overdue is a weakness",
+    ),
     ("reviews", "intake", "a case shows the subject it is about"),
     (
         "reviews",
@@ -92,6 +97,8 @@ const PURE: &[&str] = &[
     "packs/parameters",
     "packs/quantity",
     "people/proposal",
+    "posture/finding",
+    "posture/hello",
     "reviews/case",
     "reviews/proposal",
     "reviews/risk",
@@ -593,6 +600,89 @@ fn nobody_opens_a_transaction_inside_another() {
                 && !source.path.ends_with("db/pool.rs")
         })
         .map(|source| format!("{} opens a transaction", source.path.display()))
+        .collect();
+    report(broken);
+}
+
+/// What may be written into a statement, each a name of ours or a number of ours, and never what somebody typed. Words in
+/// capitals are constants.
+const WRITTEN_IN: &[(&str, &str)] = &[
+    ("prefix", "one of the two logs"),
+    ("lock", "how a row is held: one of two words"),
+    ("most", "a limit that the caller has as a constant"),
+    ("table", "of the list of encrypted columns"),
+    ("column", "of the list of encrypted columns"),
+    ("names", "key columns of that list"),
+    ("named", "key columns of that list"),
+    ("given", "key columns of that list"),
+    ("same", "key columns of that list"),
+    ("texts", "key columns of that list"),
+    ("beyond", "key columns of that list"),
+    ("readers", "the roles that read the table of migrations"),
+    ("database", "the private cluster's"),
+    ("name", "a role of ours"),
+    ("password", "of a role of the private cluster, made by us"),
+];
+
+/// Calls that take SQL as text.
+const TAKES_SQL: [&str; 4] = ["sql_query(", "fixed(", "batch_execute(", "sql::<"];
+
+/// The text between the first quotation mark and the next that is not escaped.
+fn literal(text: &str) -> &str {
+    let text = text.split_once('"').map_or("", |(_, rest)| rest);
+    let mut escaped = false;
+    let end = text.find(|c| {
+        let ends = c == '"' && !escaped;
+        escaped = c == '\\' && !escaped;
+        ends
+    });
+    &text[..end.unwrap_or(text.len())]
+}
+
+/// Values are parameters. What is written into a statement itself comes from a closed list.
+#[test]
+fn no_query_is_put_together_from_values() {
+    let mut seen = 0;
+    let mut broken = Vec::new();
+    for source in sources() {
+        for (at, call) in TAKES_SQL.iter().flat_map(|call| {
+            let found = source.text.match_indices(call);
+            found.map(|(at, call)| (at + call.len(), call))
+        }) {
+            let text: String = source.text[at..].chars().take(4_000).collect();
+            let argument = text.trim_start().trim_start_matches('&').trim_start();
+            let Some(format) = argument.strip_prefix("format!(") else {
+                continue;
+            };
+            seen += 1;
+            let literal = literal(format);
+            for part in literal.split('{').skip(1) {
+                let name = part.split(['}', ':']).next().unwrap();
+                let is_constant = name.chars().all(|c| c.is_ascii_uppercase() || c == '_');
+                let is_known = WRITTEN_IN.iter().any(|(known, _)| *known == name);
+                if !(is_constant || is_known) {
+                    broken.push(format!("{}: {call} with {name:?}", source.path.display()));
+                }
+            }
+        }
+    }
+    assert!(seen > 20, "the statements were not found");
+    report(broken);
+}
+
+/// A feature's statements are built by diesel or are constants: the few that are put together are the foundation's.
+#[test]
+fn no_feature_puts_a_statement_together() {
+    let broken = sources()
+        .iter()
+        .filter(|source| source.part("features").is_some())
+        .filter(|source| {
+            let lines: String = source.text.split_whitespace().collect();
+            ["sql_query(format!", "sql_query(&", "batch_execute("]
+                .iter()
+                .any(|call| lines.contains(call))
+        })
+        .map(|source| format!("{} puts a statement together", source.path.display()))
         .collect();
     report(broken);
 }

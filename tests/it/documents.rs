@@ -74,7 +74,12 @@ fn is_variable(name: &str) -> bool {
     // What the build hands to the program, and the tests to themselves, is not the operator's; a bare
     // prefix is no name.
     !name.ends_with('_')
-        && !["SIGNALBOX_ASSET_DIGEST", "SIGNALBOX_REFERENCE"].contains(&name)
+        && ![
+            "SIGNALBOX_ASSET_DIGEST",
+            "SIGNALBOX_BUILT_AT",
+            "SIGNALBOX_REFERENCE",
+        ]
+        .contains(&name)
         && name
             .chars()
             .all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')

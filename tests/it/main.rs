@@ -21,6 +21,7 @@ mod migrations;
 mod packs;
 mod people;
 mod policies;
+mod posture;
 mod privileges;
 mod program;
 mod reviews;

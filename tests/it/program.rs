@@ -376,6 +376,176 @@ fn the_encryption_key_is_changed_while_it_serves() {
     assert_eq!(demo.ends_within(Duration::from_secs(29)), Some(0));
 }
 
+/// Everything secret that goes through a door while somebody signs in, enrols and calls the API, at the level at which
+/// the log tells most of what we do.
+#[actix_web::test]
+async fn no_secret_is_in_the_log() {
+    const PASSWORD: &str = "signal lamps at dusk";
+    const MISTYPED: &str = "the password of my other account";
+    let site = Site::new();
+    let log = site.data.parent().unwrap().join("log");
+    let mut command = site.command(&["demo"]);
+    command
+        .env("LOG_LEVEL", "debug")
+        .env(
+            "SIGNALBOX_BASE_URL",
+            format!("http://localhost:{}", site.port),
+        )
+        .stdout(Stdio::piped())
+        .stderr(fs::File::create(&log).unwrap())
+        .process_group(0);
+    let mut demo = Running::start(command);
+    let mut lines = BufReader::new(demo.child.stdout.take().unwrap()).lines();
+    assert!(
+        lines.any(|line| line.unwrap().contains("demo is at")),
+        "it ended"
+    );
+
+    let ask = |args: &[&str]| {
+        let output = run(&mut site.command(args));
+        assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let person = "operator@demo.signalbox";
+    let code = ask(&["demo", "code", person]).trim().to_owned();
+    let key = ask(&["key", "add", "--name", "Reader", "--scope", "alerts:read"]);
+    let key = key.trim().to_owned();
+    let link = ask(&[
+        "user",
+        "add",
+        "--email",
+        "new@test.example",
+        "--role",
+        "operator",
+    ]);
+    let token = link.split("/enrol/link/").nth(1).unwrap();
+    let token = token.split_whitespace().next().unwrap().to_owned();
+
+    let visitor = Visitor::new(&site);
+    visitor
+        .send(
+            "/sign-in",
+            None,
+            &[("email", person), ("password", MISTYPED)],
+        )
+        .await;
+    let (cookie, _) = visitor
+        .send(
+            "/sign-in",
+            None,
+            &[("email", person), ("password", PASSWORD)],
+        )
+        .await;
+    let half = cookie.expect("the password is right");
+    let (cookie, _) = visitor
+        .send("/sign-in/code", Some(&half), &[("code", &code)])
+        .await;
+    let session = cookie.expect("the code is right");
+    let account = visitor.open("/account", Some(("cookie", &session))).await;
+    assert_eq!(account.0, 200);
+    let called = visitor
+        .open(
+            "/api/v1/alerts",
+            Some(("authorization", &format!("Bearer {key}"))),
+        )
+        .await;
+    assert_eq!(called.0, 200);
+    let enrolled = visitor.open(&format!("/enrol/link/{token}"), None).await;
+    assert_eq!(enrolled.0, 200);
+    kill_process_group(demo.pid, Signal::INT).unwrap();
+    assert_eq!(demo.ends_within(Duration::from_secs(29)), Some(0));
+
+    let told = fs::read_to_string(&log).unwrap();
+    assert!(
+        told.contains("/sign-in/code") && told.contains("\"level\":\"debug\""),
+        "{told}"
+    );
+    for line in told.lines() {
+        assert!(line.starts_with('{') && line.ends_with('}'), "{line}");
+    }
+    let value = |cookie: &str| cookie.split_once('=').unwrap().1.to_owned();
+    let secrets = [
+        PASSWORD.into(),
+        MISTYPED.into(),
+        code,
+        key,
+        token,
+        value(&half),
+        value(&session),
+        account.1,
+    ];
+    for secret in secrets {
+        assert!(secret.len() >= 6, "{secret:?} would be found anywhere");
+        let found = told.lines().find(|line| line.contains(&secret));
+        assert_eq!(found, None, "{secret}");
+    }
+}
+
+/// Somebody who signs in by hand: forms, cookies and nothing else.
+struct Visitor {
+    http: reqwest::Client,
+    base: String,
+}
+
+impl Visitor {
+    fn new(site: &Site) -> Self {
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none());
+        Self {
+            http: http.build().unwrap(),
+            base: format!("http://localhost:{}", site.port),
+        }
+    }
+
+    /// The status, and the token that the page's forms carry.
+    async fn open(&self, path: &str, header: Option<(&str, &str)>) -> (u16, String) {
+        let mut request = self.http.get(format!("{}{path}", self.base));
+        if let Some((name, value)) = header {
+            request = request.header(name, value);
+        }
+        let response = request.send().await.unwrap();
+        let status = response.status().as_u16();
+        let text = response.text().await.unwrap();
+        let token = text.split("name=\"csrf\" value=\"").nth(1);
+        let token = token.and_then(|rest| rest.split('"').next());
+        (status, token.unwrap_or("no form on this page").to_owned())
+    }
+
+    /// Fills in the form of this page. Answers the cookie that came back, and the status.
+    async fn send(
+        &self,
+        path: &str,
+        cookie: Option<&str>,
+        fields: &[(&str, &str)],
+    ) -> (Option<String>, u16) {
+        let header = cookie.map(|cookie| ("cookie", cookie));
+        let (_, csrf) = self.open(path, header).await;
+        let key = uuid::Uuid::now_v7().to_string();
+        let mut fields = fields.to_vec();
+        fields.extend([("csrf", csrf.as_str()), ("idempotency", key.as_str())]);
+        let mut body = url::form_urlencoded::Serializer::new(String::new());
+        let body = body.extend_pairs(fields).finish();
+        let mut request = self
+            .http
+            .post(format!("{}{path}", self.base))
+            .header("sec-fetch-site", "same-origin")
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(body);
+        if let Some(cookie) = cookie {
+            request = request.header("cookie", cookie);
+        }
+        let response = request.send().await.unwrap();
+        let set = response.headers().get_all("set-cookie").into_iter();
+        let set = set.filter_map(|value| value.to_str().unwrap().split(';').next());
+        let set = set
+            .filter(|cookie| cookie.starts_with("signalbox="))
+            .next_back();
+        let set = set.map(str::to_owned);
+        (set, response.status().as_u16())
+    }
+}
+
 #[test]
 fn people_are_listed_and_shut_out_and_an_account_is_sealed() {
     let db = TestDb::create();

@@ -6,7 +6,29 @@
 //! - a look changes nothing, and what could not be looked at says so and is no good news;
 //! - `signalbox doctor` judges with the same words.
 
+mod access;
 pub mod database;
+pub mod door;
 pub mod files;
 pub mod finding;
+pub mod front;
+mod hello;
+mod pages;
+mod proven;
+mod secrets;
 pub mod settings;
+mod views;
+
+pub use proven::PROVEN;
+
+use crate::foundation::auth::Permission;
+use crate::foundation::web::{Access, Routes};
+
+#[must_use]
+pub fn routes() -> Routes {
+    Routes::new().get(
+        "/security",
+        Access::Needs(Permission::SecurityRead),
+        pages::show,
+    )
+}

@@ -9,7 +9,9 @@ use diesel::pg::PgRowByRowLoadingMode;
 use diesel::prelude::*;
 use diesel::query_builder::{QueryFragment, QueryId};
 use diesel::sql_query;
-use diesel::sql_types::{BigInt, Bytea, Nullable, SmallInt, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{
+    BigInt, Bool, Bytea, Nullable, SmallInt, Text, Timestamptz, Uuid as SqlUuid,
+};
 use uuid::Uuid;
 
 pub use super::store_standing::{
@@ -23,7 +25,7 @@ use super::projection::Projection;
 use super::tiles::{Location, Tile, TileId, width_of};
 use super::tree::{Hash, Nodes};
 use crate::foundation::db::schema::audit_log;
-use crate::foundation::db::{self, Conn, Error, fixed};
+use crate::foundation::db::{self, Conn, Error, first_rows, fixed};
 use crate::foundation::kernel::PersonId;
 
 /// How far a log is sealed.
@@ -438,6 +440,28 @@ pub(super) fn hash(bytes: &[u8]) -> db::Result<Hash> {
 /// The tables do not hold what only the sealer writes.
 pub(super) fn damaged() -> Error {
     Error::Damaged("the stored log; export and verify it")
+}
+
+/// What was done on the command line, the newest first.
+pub fn command_line_acts(
+    conn: &mut Conn,
+    (from, until): (Option<DateTime<Utc>>, Option<DateTime<Utc>>),
+    most: usize,
+) -> db::Result<Vec<EventRow>> {
+    let mut query = audit_log::table
+        // Written out, so that the index of just these is used.
+        .filter(sql::<Bool>("actor_kind = 'command_line'"))
+        .order(audit_log::idx.desc())
+        .select(log_columns())
+        .into_boxed();
+    if let Some(from) = from {
+        query = query.filter(audit_log::recorded_at.ge(from));
+    }
+    if let Some(until) = until {
+        query = query.filter(audit_log::recorded_at.lt(until));
+    }
+    let rows: Vec<LogRow> = first_rows(query, most).load(conn)?;
+    rows.into_iter().map(LogRow::into_event).collect()
 }
 
 /// When each of these people last did something that the main log has sealed.

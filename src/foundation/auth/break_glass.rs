@@ -47,6 +47,15 @@ pub fn is(conn: &mut Conn, id: PersonId) -> db::Result<bool> {
         .first(conn)?)
 }
 
+/// Every account of this kind.
+pub fn accounts(conn: &mut Conn) -> db::Result<Vec<PersonId>> {
+    let ids: Vec<Uuid> = person::table
+        .filter(person::break_glass.eq(true))
+        .select(person::id)
+        .load(conn)?;
+    Ok(ids.into_iter().map(PersonId::from).collect())
+}
+
 /// Takes down that such an account has signed in; nothing for any other.
 pub fn note_use(tx: &mut Tx<'_>, id: PersonId, session: Uuid, network: &str) -> db::Result<()> {
     if !is(tx, id)? {

@@ -72,6 +72,15 @@ pub struct RateConfig {
     pub key: u32,
 }
 
+impl RateConfig {
+    /// Where nothing is set.
+    pub const USUAL: Self = Self {
+        address: 100,
+        session: 600,
+        key: 600,
+    };
+}
+
 /// The files of HTTPS, in PEM form.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsConfig {
@@ -265,9 +274,17 @@ fn read_web(reader: &mut Reader<'_>) -> WebConfig {
             "a comma-separated list of networks such as 10.0.0.0/8",
         ),
         rates: RateConfig {
-            address: reader.count("SIGNALBOX_RATE_ADDRESS", 100, HIGHEST_RATE),
-            session: reader.count("SIGNALBOX_RATE_SESSION", 600, HIGHEST_RATE),
-            key: reader.count("SIGNALBOX_RATE_KEY", 600, HIGHEST_RATE),
+            address: reader.count(
+                "SIGNALBOX_RATE_ADDRESS",
+                RateConfig::USUAL.address,
+                HIGHEST_RATE,
+            ),
+            session: reader.count(
+                "SIGNALBOX_RATE_SESSION",
+                RateConfig::USUAL.session,
+                HIGHEST_RATE,
+            ),
+            key: reader.count("SIGNALBOX_RATE_KEY", RateConfig::USUAL.key, HIGHEST_RATE),
         },
     }
 }

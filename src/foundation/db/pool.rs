@@ -68,6 +68,7 @@ type Pooled = r2d2::PooledConnection<Manager>;
 
 #[derive(Clone)]
 pub struct Db {
+    address: Secret<String>,
     web: Pool,
     sign_in: Pool,
     jobs: Pool,
@@ -91,11 +92,18 @@ impl Db {
                 .build_unchecked(Manager::new(url, kind))
         };
         Self {
+            address: url.clone(),
             web: pool(PoolKind::Web, sizes.web),
             sign_in: pool(PoolKind::SignIn, sizes.sign_in),
             jobs: pool(PoolKind::Jobs, sizes.jobs),
             exports: pool(PoolKind::Exports, sizes.exports),
         }
+    }
+
+    /// Where the database is, with the application's own password.
+    #[must_use]
+    pub fn address(&self) -> &Secret<String> {
+        &self.address
     }
 
     /// Runs `work` in a READ ONLY transaction on a connection for web pages.

@@ -34,6 +34,7 @@ pub enum Nav {
     People,
     AccessReview,
     Keys,
+    Posture,
     Packs,
     /// Reached from the person menu; no item of the navigation is lit.
     Account,
@@ -56,7 +57,13 @@ const GROUPS: [(&str, &[Nav]); 5] = [
     ("Evidence", &[Nav::AuditLog, Nav::Exports, Nav::Verify]),
     (
         "Manage",
-        &[Nav::People, Nav::AccessReview, Nav::Keys, Nav::Packs],
+        &[
+            Nav::People,
+            Nav::AccessReview,
+            Nav::Keys,
+            Nav::Posture,
+            Nav::Packs,
+        ],
     ),
 ];
 
@@ -80,6 +87,7 @@ impl Nav {
             Self::People => "People",
             Self::AccessReview => "Access review",
             Self::Keys => "API keys",
+            Self::Posture => "Security posture",
             Self::Packs => "Packs",
             Self::Account => "Your account",
         }
@@ -104,6 +112,7 @@ impl Nav {
             Self::People => "/people",
             Self::AccessReview => "/people/reviews",
             Self::Keys => "/keys",
+            Self::Posture => "/security",
             Self::Packs => "/packs",
             Self::Account => "/account",
         }
@@ -127,6 +136,7 @@ impl Nav {
             Self::Verify => Some('v'),
             Self::People => Some('u'),
             Self::Keys => Some('k'),
+            Self::Posture => Some('x'),
             Self::Packs => Some('m'),
         }
     }
@@ -147,6 +157,7 @@ impl Nav {
             Self::Verify => Some(Permission::AuditVerify),
             Self::People | Self::AccessReview => Some(Permission::PeopleRead),
             Self::Keys => Some(Permission::KeysRead),
+            Self::Posture => Some(Permission::SecurityRead),
             Self::Packs => Some(Permission::PacksRead),
             Self::SarGrants | Self::Account => None,
         }

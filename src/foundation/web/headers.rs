@@ -17,7 +17,8 @@ pub const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-s
     img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; \
     frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types signalbox-block";
 
-const FIXED: &[(&str, &str)] = &[
+/// The same on every answer.
+pub const FIXED: &[(&str, &str)] = &[
     ("x-content-type-options", "nosniff"),
     ("cross-origin-opener-policy", "same-origin"),
     ("cross-origin-resource-policy", "same-origin"),

@@ -218,7 +218,8 @@ fn complain(files: &TlsConfig, ends_at: Option<DateTime<Utc>>, now: DateTime<Utc
 }
 
 /// When a certificate ends (RFC 5280, 4.1: `TBSCertificate.validity.notAfter`). Nothing where it cannot be told.
-fn ends_at(certificate: &[u8]) -> Option<DateTime<Utc>> {
+#[must_use]
+pub fn ends_at(certificate: &[u8]) -> Option<DateTime<Utc>> {
     const SEQUENCE: u8 = 0x30;
     const VERSION: u8 = 0xa0;
     let whole = element(certificate, SEQUENCE)?.0;
@@ -311,13 +312,13 @@ mod tests {
         let params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
         let der = params.self_signed(&key).unwrap().der().to_vec();
         for length in 0..der.len() {
-            ends_at(&der[..length]);
+            let _ = ends_at(&der[..length]);
         }
         for position in 0..der.len() {
             for value in [0, 0x7f, 0x80, 0x84, 0xff] {
                 let mut changed = der.clone();
                 changed[position] = value;
-                ends_at(&changed);
+                let _ = ends_at(&changed);
             }
         }
     }

@@ -30,7 +30,7 @@ const PASSWORD: &str = "lamp orchard vivid tram";
 
 impl TestApp {
     /// Somebody with a password, an authenticator and recovery codes.
-    fn enrolled(&self, email: &str) -> (PersonId, Vec<Secret<String>>) {
+    pub fn enrolled(&self, email: &str) -> (PersonId, Vec<Secret<String>>) {
         let hash = self
             .services
             .passwords

@@ -1,7 +1,7 @@
 //! What programs ask for, and how they are answered.
 
 mod alerts;
-mod audit;
+pub mod audit;
 mod cases;
 mod intake;
 mod openapi;

@@ -1,0 +1,72 @@
+//! What a running installation cannot see of itself, and which tests of this version show it.
+
+/// One promise, and the tests that fail without it.
+pub struct Proof {
+    pub subject: &'static str,
+    pub claim: &'static str,
+    pub tests: &'static [&'static str],
+}
+
+pub const PROVEN: &[Proof] = &[
+    Proof {
+        subject: "Permissions",
+        claim: "every address answers each role, session and key as a table says that somebody has read, also for what belongs to another platform",
+        tests: &[
+            "every_route_answers_every_role_as_the_matrix_says",
+            "nothing_of_another_platform_is_shown",
+            "no_form_works_on_another_platform",
+        ],
+    },
+    Proof {
+        subject: "Input validation",
+        claim: "every form gets hostile strings in every field, and answers with what is wrong or takes them as the text that they are",
+        tests: &[
+            "hostile_strings_break_no_form_and_come_back_escaped",
+            "hostile_strings_are_kept_or_refused_but_never_lost",
+        ],
+    },
+    Proof {
+        subject: "Queries",
+        claim: "no SQL is put together from values: they are parameters, and names in it come from closed lists",
+        tests: &[
+            "no_query_is_put_together_from_values",
+            "hostile_strings_are_only_strings",
+        ],
+    },
+    Proof {
+        subject: "Output encoding",
+        claim: "templates escape everything, hold no script and no style, and no cell of a file is a formula",
+        tests: &[
+            "no_template_holds_script_style_or_unescaped_text",
+            "hostile_strings_at_the_door_come_back_escaped",
+            "formulas_are_made_harmless",
+        ],
+    },
+    Proof {
+        subject: "Content policy",
+        claim: "Chromium reports no breach of it on any page or error page",
+        tests: &[
+            "every_page_with_something_to_show_on_a_desk",
+            "pages_of_what_went_wrong",
+            "what_a_policy_refuses_is_heard",
+        ],
+    },
+    Proof {
+        subject: "Secrets in logs",
+        claim: "passwords, codes, tokens and keys that went through every door are in no line of the log, and each event is one line",
+        tests: &["no_secret_is_in_the_log", "hostile_text_stays_on_one_line"],
+    },
+    Proof {
+        subject: "Secrets at rest",
+        claim: "a dump of the database holds nothing that opens a session, and every encrypted column takes part in the change of keys",
+        tests: &[
+            "a_dump_holds_no_live_secret",
+            "every_column_of_bytes_is_on_the_list_or_known_to_be_something_else",
+        ],
+    },
+    Proof {
+        subject: "Dependencies",
+        claim: "each has a reason, a licence that we may use, and comes from the registry",
+        tests: &["every_dependency_has_its_reason"],
+    },
+];
