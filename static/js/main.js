@@ -16,7 +16,6 @@ const modules = {
   "session-warning": () => import("./enhance/session-warning.js"),
   shortcuts: () => import("./enhance/shortcuts.js"),
   "submit-once": () => import("./enhance/submit-once.js"),
-  "theme-choice": () => import("./enhance/theme-choice.js"),
 };
 
 export function enhance(root) {

@@ -254,7 +254,8 @@ impl Browser {
         panic!("never true: {script}");
     }
 
-    async fn prefer(&self, theme: &str) {
+    /// What the reader's system says.
+    pub async fn prefer(&self, theme: &str) {
         let features = json!([{ "name": "prefers-color-scheme", "value": theme }]);
         self.chrome(
             "Emulation.setEmulatedMedia",

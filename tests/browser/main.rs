@@ -8,5 +8,6 @@ mod furnish;
 mod journey;
 mod look;
 mod passkeys;
+mod preferences;
 #[path = "../it/support/mod.rs"]
 mod support;

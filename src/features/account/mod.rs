@@ -13,6 +13,7 @@ pub mod demo;
 mod device;
 pub mod pages;
 mod views;
+mod zones;
 
 pub use actions::enrol::{invite, seal_break_glass};
 
@@ -62,6 +63,16 @@ pub fn routes() -> Routes {
             pages::enrol::submit_link,
         )
         .get("/account", Access::Signed, pages::own::show)
+        .get(
+            "/account/preferences",
+            Access::Signed,
+            pages::preferences::show,
+        )
+        .post(
+            "/account/preferences",
+            Access::Signed,
+            pages::preferences::submit,
+        )
         .post("/account/session", Access::Signed, pages::own::stay)
         .post(
             "/account/platform",

@@ -4,10 +4,13 @@ use askama::Template;
 use chrono::{DateTime, Utc};
 
 use super::demo;
+use super::pages::preferences::Chosen;
+use super::zones::Area;
 use crate::foundation::auth::devices::Known;
 use crate::foundation::auth::factors::Methods;
 use crate::foundation::auth::parked::Waiting;
 use crate::foundation::auth::passkeys::Listed;
+use crate::foundation::auth::preferences::Theme;
 use crate::foundation::auth::sessions::Open;
 use crate::foundation::auth::totp::QrPath;
 use crate::foundation::web::{Chrome, Door, Problems};
@@ -167,6 +170,18 @@ pub struct Own {
     pub next: Option<String>,
     pub since: DateTime<Utc>,
     pub ends_at: DateTime<Utc>,
+}
+
+#[derive(Template)]
+#[template(path = "account/preferences.html")]
+pub struct PreferencesPage {
+    pub chrome: Chrome,
+    pub chosen: Chosen,
+    pub areas: Vec<Area>,
+    /// A zone that is chosen, or was typed, and is not among those offered.
+    pub other: Option<String>,
+    pub zone_hint: String,
+    pub problems: Problems,
 }
 
 #[derive(Template)]

@@ -28,7 +28,11 @@ const ALERTS_SHOWN: i64 = 20;
 
 /// `GET /services/{id}`: probes, latency, alerts and runbooks of one service.
 pub async fn service(signed: Signed, services: Data<Services>, id: Path<ItemId>) -> web::Result {
-    let (app, now, zone) = (services.clone(), services.clock.now(), signed.zone);
+    let (app, now, zone) = (
+        services.clone(),
+        services.clock.now(),
+        signed.preferences.zone,
+    );
     let id = id.into_inner();
     let sight = Sight {
         health: signed.reach().clone(),

@@ -81,7 +81,7 @@ pub fn resolve(
         other => other.map(ToOwned::to_owned),
     };
     let mut filter = asked
-        .resolve(signed.zone, actor, reach.ids())
+        .resolve(signed.preferences.zone, actor, reach.ids())
         .map_err(unreadable)?;
     (filter.from, filter.until) = signed.watch().narrow(filter.from, filter.until);
     Ok(filter)

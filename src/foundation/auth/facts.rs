@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::break_glass;
 use super::permissions::{Grant, Role};
+use super::preferences::{self, Preferences};
 use super::sar::TimedGrant;
 use super::sessions::{ABSOLUTE, HALF_WAY, IDLE, Method, PROOF_LASTS, Stage, TOUCH_EVERY};
 use super::token::TokenHash;
@@ -24,7 +25,7 @@ pub struct Facts {
     pub person: PersonId,
     pub email: String,
     pub name: String,
-    pub zone: String,
+    pub preferences: Preferences,
     pub grants: Vec<Grant>,
     /// What they may do with reports, now or at another time.
     pub sar: Vec<TimedGrant>,
@@ -86,7 +87,7 @@ struct Row {
     person: Uuid,
     email: String,
     name: String,
-    zone: String,
+    preferences: preferences::Row,
     stage: String,
     method: Option<String>,
     created_at: DateTime<Utc>,
@@ -151,7 +152,7 @@ pub fn find(conn: &mut Conn, hash: &TokenHash, now: DateTime<Utc>) -> QueryResul
             person::id,
             person::email,
             person::name,
-            person::zone,
+            preferences::COLUMNS,
             session::stage,
             session::method,
             session::created_at,
@@ -218,7 +219,7 @@ fn facts(row: Row) -> Option<Facts> {
         email: row.email,
         sar,
         name: row.name,
-        zone: row.zone,
+        preferences: row.preferences.into(),
         grants,
         platform: row.platform.map(PlatformId::from),
         stage: Stage::parse(&row.stage)?,
@@ -249,7 +250,7 @@ mod tests {
             person: Uuid::nil().into(),
             email: String::new(),
             name: String::new(),
-            zone: "UTC".into(),
+            preferences: Preferences::default(),
             grants: Vec::new(),
             sar: Vec::new(),
             platform: None,

@@ -30,6 +30,7 @@ pub mod passkeys;
 pub mod password;
 pub mod people;
 mod permissions;
+pub mod preferences;
 pub mod recovery;
 pub mod roster;
 pub mod sar;

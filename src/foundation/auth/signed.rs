@@ -1,14 +1,13 @@
 use std::collections::BTreeSet;
 use std::future::{Ready, ready};
-use std::str::FromStr;
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use chrono::{DateTime, Utc};
-use chrono_tz::Tz;
 use uuid::Uuid;
 
 use super::facts::Facts;
+use super::preferences::Preferences;
 use super::sar::{self, SarGrant};
 use super::sessions::Stage;
 use super::{Grant, Permission, Watch, permissions_of, reach_of};
@@ -43,7 +42,7 @@ pub struct Signed {
     pub proved_until: Option<DateTime<Utc>>,
     /// Binds forms to this session.
     pub csrf: String,
-    pub zone: Tz,
+    pub preferences: Preferences,
     pub request: String,
 }
 
@@ -78,7 +77,7 @@ impl Signed {
             watch: facts.watch,
             session: facts.session,
             since: facts.created_at,
-            zone: Tz::from_str(&facts.zone).unwrap_or(Tz::UTC),
+            preferences: facts.preferences,
             name: facts.name,
             email: facts.email,
             grants: facts.grants,

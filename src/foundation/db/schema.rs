@@ -535,6 +535,9 @@ diesel::table! {
         disabled_by -> Nullable<Text>,
         disabled_reason -> Nullable<Text>,
         break_glass -> Bool,
+        theme -> Text,
+        shortcuts -> Bool,
+        live -> Bool,
     }
 }
 

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::format::When;
 use super::{Board, Count, Lamp, Place, assets};
 use crate::foundation::Services;
+use crate::foundation::auth::preferences::Theme;
 use crate::foundation::auth::{Permission, Signed};
 use crate::foundation::config::Mode;
 
@@ -185,6 +186,11 @@ pub struct Chrome {
     /// Where the page's event stream begins.
     pub head: Option<i64>,
     pub zone: Tz,
+    pub theme: Theme,
+    /// Whether single keys do something.
+    pub shortcuts: bool,
+    /// Whether the page renews itself while it stands open.
+    pub live: bool,
     /// How long the session lasts if nothing more is done; seconds, because a visitor's clock may be wrong.
     pub session_seconds: i64,
 }
@@ -319,7 +325,10 @@ impl Chrome {
             demo,
             now,
             head: board.head(),
-            zone: signed.zone,
+            zone: signed.preferences.zone,
+            theme: signed.preferences.theme,
+            shortcuts: signed.preferences.shortcuts,
+            live: signed.preferences.live,
             session_seconds: (signed.session_ends_at - now).num_seconds().max(0),
         }
     }

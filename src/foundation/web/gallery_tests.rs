@@ -10,6 +10,7 @@ use super::chart::{Chart, Drawing, Series};
 use super::spark::{Days, Spark};
 use super::{Chrome, Lamp, Problems, Tile};
 use crate::foundation::auth::facts::Facts;
+use crate::foundation::auth::preferences::Preferences;
 use crate::foundation::auth::sessions::Stage;
 use crate::foundation::auth::{Grant, Role, Signed, Watch};
 use crate::foundation::kernel::{PersonId, Scope};
@@ -37,7 +38,10 @@ fn signed(roles: &[Role]) -> Signed {
         person: PersonId::new(),
         email: "ada@example.test".to_owned(),
         name: "Ada <b>Lovelace".to_owned(),
-        zone: Madrid.name().to_owned(),
+        preferences: Preferences {
+            zone: Madrid,
+            ..Preferences::default()
+        },
         grants: roles.iter().map(everywhere).collect(),
         sar: Vec::new(),
         platform: None,

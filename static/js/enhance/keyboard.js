@@ -1,7 +1,6 @@
 // Shortcuts focus or press a control that is there already. They never send a decision, they ignore typing, and they
-// can be turned off.
+// can be turned off: then this module is not asked for.
 
-import { recall } from "../lib/storage.js";
 import { step } from "./rows.js";
 import { openHelp } from "./shortcuts.js";
 
@@ -28,7 +27,6 @@ export default function keyboard() {
   let chord = 0;
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || typing(event.target)) return;
-    if (recall("shortcuts") === "off") return;
     if (Date.now() - chord < CHORD_MS) {
       chord = 0;
       const target = document.querySelector(`[data-go="${CSS.escape(event.key)}"]`);

@@ -1,6 +1,6 @@
 // A block with an id and data-live="topic …" is replaced by the same block of the freshly fetched page whenever one
 // of its topics changes. With data-arrivals="alert alerts", new rows are announced and come in when asked for, and
-// nothing moves under a cursor; see lib/arrivals.js.
+// nothing moves under a cursor; see lib/arrivals.js. Whoever wants pages that stand still has data-still on the body.
 
 import { enhance } from "../main.js";
 import { settle } from "../lib/arrivals.js";
@@ -14,6 +14,7 @@ const isBeingFilledIn = (block) =>
   block.contains(document.activeElement) && document.activeElement.matches("input:not([type=checkbox]), textarea, select");
 
 export default function live(block) {
+  if ("still" in document.body.dataset) return;
   const topics = block.dataset.live.split(" ");
   let current = block;
   let timer = null;

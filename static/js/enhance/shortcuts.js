@@ -1,7 +1,6 @@
-// The help dialog, the switch that turns shortcuts off, and the button in the person menu that leads to both.
+// The help dialog, and the button in the person menu that opens it.
 
 import { make } from "../lib/make.js";
-import { recall, remember } from "../lib/storage.js";
 
 const GENERAL = [
   ["?", "This help"],
@@ -22,15 +21,14 @@ function line(keys, what) {
 function build() {
   const pages = [...document.querySelectorAll("[data-go]")].flatMap((link) => line(["g", link.dataset.go], link.firstElementChild.textContent));
   const close = make("button", { class: "button small", type: "button" }, "Close");
-  const box = make("input", { type: "checkbox" });
-  box.checked = recall("shortcuts") !== "off";
-  box.addEventListener("change", () => remember("shortcuts", box.checked ? null : "off"));
+  const inUse = document.body.dataset.enhance.split(" ").includes("keyboard");
+  const preferences = make("a", { href: "/account/preferences" }, inUse ? "Turn them off in your preferences" : "Turn them on in your preferences");
   const built = make(
     "dialog",
     { "aria-labelledby": "shortcuts-title" },
     make("header", {}, make("h2", { id: "shortcuts-title" }, "Keyboard shortcuts"), close),
     make("dl", { class: "shortcuts" }, ...GENERAL.flatMap(([key, what]) => line([key], what)), ...pages),
-    make("div", { class: "choices" }, make("label", {}, box, make("span", {}, "Use shortcuts in this browser"))),
+    make("p", {}, inUse ? "" : "They are turned off. ", preferences),
   );
   close.addEventListener("click", () => built.close());
   document.body.append(built);

@@ -5,6 +5,7 @@ mod forms;
 mod own_sessions;
 mod parking;
 mod passkeys;
+mod preferences;
 mod proxies;
 mod races;
 mod second_factor;

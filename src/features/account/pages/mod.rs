@@ -4,6 +4,7 @@ pub mod enrol;
 pub mod factors;
 pub mod own;
 pub mod passkeys;
+pub mod preferences;
 pub mod sessions;
 pub mod sign_in;
 pub mod step_up;

@@ -114,7 +114,7 @@ fn try_invite(
 ) -> Result<Result<Handed, Problems>, Refusal> {
     let now = services.clock.now();
     let platforms = services.db.read(store::platforms)?;
-    let ask = form.data.read(&platforms, signed.zone, now);
+    let ask = form.data.read(&platforms, signed.preferences.zone, now);
     let mut problems = ask.as_ref().err().cloned().unwrap_or_default();
     check_person(&form.data, &mut problems);
     let Ok(ask) = ask.and_then(|ask| problems.clone().or(ask)) else {
@@ -183,7 +183,7 @@ fn try_propose(
         people::find(conn, id)?;
         store::platforms(conn)
     })?;
-    let ask = match form.data.read(&platforms, signed.zone, now) {
+    let ask = match form.data.read(&platforms, signed.preferences.zone, now) {
         Ok(ask) => ask,
         Err(problems) => return Ok(Err(problems)),
     };

@@ -1,0 +1,4 @@
+ALTER TABLE person
+    DROP COLUMN theme,
+    DROP COLUMN shortcuts,
+    DROP COLUMN live;
