@@ -1,15 +1,17 @@
 """Scans a demo of our own, signed in, and says what was found that nobody has explained.
 
-    python3 tools/audit PROGRAM TOOLS REPORTS [--only wapiti|sqlmap] [--minutes N] [--person NAME]...
+    python3 tools/audit PROGRAM TOOLS REPORTS [--only SCANNER] [--minutes N] [--person NAME]...
 """
 
 import argparse
 import signal
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import findings as lists
+import scan_schema
 import scan_sqlmap
 import scan_wapiti
 from demo import RAISED, Demo
@@ -18,6 +20,7 @@ from visitor import Visitor, kind, path_of
 from watch import Watch
 
 HERE = Path(__file__).parent
+SCANNERS = ("schemathesis", "wapiti", "sqlmap")
 # Between them they see every page and every form.
 PEOPLE = ("compliance", "admin", "auditor", "operator", "reviewer")
 
@@ -35,6 +38,10 @@ class Run:
         self.tried: set[tuple[str, str]] = set()
 
     def everything(self, demo: Demo) -> None:
+        if "schemathesis" in self.given.only:
+            self.schemathesis(demo)
+        if self.given.only == ["schemathesis"]:
+            return
         for name in self.given.person or PEOPLE:
             self.scan_as(demo, f"{name}@demo.signalbox")
         if "sqlmap" in self.given.only:
@@ -50,6 +57,30 @@ class Run:
             # A proof of identity lasts ten minutes; acts that need one are tried with a fresh one.
             visitor.sign_in(demo.code)
             self.sqlmap(visitor)
+
+    def schemathesis(self, demo: Demo) -> None:
+        """Twice: with ids that are made up, and with ids of what there is."""
+        self.watch.scanner = "schemathesis"
+        key = demo.say("key", "add", "--name", "audit", "--scope", *scan_schema.SCOPES)
+        tool, reports = self.given.tools / "schemathesis/bin/schemathesis", self.given.reports
+        # An alert and a batch, so that there is something to ask for.
+        demo.say("indicator", "report", "ncc_qos", "90")
+        api = scan_schema.Api(self.watch.url, demo.port, key)
+        api.hand_in()
+        accepted: Counter = Counter()
+        settings = ""
+        for name in ("made-up-ids", "ids"):
+            found, seen = scan_schema.scan(tool, self.watch.url, key, reports, name, settings)
+            self.found += found
+            self.faults += seen["faults"]
+            accepted.update(seen["accepted"])
+            say(f"schemathesis with {name}: {seen['cases']} requests to {len(seen['accepted'])} operations")
+            settings = scan_schema.ids(api, list(seen["accepted"]))
+        for operation, count in accepted.items():
+            if count == 0:
+                self.faults.append(f"schemathesis found nothing that {operation} accepts")
+        if not accepted:
+            self.faults.append("schemathesis tried no operation")
 
     def wapiti(self, visitor: Visitor) -> None:
         self.watch.scanner = f"wapiti as {visitor.email}"
@@ -135,11 +166,11 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("program", type=Path)
     parser.add_argument("tools", type=Path)
     parser.add_argument("reports", type=Path)
-    parser.add_argument("--only", action="append", choices=("wapiti", "sqlmap"))
+    parser.add_argument("--only", action="append", choices=SCANNERS)
     parser.add_argument("--minutes", type=float, default=15)
     parser.add_argument("--person", action="append", choices=PEOPLE)
     given = parser.parse_args()
-    given.only = given.only or ["wapiti", "sqlmap"]
+    given.only = given.only or list(SCANNERS)
     return given
 
 

@@ -32,6 +32,7 @@ use crate::foundation::web::{self, Problems, block};
 pub struct Which {
     /// `open` (lit, or red and gone out before anybody saw it) or `closed`; `open` where nothing is said.
     #[serde(default)]
+    #[param(inline)]
     state: State,
     /// One platform only, by its short name.
     platform: Option<String>,

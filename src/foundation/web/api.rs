@@ -7,7 +7,7 @@ use std::pin::Pin;
 
 use actix_web::dev::Payload;
 use actix_web::http::header::CONTENT_TYPE;
-use actix_web::web::{Bytes, BytesMut};
+use actix_web::web::{Bytes, BytesMut, Query};
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
 use futures_util::StreamExt;
 use serde::Serialize;
@@ -60,9 +60,10 @@ impl<T: DeserializeOwned + 'static> FromRequest for Asked<T> {
     type Future = Ready<Result<Self, Error>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let read = serde_html_form::from_str(request.query_string());
+        // An empty value is a value: it is not taken for one that is missing.
+        let read = Query::<T>::from_query(request.query_string());
         ready(
-            read.map(Self)
+            read.map(|read| Self(read.into_inner()))
                 .map_err(|error| Error::Malformed(format!("the query: {error}"))),
         )
     }

@@ -60,6 +60,47 @@ async fn the_document_and_the_route_table_name_the_same_operations() {
     assert_eq!(ids.len(), written.len(), "each has a name of its own");
 }
 
+/// Every `$ref` anywhere in this part of the document.
+fn references<'a>(value: &'a Value, found: &mut BTreeSet<&'a str>) {
+    match value {
+        Value::Object(members) => {
+            found.extend(members.get("$ref").and_then(Value::as_str));
+            members.values().for_each(|each| references(each, found));
+        }
+        Value::Array(items) => items.iter().for_each(|each| references(each, found)),
+        _ => {}
+    }
+}
+
+#[actix_web::test]
+async fn every_reference_leads_somewhere() {
+    let document = document(&TestApp::start().await).await;
+    let mut found = BTreeSet::new();
+    references(&document, &mut found);
+    assert!(found.len() > 5, "{found:?}");
+    let lost = found.iter().filter(|reference| {
+        let pointer = reference.trim_start_matches('#');
+        document.pointer(pointer).is_none()
+    });
+    assert_eq!(lost.count(), 0, "{found:?}");
+}
+
+#[actix_web::test]
+async fn an_empty_value_is_not_one_that_is_missing() {
+    let app = TestApp::start().await;
+    let program = app.program(&KeyScope::ALL);
+    for query in [
+        "alerts?after=",
+        "alerts?state=",
+        "cases?cursor=",
+        "cases?status=",
+        "audit/events?after=",
+    ] {
+        let answer = program.get(&format!("/api/v1/{query}")).await;
+        assert_eq!(answer.status, 400, "{query}: {}", answer.text());
+    }
+}
+
 #[actix_web::test]
 async fn every_operation_says_how_it_can_end() {
     let app = TestApp::start().await;
