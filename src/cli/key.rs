@@ -40,7 +40,7 @@ struct Add {
     /// The program that is to use it
     #[arg(long)]
     name: String,
-    /// What it may do: subjects:write, cases:read, alerts:read, alerts:acknowledge, audit:read
+    /// What it may do: subjects:write, cases:read, alerts:read, alerts:acknowledge, audit:read; or display, alone
     #[arg(long = "scope", value_name = "SCOPE", required = true, num_args = 1..)]
     scopes: Vec<KeyScope>,
     /// How long it lives, at most a year
@@ -119,6 +119,10 @@ fn add(connected: &Connected, new: Add) -> ExitCode {
         lives: new.expires,
     };
     match actions::add(&connected.services, &connected.actor(), new, None) {
+        Ok(made) if made.key.is_for_screens() => {
+            print_place(connected, &made.key);
+            ExitCode::SUCCESS
+        }
         Ok(made) => print(&made),
         Err(error) => failed(error),
     }
@@ -139,6 +143,17 @@ fn print(made: &Made) -> ExitCode {
         );
     }
     ExitCode::SUCCESS
+}
+
+/// A key for wall screens is sent by nobody: what is wanted is the page on which links for screens are made.
+fn print_place(connected: &Connected, key: &Key) {
+    let base_url = connected.services.config.web.base_url.as_str();
+    let place = actions::place(&key.id);
+    println!("{}{place}", base_url.trim_end_matches('/'));
+    eprintln!(
+        "Make a link for each wall screen on that page. The key ends {}.",
+        key.expires_at.format("%Y-%m-%d %H:%M UTC")
+    );
 }
 
 fn list(connected: &Connected) -> ExitCode {

@@ -16,6 +16,7 @@ const modules = {
   "session-warning": () => import("./enhance/session-warning.js"),
   shortcuts: () => import("./enhance/shortcuts.js"),
   "submit-once": () => import("./enhance/submit-once.js"),
+  wall: () => import("./enhance/wall.js"),
 };
 
 export function enhance(root) {

@@ -23,6 +23,8 @@ pub enum Screen {
     Desk,
     /// The narrowest that WCAG's reflow asks for.
     Phone,
+    /// What hangs on a wall.
+    Wall,
 }
 
 impl Screen {
@@ -30,6 +32,7 @@ impl Screen {
         match self {
             Self::Desk => (1280, 900),
             Self::Phone => (320, 640),
+            Self::Wall => (1920, 1080),
         }
     }
 }
@@ -158,6 +161,19 @@ impl Browser {
             .unwrap();
         let cookie = json!({ "name": name, "value": value, "url": client.url(), "httpOnly": true });
         self.chrome("Network.setCookie", cookie).await;
+    }
+
+    /// Takes the network away, or gives it back.
+    pub async fn go_offline(&self, offline: bool) {
+        self.chrome("Network.enable", json!({})).await;
+        let conditions = json!({
+            "offline": offline,
+            "latency": 0,
+            "downloadThroughput": -1,
+            "uploadThroughput": -1,
+        });
+        self.chrome("Network.emulateNetworkConditions", conditions)
+            .await;
     }
 
     /// Gives this window a device that makes passkeys, keeps them, and has seen its owner's finger.

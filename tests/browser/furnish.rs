@@ -159,12 +159,28 @@ impl Places {
             holder.post_form("/sar/grants/opening", &purpose).await;
             walk(&holder, vec!["/sar/grants".to_owned()], pages, &mut found).await;
         }
+        add_screens(app, pages, &mut found);
         let missing = pages
             .iter()
             .copied()
             .filter(|page| !found.contains_key(page))
             .collect();
         Self { found, missing }
+    }
+}
+
+/// What only a wall screen opens, and the link that makes one.
+fn add_screens(app: &TestApp, pages: &[&'static str], found: &mut BTreeMap<&'static str, Place>) {
+    let key = app.screen_key(Scope::All);
+    let link = format!("/display/link/{}", app.link_of(&key).expose());
+    let places = [
+        ("/display", app.screen_of(&key), "/display".to_owned()),
+        ("/display/link/{token}", app.as_admin(), link),
+    ];
+    for (page, client, path) in places {
+        if pages.contains(&page) {
+            found.insert(page, Place { client, path });
+        }
     }
 }
 

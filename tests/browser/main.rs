@@ -11,3 +11,4 @@ mod passkeys;
 mod preferences;
 #[path = "../it/support/mod.rs"]
 mod support;
+mod wall;

@@ -10,6 +10,7 @@ mod differential;
 mod furnish;
 mod hostile;
 mod scope;
+mod screens;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -285,6 +286,7 @@ async fn what_is_public_is_a_short_list() {
                 "/api/health/",
                 "/assets/",
                 "/enrol/link/",
+                "/display/link/",
                 "/sign-in/passkey",
             ]
             .iter()

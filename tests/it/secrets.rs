@@ -46,6 +46,7 @@ const NOT_SEALED: &[(&str, &str)] = &[
     ("case_decision.note", "under the subject's key"),
     ("case_decision.payload_hash", "a hash"),
     ("case_step.note", "under the subject's key"),
+    ("display.token_hash", "a hash"),
     ("enrolment_link.confirmation", "a keyed hash"),
     ("enrolment_link.token_hash", "a hash"),
     ("evidence_export.sha256", "a hash"),

@@ -16,6 +16,7 @@ pub mod actions;
 pub mod alert;
 pub mod api;
 pub mod clock;
+mod display;
 pub mod evaluate;
 mod lamp;
 pub mod overview;
@@ -53,6 +54,7 @@ pub fn routes() -> Routes {
             Access::Needs(AlertsAct),
             pages::acknowledge,
         )
+        .get("/display", Access::Display, display::show)
         .get(
             "/api/v1/alerts",
             Access::Key(KeyScope::AlertsRead),

@@ -26,7 +26,7 @@ use crate::foundation::web::{self, Chrome, Lamp, Nav, Tile, block};
 const SEAL_LATE: TimeDelta = TimeDelta::seconds(60);
 
 /// Rules are evaluated every two seconds; silence for this long means that nobody does.
-const TICK_LATE: TimeDelta = TimeDelta::seconds(20);
+pub(super) const TICK_LATE: TimeDelta = TimeDelta::seconds(20);
 
 /// `GET /` for who is signed in.
 pub async fn overview(signed: Signed, services: Data<Services>) -> web::Result {

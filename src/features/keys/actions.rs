@@ -1,10 +1,15 @@
 //! What people and the command line do with keys.
 
-use chrono::Duration;
+use std::net::IpAddr;
+
+use chrono::{DateTime, Duration, Utc};
+use uuid::Uuid;
 
 use crate::foundation::Services;
 use crate::foundation::audit::{Actor, FormKey};
-use crate::foundation::auth::keys::{self, KeyId, Made, NewKey, Refusal};
+use crate::foundation::auth::keys::displays::{self, Dead};
+use crate::foundation::auth::keys::{self, Key, KeyId, Made, NewKey, Refusal};
+use crate::foundation::auth::token::Token;
 
 /// Where a key's page is.
 pub fn place(id: &KeyId) -> String {
@@ -53,5 +58,44 @@ pub fn revoke(
             tx.once(form, &place(id))?;
         }
         keys::revoke(tx, id).map(drop)
+    })
+}
+
+/// Makes the link by which one browser becomes a wall screen.
+pub fn offer_screen(
+    services: &Services,
+    actor: &Actor,
+    id: &KeyId,
+    form: FormKey,
+) -> Result<(Key, Token), Refusal> {
+    services.audit.write(actor, |tx| {
+        tx.once(form, &place(id))?;
+        let token = displays::offer(tx, id)?;
+        Ok((keys::find(tx, id)?, token))
+    })
+}
+
+/// Makes the browser that opens a link a wall screen: its token, and until when it is good.
+pub fn open_screen(
+    services: &Services,
+    actor: &Actor,
+    link: &Token,
+    from: IpAddr,
+) -> Result<(Token, DateTime<Utc>), Dead> {
+    services
+        .audit
+        .write(actor, |tx| displays::open(tx, link, from))
+}
+
+pub fn end_screen(
+    services: &Services,
+    actor: &Actor,
+    id: &KeyId,
+    screen: Uuid,
+    form: FormKey,
+) -> Result<(), Refusal> {
+    services.audit.write(actor, |tx| {
+        tx.once(form, &place(id))?;
+        displays::end(tx, id, screen)
     })
 }

@@ -2,12 +2,15 @@
 //!
 //! Invariants:
 //! - the key itself stands in one answer and nowhere else;
-//! - nobody sees or manages a key that reaches further than they do, nor makes one.
+//! - nobody sees or manages a key that reaches further than they do, nor makes one;
+//! - a key for wall screens is shown to nobody: a link makes a browser a screen, once, and only when its button is
+//!   pressed.
 //!
 //! Deliberately absent: a second person. A key approves nothing, whatever it is given.
 
 pub mod actions;
 mod pages;
+mod screens;
 mod store;
 mod views;
 
@@ -28,4 +31,9 @@ pub fn routes() -> Routes {
         .with_step_up()
         .post("/keys/{id}/revocation", manage, pages::revoke)
         .with_step_up()
+        .post("/keys/{id}/screens", manage, screens::offer)
+        .with_step_up()
+        .post("/keys/{id}/screens/{screen}/end", manage, screens::end)
+        .get("/display/link/{token}", Access::Public, screens::link)
+        .post("/display/link/{token}", Access::Public, screens::open)
 }

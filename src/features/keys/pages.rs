@@ -9,7 +9,7 @@ use super::views::{List, MadePage, NewPage, OVERLAPS, One, TERMS};
 use super::{actions, store};
 use crate::foundation::Services;
 use crate::foundation::audit::FormKey;
-use crate::foundation::auth::keys::{self, KeyId, KeyScope, Made, NewKey, Refusal};
+use crate::foundation::auth::keys::{self, KeyId, KeyScope, Made, NewKey, Refusal, displays};
 use crate::foundation::auth::{Permission, Signed};
 use crate::foundation::kernel::{Networks, PlatformId, Scope};
 use crate::foundation::web::format::sentence;
@@ -74,7 +74,10 @@ pub async fn add(signed: Signed, services: Data<Services>, form: Form<NewForm>) 
     })
     .await?;
     match outcome {
-        Ok(made) => page(&made),
+        Ok(made) => match made.place_of_screens() {
+            Some(place) => see_other(place),
+            None => page(&made),
+        },
         Err(again) => page_with(StatusCode::UNPROCESSABLE_ENTITY, &again),
     }
 }
@@ -102,7 +105,7 @@ fn try_add(
     };
     let field = match &refusal {
         Refusal::Name => "name",
-        Refusal::NoScope => "scope",
+        Refusal::NoScope | Refusal::NotAlone => "scope",
         Refusal::Lifetime => "days",
         Refusal::Networks => "networks",
         Refusal::NoPlatform => "platform",
@@ -160,17 +163,18 @@ fn read(form: &NewForm, reach: &Scope) -> Result<NewKey, Problems> {
 pub async fn one(signed: Signed, services: Data<Services>, id: Path<KeyId>) -> web::Result {
     let id = id.into_inner();
     let view = block(move || {
-        let (key, platforms, by) = services.db.read(|conn| {
+        let (key, platforms, by, screens) = services.db.read(|conn| {
             let key = keys::find(conn, &id)?;
             if !key.is_within(signed.reach()) {
                 return Err(web::Error::NotFound);
             }
             let by = One::hands(conn, &key)?;
-            Ok((key, store::platforms(conn)?, by))
+            let screens = displays::list(conn, &id)?;
+            Ok((key, store::platforms(conn)?, by, screens))
         })?;
         let chrome = Chrome::new(&signed, &services, &key.name, Nav::Keys);
         let may_manage = signed.may(Permission::KeysManage);
-        Ok::<_, web::Error>(One::new(chrome, key, &platforms, by, may_manage))
+        Ok::<_, web::Error>(One::new(chrome, key, &platforms, by, screens, may_manage))
     })
     .await?;
     page(&view)
@@ -226,7 +230,7 @@ pub async fn revoke(
     see_other(to)
 }
 
-fn refused(refusal: Refusal) -> web::Error {
+pub(super) fn refused(refusal: Refusal) -> web::Error {
     match refusal {
         Refusal::Database(error) => error.into(),
         refusal => web::Error::Refused(web::Refusal::new(

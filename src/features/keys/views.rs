@@ -3,7 +3,9 @@
 use askama::Template;
 use chrono::{DateTime, Duration, Utc};
 
+use super::actions;
 use super::pages::NewForm;
+use crate::foundation::auth::keys::displays::Screen;
 use crate::foundation::auth::keys::{Key, KeyScope, Made, State};
 use crate::foundation::auth::people;
 use crate::foundation::db::{self, Conn};
@@ -225,6 +227,21 @@ impl MadePage {
             chrome,
         }
     }
+
+    /// Where a key for wall screens is looked after: nobody needs its text.
+    pub(super) fn place_of_screens(&self) -> Option<String> {
+        let is_for_screens = self.key.is_for_screens();
+        is_for_screens.then(|| actions::place(&self.key.id))
+    }
+}
+
+#[derive(Template)]
+#[template(path = "keys/offered.html")]
+pub(super) struct OfferedPage {
+    pub(super) chrome: Chrome,
+    pub(super) key: Key,
+    pub(super) link: String,
+    pub(super) until: DateTime<Utc>,
 }
 
 #[derive(Template)]
@@ -237,6 +254,8 @@ pub(super) struct One {
     reach: String,
     created_by: String,
     revoked_by: String,
+    /// Browsers that are wall screens by this key.
+    screens: Vec<Screen>,
     may_manage: bool,
 }
 
@@ -246,6 +265,7 @@ impl One {
         key: Key,
         platforms: &Platforms,
         (created_by, revoked_by): (String, String),
+        screens: Vec<Screen>,
         may_manage: bool,
     ) -> Self {
         let (lamp, word) = lamp(&key, chrome.now);
@@ -255,6 +275,7 @@ impl One {
             word,
             created_by,
             revoked_by,
+            screens,
             may_manage,
             key,
             chrome,
@@ -274,6 +295,14 @@ impl One {
             name.unwrap_or_else(|| actor.replace("command_line:", "the command line, as "))
         });
         Ok((created, revoked))
+    }
+
+    fn lede(&self) -> &'static str {
+        if self.key.is_for_screens() {
+            "A key for wall screens. It is shown to nobody: links make browsers into screens."
+        } else {
+            "An API key. The key itself was shown once; here is what it opens."
+        }
     }
 
     fn overlaps() -> [(i64, &'static str); 4] {

@@ -96,6 +96,9 @@ async fn admit(access: Access, request: &mut ServiceRequest) -> Result<(), Error
     if let Access::Key(scope) = access {
         return keys::admit(scope, request, &services).await;
     }
+    if access == Access::Display {
+        return keys::displays::admit(request, &services).await;
+    }
     refuse_foreign(request, &services).await?;
     if access == Access::Public {
         return limit(request, &services, &Found::Nothing);
@@ -106,7 +109,9 @@ async fn admit(access: Access, request: &mut ServiceRequest) -> Result<(), Error
         touch(access, request, &services, &mut known.facts).await;
     }
     match (access, found) {
-        (Access::Key(_), _) => return Err(Error::internal("a key was taken for a session")),
+        (Access::Key(_) | Access::Display, _) => {
+            return Err(Error::internal("a key was taken for a session"));
+        }
         (Access::HalfSigned, Found::Whole(_)) => return Err(Error::SeeOther("/".to_owned())),
         (Access::Public | Access::PublicOrSigned, found)
         | (Access::HalfSigned, found @ Found::HalfWay(_))

@@ -248,6 +248,18 @@ diesel::table! {
 }
 
 diesel::table! {
+    display (id) {
+        id -> Uuid,
+        key_id -> Text,
+        token_hash -> Bytea,
+        made_at -> Timestamptz,
+        opened_at -> Nullable<Timestamptz>,
+        last_seen_at -> Nullable<Timestamptz>,
+        last_seen_from -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
     enrolment_link (token_hash) {
         token_hash -> Bytea,
         person_id -> Uuid,
@@ -1061,6 +1073,7 @@ diesel::joinable!(api_key_platform -> api_key (key_id));
 diesel::joinable!(api_key_platform -> platform (platform_id));
 diesel::joinable!(case_decision -> review_case (case_id));
 diesel::joinable!(case_step -> review_case (case_id));
+diesel::joinable!(display -> api_key (key_id));
 diesel::joinable!(enrolment_link -> person (person_id));
 diesel::joinable!(event_report -> pack_item (event_type_id));
 diesel::joinable!(event_tally -> pack_item (event_type_id));
@@ -1124,6 +1137,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     break_glass_use,
     case_decision,
     case_step,
+    display,
     enrolment_link,
     event_report,
     event_tally,

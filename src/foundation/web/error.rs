@@ -3,6 +3,9 @@ use actix_web::{HttpResponse, ResponseError};
 
 use crate::foundation::db;
 
+/// The code of [`Error::NoDisplay`].
+pub(super) const NO_DISPLAY: &str = "no_display";
+
 /// Every way in which a request can end without what it asked for.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -30,6 +33,9 @@ pub enum Error {
     /// The API key is right, and does not have the scope: 403.
     #[error("this API key lacks the scope {needed}")]
     KeyScope { needed: &'static str },
+    /// This browser is no wall screen, or no longer: 401.
+    #[error("this is no wall screen")]
+    NoDisplay { ended: bool },
     /// The request was forged, or its page is older than the session.
     #[error("the form does not belong to this session")]
     ForgedForm,
@@ -112,6 +118,7 @@ impl Error {
             Self::KeyInvalid => "key_invalid",
             Self::KeyAddress => "key_address",
             Self::KeyScope { .. } => "key_scope",
+            Self::NoDisplay { .. } => NO_DISPLAY,
             Self::UnsupportedMedia { .. } => "unsupported_media_type",
             Self::ForgedForm => "forged_form",
             Self::StepUp => "step_up_required",
@@ -168,7 +175,9 @@ impl ResponseError for Error {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::Misdirected { .. } => StatusCode::MISDIRECTED_REQUEST,
-            Self::SignInRequired | Self::KeyMissing | Self::KeyInvalid => StatusCode::UNAUTHORIZED,
+            Self::SignInRequired | Self::KeyMissing | Self::KeyInvalid | Self::NoDisplay { .. } => {
+                StatusCode::UNAUTHORIZED
+            }
             Self::Forbidden
             | Self::ForgedForm
             | Self::StepUp

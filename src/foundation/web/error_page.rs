@@ -8,6 +8,7 @@ use askama::Template;
 use serde_json::json;
 
 use super::api::{PROBLEM, Problem};
+use super::error::NO_DISPLAY;
 use super::format::{bytes, wait};
 use super::{Chrome, Door, Error, Posted};
 use crate::foundation::Services;
@@ -149,7 +150,7 @@ fn fill(
         let sorry = Sorry {
             title,
             advice,
-            ways: ways(request, status),
+            ways: ways(request, status, code),
             status: status.as_u16(),
             request_id: id,
         };
@@ -180,7 +181,11 @@ fn render_page(request: &HttpRequest, sorry: Sorry<'_>) -> String {
     page.unwrap_or(fallback)
 }
 
-fn ways(request: &HttpRequest, status: StatusCode) -> Vec<Way> {
+fn ways(request: &HttpRequest, status: StatusCode, code: &str) -> Vec<Way> {
+    // Nobody stands at a wall to sign in.
+    if code == NO_DISPLAY {
+        return Vec::new();
+    }
     let (href, label) = match status {
         StatusCode::UNAUTHORIZED => ("/".to_owned(), "Sign in"),
         StatusCode::TOO_MANY_REQUESTS if request.method().is_safe() => {
@@ -244,6 +249,15 @@ fn words(error: &Error, reads: bool) -> (String, String) {
             format!(
                 "It takes the scope {needed}. What a key may do was decided when it was made; have another one made."
             ),
+        ),
+        Error::NoDisplay { ended: true } => pair(
+            "This screen's key was ended",
+            "The key was revoked or its time is over, somebody ended this screen, or it is in another network now. An \
+             administrator makes a new link on the page of a key for wall screens.",
+        ),
+        Error::NoDisplay { ended: false } => pair(
+            "This browser is not a wall screen",
+            "An administrator makes a link on the page of a key for wall screens. Open that link here.",
         ),
         Error::UnsupportedMedia { takes } => (
             "This kind of content is not taken here".to_owned(),

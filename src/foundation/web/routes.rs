@@ -28,6 +28,8 @@ pub enum Access {
     Sar(SarAccess),
     /// Programs whose key has a scope; people never.
     Key(KeyScope),
+    /// Browsers that are wall screens; people never.
+    Display,
 }
 
 /// One line of the route table.

@@ -5,3 +5,4 @@ mod command_line;
 mod limits;
 mod pages;
 mod rules;
+mod screens;

@@ -11,6 +11,7 @@ use crate::support::personas::Client;
 
 /// Pages whose objects belong to no platform, each with the reason.
 const OF_NO_PLATFORM: &[(&str, &str)] = &[
+    ("/display/link/{token}", "its bearer's"),
     ("/jobs/{id}", "work of the installation"),
     ("/account/passkeys/{id}", "its owner's, and nobody else's"),
     ("/people/{id}", "somebody may act on several"),

@@ -7,11 +7,13 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
 use signalbox::features::keys::actions;
 use signalbox::foundation::audit::Actor;
-use signalbox::foundation::auth::keys::{Key, KeyId, KeyScope, Made, NewKey};
+use signalbox::foundation::auth::keys::{Key, KeyId, KeyScope, Made, NewKey, displays};
+use signalbox::foundation::auth::token::Token;
 use signalbox::foundation::kernel::{Networks, Scope};
 
 use super::app::TestApp;
 use super::page::Page;
+use super::personas::Client;
 
 pub struct Program {
     pub id: KeyId,
@@ -20,11 +22,16 @@ pub struct Program {
     url: String,
 }
 
-/// A key for everywhere, as the tests want one.
+/// A key for everywhere, as the tests want one. The scope of wall screens stands alone: whoever asks for all scopes
+/// means all that go together.
 pub fn new_key(scopes: &[KeyScope]) -> NewKey {
     NewKey {
         name: "Test program".to_owned(),
-        scopes: scopes.iter().copied().collect(),
+        scopes: scopes
+            .iter()
+            .copied()
+            .filter(|scope| scopes.len() == 1 || *scope != KeyScope::Display)
+            .collect(),
         networks: Networks::default(),
         reach: Scope::All,
         lives: Duration::days(90),
@@ -60,6 +67,35 @@ impl TestApp {
                 .unwrap(),
             url: self.url.clone(),
         }
+    }
+
+    /// A key for wall screens.
+    pub fn screen_key(&self, reach: Scope) -> KeyId {
+        let new = NewKey {
+            reach,
+            ..new_key(&[KeyScope::Display])
+        };
+        self.make_key(new).key.id
+    }
+
+    /// A fresh link for a screen.
+    pub fn link_of(&self, key: &KeyId) -> Token {
+        let form = uuid::Uuid::now_v7().into();
+        let actor = Actor::command_line("test");
+        let (_, link) = actions::offer_screen(&self.services, &actor, key, form).unwrap();
+        link
+    }
+
+    /// A browser that is a screen of this key.
+    pub fn screen_of(&self, key: &KeyId) -> Client {
+        let link = self.link_of(key);
+        let actor = Actor::command_line("test");
+        let here = Ipv4Addr::LOCALHOST.into();
+        let (token, until) = actions::open_screen(&self.services, &actor, &link, here).unwrap();
+        let cookie = displays::cookie(&self.services, &token, until);
+        let mut screen = self.as_outsider();
+        screen.cookie = Some(cookie.stripped().to_string());
+        screen
     }
 
     pub fn found_key(&self, id: &KeyId) -> Key {

@@ -15,15 +15,12 @@ use super::super::throttle::{self, Scope as Throttle};
 use super::super::{denials, token::TokenHash};
 use super::store::{self, Secrets};
 use super::text::Presented;
-use super::{Key, KeyId, KeyScope, State};
+use super::{Key, KeyId, KeyScope, State, TOUCH_EVERY};
 use crate::foundation::Services;
 use crate::foundation::audit::{Actor, Event, Outcome, Subject, Unaudited};
 use crate::foundation::db::PoolKind;
 use crate::foundation::kernel::Scope;
 use crate::foundation::web::{Error, RequestId, block};
-
-/// How often it is written down that a key is used.
-const TOUCH_EVERY: Duration = Duration::minutes(1);
 
 /// A key that was used from a network this lately has tries of its own there: others cannot use them up.
 const KNOWN_FOR: Duration = Duration::days(7);
@@ -38,6 +35,15 @@ pub struct Keyed {
 }
 
 impl Keyed {
+    pub(super) fn of(key: &Key, request: String) -> Self {
+        Self {
+            id: key.id.clone(),
+            name: key.name.clone(),
+            reach: key.reach.clone(),
+            request,
+        }
+    }
+
     /// The platforms that the key was given.
     #[must_use]
     pub fn reach(&self) -> &Scope {
@@ -248,12 +254,7 @@ impl Asking {
                 needed: self.scope.as_str(),
             });
         }
-        Ok(Keyed {
-            id: key.id.clone(),
-            name: key.name.clone(),
-            reach: key.reach.clone(),
-            request: self.request.clone(),
-        })
+        Ok(Keyed::of(key, self.request.clone()))
     }
 
     /// Records that a key was refused. Whoever does not hold its secret is a stranger.

@@ -52,6 +52,16 @@ pub enum Refusal {
     Revoked,
     #[error("this key has expired; make another one")]
     Expired,
+    #[error("a key for wall screens is for nothing else; give it the scope display alone")]
+    NotAlone,
+    #[error("a key for wall screens has no secret to change; make another one before it ends")]
+    NoRotation,
+    #[error("this key does not have the scope display")]
+    NotForScreens,
+    #[error(
+        "this key has as many screens and open links as it can have; end one, or make another key"
+    )]
+    TooManyScreens,
     #[error(transparent)]
     Database(#[from] db::Error),
 }
@@ -64,6 +74,9 @@ pub fn add(tx: &mut Tx<'_>, new: NewKey) -> Result<Made, Refusal> {
     }
     if new.scopes.is_empty() {
         return Err(Refusal::NoScope);
+    }
+    if new.scopes.contains(&KeyScope::Display) && new.scopes.len() > 1 {
+        return Err(Refusal::NotAlone);
     }
     if new.lives < Duration::minutes(1) || new.lives > LIVES_AT_MOST {
         return Err(Refusal::Lifetime);
@@ -118,6 +131,9 @@ pub fn rotate(tx: &mut Tx<'_>, id: &KeyId, overlap: Duration) -> Result<Made, Re
         return Err(Refusal::Overlap);
     }
     let (mut key, before) = locked(tx, id)?;
+    if key.is_for_screens() {
+        return Err(Refusal::NoRotation);
+    }
     let now = tx.now();
     match key.state(now) {
         State::Live => {}
@@ -153,7 +169,7 @@ pub fn revoke(tx: &mut Tx<'_>, id: &KeyId) -> Result<Key, Refusal> {
 }
 
 /// The key, held, if it is within the actor's reach; elsewhere it does not exist for them.
-fn locked(tx: &mut Tx<'_>, id: &KeyId) -> db::Result<(Key, [u8; 32])> {
+pub(super) fn locked(tx: &mut Tx<'_>, id: &KeyId) -> db::Result<(Key, [u8; 32])> {
     let (key, hash) = store::lock(tx, id)?;
     if key.is_within(tx.actor().reach()) {
         Ok((key, hash))

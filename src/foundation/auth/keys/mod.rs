@@ -4,12 +4,14 @@
 //! - the key is shown once; only the SHA-256 of its secret is kept, and of at most two secrets at a time;
 //! - a key opens what its scopes name, on the platforms and from the networks that it was given, until its day;
 //! - revoking acts on the next request: nothing about a key is remembered between two;
+//! - a key for wall screens is for nothing else, and its screens end with it;
 //! - no scope approves or decides anything, so that four eyes stay those of people.
 //!
 //! Deliberately absent: changing a key. What it may do was decided when it was made; another one is made for
 //! something else, and the log can be read without asking what a key was allowed at the time.
 
 mod admission;
+pub mod displays;
 mod lifecycle;
 mod recent;
 mod scope;
@@ -38,6 +40,9 @@ pub const LIVES_AT_MOST: Duration = Duration::days(365);
 /// How long the secret before a rotation goes on opening, where nobody says.
 pub const OVERLAP_USUALLY: Duration = Duration::hours(24);
 pub const OVERLAP_AT_MOST: Duration = Duration::days(30);
+
+/// How often it is written down that a key is used.
+const TOUCH_EVERY: Duration = Duration::minutes(1);
 
 /// A key as it is known to us, without its secrets.
 #[derive(Clone, Debug)]
@@ -76,6 +81,12 @@ impl Key {
         } else {
             State::Live
         }
+    }
+
+    /// Whether it opens wall screens, and nothing else.
+    #[must_use]
+    pub fn is_for_screens(&self) -> bool {
+        self.scopes.contains(&KeyScope::Display)
     }
 
     /// Whether it may be used from this address.

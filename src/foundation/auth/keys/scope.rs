@@ -9,15 +9,18 @@ pub enum KeyScope {
     AlertsRead,
     AlertsAcknowledge,
     AuditRead,
+    /// Wall screens. A key that has it has no other.
+    Display,
 }
 
 impl KeyScope {
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::SubjectsWrite,
         Self::CasesRead,
         Self::AlertsRead,
         Self::AlertsAcknowledge,
         Self::AuditRead,
+        Self::Display,
     ];
 
     #[must_use]
@@ -28,6 +31,7 @@ impl KeyScope {
             Self::AlertsRead => "alerts:read",
             Self::AlertsAcknowledge => "alerts:acknowledge",
             Self::AuditRead => "audit:read",
+            Self::Display => "display",
         }
     }
 
@@ -40,6 +44,9 @@ impl KeyScope {
             Self::AlertsRead => "Read alerts",
             Self::AlertsAcknowledge => "Take alerts in hand that nobody has in hand",
             Self::AuditRead => "Read the audit log, as it is sealed",
+            Self::Display => {
+                "Show health and open alerts on wall screens, and nothing else: it stands alone"
+            }
         }
     }
 }
