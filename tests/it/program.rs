@@ -538,9 +538,7 @@ impl Visitor {
         let response = request.send().await.unwrap();
         let set = response.headers().get_all("set-cookie").into_iter();
         let set = set.filter_map(|value| value.to_str().unwrap().split(';').next());
-        let set = set
-            .filter(|cookie| cookie.starts_with("signalbox="))
-            .next_back();
+        let set = set.rev().find(|cookie| cookie.starts_with("signalbox="));
         let set = set.map(str::to_owned);
         (set, response.status().as_u16())
     }

@@ -22,6 +22,8 @@ EXAMPLES = 100
 
 def scan(tool: Path, door: str, key: str, folder: Path, name: str, settings: str = "") -> tuple[list[Finding], dict]:
     """Its findings, and how often each operation has accepted something. `settings` is its configuration in TOML."""
+    # It runs in its folder, so every path is whole.
+    folder, tool = folder.resolve(), tool.resolve()
     report = folder / f"schemathesis-{name}.json"
     configuration = folder / f"schemathesis-{name}.toml"
     configuration.write_text(settings)
@@ -35,7 +37,8 @@ def scan(tool: Path, door: str, key: str, folder: Path, name: str, settings: str
     log = report.with_suffix(".log")
     with log.open("wb") as out:
         # What it says is in the report; its exit code only says whether there is anything.
-        subprocess.run(command, stdout=out, stderr=out, stdin=subprocess.DEVNULL, timeout=LIMIT_SECS, check=False)
+        # It leaves what it remembers where it runs.
+        subprocess.run(command, stdout=out, stderr=out, stdin=subprocess.DEVNULL, timeout=LIMIT_SECS, check=False, cwd=folder)
     if not report.exists():
         raise RuntimeError(f"schemathesis wrote no report; see {log}")
     return read(json.loads(report.read_text()))
