@@ -95,6 +95,7 @@ impl Ground {
             clock,
             db,
             keyring,
+            provider: None,
             board: Board::default(),
         }
     }

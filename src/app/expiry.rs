@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::features::{audit_log, intake};
 use crate::foundation::audit::{Event, Subject, Unaudited, forms};
+use crate::foundation::auth::provider::journeys;
 use crate::foundation::auth::{ceremony, factors, parked};
 use crate::foundation::db::{self, Conn};
 use crate::foundation::jobs::{self, JobContext, JobError, Late, Registry, Schedule};
@@ -25,6 +26,7 @@ const PURGES: &[(&str, Purge)] = &[
     ("parked_form", parked::purge),
     ("enrolment_link", factors::purge_links),
     ("passkey_ceremony", ceremony::purge),
+    ("provider_journey", journeys::purge),
     ("evidence_reading", audit_log::purge_readings),
     ("subject_reading", intake::store::purge_readings),
 ];

@@ -10,6 +10,7 @@ use crate::foundation::Services;
 use crate::foundation::audit::{Actor, Audit};
 use crate::foundation::auth::limits::Limits;
 use crate::foundation::auth::password::{self, Hasher};
+use crate::foundation::auth::provider::{self, Provider};
 use crate::foundation::config::{Config, ConfigError, Mode};
 use crate::foundation::crypto::{CryptoError, Keyring};
 use crate::foundation::db::Db;
@@ -34,6 +35,8 @@ pub enum ConnectError {
     Crypto(#[from] CryptoError),
     #[error(transparent)]
     Passwords(#[from] password::Error),
+    #[error("the OpenID Connect provider cannot be used: {0}")]
+    Provider(#[from] provider::Unusable),
 }
 
 /// Services for the time of one command. A cluster that was started for it stops with it.
@@ -82,6 +85,7 @@ impl Connected {
 pub(super) fn services(config: Config, url: &Secret<String>) -> Result<Services, ConnectError> {
     let keyring = keyring(&config)?;
     let passwords = Hasher::new(config.password)?;
+    let provider = Provider::of(&config)?;
     let clock = Clock::system();
     let db = Db::new(url, config.database.pools);
     Ok(Services {
@@ -92,6 +96,7 @@ pub(super) fn services(config: Config, url: &Secret<String>) -> Result<Services,
         db,
         keyring,
         passwords,
+        provider,
         board: Board::default(),
     })
 }

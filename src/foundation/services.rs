@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::audit::Audit;
 use super::auth::limits::Limits;
 use super::auth::password::Hasher;
+use super::auth::provider::Provider;
 use super::config::Config;
 use super::crypto::Keyring;
 use super::db::Db;
@@ -21,6 +22,8 @@ pub struct Services {
     pub audit: Audit,
     pub keyring: Keyring,
     pub passwords: Hasher,
+    /// The organisation's own place to sign in, where it has one.
+    pub provider: Option<Provider>,
     /// How often anybody may ask.
     pub limits: Limits,
     /// What waits behind the items of the navigation.

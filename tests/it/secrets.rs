@@ -66,6 +66,8 @@ const NOT_SEALED: &[(&str, &str)] = &[
     ("policy.payload_sha256", "a hash"),
     ("passkey.credential_id", "a public name"),
     ("passkey_ceremony.token_hash", "a hash"),
+    ("provider_journey.browser_hash", "a hash"),
+    ("provider_journey.state_hash", "a hash"),
     ("recovery_code.digest", "a hash"),
     ("kyc_assessment.basis", "a keyed hash"),
     ("screening_disposition.entry_hash", "a keyed hash"),

@@ -58,11 +58,12 @@ pub fn secret(subject: &'static str, file: &Path) -> Option<Finding> {
 }
 
 /// Variables whose value may come from a file instead.
-const SECRETS: [&str; 4] = [
+const SECRETS: [&str; 5] = [
     "DATABASE_URL",
     "SIGNALBOX_MIGRATE_DATABASE_URL",
     "SIGNALBOX_SEALER_DATABASE_URL",
     "SIGNALBOX_ENCRYPTION_KEY",
+    "SIGNALBOX_OIDC_CLIENT_SECRET",
 ];
 
 /// Files with secrets in them: those that variables name, and those that were made on the spot.

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::sessions;
 use super::token::{Token, TokenHash};
 use super::totp::Seed;
-use super::{passkeys, people, recovery};
+use super::{identities, passkeys, people, recovery};
 use crate::foundation::audit::{Event, Subject, Tx};
 use crate::foundation::crypto::Keyring;
 use crate::foundation::db::schema::{enrolment_link, password, recovery_code, totp};
@@ -334,13 +334,18 @@ pub fn recovery_codes_left(conn: &mut Conn, id: PersonId) -> db::Result<i64> {
         .get_result(conn)?)
 }
 
-/// Takes away every way to prove a second factor; the next sign-in sets one up anew.
+/// Takes away every way to prove a second factor, which the next sign-in sets up anew, and what the organisation's
+/// provider opens: whoever asked for this may have lost that too.
 pub fn reset(tx: &mut Tx<'_>, id: PersonId) -> db::Result<()> {
     diesel::delete(totp::table.find(id.uuid())).execute(&mut **tx)?;
     diesel::delete(recovery_code::table.filter(recovery_code::person_id.eq(id.uuid())))
         .execute(&mut **tx)?;
     passkeys::remove_all(tx, id)?;
-    tx.record(Event::new("factors.reset", Subject::new("person", id)))?;
+    let disconnected = identities::remove_all(tx, id)?;
+    tx.record(
+        Event::new("factors.reset", Subject::new("person", id))
+            .detail("disconnected", disconnected),
+    )?;
     Ok(())
 }
 

@@ -1,8 +1,8 @@
 //! Who somebody is, how they prove it, and what they may do.
 //!
 //! Invariants:
-//! - nobody is signed in without a password and a second factor; half way there, a session opens
-//!   the pages that lead on and no others;
+//! - nobody is signed in without a first factor (a password, or the organisation's own provider) and a second one;
+//!   half way there, a session opens the pages that lead on and no others;
 //! - every secret that is checked has been counted before, for unknown names too;
 //! - whatever can be used once (a code, a recovery code, a link) is used up by a conditional update;
 //! - the database holds no secret that signs anybody in: tokens and codes are stored as hashes,
@@ -23,6 +23,7 @@ pub mod factors;
 pub mod facts;
 pub mod grants;
 pub mod guard;
+pub mod identities;
 pub mod keys;
 pub mod limits;
 pub mod parked;
@@ -31,6 +32,7 @@ pub mod password;
 pub mod people;
 mod permissions;
 pub mod preferences;
+pub mod provider;
 pub mod recovery;
 pub mod roster;
 pub mod sar;

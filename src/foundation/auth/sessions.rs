@@ -18,7 +18,7 @@ pub const IDLE: Duration = Duration::minutes(15);
 pub const ABSOLUTE: Duration = Duration::hours(12);
 /// How long a proof of identity opens what asks for one.
 pub const PROOF_LASTS: Duration = Duration::minutes(10);
-/// How long somebody may take between password and second factor.
+/// How long somebody may take between the first factor and the second.
 pub const HALF_WAY: Duration = Duration::minutes(10);
 /// A session's last use is written at most this often. It may therefore end this much early.
 pub(super) const TOUCH_EVERY: Duration = Duration::seconds(5);
@@ -30,9 +30,9 @@ const LONGEST_USER_AGENT: usize = 300;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
-    /// The password was right; the second factor is missing.
+    /// The password was right, or the provider vouches; the second factor is missing.
     SecondFactor,
-    /// The password was right; a second factor has to be set up first.
+    /// Likewise; a second factor has to be set up first.
     Enrolment,
     Full,
 }
@@ -61,6 +61,8 @@ pub enum Method {
     Totp,
     RecoveryCode,
     Passkey,
+    /// The organisation's provider says that it has seen two factors, and the installation believes it.
+    Provider,
 }
 
 impl Method {
@@ -70,18 +72,25 @@ impl Method {
             Self::Totp => "totp",
             Self::RecoveryCode => "recovery_code",
             Self::Passkey => "passkey",
+            Self::Provider => "provider",
         }
     }
 
-    /// Whether it shows who is sitting there well enough for a sensitive act. Recovery codes lie in drawers.
+    /// Whether it shows who is sitting there well enough for a sensitive act. Recovery codes lie in drawers, and the
+    /// provider may have let somebody in hours ago.
     const fn is_proof(self) -> bool {
         matches!(self, Self::Totp | Self::Passkey)
     }
 
     pub(super) fn parse(text: &str) -> Option<Self> {
-        [Self::Totp, Self::RecoveryCode, Self::Passkey]
-            .into_iter()
-            .find(|method| method.as_str() == text)
+        [
+            Self::Totp,
+            Self::RecoveryCode,
+            Self::Passkey,
+            Self::Provider,
+        ]
+        .into_iter()
+        .find(|method| method.as_str() == text)
     }
 }
 

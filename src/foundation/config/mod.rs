@@ -3,6 +3,7 @@
 //! Every secret `NAME` may come from a file named by `NAME_FILE`. Problems are collected and told
 //! together, because a person who mends one at a time is a person who restarts ten times.
 
+mod provider;
 mod read;
 mod secrets;
 
@@ -11,6 +12,8 @@ use std::path::PathBuf;
 
 use url::Url;
 
+pub use self::provider::ProviderConfig;
+pub(super) use self::provider::is_loopback;
 use self::read::Reader;
 use super::kernel::{Networks, Secret};
 
@@ -36,6 +39,8 @@ pub struct Config {
     pub database: DatabaseConfig,
     pub keys: KeysConfig,
     pub password: PasswordConfig,
+    /// The organisation's own place to sign in, where it has one.
+    pub provider: Option<ProviderConfig>,
     pub log_level: String,
     /// The port of the page that breaks and mends the demo's simulated platforms. The demo sets it.
     pub simulator: Option<u16>,
@@ -98,12 +103,7 @@ impl WebConfig {
 
     #[must_use]
     pub fn is_loopback(&self) -> bool {
-        match self.base_url.host() {
-            Some(url::Host::Domain(name)) => name == "localhost",
-            Some(url::Host::Ipv4(address)) => address.is_loopback(),
-            Some(url::Host::Ipv6(address)) => address.is_loopback(),
-            None => false,
-        }
+        is_loopback(&self.base_url)
     }
 }
 
@@ -167,8 +167,10 @@ impl Config {
         let data_dir = PathBuf::from(reader.text("SIGNALBOX_DATA_DIR", "var"));
         let web = read_web(&mut reader);
         let database = read_database(&mut reader);
+        let provider = provider::read(&mut reader, mode);
         let config = Self {
             mode,
+            provider,
             keys: KeysConfig {
                 encryption: reader.secret("SIGNALBOX_ENCRYPTION_KEY"),
                 encryption_file: reader

@@ -63,6 +63,20 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// A setting that is on or off; nothing where it is not set.
+    pub(super) fn switch(&mut self, name: &str) -> Option<bool> {
+        let text = self.optional(name)?;
+        match text.as_str() {
+            "yes" => Some(true),
+            "no" => Some(false),
+            _ => {
+                let problem = format!("{name} must be yes or no, not \"{text}\"");
+                self.problems.push(problem);
+                None
+            }
+        }
+    }
+
     /// A level, or a filter of `target=level` parts. A word that is no level would pass for a target and
     /// silence everything else.
     pub(super) fn log_level(&mut self, name: &str, default: &str) -> String {

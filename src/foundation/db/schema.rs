@@ -554,6 +554,18 @@ diesel::table! {
 }
 
 diesel::table! {
+    person_identity (id) {
+        id -> Uuid,
+        person_id -> Uuid,
+        issuer -> Text,
+        subject -> Text,
+        email -> Nullable<Text>,
+        created_at -> Timestamptz,
+        last_used_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     person_proposal (id) {
         id -> Uuid,
         person_id -> Uuid,
@@ -692,6 +704,18 @@ diesel::table! {
         missed -> Int8,
         measured_at -> Nullable<Timestamptz>,
         interval_ms -> Nullable<Int8>,
+    }
+}
+
+diesel::table! {
+    provider_journey (state_hash) {
+        state_hash -> Bytea,
+        browser_hash -> Bytea,
+        session_id -> Nullable<Uuid>,
+        next -> Text,
+        subject -> Nullable<Text>,
+        email -> Nullable<Text>,
+        expires_at -> Timestamptz,
     }
 }
 
@@ -1094,10 +1118,12 @@ diesel::joinable!(passkey -> person (person_id));
 diesel::joinable!(passkey_ceremony -> session (session_id));
 diesel::joinable!(password -> person (person_id));
 diesel::joinable!(person_grant -> person (person_id));
+diesel::joinable!(person_identity -> person (person_id));
 diesel::joinable!(person_role_past -> person (person_id));
 diesel::joinable!(probe_change -> pack_item (probe_id));
 diesel::joinable!(probe_run -> pack_item (probe_id));
 diesel::joinable!(probe_state -> pack_item (probe_id));
+diesel::joinable!(provider_journey -> session (session_id));
 diesel::joinable!(recovery_code -> person (person_id));
 diesel::joinable!(review_case -> platform (platform_id));
 diesel::joinable!(review_case -> subject (subject_id));
@@ -1162,6 +1188,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     password,
     person,
     person_grant,
+    person_identity,
     person_proposal,
     person_role,
     person_role_past,
@@ -1171,6 +1198,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     probe_change,
     probe_run,
     probe_state,
+    provider_journey,
     recovery_code,
     review_case,
     rule_state,

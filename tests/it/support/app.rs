@@ -16,6 +16,7 @@ use signalbox::foundation::audit::tiles::Edge;
 use signalbox::foundation::audit::{Audit, tree};
 use signalbox::foundation::auth::limits::Limits;
 use signalbox::foundation::auth::password::Hasher;
+use signalbox::foundation::auth::provider::Provider;
 use signalbox::foundation::config::{Config, Mode, PasswordConfig};
 use signalbox::foundation::crypto::Keyring;
 use signalbox::foundation::db::Db;
@@ -172,9 +173,14 @@ pub fn services_at(mode: Mode, port: u16, url: &Secret<String>, clock: Clock) ->
         "SIGNALBOX_WORKERS" => Some("1".to_owned()),
         // A test asks more often than any person; those of the limits set their own.
         name if name.starts_with("SIGNALBOX_RATE_") => Some("1000000".to_owned()),
+        // One that is never there: its link and its pages are.
+        "SIGNALBOX_OIDC_ISSUER" if mode == Mode::Demo => Some("http://127.0.0.1:9".to_owned()),
+        "SIGNALBOX_OIDC_CLIENT_ID" if mode == Mode::Demo => Some("signalbox".to_owned()),
+        "SIGNALBOX_OIDC_NAME" if mode == Mode::Demo => Some("Example Bank".to_owned()),
         _ => None,
     })
     .unwrap();
+    let provider = Provider::of(&config).unwrap();
     config.password = PasswordConfig {
         memory_kib: 64,
         passes: 1,
@@ -195,6 +201,7 @@ pub fn services_at(mode: Mode, port: u16, url: &Secret<String>, clock: Clock) ->
         db: pools,
         keyring,
         passwords,
+        provider,
         board: Board::default(),
     }
 }

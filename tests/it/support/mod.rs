@@ -10,5 +10,6 @@ pub mod events;
 pub mod keys;
 pub mod page;
 pub mod personas;
+pub mod provider;
 pub mod reference;
 pub mod subjects;
