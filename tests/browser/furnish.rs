@@ -15,8 +15,9 @@ use signalbox::features::packs::parameters::Given;
 use signalbox::foundation::audit::note::CheckpointSigner;
 use signalbox::foundation::audit::seal::LogSealer;
 use signalbox::foundation::audit::{Actor, Log};
-use signalbox::foundation::auth::Role;
 use signalbox::foundation::auth::keys::{KeyScope, NewKey};
+use signalbox::foundation::auth::{Role, identities};
+use signalbox::foundation::db;
 use signalbox::foundation::db::roles::Role as DbRole;
 use signalbox::foundation::db::schema::{job, passkey};
 use signalbox::foundation::kernel::Scope;
@@ -41,6 +42,7 @@ pub async fn furnish(app: &TestApp) -> Vec<String> {
     subjects::take_in(&app.services, &app.db, &examples);
     app.run_jobs();
     give_passkey(app);
+    connect(app);
     health::report_indicator(&app.services, &actor, "ncc_qos", 97.4, None).unwrap();
     app.advance(chrono::Duration::seconds(5));
     evaluate::tick(&app.services).unwrap();
@@ -94,6 +96,19 @@ fn give_passkey(app: &TestApp) {
             passkey::made_at.eq(app.now()),
         ))
         .execute(&mut app.db.connect_superuser())
+        .unwrap();
+}
+
+/// Connects the same person with the provider.
+fn connect(app: &TestApp) {
+    let owner = app.as_operator().person;
+    let provider = app.services.provider.as_ref().unwrap();
+    let email = Some("operator@bank.example");
+    app.services
+        .audit
+        .write::<_, db::Error>(&Actor::person(owner), |tx| {
+            identities::connect(tx, owner, provider.issuer(), "248289761001", email)
+        })
         .unwrap();
 }
 
@@ -252,7 +267,10 @@ fn matches(pattern: &str, path: &str) -> bool {
 /// Every address of the route table that shows a page, those without parameters first.
 pub fn pages() -> Vec<&'static str> {
     /// Answers of GET that are no pages, each with what it is.
-    const NOT_PAGES: [(&str, &str); 7] = [
+    const NOT_PAGES: [(&str, &str); 10] = [
+        ("/sign-in/provider", "leads to the provider"),
+        ("/sign-in/provider/back", "leads on from it"),
+        ("/account/provider/go", "leads to the provider"),
         ("/health", "JSON"),
         ("/assets/{digest}/{path:.*}", "files"),
         ("/live", "a stream of events"),

@@ -288,6 +288,7 @@ async fn what_is_public_is_a_short_list() {
                 "/enrol/link/",
                 "/display/link/",
                 "/sign-in/passkey",
+                "/sign-in/provider",
             ]
             .iter()
             .any(|prefix| path.starts_with(prefix));

@@ -1,11 +1,12 @@
 //! Signing in and out, enrolment, and a person's own account.
 //!
 //! Invariants:
-//! - a session begins half way, with the password, and is whole only after a second factor; its
-//!   token changes at each step;
+//! - a session begins half way, with the password or the organisation's provider, and is whole only after a second
+//!   factor; its token changes at each step;
 //! - whether a name is known shows in no answer: same status, same body, same work;
 //! - every try, success, failure, sign-out and change is an event, in the transaction that makes it;
 //! - no page creates an account: that is the command line's;
+//! - an identity of the provider signs in whoever has connected it themselves, never whoever has the same address;
 //! - secrets are shown once, in the answer to the act that made them.
 
 mod actions;
@@ -43,6 +44,7 @@ pub fn routes() -> Routes {
         .get("/step-up", Access::Signed, pages::step_up::show)
         .post("/step-up", Access::Signed, pages::step_up::submit)
         .and(passkeys())
+        .and(provider())
         .and(factors())
         .and(sessions())
         .post("/sign-out", Access::Signed, pages::sign_in::sign_out)
@@ -126,6 +128,23 @@ fn passkeys() -> Routes {
         .post("/enrol/passkey", half, passkeys::enrol)
         .post("/step-up/passkey/options", signed, passkeys::ask_for_proof)
         .post("/step-up/passkey", signed, passkeys::prove)
+}
+
+/// To the organisation's own provider and back. Nothing is here where none is set up.
+fn provider() -> Routes {
+    use pages::provider;
+    let door = Access::PublicOrSigned;
+    let signed = Access::Signed;
+    Routes::new()
+        .get("/sign-in/provider", door, provider::start)
+        .get("/sign-in/provider/back", door, provider::back)
+        .get("/account/provider", signed, provider::show)
+        .with_step_up()
+        .get("/account/provider/go", signed, provider::go)
+        .post("/account/provider", signed, provider::connect)
+        .with_step_up()
+        .post("/account/provider/removal", signed, provider::disconnect)
+        .with_step_up()
 }
 
 /// One's own second factors. Whatever changes them asks for a fresh proof.

@@ -8,9 +8,11 @@ use super::pages::preferences::Chosen;
 use super::zones::Area;
 use crate::foundation::auth::devices::Known;
 use crate::foundation::auth::factors::Methods;
+use crate::foundation::auth::identities::Connection;
 use crate::foundation::auth::parked::Waiting;
 use crate::foundation::auth::passkeys::Listed;
 use crate::foundation::auth::preferences::Theme;
+use crate::foundation::auth::provider::journeys;
 use crate::foundation::auth::sessions::Open;
 use crate::foundation::auth::totp::QrPath;
 use crate::foundation::web::{Chrome, Door, Problems};
@@ -24,6 +26,10 @@ pub struct SignIn {
     pub problems: Problems,
     /// A form waits for its author behind this sign-in.
     pub form_waits: bool,
+    /// What the organisation's own place to sign in is called, where it has one.
+    pub provider: Option<String>,
+    /// Why it has just signed nobody in.
+    pub failed: Option<String>,
     pub demo: Vec<demo::Card>,
     /// Where the demo's services can be broken and mended.
     pub simulator: Option<String>,
@@ -96,9 +102,10 @@ pub struct ShownSession {
 impl ShownSession {
     fn method(&self) -> &'static str {
         match self.session.method.as_deref() {
-            Some("totp") => "password and code",
+            Some("totp") => "code",
             Some("passkey") => "passkey",
             Some("recovery_code") => "recovery code",
+            Some("provider") => "provider",
             _ => "",
         }
     }
@@ -165,6 +172,8 @@ pub struct Own {
     pub roles: String,
     pub methods: Methods,
     pub passkeys: Vec<Listed>,
+    /// The organisation's own place to sign in, and since when it is connected.
+    pub provider: Option<(String, Option<Connection>)>,
     pub waiting: Vec<Waiting>,
     /// The page that somebody was on their way to.
     pub next: Option<String>,
@@ -182,6 +191,17 @@ pub struct PreferencesPage {
     pub other: Option<String>,
     pub zone_hint: String,
     pub problems: Problems,
+}
+
+#[derive(Template)]
+#[template(path = "account/own_provider.html")]
+pub struct OwnProvider {
+    pub chrome: Chrome,
+    /// What it is called.
+    pub provider: String,
+    pub connection: Option<Connection>,
+    /// Whom it has vouched for, until they say that it is them.
+    pub waiting: Option<journeys::Waiting>,
 }
 
 #[derive(Template)]

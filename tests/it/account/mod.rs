@@ -6,6 +6,7 @@ mod own_sessions;
 mod parking;
 mod passkeys;
 mod preferences;
+mod provider;
 mod proxies;
 mod races;
 mod second_factor;

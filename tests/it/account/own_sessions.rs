@@ -32,7 +32,7 @@ async fn one_session_is_ended_and_then_all_others() {
         .collect();
     assert_eq!(current.len(), 1);
     assert_eq!(current[0][1], "127.0.0.1");
-    assert_eq!(current[0][2], "password and code");
+    assert_eq!(current[0][2], "code");
     let end = |page: &crate::support::page::Page| {
         let actions = page.actions();
         let one = actions.into_iter().find(|action| {

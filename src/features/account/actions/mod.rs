@@ -5,6 +5,7 @@ pub mod factors;
 pub mod own;
 pub mod passkeys;
 pub mod preferences;
+pub mod provider;
 pub mod second_factor;
 pub mod sessions;
 pub mod sign_in;
@@ -62,6 +63,16 @@ impl Visitor {
             address: self.address.to_string(),
             user_agent: self.user_agent.clone(),
         }
+    }
+}
+
+/// The cookie that binds a journey to the provider to its browser.
+#[must_use]
+pub fn journey_cookie(services: &Services) -> &'static str {
+    if services.config.web.is_https() {
+        "__Host-signalbox-journey"
+    } else {
+        "signalbox-journey"
     }
 }
 

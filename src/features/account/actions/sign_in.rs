@@ -109,13 +109,8 @@ fn accept(
         if factors::password_hash(tx, candidate.person)? != candidate.hash {
             return Err(db::Error::NotFound);
         }
-        let stage = if factors::has_second_factor(tx, candidate.person)? {
-            Stage::SecondFactor
-        } else {
-            Stage::Enrolment
-        };
-        let begun = begin(tx, visitor, candidate, stage, replaced)?;
-        Ok((stage, begun))
+        let who = (candidate.person, candidate.email.as_str());
+        begin_half(tx, visitor, who, "session.password_accepted", replaced)
     });
     match begun {
         Ok(begun) => Ok(Some(begun)),
@@ -124,28 +119,36 @@ fn accept(
     }
 }
 
-fn begin(
+/// Begins the session of somebody whose first factor was right: what it leads on to is the second one, or setting it
+/// up.
+pub(super) fn begin_half(
     tx: &mut Tx<'_>,
     visitor: &Visitor,
-    candidate: &Candidate,
-    stage: Stage,
+    (person, email): (PersonId, &str),
+    event: &'static str,
     replaced: Option<Uuid>,
-) -> db::Result<Begun> {
+) -> db::Result<(Stage, Begun)> {
+    let stage = if factors::has_second_factor(tx, person)? {
+        Stage::SecondFactor
+    } else {
+        Stage::Enrolment
+    };
     let now = tx.now();
     let client = visitor.client();
-    let (id, session) = sessions::begin(tx, candidate.person, stage, None, &client, replaced, now)?;
+    let (id, session) = sessions::begin(tx, person, stage, None, &client, replaced, now)?;
     if stage == Stage::Enrolment {
-        factors::propose_seed(tx, id, candidate.person, &candidate.email)?;
+        factors::propose_seed(tx, id, person, email)?;
     }
     tx.record(
-        Event::new("session.password_accepted", Subject::new("session", id))
+        Event::new(event, Subject::new("session", id))
             .detail("next", stage.as_str())
             .detail("network", throttle::network(visitor.address)),
     )?;
-    Ok(Begun {
+    let begun = Begun {
         session,
         device: None,
-    })
+    };
+    Ok((stage, begun))
 }
 
 /// A failure names the person where there is one, so that their own log shows it; the actor stays

@@ -5,6 +5,7 @@ pub mod factors;
 pub mod own;
 pub mod passkeys;
 pub mod preferences;
+pub mod provider;
 pub mod sessions;
 pub mod sign_in;
 pub mod step_up;

@@ -19,6 +19,7 @@ use crate::foundation::Services;
 use crate::foundation::audit::Unaudited;
 use crate::foundation::auth::factors::{self, Methods};
 use crate::foundation::auth::guard::{came_from, local_path};
+use crate::foundation::auth::identities::{self, Connection};
 use crate::foundation::auth::parked::Waiting;
 use crate::foundation::auth::passkeys::{self, Listed};
 use crate::foundation::auth::{
@@ -60,7 +61,12 @@ pub async fn stay(_signed: Signed, _form: Form<Confirmed>) -> web::Result {
 }
 
 pub async fn show(services: Data<Services>, signed: Signed, done: Query<Done>) -> web::Result {
-    let (methods, passkeys, waiting) = known_of(&services, &signed).await?;
+    let Known {
+        methods,
+        passkeys,
+        connection,
+        waiting,
+    } = known_of(&services, &signed).await?;
     let mut chrome = Chrome::new(&signed, &services, "Your account", Nav::Account);
     if let Some((lamp, text)) = notice(done.done.as_deref(), &methods, waiting.len()) {
         chrome = chrome.notice(lamp, text);
@@ -76,6 +82,10 @@ pub async fn show(services: Data<Services>, signed: Signed, done: Query<Done>) -
         roles: roles.join(", "),
         methods,
         passkeys,
+        provider: services
+            .provider
+            .as_ref()
+            .map(|provider| (provider.name().to_owned(), connection)),
         waiting,
         next: (next != "/").then(|| next.to_owned()),
         since: signed.since,
@@ -106,6 +116,11 @@ fn notice(done: Option<&str>, methods: &Methods, waiting: usize) -> Option<(Lamp
             Lamp::Clear,
             "Your authenticator is set up; codes of another one no longer count".to_owned(),
         )),
+        "connected" => Some((
+            Lamp::Clear,
+            "It is connected: you can sign in there from now on, in place of your password"
+                .to_owned(),
+        )),
         "removed" => Some((Lamp::Clear, "It no longer signs you in".to_owned())),
         "waiting" if waiting > 0 => Some((
             Lamp::Yellow,
@@ -115,18 +130,29 @@ fn notice(done: Option<&str>, methods: &Methods, waiting: usize) -> Option<(Lamp
     }
 }
 
-async fn known_of(
-    services: &Services,
-    signed: &Signed,
-) -> Result<(Methods, Vec<Listed>, Vec<Waiting>), Error> {
+/// What the page shows of somebody.
+struct Known {
+    methods: Methods,
+    passkeys: Vec<Listed>,
+    connection: Option<Connection>,
+    waiting: Vec<Waiting>,
+}
+
+async fn known_of(services: &Services, signed: &Signed) -> Result<Known, Error> {
     let (services, person) = (services.clone(), signed.person);
     block(move || {
         let now = services.clock.now();
+        let provider = services.provider.as_ref();
         services.db.read(|conn| {
-            let methods = factors::methods(conn, person)?;
-            let passkeys = passkeys::list(conn, person)?;
-            let waiting = parked_forms::waiting(conn, person, now)?;
-            Ok::<_, Error>((methods, passkeys, waiting))
+            let connection = provider
+                .map(|provider| identities::of(conn, person, provider.issuer()))
+                .transpose()?;
+            Ok::<_, Error>(Known {
+                methods: factors::methods(conn, person)?,
+                passkeys: passkeys::list(conn, person)?,
+                connection: connection.flatten(),
+                waiting: parked_forms::waiting(conn, person, now)?,
+            })
         })
     })
     .await

@@ -7,6 +7,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
 use super::{carrying, status_of};
+use crate::features::account::actions::provider::Why;
 use crate::features::account::actions::{Visitor, second_factor, sign_in};
 use crate::features::account::{demo, views};
 use crate::foundation::Services;
@@ -14,6 +15,7 @@ use crate::foundation::auth::factors::{self, Methods};
 use crate::foundation::auth::guard::{
     ENROLMENT_PATH, PARKED_PATH, SECOND_FACTOR_PATH, SIGN_IN_PATH, local_path, with_next,
 };
+use crate::foundation::auth::provider::Provider;
 use crate::foundation::auth::sessions::{Method, Stage};
 use crate::foundation::auth::{HalfSigned, Signed, parked};
 use crate::foundation::db::PoolKind;
@@ -24,6 +26,8 @@ use crate::foundation::web::{self, Door, Error, Form, Problems, block, block_sig
 pub struct Asked {
     next: Option<String>,
     email: Option<String>,
+    /// Why the provider has signed nobody in: one of our own words.
+    failed: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -53,7 +57,8 @@ pub async fn show(
         return web::see_other(next);
     }
     let email = asked.email.as_deref().unwrap_or_default();
-    sign_in_page(&services, email, next, Problems::new()).await
+    let failed = asked.failed.as_deref().and_then(Why::parse);
+    door(&services, email, next, Problems::new(), failed).await
 }
 
 /// The sign-in page: what `/` is to everybody who is not signed in.
@@ -63,6 +68,17 @@ pub async fn sign_in_page(
     next: &str,
     problems: Problems,
 ) -> web::Result {
+    door(services, email, next, problems, None).await
+}
+
+async fn door(
+    services: &Services,
+    email: &str,
+    next: &str,
+    problems: Problems,
+    failed: Option<Why>,
+) -> web::Result {
+    let provider = services.provider.as_ref().map(Provider::name);
     let demo = {
         let services = services.clone();
         block_sign_in(move || demo::cards(&services).map_err(Error::from)).await?
@@ -74,6 +90,8 @@ pub async fn sign_in_page(
         next: next.to_owned(),
         problems,
         form_waits: next.starts_with(PARKED_PATH),
+        failed: failed.zip(provider).map(|(why, name)| why.told(name)),
+        provider: provider.map(str::to_owned),
         demo,
         simulator: services.config.simulator_url(),
     };
