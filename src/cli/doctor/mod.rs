@@ -4,6 +4,7 @@
 //! questions and stopped again.
 
 mod machine;
+mod provider;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -67,6 +68,7 @@ fn examine() -> Vec<Finding> {
     let certificates = config.web.tls.iter();
     findings.extend(certificates.flat_map(|paths| settings::certificate(paths, now)));
     findings.extend(settings::proxies(&config));
+    findings.extend(provider::examine(&config));
     findings.extend(match &config.database.app_url {
         Some(app) => database::examine(&config, app, config.database.sealer_url.as_ref(), false),
         None => private_cluster(&config),
