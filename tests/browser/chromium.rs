@@ -106,17 +106,19 @@ pub struct Browser {
     _driver: Driver,
 }
 
+/// Says by name what a test needs and this machine has not.
+pub fn missing<T>(what: &str) -> Option<T> {
+    assert!(
+        std::env::var_os(REQUIRE).is_none(),
+        "{what} is not installed, and {REQUIRE} is set (script/setup installs it)"
+    );
+    println!("skipped: {what} is not installed (script/setup installs it)");
+    None
+}
+
 impl Browser {
     /// `None` where this machine has no browser or no axe-core; the reason is printed by name.
     pub async fn open(screen: Screen) -> Option<Self> {
-        let missing = |what: &str| {
-            assert!(
-                std::env::var_os(REQUIRE).is_none(),
-                "{what} is not installed, and {REQUIRE} is set (script/setup installs it)"
-            );
-            println!("skipped: {what} is not installed (script/setup installs it)");
-            None
-        };
         let axe = std::env::var_os("SIGNALBOX_AXE").map_or_else(
             || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(AXE),
             PathBuf::from,

@@ -9,6 +9,7 @@ mod journey;
 mod look;
 mod passkeys;
 mod preferences;
+mod provider;
 #[path = "../it/support/mod.rs"]
 mod support;
 mod wall;

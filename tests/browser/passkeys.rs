@@ -8,7 +8,7 @@ use crate::chromium::{Browser, Screen};
 use crate::support::app::TestApp;
 
 /// Presses the button that says this, and waits for the page that it leads to.
-async fn press(browser: &Browser, label: &str) {
+pub async fn press(browser: &Browser, label: &str) {
     let waiting = format!(
         "return [...document.querySelectorAll('main button')].some((button) => button.textContent.trim() === {label:?} \
          && button.offsetParent !== null)"
@@ -23,7 +23,7 @@ async fn press(browser: &Browser, label: &str) {
     browser.wait_until(arrived).await;
 }
 
-async fn path(browser: &Browser) -> String {
+pub async fn path(browser: &Browser) -> String {
     browser.page.current_url().await.unwrap().path().to_owned()
 }
 
