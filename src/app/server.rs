@@ -9,7 +9,7 @@ use actix_web::{App, HttpResponse, HttpServer};
 
 use super::topics::topic_of;
 use super::{health_routes, policies, routes};
-use crate::features::account;
+use crate::features::{account, posture};
 use crate::foundation::Services;
 use crate::foundation::auth::guard::ProofPage;
 use crate::foundation::auth::{guard, session_store};
@@ -63,6 +63,7 @@ pub fn serve(services: Services, listener: TcpListener) -> std::io::Result<Runni
     let services = Data::new(services);
     let catalog = Data::new(policies());
     let proof = Data::new(ProofPage(account::pages::step_up::ask));
+    let lookout = Data::new(posture::Lookout::default());
     let server = HttpServer::new(move || {
         lanes.open();
         App::new()
@@ -70,6 +71,7 @@ pub fn serve(services: Services, listener: TcpListener) -> std::io::Result<Runni
             .app_data(live.clone())
             .app_data(catalog.clone())
             .app_data(proof.clone())
+            .app_data(lookout.clone())
             .wrap(session_store::middleware(&services))
             .wrap(from_fn(refuse_foreign_hosts))
             .wrap(from_fn(log_requests))

@@ -11,6 +11,7 @@ use signalbox::features::posture::finding::Verdict;
 use signalbox::features::posture::front::{self, Via};
 use signalbox::foundation::audit::{Actor, Event, Subject};
 use signalbox::foundation::auth::Role;
+use signalbox::foundation::auth::guard::own_look;
 use signalbox::foundation::auth::keys::{KeyScope, NewKey};
 use signalbox::foundation::db;
 use signalbox::foundation::kernel::{PlatformId, Scope};
@@ -37,7 +38,7 @@ async fn open(app: &TestApp) -> Page {
 #[actix_web::test]
 async fn the_front_door_is_looked_at_as_it_answers() {
     let app = TestApp::start().await;
-    let seen = front::look(&app.services.config.web).await;
+    let seen = front::look(&app.services.config.web, &own_look(&app.services)).await;
     assert_eq!(seen.via, Via::FrontDoor);
     let here = Address {
         is_https: false,
@@ -48,6 +49,13 @@ async fn the_front_door_is_looked_at_as_it_answers() {
     let bad: Vec<String> = bad.map(ToString::to_string).collect();
     assert!(bad.is_empty(), "{bad:#?}");
     assert_eq!(findings.len(), 7);
+    assert!(
+        app.events_of("access.denied").is_empty(),
+        "a look of our own is no attack"
+    );
+    // The same without the mark is one.
+    front::look(&app.services.config.web, "made up").await;
+    assert_eq!(app.events_of("access.denied").len(), 1);
 }
 
 #[actix_web::test]
@@ -60,11 +68,11 @@ async fn where_nobody_answers_nothing_is_taken_for_good() {
     web.base_url = format!("http://localhost:{port}").parse().unwrap();
     let ours = app.url.rsplit(':').next().unwrap();
     web.bind = format!("127.0.0.1:{ours}").parse().unwrap();
-    let seen = front::look(&web).await;
+    let seen = front::look(&web, "").await;
     // Our own socket answers, but not under that name.
     assert!(matches!(seen.via, Via::Inside(_)), "{:?}", seen.via);
     web.bind.set_port(port);
-    let seen = front::look(&web).await;
+    let seen = front::look(&web, "").await;
     assert!(matches!(seen.via, Via::Nowhere(_)), "{:?}", seen.via);
     assert!(seen.door.is_none());
 }
@@ -122,7 +130,7 @@ async fn grants_that_nobody_uses_are_told_after_ninety_days() {
 async fn acts_on_the_command_line_are_listed() {
     let app = TestApp::start().await;
     let empty = open(&app).await;
-    assert!(empty.says("Nothing was done on the command line"));
+    assert!(empty.says("No acts on the command line"));
     let noted: db::Result<()> = app
         .services
         .audit

@@ -314,7 +314,12 @@ fn what_is_missing_or_too_strong_is_found() {
 #[test]
 fn a_server_that_asks_for_no_password_is_found() {
     let db = TestDb::create();
-    let open = open_doors(&db.app_url);
+    let open = open_doors(&db.app_url).unwrap();
     // The server of the tests asks for one, which nobody could guess.
     assert!(open.is_empty(), "{open:?}");
+    let nobody = Secret::from("postgres://signalbox_app:wrong@127.0.0.1:1/none");
+    assert!(
+        open_doors(&nobody).is_err(),
+        "who cannot look does not say that all is well"
+    );
 }

@@ -474,9 +474,19 @@ async fn no_secret_is_in_the_log() {
         value(&session),
         account.1,
     ];
+    // Digits of a code may stand by chance in the time and in the request's id, which we make ourselves.
+    let plain = told.lines().map(|line| {
+        let mut line: serde_json::Value = serde_json::from_str(line).unwrap();
+        line.as_object_mut().unwrap().remove("timestamp");
+        if let Some(context) = line["context"].as_object_mut() {
+            context.remove("request_id");
+        }
+        line.to_string()
+    });
+    let plain: Vec<String> = plain.collect();
     for secret in secrets {
         assert!(secret.len() >= 6, "{secret:?} would be found anywhere");
-        let found = told.lines().find(|line| line.contains(&secret));
+        let found = plain.iter().find(|line| line.contains(&secret));
         assert_eq!(found, None, "{secret}");
     }
 }

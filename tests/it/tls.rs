@@ -11,6 +11,8 @@ use rcgen::{CertificateParams, KeyPair};
 use reqwest::tls::Version;
 use rustix::process::{Signal, getpid, kill_process};
 use signalbox::app::{self, Running};
+use signalbox::features::posture::front::{self, Plain, Via};
+use signalbox::foundation::auth::guard::own_look;
 use signalbox::foundation::config::{Mode, TlsConfig};
 
 use crate::support::app::services;
@@ -131,5 +133,26 @@ async fn the_health_check_speaks_tls_where_the_server_does() {
     let certificate = files.certificate.clone();
     let asked = tokio::task::spawn_blocking(move || (ask(Some(&certificate)), ask(None)));
     assert_eq!(asked.await.unwrap(), (true, false));
+    running.stop().await;
+}
+
+#[actix_web::test]
+async fn the_security_posture_sees_what_is_served() {
+    let (db, folder) = (TestDb::create(), tempfile::tempdir().unwrap());
+    let files = files(folder.path());
+    renew(&files);
+    let (running, port) = serve(&db, &files).unwrap();
+    let mut services = services(Mode::Demo, port, &db);
+    let mut config = (*services.config).clone();
+    config.web.tls = Some(files);
+    config.web.base_url = format!("https://localhost:{port}").parse().unwrap();
+    services.config = Arc::new(config);
+    let seen = front::look(&services.config.web, &own_look(&services)).await;
+    assert_eq!(seen.via, Via::FrontDoor);
+    let certificate = seen.certificate.unwrap();
+    assert!(certificate.distrusted.is_some(), "nobody vouches for it");
+    assert!(certificate.ends_at.is_some());
+    assert_eq!(seen.old_tls, Some(false), "nothing older than TLS 1.2");
+    assert_eq!(seen.plain, Some(Plain::NoNeighbour));
     running.stop().await;
 }

@@ -66,7 +66,7 @@ fn examine() -> Vec<Finding> {
     findings.push(settings::metrics(&config));
     let now = Utc::now();
     let certificates = config.web.tls.iter();
-    findings.extend(certificates.flat_map(|paths| settings::certificate(paths, now)));
+    findings.extend(certificates.map(|paths| settings::certificate(paths, now)));
     findings.extend(settings::proxies(&config));
     findings.extend(provider::examine(&config));
     findings.extend(match &config.database.app_url {

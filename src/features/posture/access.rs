@@ -45,10 +45,10 @@ impl Holder {
         able && !self.is_break_glass && self.held.iter().any(everywhere)
     }
 
-    /// Whether nobody has seen them since long after they were given something.
+    /// Whether they have stayed away for long, since they were last given something.
     fn is_stale(&self, now: DateTime<Utc>) -> bool {
-        let given = self.held.iter().map(|held| held.granted_at).min();
-        let since = self.standing.last_seen.or(given);
+        let given = self.held.iter().map(|held| held.granted_at).max();
+        let since = self.standing.last_seen.max(given);
         !self.is_break_glass && since.is_some_and(|since| now - since > STALE)
     }
 }
@@ -86,7 +86,7 @@ fn passkeys(active: &[&Holder]) -> Finding {
         None => Finding::ok(SUBJECT, "everybody who signs in has one"),
         Some(who) => Finding::warn(
             SUBJECT,
-            format!("a false page can ask for the codes of those without one: {who}"),
+            format!("a fake sign-in page could trick those without one: {who}"),
             "ask them to add a passkey under Your account",
         ),
     }
@@ -107,7 +107,7 @@ fn enrolment(active: &[&Holder], now: DateTime<Utc>) -> Finding {
         ),
         Some(who) => Finding::warn(
             SUBJECT,
-            format!("hold roles and have never set up their sign-in: {who}"),
+            format!("hold roles and have not set up their sign-in: {who}"),
             "make a new link for them, or take the roles away",
         ),
     }
@@ -141,10 +141,7 @@ fn stale(active: &[&Holder], now: DateTime<Utc>) -> Finding {
     let unused = active.iter().filter(|each| each.is_stale(now));
     let names: Vec<&str> = unused.map(|each| each.person.name.as_str()).collect();
     match named(&names) {
-        None => Finding::ok(
-            SUBJECT,
-            "everybody with a role has been here in the last 90 days",
-        ),
+        None => Finding::ok(SUBJECT, "nobody with a role has stayed away for 90 days"),
         Some(who) => Finding::warn(
             SUBJECT,
             format!("not here for 90 days, with roles: {who}"),
@@ -169,7 +166,7 @@ fn break_glass(holders: &[Holder], oversight: Oversight) -> Finding {
         .iter()
         .any(|each| each.is_break_glass && each.person.disabled_at.is_none());
     match oversight.unreviewed_uses {
-        0 if sealed => Finding::ok(SUBJECT, "sealed, and no use of it waits for a review"),
+        0 if sealed => Finding::ok(SUBJECT, "there is one, and no use of it waits for a review"),
         0 => Finding::warn(
             SUBJECT,
             "there is none: with every administrator away, nobody gets in",
@@ -251,7 +248,7 @@ pub fn keys(keys: &[Key], now: DateTime<Utc>) -> Vec<Finding> {
     if findings.is_empty() {
         let found = match live.len() {
             0 => "none is live: programs have no way in".to_owned(),
-            some => format!("{some} live, all used and rotated"),
+            some => format!("{some} live, none old, idle or open to any address"),
         };
         findings.push(Finding::ok(SUBJECT, found));
     }

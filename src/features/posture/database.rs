@@ -8,6 +8,8 @@ use crate::foundation::db::inspect::{self, Inspection, Setting};
 use crate::foundation::db::rights;
 use crate::foundation::kernel::Secret;
 
+const LINK: &str = "database TLS";
+const PASSWORDS: &str = "passwords";
 const OLDEST_VERSION: i32 = 150_000;
 const GIB: i64 = 1 << 30;
 const MIB: i64 = 1 << 20;
@@ -53,7 +55,6 @@ pub fn examine(
     let mut findings = vec![server(&inspection)];
     findings.extend(guards(&inspection, is_private));
     findings.extend(passwords(app));
-    findings.extend(migrations(&inspection));
     findings.push(connections(config, &inspection.settings));
     if !is_private {
         findings.extend(memory(&inspection.settings));
@@ -70,6 +71,7 @@ pub fn guards(inspection: &Inspection, is_private: bool) -> Vec<Finding> {
     findings.extend(role(inspection));
     findings.push(audit_tables(inspection));
     findings.extend(rights(inspection));
+    findings.extend(migrations(inspection));
     findings.extend(safety(&inspection.settings));
     findings.push(clock(inspection.clock_ahead_ms));
     findings
@@ -101,15 +103,15 @@ fn server(inspection: &Inspection) -> Finding {
 
 fn tls(inspection: &Inspection, is_private: bool) -> Finding {
     if inspection.server.is_tls {
-        Finding::ok("TLS", "the connection is encrypted")
+        Finding::ok(LINK, "the connection is encrypted")
     } else if is_private {
         Finding::ok(
-            "TLS",
+            LINK,
             "none, and none needed: the private cluster is reached over loopback only",
         )
     } else {
         let mend = "add sslmode=verify-full to DATABASE_URL unless the server is on this machine";
-        Finding::warn("TLS", "the connection is not encrypted", mend)
+        Finding::warn(LINK, "the connection is not encrypted", mend)
     }
 }
 
@@ -180,16 +182,29 @@ fn rights(inspection: &Inspection) -> Vec<Finding> {
         .collect()
 }
 
-/// Whether anybody who can reach the database gets in as one of its roles.
+/// Whether anybody who can reach the database gets in as one of its accounts.
 pub fn passwords(app: &Secret<String>) -> Vec<Finding> {
-    const SUBJECT: &str = "passwords";
-    let open = rights::open_doors(app);
+    let open = match rights::open_doors(app) {
+        Ok(open) => open,
+        Err(why) => return vec![passwords_unseen(&why)],
+    };
     if open.is_empty() {
-        return vec![Finding::ok(SUBJECT, "no role has one that everybody knows")];
+        let found = "no database account has one that everybody knows";
+        return vec![Finding::ok(PASSWORDS, found)];
     }
     let each = open.into_iter();
-    each.map(|weakness| Finding::fail(SUBJECT, weakness.found, weakness.mend))
+    each.map(|weakness| Finding::fail(PASSWORDS, weakness.found, weakness.mend))
         .collect()
+}
+
+/// The passwords of the database could not be tried.
+pub fn passwords_unseen(why: &str) -> Finding {
+    let found = format!("those of the database could not be tried: {why}");
+    Finding::warn(
+        PASSWORDS,
+        found,
+        "run `signalbox doctor` where the database lets you in",
+    )
 }
 
 fn migrations(inspection: &Inspection) -> Vec<Finding> {
@@ -337,7 +352,7 @@ fn seal(sealer: Option<&Secret<String>>) -> Finding {
 /// How the sealer keeps up, from the oldest event that waits for it.
 pub fn sealed(oldest: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Finding {
     let Some(since) = oldest else {
-        return Finding::ok("sealer", "every event is sealed");
+        return Finding::ok("sealer", "no event waits for its seal");
     };
     let age = now - since;
     let found = format!(

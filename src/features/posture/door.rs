@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::finding::Finding;
 use super::front::{Answer, Certificate, Plain, Seen, Via};
-use crate::foundation::web::headers::{CONTENT_POLICY, FIXED};
+use crate::foundation::web::headers::{CONTENT_POLICY, FIXED, TRANSPORT_POLICY};
 use crate::foundation::web::tls;
 
 const TLS: &str = "HTTPS";
@@ -21,23 +21,20 @@ pub struct Address {
 pub fn judge(seen: &Seen, address: Address, now: DateTime<Utc>) -> Vec<Finding> {
     let mut findings = vec![reached(seen)];
     findings.extend(encryption(seen, address, now));
-    let Some(door) = &seen.door else {
-        return findings;
-    };
-    if door.status == 429 {
-        findings.push(Finding::warn(
-            "Front door",
-            "it was asked too often to be looked at now",
-            "wait a minute and open this page again",
-        ));
+    if let Via::Nowhere(_) = seen.via {
         return findings;
     }
-    findings.push(headers(door, address));
+    findings.push(headers(seen, address));
     findings.push(origins(seen));
     findings.push(forms(seen));
     findings.push(host(seen));
     findings.push(strangers(seen));
     findings
+}
+
+/// What was answered by us. A limit that we ran into ourselves and a server that broke say nothing of what is asked.
+fn said(answer: Option<&Answer>) -> Option<&Answer> {
+    answer.filter(|answer| answer.status != 429 && answer.status < 500)
 }
 
 fn reached(seen: &Seen) -> Finding {
@@ -83,26 +80,29 @@ fn encryption(seen: &Seen, address: Address, now: DateTime<Utc>) -> Vec<Finding>
             "look at it with a browser from outside",
         )),
     }
-    match seen.old_tls {
-        Some(true) => findings.push(Finding::fail(
-            "TLS versions",
+    const VERSIONS: &str = "TLS versions";
+    findings.push(match seen.old_tls {
+        Some(true) => Finding::fail(
+            VERSIONS,
             "TLS 1.1 is spoken, which browsers have given up",
             "allow TLS 1.2 and 1.3 only, at whatever ends TLS",
-        )),
-        Some(false) => findings.push(Finding::ok("TLS versions", "TLS 1.1 and older are refused")),
-        None => {}
-    }
+        ),
+        Some(false) => Finding::ok(VERSIONS, "TLS 1.1 and older are refused"),
+        None => unseen(VERSIONS),
+    });
+    const PLAIN: &str = "Plain HTTP";
     match seen.plain {
         Some(Plain::Answers(status)) => findings.push(Finding::fail(
-            "Plain HTTP",
-            format!("port 80 answers with {status} instead of leading to HTTPS"),
-            "let it redirect to https, or close the port",
+            PLAIN,
+            format!("port 80 answers with {status} instead of leading to our HTTPS address"),
+            "let it redirect to the base URL, or close the port",
         )),
-        Some(Plain::LeadsOn) => findings.push(Finding::ok("Plain HTTP", "leads to HTTPS")),
+        Some(Plain::LeadsOn) => findings.push(Finding::ok(PLAIN, "leads to HTTPS")),
         Some(Plain::NobodyListens) => {
-            findings.push(Finding::ok("Plain HTTP", "nobody listens on port 80"));
+            findings.push(Finding::ok(PLAIN, "nobody listens on port 80"));
         }
-        None => {}
+        Some(Plain::NoNeighbour) => {}
+        None => findings.push(unseen(PLAIN)),
     }
     findings
 }
@@ -113,6 +113,13 @@ fn certificate(shown: &Certificate, now: DateTime<Utc>) -> Finding {
             TLS,
             format!("this machine does not trust the certificate: {why}"),
             "have it signed by an authority that every reader's browser knows, and send the whole chain",
+        );
+    }
+    if shown.ends_at.is_some_and(|end| end <= now) {
+        return Finding::fail(
+            TLS,
+            "the certificate has ended: browsers refuse it",
+            "renew it",
         );
     }
     match (tls::due(shown.ends_at, now), shown.ends_at) {
@@ -126,51 +133,55 @@ fn certificate(shown: &Certificate, now: DateTime<Utc>) -> Finding {
 }
 
 /// The headers that we send, as they arrive.
-fn headers(door: &Answer, address: Address) -> Finding {
+fn headers(seen: &Seen, address: Address) -> Finding {
     const SUBJECT: &str = "Security headers";
+    let Some(door) = said(seen.door.as_ref()) else {
+        return unseen(SUBJECT);
+    };
     let mut wanted: Vec<(&str, &str)> = FIXED.to_vec();
     wanted.push(("content-security-policy", CONTENT_POLICY));
     wanted.push(("cache-control", "no-store"));
-    let wrong = |(name, value): &(&str, &str)| door.header(name) != Some(*value);
-    let mut missing: Vec<&str> = wanted
-        .iter()
-        .filter(|each| wrong(each))
-        .map(|each| each.0)
-        .collect();
-    let lasts = door.header("strict-transport-security");
-    if address.is_https && !address.is_loopback && lasts.is_none() {
-        missing.push("strict-transport-security");
+    if address.is_https && !address.is_loopback {
+        wanted.push(("strict-transport-security", TRANSPORT_POLICY));
     }
+    let wrong = |(name, value): &&(&str, &str)| door.header(name) != Some(*value);
+    let missing: Vec<&str> = wanted.iter().filter(wrong).map(|each| each.0).collect();
     if missing.is_empty() {
-        let found = format!("all {} arrive as they are sent", wanted.len());
-        Finding::ok(SUBJECT, found)
+        Finding::ok(
+            SUBJECT,
+            format!("all {} arrive as they are sent", wanted.len()),
+        )
     } else {
         let found = format!("missing or changed on the way: {}", missing.join(", "));
         Finding::fail(SUBJECT, found, MEND_PROXY)
     }
 }
 
+/// Asked at the door, at a page and at the API: a proxy may treat them differently.
 fn origins(seen: &Seen) -> Finding {
     const SUBJECT: &str = "Other origins (CORS)";
-    let answers = [&seen.door, &seen.preflight];
-    if answers.iter().any(|answer| answer.is_none()) {
-        return unseen(SUBJECT);
-    }
-    let admitted = answers.into_iter().flatten();
-    let allowed = admitted.filter_map(|answer| answer.header("access-control-allow-origin"));
-    match allowed.into_iter().next() {
+    let asked = [&seen.door, &seen.preflight, &seen.page, &seen.program];
+    let answers: Vec<&Answer> = asked
+        .into_iter()
+        .filter_map(|it| said(it.as_ref()))
+        .collect();
+    let mut allowed = answers
+        .iter()
+        .filter_map(|answer| answer.header("access-control-allow-origin"));
+    match allowed.next() {
         Some(origin) => Finding::fail(
             SUBJECT,
             format!("pages of \"{origin}\" may read our answers"),
             "take the header access-control-allow-origin out of the proxy: no page elsewhere has business here",
         ),
+        None if answers.len() < asked.len() => unseen(SUBJECT),
         None => Finding::ok(SUBJECT, "no page elsewhere may read our answers"),
     }
 }
 
 fn forms(seen: &Seen) -> Finding {
     const SUBJECT: &str = "Forms from elsewhere (CSRF)";
-    match seen.crossed.as_ref().map(|answer| answer.status) {
+    match said(seen.crossed.as_ref()).map(|answer| answer.status) {
         Some(403) => Finding::ok(SUBJECT, "refused"),
         Some(status) => Finding::fail(
             SUBJECT,
@@ -184,7 +195,7 @@ fn forms(seen: &Seen) -> Finding {
 /// A proxy may answer for other names itself; ours must not be served under them.
 fn host(seen: &Seen) -> Finding {
     const SUBJECT: &str = "Other host names";
-    match &seen.misdirected {
+    match said(seen.misdirected.as_ref()) {
         Some(answer) if is_ours(answer) && answer.status == 200 => Finding::fail(
             SUBJECT,
             "our pages are served under any name",
@@ -195,13 +206,20 @@ fn host(seen: &Seen) -> Finding {
     }
 }
 
+/// By any header that only we send as it is: a proxy may have changed one.
 fn is_ours(answer: &Answer) -> bool {
-    answer.header("content-security-policy") == Some(CONTENT_POLICY)
+    let policy = ("content-security-policy", CONTENT_POLICY);
+    let ours = FIXED
+        .iter()
+        .filter(|(name, _)| *name == "permissions-policy");
+    ours.chain([&policy])
+        .any(|(name, value)| answer.header(name) == Some(*value))
 }
 
 fn strangers(seen: &Seen) -> Finding {
     const SUBJECT: &str = "Without a session or key";
-    let (Some(page), Some(program)) = (&seen.page, &seen.program) else {
+    let (Some(page), Some(program)) = (said(seen.page.as_ref()), said(seen.program.as_ref()))
+    else {
         return unseen(SUBJECT);
     };
     let leads_to_sign_in = page.status == 303
@@ -228,8 +246,8 @@ fn strangers(seen: &Seen) -> Finding {
 fn unseen(subject: &'static str) -> Finding {
     Finding::warn(
         subject,
-        "it was not answered in time",
-        "open this page again; if it stays, see what stands between",
+        "could not be looked at from here",
+        "open this page again in a minute; if it stays, look from outside",
     )
 }
 
@@ -255,7 +273,7 @@ mod tests {
         let mut ours = FIXED.to_vec();
         ours.push(("content-security-policy", CONTENT_POLICY));
         ours.push(("cache-control", "no-store"));
-        ours.push(("strict-transport-security", "max-age=63072000"));
+        ours.push(("strict-transport-security", TRANSPORT_POLICY));
         Seen {
             via: Via::FrontDoor,
             door: Some(answer(200, &ours)),
@@ -328,7 +346,8 @@ mod tests {
             spoil(|seen| seen.plain = Some(Plain::Answers(200))),
             ["Plain HTTP"]
         );
-        assert_eq!(spoil(|seen| seen.page = None), ["Without a session or key"]);
+        assert_eq!(spoil(|seen| seen.plain = None), ["Plain HTTP"]);
+        assert_eq!(spoil(|seen| seen.old_tls = None), ["TLS versions"]);
         assert_eq!(spoil(|seen| seen.certificate = None), [TLS]);
     }
 
@@ -352,7 +371,50 @@ mod tests {
         seen.door = None;
         assert_eq!(complaints(&seen), ["Front door"]);
         let mut busy = good();
-        busy.door.as_mut().unwrap().status = 429;
-        assert_eq!(complaints(&busy), ["Front door"]);
+        for answer in [&mut busy.door, &mut busy.page, &mut busy.program] {
+            answer.as_mut().unwrap().status = 429;
+        }
+        busy.misdirected.as_mut().unwrap().status = 502;
+        let findings = judge(&busy, HTTPS, Utc::now());
+        assert!(
+            findings.iter().all(|each| each.verdict < Verdict::Fail),
+            "{findings:?}"
+        );
+        let unseen = [
+            "Security headers",
+            "Other origins (CORS)",
+            "Other host names",
+            "Without a session or key",
+        ];
+        assert_eq!(complaints(&busy), unseen);
+    }
+
+    #[test]
+    fn a_proxy_that_switches_https_off_again_is_told() {
+        let mut seen = good();
+        let door = seen.door.as_mut().unwrap();
+        door.headers
+            .retain(|(name, _)| name != "strict-transport-security");
+        door.headers.push((
+            "Strict-Transport-Security".to_owned(),
+            "max-age=0".to_owned(),
+        ));
+        assert_eq!(complaints(&seen), ["Security headers"]);
+    }
+
+    #[test]
+    fn a_certificate_that_has_ended_is_to_be_mended() {
+        let now = Utc::now();
+        let verdict = |days| {
+            let shown = Certificate {
+                ends_at: Some(now + chrono::Duration::days(days)),
+                distrusted: None,
+            };
+            certificate(&shown, now).verdict
+        };
+        assert_eq!(
+            [verdict(-1), verdict(3), verdict(90)],
+            [Verdict::Fail, Verdict::Warn, Verdict::Ok]
+        );
     }
 }

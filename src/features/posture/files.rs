@@ -75,8 +75,10 @@ pub fn secrets(config: &Config) -> Vec<Finding> {
         .map(PathBuf::from);
     let made = ["encryption.key", "postgres.passwords"].map(|name| config.data_dir.join(name));
     let sealer = secret("sealer key", &config.keys.sealer_file);
+    let tls = config.web.tls.iter().map(|paths| paths.key.clone());
     let others = named
         .chain(made)
+        .chain(tls)
         .filter_map(|file| secret("secrets", &file));
     sealer.into_iter().chain(others).collect()
 }

@@ -8,17 +8,17 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use reqwest::header::{HOST, ORIGIN};
+use reqwest::header::{CONTENT_TYPE, HOST, LOCATION, ORIGIN};
 use reqwest::redirect::Policy;
 use reqwest::tls::TlsInfo;
-use reqwest::{Client, Method, RequestBuilder};
+use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use url::{Host, Url};
 
 use super::hello;
+use crate::foundation::auth::guard::OWN_LOOK;
 use crate::foundation::config::WebConfig;
 use crate::foundation::web::tls;
 
@@ -28,8 +28,8 @@ const PATIENCE: Duration = Duration::from_secs(4);
 /// A name that is never ours: it cannot be registered.
 pub const ELSEWHERE: &str = "elsewhere.invalid";
 
-/// One look at a time in this process: each asks several times.
-static ONE_AT_A_TIME: Semaphore = Semaphore::const_new(1);
+/// All of a look together.
+const DEADLINE: Duration = Duration::from_secs(12);
 
 /// From where the answers came.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,6 +60,8 @@ impl Answer {
 /// The same address without TLS.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Plain {
+    /// The address has a port of its own.
+    NoNeighbour,
     NobodyListens,
     /// Leads to the address with TLS.
     LeadsOn,
@@ -96,13 +98,9 @@ pub struct Certificate {
     pub distrusted: Option<String>,
 }
 
-/// Asks everything at once, in a few seconds at most.
-pub async fn look(web: &WebConfig) -> Seen {
-    // It cannot be closed; without a permit there would merely be more looks at once.
-    let _permit = ONE_AT_A_TIME.acquire().await.ok();
-    let (asker, via, certificate) = Asker::find(web).await;
-    let Some(asker) = asker else {
-        return Seen {
+impl Seen {
+    fn nothing(via: Via, certificate: Option<Certificate>) -> Self {
+        Self {
             via,
             door: None,
             preflight: None,
@@ -113,10 +111,25 @@ pub async fn look(web: &WebConfig) -> Seen {
             certificate,
             plain: None,
             old_tls: None,
-        };
+        }
+    }
+}
+
+/// Asks everything at once, in a few seconds at most. `mark` tells the guard that a forged form is a look of our own.
+pub async fn look(web: &WebConfig, mark: &str) -> Seen {
+    match timeout(DEADLINE, look_around(web, mark)).await {
+        Ok(seen) => seen,
+        Err(_) => Seen::nothing(Via::Nowhere("no answer in time".to_owned()), None),
+    }
+}
+
+async fn look_around(web: &WebConfig, mark: &str) -> Seen {
+    let (asker, via, certificate) = Asker::find(web).await;
+    let Some(asker) = asker else {
+        return Seen::nothing(via, certificate);
     };
     let from = format!("https://{ELSEWHERE}");
-    let is_https = web.is_https() && via == Via::FrontDoor;
+    let at_front = web.is_https() && via == Via::FrontDoor;
     let (door, preflight, crossed, misdirected, page, program, plain, old_tls) = tokio::join!(
         asker.ask(Method::GET, "/sign-in", |it| it.header(ORIGIN, &from)),
         asker.ask(Method::OPTIONS, "/sign-in", |it| {
@@ -126,12 +139,13 @@ pub async fn look(web: &WebConfig) -> Seen {
         asker.ask(Method::POST, "/sign-in", |it| {
             it.header(ORIGIN, &from)
                 .header("sec-fetch-site", "cross-site")
+                .header(OWN_LOOK, mark)
         }),
         asker.ask(Method::GET, "/sign-in", |it| it.header(HOST, ELSEWHERE)),
-        asker.ask(Method::GET, "/account", |it| it),
-        asker.ask(Method::GET, "/api/v1/alerts", |it| it),
-        without_tls(&web.base_url, is_https),
-        speaks_old_tls(&web.base_url, is_https),
+        asker.ask(Method::GET, "/account", |it| it.header(ORIGIN, &from)),
+        asker.ask(Method::GET, "/api/v1/alerts", |it| it.header(ORIGIN, &from)),
+        without_tls(&asker.client, &web.base_url, at_front),
+        speaks_old_tls(&web.base_url, at_front),
     );
     Seen {
         via,
@@ -156,40 +170,43 @@ struct Asker {
 }
 
 impl Asker {
-    /// The first of the ways in that answers at all.
+    /// The first of the ways in at which we answer.
     async fn find(web: &WebConfig) -> (Option<Self>, Via, Option<Certificate>) {
-        let front = Self::at_front(web, false);
-        let (refused, certificate) = match front.reach().await {
-            Ok(certificate) => return (Some(front), Via::FrontDoor, certificate),
-            // Once more without looking at the certificate, to tell it from an address that does not answer.
-            Err(refused) => match Self::at_front(web, true).reach().await {
-                Ok(certificate) => {
-                    let distrusted = certificate.map(|seen| Certificate {
-                        distrusted: Some(refused),
-                        ..seen
-                    });
-                    return (Some(Self::at_front(web, true)), Via::FrontDoor, distrusted);
-                }
-                Err(_) => (refused, None),
-            },
+        let (Some(strict), Some(trusting)) = (client(false), client(true)) else {
+            let why = "the TLS library cannot be used".to_owned();
+            return (None, Via::Nowhere(why), None);
         };
-        let inside = Self::inside(web);
+        let front = Self::at_front(web, strict);
+        let refused = match front.reach().await {
+            Ok(certificate) => return (Some(front), Via::FrontDoor, certificate),
+            Err(refused) => refused,
+        };
+        // Once more without looking at the certificate, to tell it from an address that does not answer.
+        let front = Self::at_front(web, trusting.clone());
+        if let Ok(certificate) = front.reach().await {
+            let distrusted = certificate.map(|seen| Certificate {
+                distrusted: Some(refused),
+                ..seen
+            });
+            return (Some(front), Via::FrontDoor, distrusted);
+        }
+        // Certificates are looked at from outside: here only what answers counts.
+        let inside = Self::inside(web, trusting);
         match inside.reach().await {
-            Ok(_) => (Some(inside), Via::Inside(refused), certificate),
-            Err(_) => (None, Via::Nowhere(refused), certificate),
+            Ok(_) => (Some(inside), Via::Inside(refused), None),
+            Err(_) => (None, Via::Nowhere(refused), None),
         }
     }
 
-    fn at_front(web: &WebConfig, trusting: bool) -> Self {
+    fn at_front(web: &WebConfig, client: Client) -> Self {
         Self {
-            client: client(trusting),
+            client,
             base: web.base_url.clone(),
             host: None,
         }
     }
 
-    /// Certificates are looked at from outside: here only what answers counts.
-    fn inside(web: &WebConfig) -> Self {
+    fn inside(web: &WebConfig, client: Client) -> Self {
         let mut base = web.base_url.clone();
         let scheme = if web.tls.is_some() { "https" } else { "http" };
         let address = local(web.bind);
@@ -198,7 +215,7 @@ impl Asker {
         let _ = base.set_ip_host(address.ip());
         let _ = base.set_port(Some(address.port()));
         Self {
-            client: client(true),
+            client,
             base,
             host: authority(&web.base_url),
         }
@@ -213,11 +230,16 @@ impl Asker {
         })
     }
 
-    /// Whether anything answers, with the certificate that it shows; else why not.
+    /// Whether it is us who answer, with the certificate that is shown; else why not.
     async fn reach(&self) -> Result<Option<Certificate>, String> {
         let request = self.request(Method::GET, "/health");
         let request = request.ok_or_else(|| "the base URL cannot be asked".to_owned())?;
         let response = request.send().await.map_err(|error| innermost(&error))?;
+        let kind = response.headers().get(CONTENT_TYPE);
+        let is_ours = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
+        if response.status() != StatusCode::OK || !is_ours {
+            return Err(format!("/health is answered with {}", response.status()));
+        }
         let shown = response.extensions().get::<TlsInfo>();
         let der = shown.and_then(|info| info.peer_certificate());
         Ok(der.map(|der| Certificate {
@@ -244,8 +266,9 @@ impl Asker {
     }
 }
 
-fn client(trusting: bool) -> Client {
-    let built = Client::builder()
+/// Nothing where the TLS library cannot be used.
+fn client(trusting: bool) -> Option<Client> {
+    let client = Client::builder()
         .user_agent(concat!(
             "Signalbox/",
             env!("CARGO_PKG_VERSION"),
@@ -256,10 +279,8 @@ fn client(trusting: bool) -> Client {
         .timeout(PATIENCE)
         .pool_max_idle_per_host(0)
         .tls_info(true)
-        .tls_danger_accept_invalid_certs(trusting)
-        .build();
-    // It fails where the TLS library cannot be started; then nothing is asked that needs it.
-    built.unwrap_or_default()
+        .tls_danger_accept_invalid_certs(trusting);
+    client.build().ok()
 }
 
 /// Where a listener on every address is reached from this machine.
@@ -288,20 +309,20 @@ fn innermost(error: &dyn std::error::Error) -> String {
     cause.to_string()
 }
 
-/// The page that a browser would get which asks without TLS. Ports other than the usual ones have no such neighbour.
-async fn without_tls(base: &Url, is_https: bool) -> Option<Plain> {
-    if !is_https || base.port().is_some() {
-        return None;
+/// The page that a browser would get which asks without TLS. Ports other than the usual one have no such neighbour.
+async fn without_tls(client: &Client, base: &Url, at_front: bool) -> Option<Plain> {
+    let host = base.host_str().filter(|_| at_front)?;
+    if base.port().is_some() {
+        return Some(Plain::NoNeighbour);
     }
-    let url = format!("http://{}/", base.host_str()?);
-    match client(false).get(url).send().await {
-        Err(error) if error.is_connect() => Some(Plain::NobodyListens),
+    match client.get(format!("http://{host}/")).send().await {
+        Err(error) if is_refused(&error) => Some(Plain::NobodyListens),
         Err(_) => None,
         Ok(response) => {
-            let to = response.headers().get(reqwest::header::LOCATION);
-            let leads_on = response.status().is_redirection()
-                && to.is_some_and(|to| to.as_bytes().starts_with(b"https://"));
-            Some(if leads_on {
+            let to = response.headers().get(LOCATION);
+            let to = to.and_then(|to| Url::parse(to.to_str().ok()?).ok());
+            let leads_here = to.is_some_and(|to| to.origin() == base.origin());
+            Some(if response.status().is_redirection() && leads_here {
                 Plain::LeadsOn
             } else {
                 Plain::Answers(response.status().as_u16())
@@ -310,9 +331,23 @@ async fn without_tls(base: &Url, is_https: bool) -> Option<Plain> {
     }
 }
 
+/// Whether a machine answered that nobody listens there: a name that leads nowhere is no answer.
+fn is_refused(error: &reqwest::Error) -> bool {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(each) = cause {
+        if let Some(io) = each.downcast_ref::<std::io::Error>()
+            && io.kind() == std::io::ErrorKind::ConnectionRefused
+        {
+            return true;
+        }
+        cause = each.source();
+    }
+    false
+}
+
 /// Begins a conversation that knows nothing newer than TLS 1.1, and sees whether it is taken up.
-async fn speaks_old_tls(base: &Url, is_https: bool) -> Option<bool> {
-    if !is_https {
+async fn speaks_old_tls(base: &Url, at_front: bool) -> Option<bool> {
+    if !at_front {
         return None;
     }
     let host = base.host()?;

@@ -7,12 +7,14 @@ const CLIENT_HELLO: u8 = 1;
 const TLS_1_0: [u8; 2] = [3, 1];
 const TLS_1_1: [u8; 2] = [3, 2];
 
-/// Suites that servers of that time have: ECDHE and RSA with AES-CBC.
-const SUITES: [[u8; 2]; 6] = [
+/// Suites that servers of that time have: ECDHE, DHE and RSA with AES-CBC.
+const SUITES: [[u8; 2]; 8] = [
     [0xc0, 0x13],
     [0xc0, 0x14],
     [0xc0, 0x09],
     [0xc0, 0x0a],
+    [0x00, 0x33],
+    [0x00, 0x39],
     [0x00, 0x2f],
     [0x00, 0x35],
 ];

@@ -3,7 +3,7 @@
 //! Invariants:
 //! - what stands here was looked at for this page, or is shown by a test that is named; nothing is taken from what the
 //!   configuration wishes where it can be seen from outside;
-//! - a look changes nothing, and what could not be looked at says so and is no good news;
+//! - a look changes nothing, is made once for everybody who asks at the same time, and what could not be looked at says so and is no good news;
 //! - `signalbox doctor` judges with the same words.
 
 mod access;
@@ -13,12 +13,14 @@ pub mod files;
 pub mod finding;
 pub mod front;
 mod hello;
+mod lookout;
 mod pages;
 mod proven;
 mod secrets;
 pub mod settings;
 mod views;
 
+pub use lookout::Lookout;
 pub use proven::PROVEN;
 
 use crate::foundation::auth::Permission;

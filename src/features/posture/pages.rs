@@ -6,15 +6,14 @@ use super::access::{Holder, Oversight};
 use super::door::Address;
 use super::finding::Finding;
 use super::front::Seen;
-use super::views::{PosturePage, Section};
-use super::{access, database, door, files, front, secrets, settings};
+use super::lookout::Lookout;
+use super::views::{Acts, PosturePage, Section};
+use super::{access, database, door, files, secrets, settings};
 use crate::features::people;
 use crate::foundation::Services;
 use crate::foundation::audit::package::EventRow;
 use crate::foundation::audit::{Log, store as log};
-use crate::foundation::auth::{
-    Permission, Signed, break_glass, grants, keys, roster, session_store,
-};
+use crate::foundation::auth::{Permission, Signed, break_glass, grants, keys, roster};
 use crate::foundation::config::Mode;
 use crate::foundation::db::{self, Conn, inspect};
 use crate::foundation::rotation;
@@ -23,16 +22,17 @@ use crate::foundation::web::{self, Chrome, Nav, block, page};
 /// Acts on the command line that are shown; the audit log has them all.
 const ACTS_SHOWN: usize = 20;
 
-pub async fn show(signed: Signed, services: Data<Services>) -> web::Result {
-    let seen = front::look(&services.config.web).await;
+pub async fn show(signed: Signed, services: Data<Services>, lookout: Data<Lookout>) -> web::Result {
+    let seen = lookout.front(&services).await;
+    let passwords = lookout.passwords(&services).await;
     let view = block(move || {
         let found = services
             .db
             .read(|conn| Found::read(conn, &services, &signed))?;
         let chrome = Chrome::new(&signed, &services, "Security posture", Nav::Posture);
-        let acts = found.acts.clone();
-        let sections = sections(&services, &seen, found);
-        Ok::<_, web::Error>(PosturePage::new(chrome, sections, &acts))
+        let acts = Acts::new(found.acts.as_deref(), signed.watch().is_whole_log());
+        let sections = sections(&services, &seen, passwords, found);
+        Ok::<_, web::Error>(PosturePage::new(chrome, sections, acts))
     })
     .await?;
     page(&view)
@@ -43,8 +43,8 @@ struct Found {
     people: Vec<Finding>,
     keys: Vec<Finding>,
     database: Vec<Finding>,
-    /// The newest acts on the command line, for those who may read the log.
-    acts: Vec<EventRow>,
+    /// The newest acts on the command line; `None` for whoever may not read the log.
+    acts: Option<Vec<EventRow>>,
 }
 
 impl Found {
@@ -65,11 +65,10 @@ impl Found {
             people: access::people(&holders(conn, services)?, oversight, now),
             keys: access::keys(&keys::list(conn, now)?, now),
             database,
-            acts: if signed.may(Permission::AuditRead) {
-                log::command_line_acts(conn, dates, ACTS_SHOWN)?
-            } else {
-                Vec::new()
-            },
+            acts: signed
+                .may(Permission::AuditRead)
+                .then(|| log::command_line_acts(conn, dates, ACTS_SHOWN))
+                .transpose()?,
         })
     }
 }
@@ -91,7 +90,12 @@ fn holders(conn: &mut Conn, services: &Services) -> db::Result<Vec<Holder>> {
         .collect())
 }
 
-fn sections(services: &Services, seen: &Seen, found: Found) -> Vec<Section> {
+fn sections(
+    services: &Services,
+    seen: &Seen,
+    passwords: Vec<Finding>,
+    found: Found,
+) -> Vec<Section> {
     let config = &services.config;
     let now = services.clock.now();
     let address = Address {
@@ -99,17 +103,13 @@ fn sections(services: &Services, seen: &Seen, found: Found) -> Vec<Section> {
         is_loopback: config.web.is_loopback(),
     };
     let mut front_door = door::judge(seen, address, now);
-    front_door.push(settings::cookie(
-        &config.web,
-        session_store::cookie_name(services),
-    ));
     front_door.push(settings::rates(config));
     front_door.extend(settings::proxies(config));
     front_door.push(settings::metrics(config));
 
     let mut keys = found.keys;
     keys.extend(secrets::encryption(&rotation::keys(services), now));
-    keys.extend(database::passwords(services.db.address()));
+    keys.extend(passwords);
     keys.extend(files::folder(&config.data_dir));
     keys.extend(files::secrets(config));
 

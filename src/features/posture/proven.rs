@@ -7,6 +7,7 @@ pub struct Proof {
     pub tests: &'static [&'static str],
 }
 
+/// Where Chromium or the reference strings are missing, the tests that need them say so and prove nothing.
 pub const PROVEN: &[Proof] = &[
     Proof {
         subject: "Permissions",
@@ -18,6 +19,11 @@ pub const PROVEN: &[Proof] = &[
         ],
     },
     Proof {
+        subject: "Cookies",
+        claim: "every cookie of signing in is out of scripts' reach, is not sent along from other sites, and over HTTPS is for TLS and this host only",
+        tests: &["cookies_carry_the_flags_that_their_address_allows"],
+    },
+    Proof {
         subject: "Input validation",
         claim: "every form gets hostile strings in every field, and answers with what is wrong or takes them as the text that they are",
         tests: &[
@@ -27,24 +33,22 @@ pub const PROVEN: &[Proof] = &[
     },
     Proof {
         subject: "Queries",
-        claim: "no SQL is put together from values: they are parameters, and names in it come from closed lists",
-        tests: &[
-            "no_query_is_put_together_from_values",
-            "hostile_strings_are_only_strings",
-        ],
+        claim: "values are parameters; what is written into a statement itself comes from a closed list of names",
+        tests: &["no_query_is_put_together_from_values"],
     },
     Proof {
         subject: "Output encoding",
-        claim: "templates escape everything, hold no script and no style, and no cell of a file is a formula",
+        claim: "templates escape everything and hold no script, style or handler of their own; hostile text comes back as text; cells of our files are no formulas",
         tests: &[
             "no_template_holds_script_style_or_unescaped_text",
             "hostile_strings_at_the_door_come_back_escaped",
             "formulas_are_made_harmless",
+            "no_cell_is_a_formula",
         ],
     },
     Proof {
         subject: "Content policy",
-        claim: "Chromium reports no breach of it on any page or error page",
+        claim: "Chromium reports no breach of it on any page or error page, and would be heard if it did",
         tests: &[
             "every_page_with_something_to_show_on_a_desk",
             "pages_of_what_went_wrong",
@@ -53,7 +57,7 @@ pub const PROVEN: &[Proof] = &[
     },
     Proof {
         subject: "Secrets in logs",
-        claim: "passwords, codes, tokens and keys that went through every door are in no line of the log, and each event is one line",
+        claim: "what goes through signing in, an enrolment link, a session and an API key is in no line of the log, at the level that tells most of what we do",
         tests: &["no_secret_is_in_the_log", "hostile_text_stays_on_one_line"],
     },
     Proof {
@@ -66,7 +70,7 @@ pub const PROVEN: &[Proof] = &[
     },
     Proof {
         subject: "Dependencies",
-        claim: "each has a reason, a licence that we may use, and comes from the registry",
+        claim: "each has a reason that stands in docs/dependencies.md; their licences and where they come from are held by cargo-deny, in the same run of script/test",
         tests: &["every_dependency_has_its_reason"],
     },
 ];

@@ -2,9 +2,8 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::files;
 use super::finding::Finding;
-use crate::foundation::config::{Config, Mode, RateConfig, TlsConfig, WebConfig};
+use crate::foundation::config::{Config, Mode, RateConfig, TlsConfig};
 use crate::foundation::web::tls;
 
 /// Who may see the figures that a scraper reads.
@@ -36,10 +35,10 @@ pub fn proxies(config: &Config) -> Option<Finding> {
 }
 
 /// The certificate that is served without a proxy, and who can read its key.
-pub fn certificate(paths: &TlsConfig, now: DateTime<Utc>) -> Vec<Finding> {
+pub fn certificate(paths: &TlsConfig, now: DateTime<Utc>) -> Finding {
     const SUBJECT: &str = "certificate";
     let shown = paths.certificate.display();
-    let finding = match tls::load(paths) {
+    match tls::load(paths) {
         Err(error) => Finding::fail(
             SUBJECT,
             error.to_string(),
@@ -53,9 +52,7 @@ pub fn certificate(paths: &TlsConfig, now: DateTime<Utc>) -> Vec<Finding> {
             ),
             None => Finding::ok(SUBJECT, shown.to_string()),
         },
-    };
-    let key = files::secret("secrets", &paths.key);
-    [finding].into_iter().chain(key).collect()
+    }
 }
 
 /// How often somebody may ask, and from when on that is as good as always.
@@ -93,33 +90,9 @@ pub fn logs(config: &Config) -> Finding {
     }
 }
 
-/// The cookie of the session in which somebody looks. Browsers take one that is called `__Host-…` over TLS only, and
-/// give it back to this host alone: its name proves its flags.
-pub fn cookie(web: &WebConfig, name: &str) -> Finding {
-    const SUBJECT: &str = "Session cookie";
-    if name.starts_with("__Host-") {
-        Finding::ok(
-            SUBJECT,
-            format!("{name}: for TLS and this host only, and out of scripts' reach"),
-        )
-    } else if web.is_loopback() && !web.is_https() {
-        Finding::ok(
-            SUBJECT,
-            format!("{name}: over plain HTTP, on this machine only"),
-        )
-    } else {
-        let mend = "serve over https";
-        Finding::fail(
-            SUBJECT,
-            format!("{name}: it may be sent over plain HTTP"),
-            mend,
-        )
-    }
-}
-
 /// How long ago this program was put together: what it stands on has been mended since.
 pub fn age(built_at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Finding {
-    const SUBJECT: &str = "Dependencies";
+    const SUBJECT: &str = "Age of this build";
     const OLD: TimeDelta = TimeDelta::days(90);
     let mend = "`cargo update`, `cargo deny check advisories`, then build and deploy again";
     let version = env!("CARGO_PKG_VERSION");
@@ -180,15 +153,6 @@ mod tests {
         assert_eq!(logs(&config).verdict, Verdict::Ok);
         config.mode = Mode::Serve;
         assert_eq!(logs(&config).verdict, Verdict::Warn);
-    }
-
-    #[test]
-    fn a_cookie_is_judged_by_its_name() {
-        let mut config = Config::read(Mode::Demo, &|_| None).unwrap();
-        assert_eq!(cookie(&config.web, "signalbox").verdict, Verdict::Ok);
-        config.web.base_url = "https://signalbox.example".parse().unwrap();
-        assert_eq!(cookie(&config.web, "signalbox").verdict, Verdict::Fail);
-        assert_eq!(cookie(&config.web, "__Host-signalbox").verdict, Verdict::Ok);
     }
 
     #[test]

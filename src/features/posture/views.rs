@@ -109,6 +109,27 @@ struct Act {
     failed: bool,
 }
 
+/// What was done on the command line, as far as the reader may know.
+pub struct Acts {
+    lines: Vec<Act>,
+    /// Why there are none, where there are none.
+    none: &'static str,
+}
+
+impl Acts {
+    /// `None` for whoever may not read the log; `is_whole` for whoever is shown all of it.
+    pub fn new(events: Option<&[EventRow]>, is_whole: bool) -> Self {
+        Self {
+            lines: events.unwrap_or_default().iter().map(act).collect(),
+            none: match (events, is_whole) {
+                (None, _) => "The audit log is not yours to read.",
+                (Some(_), false) => "Not within the dates of the log that you are shown.",
+                (Some(_), true) => "The sealed log holds none.",
+            },
+        }
+    }
+}
+
 #[derive(Template)]
 #[template(path = "posture/page.html")]
 pub struct PosturePage {
@@ -120,11 +141,11 @@ pub struct PosturePage {
     wanting: Vec<Line>,
     sections: Vec<Section>,
     proven: &'static [Proof],
-    acts: Vec<Act>,
+    acts: Acts,
 }
 
 impl PosturePage {
-    pub fn new(chrome: Chrome, mut sections: Vec<Section>, acts: &[EventRow]) -> Self {
+    pub fn new(chrome: Chrome, mut sections: Vec<Section>, acts: Acts) -> Self {
         let mut wanting = Vec::new();
         for section in &mut sections {
             let lines = std::mem::take(&mut section.lines);
@@ -152,7 +173,7 @@ impl PosturePage {
             wanting,
             sections,
             proven: PROVEN,
-            acts: acts.iter().map(act).collect(),
+            acts,
         }
     }
 }
@@ -173,7 +194,7 @@ fn verdict(to_mend: usize, to_look_at: usize) -> (Lamp, String) {
 }
 
 fn detail(to_mend: usize, to_look_at: usize, fine: usize) -> String {
-    let fine = format!("{fine} in order, looked at just now.");
+    let fine = format!("{fine} in order, looked at now.");
     if to_mend > 0 && to_look_at > 0 {
         format!("{to_look_at} more to look at, {fine}")
     } else {
@@ -207,9 +228,9 @@ mod tests {
         assert_eq!(verdict(2, 5), (Lamp::Red, "2 things to mend".to_owned()));
         assert_eq!(
             detail(2, 5, 9),
-            "5 more to look at, 9 in order, looked at just now."
+            "5 more to look at, 9 in order, looked at now."
         );
-        assert_eq!(detail(0, 5, 9), "9 in order, looked at just now.");
+        assert_eq!(detail(0, 5, 9), "9 in order, looked at now.");
     }
 
     #[test]

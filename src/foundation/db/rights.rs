@@ -243,13 +243,15 @@ const TRIED: [&str; 5] = [
 
 /// Roles as which anybody gets in who can reach the server: without a password, with the role's own name, or with one
 /// that everybody knows.
-#[must_use]
-pub fn open_doors(app: &Secret<String>) -> Vec<Weakness> {
-    let Ok(url) = Url::parse(app.expose()) else {
-        return Vec::new();
-    };
+///
+/// # Errors
+/// Why nothing can be told: a server that does not let us in either refuses for another reason.
+pub fn open_doors(app: &Secret<String>) -> Result<Vec<Weakness>, String> {
+    let url = Url::parse(app.expose()).map_err(|_| "its address is not a URL".to_owned())?;
+    let lets_us_in = || connect(app).map(drop).map_err(|error| error.to_string());
+    lets_us_in()?;
     let roles = Role::ALL.map(Role::name).into_iter().chain([OWNER]);
-    roles
+    let open = roles
         .filter_map(|name| {
             let mut tried = TRIED.into_iter().chain([name]);
             let lets_in = tried.find(|password| gets_in(&url, name, password))?;
@@ -260,12 +262,15 @@ pub fn open_doors(app: &Secret<String>) -> Vec<Weakness> {
                 )
             } else {
                 Weakness::new(
-                    format!("the role {name} has the password \"{lets_in}\""),
+                    format!("the database account {name} has the password \"{lets_in}\""),
                     format!("give it another one: in psql, \\password {name}"),
                 )
             })
         })
-        .collect()
+        .collect();
+    // Had it become too busy meanwhile, it would have refused whatever we tried.
+    lets_us_in()?;
+    Ok(open)
 }
 
 fn gets_in(url: &Url, name: &str, password: &str) -> bool {
