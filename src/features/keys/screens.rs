@@ -127,11 +127,16 @@ pub async fn open(
     let link = Token::from_text(&token);
     let from = client_address(&request);
     let network = throttle::network(from);
-    let actor = denials::stranger(&services.keyring, &network, &RequestId::of(&request));
+    let id = RequestId::of(&request);
+    let actor = denials::stranger(&services.keyring, &network, &id);
     let app = services.clone();
     let opened = block(
         move || match actions::open_screen(&app, &actor, &link, from) {
             Err(Dead::Database(error)) => Err(web::Error::from(error)),
+            Err(Dead::Network { screen, key }) => {
+                displays::refuse(&app, (screen, &key), "address", &id)?;
+                Ok(Err(Dead::Network { screen, key }))
+            }
             opened => Ok(opened),
         },
     )
@@ -145,7 +150,7 @@ pub async fn open(
             answer.add_cookie(&cookie).map_err(web::Error::internal)?;
             Ok(answer)
         }
-        Err(Dead::Network) => dead(&services, StatusCode::FORBIDDEN, ELSEWHERE),
+        Err(Dead::Network { .. }) => dead(&services, StatusCode::FORBIDDEN, ELSEWHERE),
         Err(_) => dead(&services, StatusCode::NOT_FOUND, USED_UP),
     }
 }

@@ -44,7 +44,7 @@ pub enum Dead {
     #[error("the link is used up, too old, nobody's, or its key has ended")]
     Link,
     #[error("the key may not be used from here")]
-    Network,
+    Network { screen: Uuid, key: KeyId },
     #[error(transparent)]
     Database(#[from] db::Error),
 }
@@ -120,32 +120,38 @@ pub fn waits(conn: &mut Conn, link: &Token, now: DateTime<Utc>) -> db::Result<bo
 pub fn open(tx: &mut Tx<'_>, link: &Token, from: IpAddr) -> Result<(Token, DateTime<Utc>), Dead> {
     let (now, token) = (tx.now(), Token::generate());
     let network = throttle::network(from);
-    let opened: Option<(Uuid, String)> = diesel::update(
+    // Of whoever has both, the key is held first: so do those who end a screen or a key.
+    let this = || {
         display::table
             .filter(display::token_hash.eq(link.hash().to_vec()))
             .filter(display::opened_at.is_null())
-            .filter(display::made_at.gt(now - LINK_LIVES)),
-    )
-    .set((
-        display::token_hash.eq(token.hash().to_vec()),
-        display::opened_at.eq(now),
-        display::last_seen_at.eq(now),
-        display::last_seen_from.eq(&network),
-    ))
-    .returning((display::id, display::key_id))
-    .get_result(&mut **tx)
-    .optional()
-    .map_err(db::Error::from)?;
-    let Some((screen, id)) = opened else {
-        return Err(Dead::Link);
+            .filter(display::made_at.gt(now - LINK_LIVES))
     };
+    let found: Option<(Uuid, String)> = this()
+        .select((display::id, display::key_id))
+        .get_result(&mut **tx)
+        .optional()
+        .map_err(db::Error::from)?;
+    let (screen, id) = found.ok_or(Dead::Link)?;
     let id: KeyId = id.parse().map_err(|_| db::Error::Damaged("a screen"))?;
     let (key, _) = store::lock(tx, &id)?;
     if check(&key, now).is_err() {
         return Err(Dead::Link);
     }
     if !key.allows(from) {
-        return Err(Dead::Network);
+        return Err(Dead::Network { screen, key: id });
+    }
+    let opened = diesel::update(this())
+        .set((
+            display::token_hash.eq(token.hash().to_vec()),
+            display::opened_at.eq(now),
+            display::last_seen_at.eq(now),
+            display::last_seen_from.eq(&network),
+        ))
+        .execute(&mut **tx)
+        .map_err(db::Error::from)?;
+    if opened == 0 {
+        return Err(Dead::Link);
     }
     store::touch(tx, &id, &network, now)?;
     tx.record(about("display.opened", screen, &id))?;
@@ -259,27 +265,37 @@ fn let_through(
         Ok(()) => (!key.allows(from)).then_some("address"),
     };
     if let Some(why) = wrong {
-        refuse(services, key, why, &request)?;
+        refuse(services, (found.screen, &key.id), why, &request)?;
         return Err(Error::NoDisplay { ended: true });
     }
     if now - found.last_seen_at >= TOUCH_EVERY {
         let network = throttle::network(from);
-        services.audit.write_unaudited(Unaudited::KeyUse, |conn| {
-            touch(conn, found.screen, &network, now)?;
-            store::touch(conn, &key.id, &network, now)
-        })?;
+        let noted = services.audit.write_unaudited(Unaudited::KeyUse, |conn| {
+            store::touch(conn, &key.id, &network, now)?;
+            touch(conn, found.screen, &network, now)
+        });
+        // A note that fails is no reason to darken the wall: it comes with the next look.
+        if let Err(error) = noted {
+            tracing::warn!(%error, "the use of a screen was not noted");
+        }
     }
     Ok(Keyed::of(key, request))
 }
 
-/// Records that a screen was turned away that was one.
-fn refuse(services: &Services, key: &Key, why: &str, request: &str) -> Result<(), Error> {
-    let event = Event::new("key.refused", Subject::new("api_key", &key.id))
+/// Records that a screen was turned away that was one, or would have become one.
+pub fn refuse(
+    services: &Services,
+    (screen, key): (Uuid, &KeyId),
+    why: &str,
+    request: &str,
+) -> Result<(), Error> {
+    let event = Event::new("key.refused", Subject::new("api_key", key))
         .outcome(Outcome::Denied)
         .detail("why", why)
-        .detail("route", "/display");
-    let actor = Actor::key(key.id.as_str()).with_request(request);
-    denials::note(services, "key_refused", key.id.as_str(), &actor, event)
+        .detail("route", "/display")
+        .detail("display", screen.to_string());
+    let actor = Actor::key(key.as_str()).with_request(request);
+    denials::note(services, "key_refused", key.as_str(), &actor, event)
 }
 
 /// A screen with its key.
