@@ -143,6 +143,7 @@ fn provider() -> Routes {
         .get("/account/provider/go", signed, provider::go)
         .post("/account/provider", signed, provider::connect)
         .with_step_up()
+        .post("/account/provider/refusal", signed, provider::refuse)
         .post("/account/provider/removal", signed, provider::disconnect)
         .with_step_up()
 }

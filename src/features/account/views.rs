@@ -199,9 +199,23 @@ pub struct OwnProvider {
     pub chrome: Chrome,
     /// What it is called.
     pub provider: String,
+    /// Whether its word for two factors is taken.
+    pub vouches: bool,
     pub connection: Option<Connection>,
     /// Whom it has vouched for, until they say that it is them.
     pub waiting: Option<journeys::Waiting>,
+}
+
+impl OwnProvider {
+    /// What is asked after the provider's own word.
+    fn second_step(&self) -> &'static str {
+        if self.vouches {
+            "Where it has asked you for two factors, nothing more is asked here; else the second step is: a passkey or a \
+             code."
+        } else {
+            "The second step stays: a passkey or a code."
+        }
+    }
 }
 
 #[derive(Template)]

@@ -117,8 +117,13 @@ pub fn note_use(conn: &mut Conn, identity: Uuid, now: DateTime<Utc>) -> db::Resu
     Ok(noted == 1)
 }
 
-/// Disconnects somebody from the provider.
-pub fn disconnect(tx: &mut Tx<'_>, of: PersonId, issuer: &str) -> db::Result<()> {
+/// Disconnects somebody from the provider, for which so many sessions were ended.
+pub fn disconnect(
+    tx: &mut Tx<'_>,
+    of: PersonId,
+    issuer: &str,
+    sessions_ended: usize,
+) -> db::Result<()> {
     let theirs = person_identity::table
         .filter(person_identity::person_id.eq(of.uuid()))
         .filter(person_identity::issuer.eq(issuer));
@@ -131,7 +136,8 @@ pub fn disconnect(tx: &mut Tx<'_>, of: PersonId, issuer: &str) -> db::Result<()>
     tx.record(
         event
             .detail("identity", id.to_string())
-            .detail("issuer", issuer),
+            .detail("issuer", issuer)
+            .detail("sessions_ended", sessions_ended),
     )?;
     Ok(())
 }

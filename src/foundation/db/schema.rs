@@ -716,6 +716,7 @@ diesel::table! {
         subject -> Nullable<Text>,
         email -> Nullable<Text>,
         expires_at -> Timestamptz,
+        issuer -> Text,
     }
 }
 

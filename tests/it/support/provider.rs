@@ -372,6 +372,7 @@ impl State {
         if let Some(email) = &self.email {
             claims["email"] = email.as_str().into();
             claims["email_verified"] = true.into();
+            claims["email_verified"] = true.into();
         }
         if !self.amr.is_empty() {
             claims["amr"] = json!(self.amr);

@@ -141,6 +141,7 @@ pub async fn send(
     };
     let browser = tokens.browser.clone();
     let (services, next) = (services.clone(), next.to_owned());
+    let issuer = provider.issuer().to_owned();
     let remember = move || {
         let now = services.clock.now();
         let kind = match session {
@@ -148,7 +149,7 @@ pub async fn send(
             Some(_) => Unaudited::Question,
         };
         services.audit.write_unaudited(kind, |conn| {
-            journeys::remember(conn, &tokens, session, &next, now).map_err(Error::from)
+            journeys::remember(conn, &issuer, &tokens, (session, &next), now).map_err(Error::from)
         })
     };
     match session {
@@ -170,11 +171,11 @@ pub async fn receive(
 ) -> Result<Arrived, Error> {
     let (counted, back) = {
         let (services, visitor) = (services.clone(), visitor.clone());
-        let tokens = returned.tokens.clone();
+        let (issuer, tokens) = (provider.issuer().to_owned(), returned.tokens.clone());
         block_sign_in(move || {
             let now = services.clock.now();
             tries::count_address(&services, &visitor, SECRET, |conn| {
-                Ok(journeys::take(conn, &tokens, now)?)
+                Ok(journeys::take(conn, &issuer, &tokens, now)?)
             })
         })
         .await?
@@ -198,7 +199,9 @@ pub async fn receive(
         Err(why) => return case.fail(why, None).await,
     };
     match signed {
-        Some(signed) if back.session.is_some() => case.wait_for_word(signed, proven).await,
+        Some(signed) if back.session.is_some() => {
+            case.wait_for_word(provider, signed, proven).await
+        }
         _ => case.let_in(provider, proven, back, replaced).await,
     }
 }
@@ -233,19 +236,21 @@ struct Case {
 
 impl Case {
     /// Whoever the provider vouches for waits until they say that it is them: they may have been led there.
-    async fn wait_for_word(self, signed: &Signed, proven: Proven) -> Result<Arrived, Error> {
-        let session = signed.session;
+    async fn wait_for_word(
+        self,
+        provider: &Provider,
+        signed: &Signed,
+        proven: Proven,
+    ) -> Result<Arrived, Error> {
+        let (issuer, session) = (provider.issuer().to_owned(), signed.session);
         block(move || {
             let now = self.services.clock.now();
             tries::take_back(&self.services, At::Door, &self.counted)?;
-            let waiting = Waiting {
-                subject: proven.subject,
-                email: proven.email,
-            };
+            let told = (proven.subject.as_str(), proven.email.as_deref());
             self.services
                 .audit
                 .write_unaudited(Unaudited::Question, |conn| {
-                    journeys::keep(conn, session, &waiting, now).map_err(Error::from)
+                    journeys::keep(conn, &issuer, session, told, now).map_err(Error::from)
                 })?;
             Ok(Arrived::ToConfirm)
         })
@@ -366,48 +371,65 @@ pub fn standing(
     let now = services.clock.now();
     Ok(services.db.read(|conn| {
         let connection = identities::of(conn, signed.person, provider.issuer())?;
-        let waiting = journeys::waiting(conn, signed.session, now)?;
+        let waiting = journeys::waiting(conn, provider.issuer(), signed.session, now)?;
         Ok::<_, db::Error>((connection, waiting))
     })?)
 }
 
-/// Connects whom the provider vouched for, now that they say it is them.
+/// Connects whom the provider vouched for, now that they say it is them. `mark` is of what they were shown: another
+/// answer may have come since.
 pub fn connect(
     services: &Services,
     provider: &Provider,
     signed: &Signed,
+    mark: &str,
 ) -> Result<Result<(), Why>, Error> {
     services.audit.write(&signed.actor(), |tx| {
         sessions::hold_still(tx, signed.person)?;
         let now = tx.now();
-        let waiting = journeys::waiting(tx, signed.session, now)?;
+        let issuer = provider.issuer();
+        let waiting = journeys::waiting(tx, issuer, signed.session, now)?;
         journeys::forget(tx, signed.session)?;
-        let why = match waiting {
+        let why = match waiting.filter(|waiting| waiting.mark == mark) {
             None => Why::Stale,
             Some(_) if break_glass::is(tx, signed.person)? => Why::Taken,
             Some(waiting) => {
-                let (issuer, email) = (provider.issuer(), waiting.email.as_deref());
+                let email = waiting.email.as_deref();
                 if identities::connect(tx, signed.person, issuer, &waiting.subject, email)? {
                     return Ok(Ok(()));
                 }
                 Why::Taken
             }
         };
-        let subject = Subject::new("person", signed.person);
-        tx.record(
-            Event::new("identity.not_connected", subject)
-                .outcome(Outcome::Failure)
-                .detail("why", why.as_str()),
-        )?;
+        tx.record(not_connected(signed, why.as_str()))?;
         Ok(Err(why))
     })
 }
 
-/// Disconnects it. That it is gone already is what was wanted.
+fn not_connected(signed: &Signed, why: &str) -> Event {
+    Event::new(
+        "identity.not_connected",
+        Subject::new("person", signed.person),
+    )
+    .outcome(Outcome::Failure)
+    .detail("why", why)
+}
+
+/// Lets go whom the provider vouched for: somebody says that it is not them, which an attack looks like.
+pub fn refuse(services: &Services, signed: &Signed) -> Result<(), Error> {
+    services.audit.write(&signed.actor(), |tx| {
+        journeys::forget(tx, signed.session)?;
+        tx.record(not_connected(signed, "refused"))?;
+        Ok(())
+    })
+}
+
+/// Disconnects it, and ends what may have begun with it: every other session. That it is gone already is what was wanted.
 pub fn disconnect(services: &Services, provider: &Provider, signed: &Signed) -> Result<(), Error> {
     let disconnected = services.audit.write(&signed.actor(), |tx| {
         sessions::hold_still(tx, signed.person)?;
-        identities::disconnect(tx, signed.person, provider.issuer())
+        let ended = sessions::end_others(tx, signed.person, Some(signed.session))?;
+        identities::disconnect(tx, signed.person, provider.issuer(), ended)
     });
     match disconnected {
         Err(db::Error::NotFound) => Ok(()),

@@ -43,6 +43,14 @@ pub struct Brought {
     error: Option<String>,
 }
 
+/// Which answer of the provider's somebody says is about them.
+#[derive(Deserialize)]
+pub struct Recognised {
+    /// A page from before has none, and is told that it is too old.
+    #[serde(default)]
+    waiting: String,
+}
+
 #[derive(Deserialize)]
 pub struct Done {
     failed: Option<String>,
@@ -50,6 +58,7 @@ pub struct Done {
 
 pub async fn start(
     services: Data<Services>,
+    request: HttpRequest,
     signed: Option<Signed>,
     wanted: Query<Wanted>,
 ) -> web::Result {
@@ -57,6 +66,9 @@ pub async fn start(
     let next = local_path(wanted.next.as_deref());
     if signed.is_some() {
         return web::see_other(next);
+    }
+    if is_sent_by_another_site(&request) {
+        return web::see_other(with_next(SIGN_IN_PATH, next));
     }
     match actions::send(&services, provider, None, next).await? {
         Ok((address, browser)) => away(&services, &address, &browser),
@@ -73,6 +85,9 @@ pub async fn back(
     brought: Query<Brought>,
 ) -> web::Result {
     let provider = configured(&services)?;
+    if is_no_page(&request) {
+        return Err(Error::ForgedForm);
+    }
     let replaced = signed
         .as_ref()
         .map(|signed| signed.session)
@@ -126,14 +141,15 @@ pub async fn show(services: Data<Services>, signed: Signed, done: Query<Done>) -
     web::page(&views::OwnProvider {
         chrome,
         provider: provider.name().to_owned(),
+        vouches: provider.trusts_amr(),
         connection,
         waiting,
     })
 }
 
-pub async fn go(services: Data<Services>, signed: Signed) -> web::Result {
+pub async fn go(services: Data<Services>, request: HttpRequest, signed: Signed) -> web::Result {
     let provider = configured(&services)?;
-    if !signed.is_proved(services.clock.now()) {
+    if !signed.is_proved(services.clock.now()) || is_sent_by_another_site(&request) {
         return web::see_other(OWN_PATH);
     }
     match actions::send(&services, provider, Some(signed.session), OWN_PATH).await? {
@@ -145,14 +161,25 @@ pub async fn go(services: Data<Services>, signed: Signed) -> web::Result {
 pub async fn connect(
     services: Data<Services>,
     signed: Signed,
-    _form: Form<Confirmed>,
+    form: Form<Recognised>,
 ) -> web::Result {
     let provider = configured(&services)?.clone();
-    let connected = block(move || actions::connect(&services, &provider, &signed)).await?;
+    let mark = form.data.waiting;
+    let connected = block(move || actions::connect(&services, &provider, &signed, &mark)).await?;
     match connected {
         Ok(()) => web::see_other("/account?done=connected"),
         Err(why) => web::see_other(at_own(why)),
     }
+}
+
+pub async fn refuse(
+    services: Data<Services>,
+    signed: Signed,
+    _form: Form<Confirmed>,
+) -> web::Result {
+    configured(&services)?;
+    block(move || actions::refuse(&services, &signed)).await?;
+    web::see_other("/account")
 }
 
 pub async fn disconnect(
@@ -182,6 +209,20 @@ impl Brought {
             },
         }
     }
+}
+
+/// A journey is begun by a person, on a page of ours: another site could have somebody come back as its own visitor.
+/// Browsers that do not say where a request comes from are taken at their word.
+fn is_sent_by_another_site(request: &HttpRequest) -> bool {
+    let from = request.headers().get("sec-fetch-site");
+    from.is_some_and(|from| from == "cross-site" || from == "same-site")
+}
+
+/// The provider sends a whole window back. A picture or a frame of some page is nobody's return, and must not be
+/// counted as a try of whoever looks at it.
+fn is_no_page(request: &HttpRequest) -> bool {
+    let wanted = request.headers().get("sec-fetch-dest");
+    wanted.is_some_and(|wanted| wanted != "document")
 }
 
 /// Where no provider is set up there is nothing at these addresses.

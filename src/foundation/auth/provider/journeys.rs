@@ -36,8 +36,10 @@ pub struct Back {
 }
 
 /// What the provider has said of somebody, who has not said yet that it is them.
-#[derive(Clone, Debug, PartialEq, Eq, Queryable)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Waiting {
+    /// Which answer of the provider's this is: whoever says that it is them says it of this one.
+    pub mark: String,
     pub subject: String,
     pub email: Option<String>,
 }
@@ -68,9 +70,9 @@ impl Tokens {
 /// Remembers that somebody was sent. A session has one journey at a time.
 pub fn remember(
     conn: &mut Conn,
+    issuer: &str,
     tokens: &Tokens,
-    session: Option<Uuid>,
-    next: &str,
+    (session, next): (Option<Uuid>, &str),
     now: DateTime<Utc>,
 ) -> db::Result<()> {
     if let Some(session) = session {
@@ -82,6 +84,7 @@ pub fn remember(
             provider_journey::state_hash.eq(tokens.state.hash().to_vec()),
             provider_journey::browser_hash.eq(tokens.browser.hash().to_vec()),
             provider_journey::session_id.eq(session),
+            provider_journey::issuer.eq(issuer),
             provider_journey::next.eq(next),
             provider_journey::expires_at.eq(now + LIVES),
         ))
@@ -90,9 +93,15 @@ pub fn remember(
 }
 
 /// Takes the journey of this browser: something for the one caller that gets to.
-pub fn take(conn: &mut Conn, tokens: &Tokens, now: DateTime<Utc>) -> db::Result<Option<Back>> {
+pub fn take(
+    conn: &mut Conn,
+    issuer: &str,
+    tokens: &Tokens,
+    now: DateTime<Utc>,
+) -> db::Result<Option<Back>> {
     let this = provider_journey::table
         .find(tokens.state.hash().to_vec())
+        .filter(provider_journey::issuer.eq(issuer))
         .filter(provider_journey::browser_hash.eq(tokens.browser.hash().to_vec()))
         .filter(provider_journey::subject.is_null())
         .filter(provider_journey::expires_at.gt(now));
@@ -106,8 +115,9 @@ pub fn take(conn: &mut Conn, tokens: &Tokens, now: DateTime<Utc>) -> db::Result<
 /// Keeps what the provider has said of whoever sits at this session, until they say whether it is them.
 pub fn keep(
     conn: &mut Conn,
+    issuer: &str,
     session: Uuid,
-    waiting: &Waiting,
+    (subject, email): (&str, Option<&str>),
     now: DateTime<Utc>,
 ) -> db::Result<()> {
     // Nobody comes back with these.
@@ -118,27 +128,40 @@ pub fn keep(
             provider_journey::state_hash.eq(state.to_vec()),
             provider_journey::browser_hash.eq(browser.to_vec()),
             provider_journey::session_id.eq(session),
+            provider_journey::issuer.eq(issuer),
             provider_journey::next.eq("/"),
-            provider_journey::subject.eq(&waiting.subject),
-            provider_journey::email.eq(&waiting.email),
+            provider_journey::subject.eq(subject),
+            provider_journey::email.eq(email),
             provider_journey::expires_at.eq(now + LIVES),
         ))
         .execute(conn)?;
     Ok(())
 }
 
-/// What waits for the word of whoever sits at this session.
-pub fn waiting(conn: &mut Conn, session: Uuid, now: DateTime<Utc>) -> db::Result<Option<Waiting>> {
-    Ok(provider_journey::table
+/// What this provider has said, and waits for the word of whoever sits at this session.
+pub fn waiting(
+    conn: &mut Conn,
+    issuer: &str,
+    session: Uuid,
+    now: DateTime<Utc>,
+) -> db::Result<Option<Waiting>> {
+    let row: Option<(Vec<u8>, String, Option<String>)> = provider_journey::table
         .filter(provider_journey::session_id.eq(session))
+        .filter(provider_journey::issuer.eq(issuer))
         .filter(provider_journey::subject.is_not_null())
         .filter(provider_journey::expires_at.gt(now))
         .select((
+            provider_journey::state_hash,
             provider_journey::subject.assume_not_null(),
             provider_journey::email,
         ))
         .first(conn)
-        .optional()?)
+        .optional()?;
+    Ok(row.map(|(state, subject, email)| Waiting {
+        mark: hex::encode(state),
+        subject,
+        email,
+    }))
 }
 
 /// Lets go whatever this session has begun.

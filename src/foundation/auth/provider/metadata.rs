@@ -73,7 +73,9 @@ pub(super) struct Known(Mutex<State>);
 enum State {
     #[default]
     Nothing,
+    /// Not to be asked again before then.
     Failed(Instant),
+    /// Taken as it is until then.
     Answered(Instant, Arc<Metadata>),
 }
 
@@ -87,29 +89,36 @@ impl Known {
     ) -> Result<Arc<Metadata>, Failure> {
         let mut state = self.0.lock().await;
         match &*state {
-            State::Answered(at, metadata)
-                if at.elapsed() < BELIEVED_FOR
+            State::Answered(until, metadata)
+                if Instant::now() < *until
                     && !older_than.is_some_and(|older| Arc::ptr_eq(older, metadata)) =>
             {
                 return Ok(Arc::clone(metadata));
             }
-            State::Failed(at) if at.elapsed() < LEFT_ALONE_FOR => return Err(Failure::Unreachable),
+            State::Failed(until) if Instant::now() < *until => return Err(Failure::Unreachable),
             _ => {}
         }
-        // Whoever waits for this may give up: then it counts as failed since now, and the next in line is told at once.
-        *state = State::Failed(Instant::now());
-        let fetched = fetch(http, issuer).await;
-        let now = Instant::now();
-        match fetched {
+        // Whoever waits for this may give up: then the next in line is not kept waiting, and what was known is good for
+        // a little longer. A provider that is away for a moment takes nothing from what it has said.
+        let known = match &*state {
+            State::Answered(_, metadata) => Some(Arc::clone(metadata)),
+            State::Nothing | State::Failed(_) => None,
+        };
+        let again_at = Instant::now() + LEFT_ALONE_FOR;
+        *state = match &known {
+            Some(metadata) => State::Answered(again_at, Arc::clone(metadata)),
+            None => State::Failed(again_at),
+        };
+        match fetch(http, issuer).await {
             Ok(metadata) => {
                 let metadata = Arc::new(metadata);
-                *state = State::Answered(now, Arc::clone(&metadata));
+                let until = Instant::now() + BELIEVED_FOR;
+                *state = State::Answered(until, Arc::clone(&metadata));
                 Ok(metadata)
             }
             Err(cause) => {
                 tracing::warn!(cause, "the OpenID Connect provider does not say who it is");
-                *state = State::Failed(now);
-                Err(Failure::Unreachable)
+                known.ok_or(Failure::Unreachable)
             }
         }
     }

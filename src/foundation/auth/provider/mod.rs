@@ -144,6 +144,12 @@ impl Provider {
         &self.0.config.name
     }
 
+    /// Whether its word for two factors is taken.
+    #[must_use]
+    pub fn trusts_amr(&self) -> bool {
+        self.0.config.trusts_amr
+    }
+
     /// How it names itself.
     #[must_use]
     pub fn issuer(&self) -> &str {
@@ -354,9 +360,13 @@ impl Provider {
         let methods = claims.auth_method_refs().into_iter().flatten();
         let two = strength::is_two_factors(methods.map(|method| method.as_str()));
         let recent = strength::is_recent(claims.auth_time(), now, RECENT);
+        // It is shown, so that people know the account as theirs: only an address that the provider has verified, and
+        // no character that looks like another or like nothing.
+        let is_verified = claims.email_verified() == Some(true);
         let email = claims.email().map(|email| email.as_str());
         let is_clean = |email: &&str| {
-            !email.is_empty() && email.len() <= LONGEST_EMAIL && !email.contains(char::is_control)
+            let graphic = email.chars().all(|c| c.is_ascii_graphic());
+            is_verified && graphic && (1..=LONGEST_EMAIL).contains(&email.len())
         };
         Ok(Proven {
             subject: subject.to_owned(),

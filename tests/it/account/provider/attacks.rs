@@ -13,10 +13,11 @@ use signalbox::foundation::auth::{break_glass, people};
 use signalbox::foundation::db;
 use signalbox::foundation::db::schema::{person_identity, provider_journey};
 
-use super::{UNKNOWN, connect, connected, sessions_of};
+use super::{UNKNOWN, come_back_to_confirm, connect, connected, sessions_of};
 use crate::account::{EMAIL, sign_in};
 use crate::support::app::TestApp;
 use crate::support::browser::Browser;
+use crate::support::page::Page;
 use crate::support::provider::{Fault, NAME, TestProvider};
 
 const STALE: &str = "/sign-in?failed=stale";
@@ -222,9 +223,9 @@ async fn a_journey_works_once_in_its_own_browser_and_for_ten_minutes() {
         STALE,
         "with a journey of its own, too"
     );
-    assert_eq!(browser.get(&way_back).await.location(), "/sign-in/code");
     let replayed = app.browser();
     *replayed.cookies.borrow_mut() = browser.cookies.borrow().clone();
+    assert_eq!(browser.get(&way_back).await.location(), "/sign-in/code");
     assert_eq!(replayed.get(&way_back).await.location(), STALE);
 
     let late = app.browser();
@@ -368,4 +369,86 @@ async fn beside_a_disconnection_nobody_comes_in() {
         .unwrap();
     assert_eq!(browser.get(&way_back).await.location(), UNKNOWN);
     assert_eq!(sessions_of(&app, Stage::SecondFactor), 0);
+}
+
+#[actix_web::test]
+async fn a_yes_counts_for_what_was_shown_and_for_nothing_that_came_since() {
+    let provider = TestProvider::start();
+    let app = provider.app().await;
+    let (person, _) = app.enrolled(EMAIL);
+    let browser = app.browser();
+    sign_in(&app, &browser, person, EMAIL).await;
+    let shown = come_back_to_confirm(&provider, &app, &browser).await;
+    // Another tab comes back as somebody else, whom another site had signed in at the provider.
+    provider.state().subject = "of-the-attacker".to_owned();
+    come_back_to_confirm(&provider, &app, &browser).await;
+    let answer = browser.submit(&shown, "/account/provider", &[]).await;
+    assert_eq!(answer.location(), "/account/provider?failed=stale");
+    assert!(app.events_of("identity.connected").is_empty());
+}
+
+#[actix_web::test]
+async fn whoever_says_that_it_is_not_them_is_heard() {
+    let provider = TestProvider::start();
+    let app = provider.app().await;
+    let (person, _) = app.enrolled(EMAIL);
+    let browser = app.browser();
+    sign_in(&app, &browser, person, EMAIL).await;
+    let ask = come_back_to_confirm(&provider, &app, &browser).await;
+    let refused = browser.submit(&ask, "/account/provider/refusal", &[]).await;
+    assert_eq!(refused.location(), "/account");
+    let told = app.events_of("identity.not_connected");
+    assert_eq!(told[0]["details"]["why"], "refused");
+    let late = browser.submit(&ask, "/account/provider", &[]).await;
+    assert_eq!(late.location(), "/account/provider?failed=stale");
+}
+
+#[actix_web::test]
+async fn another_site_begins_no_journey_and_a_picture_ends_none() {
+    let (provider, app, _) = connected().await;
+    let ask = |path: &str, name: &'static str, value: &'static str| {
+        app.http
+            .get(format!("{}{path}", app.url))
+            .header(name, value)
+    };
+    for from in ["cross-site", "same-site"] {
+        let sent = ask("/sign-in/provider?next=/alerts", "sec-fetch-site", from);
+        let answer = Page::read(sent.send().await.unwrap()).await;
+        assert_eq!(answer.location(), "/sign-in?next=%2Falerts", "{from}");
+    }
+    for _ in 0..30 {
+        let picture = ask(
+            "/sign-in/provider/back?state=x&code=y",
+            "sec-fetch-dest",
+            "image",
+        );
+        assert_eq!(picture.send().await.unwrap().status(), 403);
+    }
+    assert!(app.events_of("session.sign_in_failed").is_empty());
+    let arrived = provider.sign_in(&app, &app.browser()).await;
+    assert_eq!(
+        arrived.location(),
+        "/sign-in/code",
+        "nobody is blocked by it"
+    );
+}
+
+#[actix_web::test]
+async fn a_disconnection_ends_what_was_begun_with_it() {
+    let (provider, app, person) = connected().await;
+    let elsewhere = app.browser();
+    provider.sign_in(&app, &elsewhere).await;
+    assert_eq!(sessions_of(&app, Stage::SecondFactor), 1);
+    let browser = app.browser();
+    sign_in(&app, &browser, person, EMAIL).await;
+    let own = browser.get("/account/provider").await;
+    browser.submit(&own, "/account/provider/removal", &[]).await;
+    assert_eq!(sessions_of(&app, Stage::SecondFactor), 0);
+    assert_eq!(
+        browser.get("/account").await.status,
+        200,
+        "the one it was done in goes on"
+    );
+    let told = app.events_of("identity.disconnected");
+    assert_eq!(told[0]["details"]["sessions_ended"], 1);
 }

@@ -1,0 +1,1 @@
+ALTER TABLE provider_journey DROP COLUMN issuer;
