@@ -479,7 +479,7 @@ async fn no_secret_is_in_the_log() {
         let mut line: serde_json::Value = serde_json::from_str(line).unwrap();
         line.as_object_mut().unwrap().remove("timestamp");
         if let Some(context) = line["context"].as_object_mut() {
-            context.remove("request_id");
+            context.remove("request");
         }
         line.to_string()
     });
