@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::finding::Finding;
 use crate::foundation::auth::Role;
 use crate::foundation::auth::grants::{FEWEST_ADMINISTRATORS, Held};
-use crate::foundation::auth::keys::{Key, State};
+use crate::foundation::auth::keys::{Key, KeyScope, State};
 use crate::foundation::auth::people::Person;
 use crate::foundation::auth::roster::Standing;
 use crate::foundation::kernel::Scope;
@@ -220,7 +220,11 @@ pub fn keys(keys: &[Key], now: DateTime<Utc>) -> Vec<Finding> {
         named(&names)
     };
     let mut findings = Vec::new();
-    if let Some(which) = listed(&|key| now - key.secret_made_at > OLD_SECRET) {
+    // The secret of a key for wall screens is shown to nobody and opens nothing, so it is never rotated.
+    let is_old = |key: &Key| {
+        now - key.secret_made_at > OLD_SECRET && !key.scopes.contains(&KeyScope::Display)
+    };
+    if let Some(which) = listed(&is_old) {
         findings.push(Finding::warn(
             SUBJECT,
             format!("a secret older than 90 days: {which}"),
@@ -402,6 +406,27 @@ mod tests {
         };
         let expected = [("Access review", Warn), ("Break-glass account", Fail)];
         assert_eq!(complaints(&good(), oversight), expected);
+    }
+
+    #[test]
+    fn an_old_secret_wants_rotating_but_that_of_a_wall_has_none_to_rotate() {
+        let key = |scope| Key {
+            id: "abcdefghijkl".parse().unwrap(),
+            name: "Nightly".to_owned(),
+            scopes: [scope].into(),
+            networks: "10.0.0.0/8".parse().unwrap(),
+            reach: Scope::All,
+            created_by: "command_line:root".to_owned(),
+            created_at: now() - TimeDelta::days(91),
+            secret_made_at: now() - TimeDelta::days(91),
+            expires_at: now() + TimeDelta::days(200),
+            previous_ends_at: None,
+            revoked: None,
+            last_used: Some((now(), "10.1.0.0/24".to_owned())),
+        };
+        let verdict = |scope| keys(&[key(scope)], now())[0].verdict;
+        assert_eq!(verdict(KeyScope::AlertsRead), Verdict::Warn);
+        assert_eq!(verdict(KeyScope::Display), Verdict::Ok);
     }
 
     #[test]
