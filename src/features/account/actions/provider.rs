@@ -415,13 +415,21 @@ fn not_connected(signed: &Signed, why: &str) -> Event {
     .detail("why", why)
 }
 
-/// Lets go whom the provider vouched for: somebody says that it is not them, which an attack looks like.
-pub fn refuse(services: &Services, signed: &Signed) -> Result<(), Error> {
-    services.audit.write(&signed.actor(), |tx| {
-        journeys::forget(tx, signed.session)?;
-        tx.record(not_connected(signed, "refused"))?;
+/// Lets go whom the provider vouched for: somebody says that it is not them, which an attack looks like. Where nobody
+/// waits any more there is nothing to refuse.
+pub fn refuse(services: &Services, provider: &Provider, signed: &Signed) -> Result<(), Error> {
+    let refused = services.audit.write(&signed.actor(), |tx| {
+        let now = tx.now();
+        if journeys::waiting(tx, provider.issuer(), signed.session, now)?.is_some() {
+            journeys::forget(tx, signed.session)?;
+            tx.record(not_connected(signed, "refused"))?;
+        }
         Ok(())
-    })
+    });
+    match refused {
+        Err(db::Error::NoEvent) => Ok(()),
+        refused => Ok(refused?),
+    }
 }
 
 /// Disconnects it, and ends what may have begun with it: every other session. That it is gone already is what was wanted.

@@ -177,8 +177,8 @@ pub async fn refuse(
     signed: Signed,
     _form: Form<Confirmed>,
 ) -> web::Result {
-    configured(&services)?;
-    block(move || actions::refuse(&services, &signed)).await?;
+    let provider = configured(&services)?.clone();
+    block(move || actions::refuse(&services, &provider, &signed)).await?;
     web::see_other("/account")
 }
 

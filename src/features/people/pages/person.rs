@@ -12,7 +12,9 @@ use crate::features::people::store;
 use crate::features::people::views::{Forms, HandedPage, Names, PersonFound, PersonPage};
 use crate::foundation::Services;
 use crate::foundation::audit::FormKey;
+use crate::foundation::auth::identities::{self, Connection};
 use crate::foundation::auth::{Role, Signed, break_glass, factors, grants, people};
+use crate::foundation::db::{self, Conn};
 use crate::foundation::kernel::PersonId;
 use crate::foundation::web::{
     self, Chrome, Form, Nav, Problems, block, page, page_with, see_other,
@@ -58,6 +60,7 @@ fn show(
             standing: actions::standing_of(conn, id, now)?,
             methods: factors::methods(conn, id)?,
             has_link: factors::has_link(conn, id, now)?,
+            connection: connection(conn, services, id)?,
             platforms: store::platforms(conn)?,
             person,
             grants,
@@ -71,6 +74,18 @@ fn show(
     })?;
     let chrome = Chrome::new(signed, services, found.person.name.clone(), Nav::People);
     Ok(PersonPage::new(chrome, signed, found, forms))
+}
+
+/// What connects them with the provider that this installation has now.
+fn connection(
+    conn: &mut Conn,
+    services: &Services,
+    id: PersonId,
+) -> db::Result<Option<Connection>> {
+    match &services.provider {
+        Some(provider) => identities::of(conn, id, provider.issuer()),
+        None => Ok(None),
+    }
 }
 
 /// The problems of a reason, under the name of its form's field.

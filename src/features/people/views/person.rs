@@ -6,6 +6,7 @@ use crate::features::people::store::{Platform, Proposal};
 use crate::foundation::auth::break_glass::Use;
 use crate::foundation::auth::factors::Methods;
 use crate::foundation::auth::grants::{Held, Past};
+use crate::foundation::auth::identities::Connection;
 use crate::foundation::auth::people::Person;
 use crate::foundation::auth::roster::Standing;
 use crate::foundation::auth::{Permission, Signed};
@@ -78,6 +79,7 @@ pub struct Found {
     pub standing: Standing,
     pub methods: Methods,
     pub has_link: bool,
+    pub connection: Option<Connection>,
     pub why_disabled: (Option<String>, Option<String>),
     pub is_break_glass: bool,
     pub uses: Vec<Use>,
@@ -106,6 +108,8 @@ pub struct PersonPage {
     last_seen: Option<When>,
     sessions: usize,
     has_link: bool,
+    /// What the provider calls them, since when, and when it was used last.
+    connection: Option<(String, When, Option<When>)>,
     /// They were invited, have not come, and hold nothing.
     may_invite_again: bool,
     may_manage: bool,
@@ -160,6 +164,11 @@ impl PersonPage {
             last_seen: found.standing.last_seen.map(|at| chrome.ago(&at)),
             sessions: found.standing.sessions,
             has_link: found.has_link,
+            connection: found.connection.as_ref().map(|known| {
+                let called = known.email.clone().unwrap_or_default();
+                let used = known.last_used_at.map(|at| chrome.ago(&at));
+                (called, chrome.at(&known.created_at), used)
+            }),
             may_invite_again: !found.standing.password
                 && found.grants.is_empty()
                 && person.disabled_at.is_none(),

@@ -399,6 +399,9 @@ async fn whoever_says_that_it_is_not_them_is_heard() {
     assert_eq!(refused.location(), "/account");
     let told = app.events_of("identity.not_connected");
     assert_eq!(told[0]["details"]["why"], "refused");
+    browser.submit(&ask, "/account/provider/refusal", &[]).await;
+    let told = app.events_of("identity.not_connected");
+    assert_eq!(told.len(), 1, "nobody waits any more");
     let late = browser.submit(&ask, "/account/provider", &[]).await;
     assert_eq!(late.location(), "/account/provider?failed=stale");
 }

@@ -89,6 +89,22 @@ async fn the_provider_is_a_first_step_and_the_second_stays() {
 }
 
 #[actix_web::test]
+async fn administrators_see_who_is_connected() {
+    let (_provider, app, person) = connected().await;
+    let administrator = app.as_admin();
+    let page = administrator.get(&format!("/people/{person}")).await;
+    let told = page.definition("Organisation's sign-in");
+    assert!(
+        told.starts_with("Connected as ada@bank.example since "),
+        "{told}"
+    );
+    assert!(told.ends_with("never used"), "{told}");
+    let (other, _) = app.enrolled("grace@bank.example");
+    let page = administrator.get(&format!("/people/{other}")).await;
+    assert!(!page.says("Connected as"));
+}
+
+#[actix_web::test]
 async fn where_no_provider_is_set_up_there_is_nothing() {
     let app = TestApp::start_with(|services| services.provider = None).await;
     let browser = app.browser();
