@@ -95,6 +95,7 @@ const PURE: &[&str] = &[
     "intake/subject",
     "packs/pack",
     "packs/parameters",
+    "packs/pattern",
     "packs/quantity",
     "people/proposal",
     "posture/finding",

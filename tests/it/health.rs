@@ -1,5 +1,6 @@
 //! Probes against real listeners, claims between two processes, and what is reported.
 
+mod files;
 mod signals;
 
 use std::io::Write as _;

@@ -270,6 +270,88 @@ fn a_share_is_not_a_count_of_percent() {
     assert_eq!(with("90")[0].code, "bad-condition");
 }
 
+/// The small pack with another kind of probe, and a rule on what it reads.
+fn with_probe(check: &str, rule: &str) -> String {
+    let http = "check.http = { url = \"${API_URL:-http://localhost:8000}/health\", json = { \"/status\" = \"ok\" } }";
+    let state = "on.state = \"api-health\"\nred = { is = \"down\" }";
+    let source = SMALL.replacen(http, check, 1).replacen(state, rule, 1);
+    assert!(source.contains(check) && source.contains(rule));
+    source
+}
+
+fn said_of(check: &str, rule: &str) -> Vec<String> {
+    let found = findings(&with_probe(check, rule));
+    found.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_rule_on_a_figure_speaks_in_its_unit() {
+    let dumps = "check.file = { pattern = \"/b/*.dump\" }";
+    let on = |name: &str, levels: &str| {
+        said_of(
+            dumps,
+            &format!("on.measure = {{ probe = \"api-health\", name = \"{name}\" }}\n{levels}"),
+        )
+    };
+    let fine: [(&str, &str); 5] = [
+        (
+            "age",
+            "red = { above = \"50h\", clear = \"26h\" }\nyellow = { above = 93600 }",
+        ),
+        ("size", "red = { below = \"1MB\", clear = 2000000 }"),
+        ("size", "red = { below = 1 }"),
+        ("count", "red = { below = 7 }"),
+        ("count", "red = { above = 100, clear = 90 }"),
+    ];
+    for (name, levels) in fine {
+        assert_eq!(on(name, levels), Vec::<String>::new(), "{levels}");
+    }
+    let wrong: [(&str, &str, &str); 6] = [
+        ("age", "red = { above = \"1GB\" }", "length of time"),
+        (
+            "age",
+            "red = { above = \"26h\", clear = 93601 }",
+            "clear lies",
+        ),
+        (
+            "age",
+            "red = { above = \"26h\" }\nyellow = { above = 100000 }",
+            "beyond",
+        ),
+        ("size", "red = { below = \"26h\" }", "bytes"),
+        ("count", "red = { below = \"7B\" }", "a number"),
+        (
+            "cpu",
+            "red = { above = 1 }",
+            "a file probe does not read cpu",
+        ),
+    ];
+    for (name, levels, why) in wrong {
+        let said = on(name, levels);
+        assert!(said.iter().any(|it| it.contains(why)), "{levels}: {said:?}");
+    }
+    let latency = "on.latency = \"api-health\"\nred = { above = \"1s\" }";
+    let said = said_of(dumps, latency);
+    assert!(said[0].contains("asks nobody"), "{said:?}");
+}
+
+#[test]
+fn a_pattern_of_files_stays_in_one_folder() {
+    let with = |pattern: &str| {
+        let check = format!("check.file = {{ pattern = \"{pattern}\" }}");
+        let rule = "on.state = \"api-health\"\nred = { is = \"down\" }";
+        said_of(&check, rule)
+    };
+    assert!(with("/var/backups/*.dump").is_empty());
+    for pattern in ["*.dump", "/var/*/x", "/var/../etc/*", "/var/backups/"] {
+        let said = with(pattern);
+        assert!(
+            said.len() == 1 && said[0].contains("bad-address"),
+            "{pattern}: {said:?}"
+        );
+    }
+}
+
 #[test]
 fn a_warning_can_be_accepted_with_a_reason() {
     let short = SMALL.replacen(

@@ -70,7 +70,6 @@ fn groups(
 ) -> db::Result<Vec<Group>> {
     let lit = LitSources::read(conn, open)?;
     let over = |probe: &Item<Probe>, measure| lit.over(probe, measure);
-    let (databases, hosts) = health_views::measure_tiles(board, &over, now);
     let mut signalbox = vec![alerts_tile(conn, open, now)?];
     // The log is of all platforms together.
     if *scope == Scope::All {
@@ -79,10 +78,11 @@ fn groups(
     let groups = [
         ("Alerts and evidence", signalbox),
         ("Indicators", indicator_tiles(conn, scope, &lit, now)?),
-        ("Databases", databases),
-        ("Hosts", hosts),
     ];
-    let filled = groups.into_iter().filter(|(_, tiles)| !tiles.is_empty());
+    let groups = groups
+        .into_iter()
+        .chain(health_views::measure_tiles(board, &over, now));
+    let filled = groups.filter(|(_, tiles)| !tiles.is_empty());
     Ok(filled.map(|(name, tiles)| Group { name, tiles }).collect())
 }
 

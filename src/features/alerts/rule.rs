@@ -30,7 +30,7 @@ pub fn verdict(rule: &Rule, reading: &Reading, track: &Track) -> Verdict {
     for (level, condition) in rule.levels() {
         let lit = track.firing.is_some_and(|firing| level <= firing);
         let on = lit && track.active_at.get(level).is_some();
-        let Some(held) = condition_holds(condition, reading, on) else {
+        let Some(held) = condition_holds(&rule.on, condition, reading, on) else {
             return Verdict::Error;
         };
         *holds.get_mut(level) = held;
@@ -47,18 +47,24 @@ fn is_unknown(rule: &Rule, reading: &Reading) -> bool {
 }
 
 /// `None` where the condition does not fit what was read.
-fn condition_holds(condition: &Condition, reading: &Reading, on: bool) -> Option<bool> {
+fn condition_holds(
+    source: &Source,
+    condition: &Condition,
+    reading: &Reading,
+    on: bool,
+) -> Option<bool> {
+    let passes = |value| passes(source, condition, value, on);
     match reading {
         Reading::State(state) => condition.is.map(|is| is == *state),
         Reading::Events(count) => Some(*count > 0),
-        Reading::Number(number) => passes(condition, *number, on),
-        Reading::Age(age) => passes(condition, millis(age.num_milliseconds()), on),
+        Reading::Number(number) => passes(*number),
+        Reading::Age(age) => passes(millis(age.num_milliseconds())),
         Reading::Latencies(latencies) => {
             let wanted = usize::try_from(condition.results.unwrap_or(1)).ok()?;
             if latencies.len() < wanted {
                 return Some(false);
             }
-            let passed = |latency: &i64| passes(condition, millis(*latency) / 1_000.0, on);
+            let passed = |latency: &i64| passes(millis(*latency) / 1_000.0);
             latencies
                 .iter()
                 .take(wanted)
@@ -77,11 +83,11 @@ const fn millis(value: i64) -> f64 {
     value as f64
 }
 
-fn passes(condition: &Condition, value: f64, on: bool) -> Option<bool> {
+fn passes(source: &Source, condition: &Condition, value: f64, on: bool) -> Option<bool> {
     let (threshold, above) = condition.threshold()?;
     let at = match condition.clear {
-        Some(clear) if on => clear.value(),
-        _ => threshold.value(),
+        Some(clear) if on => source.number(clear),
+        _ => source.number(threshold),
     };
     Some(if above { value > at } else { value < at })
 }
@@ -151,6 +157,20 @@ mod tests {
         let rule = rule("on.measure = { probe = \"host\", name = \"disk\" }\nred.above = \"90%\""); // FC-4
         assert_eq!(reds(&rule, &Reading::Number(1.0), false), Some(true));
         assert_eq!(reds(&rule, &Reading::Number(0.09), false), Some(false));
+    }
+
+    #[test]
+    fn a_dump_of_yesterday_is_over_a_day_old_and_an_empty_one_is_small() {
+        let on = |name: &str| format!("on.measure = {{ probe = \"dumps\", name = \"{name}\" }}\n");
+        let rule = |name, levels: &str| rule(&format!("{}{levels}", on(name)));
+        let old = rule("age", "red = { above = \"26h\", clear = \"25h\" }");
+        assert_eq!(reds(&old, &Reading::Number(93_600.0), false), Some(false));
+        assert_eq!(reds(&old, &Reading::Number(93_601.0), false), Some(true));
+        assert_eq!(reds(&old, &Reading::Number(90_001.0), true), Some(true));
+        assert_eq!(reds(&old, &Reading::Number(90_000.0), true), Some(false));
+        let small = rule("size", "red.below = \"1kB\"");
+        assert_eq!(reds(&small, &Reading::Number(0.0), false), Some(true));
+        assert_eq!(reds(&small, &Reading::Number(1_000.0), false), Some(false));
     }
 
     #[test]

@@ -56,7 +56,7 @@ pub async fn service(signed: Signed, services: Data<Services>, id: Path<ItemId>)
     };
     let over = |probe: &Item<Probe>, measure| found.lit.over(probe, measure);
     let of_this = std::slice::from_ref(status);
-    let (databases, hosts) = health_views::measure_tiles(of_this, &over, now);
+    let groups = health_views::measure_tiles(of_this, &over, now);
     web::page(&views::ServicePage {
         chrome: Chrome::new(&signed, &services, &status.name, Nav::Services),
         row: status.into(),
@@ -77,7 +77,7 @@ pub async fn service(signed: Signed, services: Data<Services>, id: Path<ItemId>)
             .iter()
             .map(|item| RunbookCard::of(item, now))
             .collect(),
-        tiles: databases.into_iter().chain(hosts).collect(),
+        tiles: groups.into_iter().flat_map(|(_, tiles)| tiles).collect(),
     })
 }
 

@@ -1,7 +1,7 @@
 //! What an alert says, in one line.
 
 use super::rule::Reading;
-use crate::features::packs::pack::{Condition, Rule, Source};
+use crate::features::packs::pack::{Condition, Rule, Source, Unit};
 use crate::foundation::kernel::Level;
 
 /// "ncc_qos is 97.4 %, below 98 %".
@@ -46,8 +46,7 @@ fn limit(rule: &Rule, condition: &Condition, unit: &str) -> String {
     };
     let side = if above { "above" } else { "below" };
     let threshold = match &rule.on {
-        Source::Measure(of) if of.name.is_share() => percent(threshold.value()),
-        Source::Measure(of) => with_unit(&threshold.to_string(), of.name.unit()),
+        Source::Measure(of) => figure(rule.on.number(threshold), of.name.unit()),
         _ => with_unit(&threshold.to_string(), unit),
     };
     match condition.results {
@@ -59,8 +58,7 @@ fn limit(rule: &Rule, condition: &Condition, unit: &str) -> String {
 fn value(rule: &Rule, reading: &Reading, unit: &str) -> String {
     match reading {
         Reading::Number(number) => match &rule.on {
-            Source::Measure(of) if of.name.is_share() => percent(*number),
-            Source::Measure(of) => with_unit(&number.to_string(), of.name.unit()),
+            Source::Measure(of) => figure(*number, of.name.unit()),
             _ => with_unit(&number.to_string(), unit),
         },
         Reading::Latencies(latencies) => latencies
@@ -91,16 +89,43 @@ fn length(millis: i64) -> String {
     }
 }
 
+/// A figure of a probe in what it is counted in. Both sides of a comparison go through here.
+fn figure(number: f64, unit: Unit) -> String {
+    match unit {
+        Unit::Share => format!("{:.1} %", number * 100.0),
+        Unit::Bytes => bytes(number),
+        #[allow(
+            clippy::cast_possible_truncation,
+            reason = "seconds since a file was written are far below 2^53"
+        )]
+        Unit::Seconds if number >= 60.0 => length(number.round() as i64 * 1_000),
+        Unit::Seconds => with_unit(&number.to_string(), "s"),
+        Unit::Count => number.to_string(),
+    }
+}
+
+/// "1.25 GB", to the hundredth, as packs count them: in thousands.
+fn bytes(number: f64) -> String {
+    const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
+    let mut counted = (number, "B");
+    for unit in UNITS {
+        if counted.0 < 1_000.0 {
+            break;
+        }
+        counted = (counted.0 / 1_000.0, unit);
+    }
+    with_unit(
+        &((counted.0 * 100.0).round() / 100.0).to_string(),
+        counted.1,
+    )
+}
+
 fn with_unit(number: &str, unit: &str) -> String {
     if unit.is_empty() {
         number.to_owned()
     } else {
         format!("{number} {unit}")
     }
-}
-
-fn percent(share: f64) -> String {
-    format!("{:.1} %", share * 100.0)
 }
 
 #[cfg(test)]
@@ -160,5 +185,30 @@ mod tests {
             "lag of db is 42.5 s, above 30 s"
         );
         assert_eq!(reading(&behind, &Reading::Nothing, ""), "");
+        let of = |name, above: &str| {
+            let probe = "dumps".to_owned();
+            rule(
+                Source::Measure(MeasureOf { probe, name }),
+                above.parse().unwrap(),
+            )
+        };
+        assert_eq!(
+            summary(
+                &of(Measure::Age, "26h"),
+                Level::Red,
+                &Reading::Number(93_601.0),
+                ""
+            ),
+            "age of dumps is 26h 1s, above 26h"
+        );
+        assert_eq!(
+            summary(
+                &of(Measure::Size, "2GB"),
+                Level::Red,
+                &Reading::Number(2_345_678_901.0),
+                ""
+            ),
+            "size of dumps is 2.35 GB, above 2 GB"
+        );
     }
 }

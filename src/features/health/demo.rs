@@ -9,7 +9,7 @@ use super::latency::Histogram;
 use super::probe::fnv1a_64;
 use super::store::reports;
 use super::store::samples::{self, Sample, Span};
-use crate::features::packs::pack::{Check, Indicator, ItemId, Probe};
+use crate::features::packs::pack::{Indicator, ItemId, Probe};
 use crate::features::packs::store as packs;
 use crate::foundation::Services;
 use crate::foundation::audit::Unaudited;
@@ -119,11 +119,11 @@ fn invented(probe: &packs::Item<Probe>, at: DateTime<Utc>, runs: i64) -> Sample 
     } else {
         0
     };
-    // A host is not asked, and so takes no time to answer.
-    let timed = if matches!(probe.spec.check, Check::Host(_)) {
-        0
-    } else {
+    // Who is not asked takes no time to answer.
+    let timed = if probe.spec.check.is_asked() {
         runs - failed
+    } else {
+        0
     };
     let mut histogram = Histogram::default();
     for run in 0..timed {

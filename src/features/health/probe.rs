@@ -63,10 +63,12 @@ pub enum Outcome {
     Unknown(String),
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Failure {
     pub kind: ErrorKind,
     pub message: String,
+    /// What could be read all the same.
+    pub measures: Vec<(Measure, f64)>,
 }
 
 impl Failure {
@@ -74,6 +76,7 @@ impl Failure {
         Self {
             kind,
             message: message.into(),
+            measures: Vec::new(),
         }
     }
 }
@@ -89,6 +92,16 @@ impl Outcome {
             Self::Good(_) => "good",
             Self::Failed(_) => "failed",
             Self::Unknown(_) => "unknown",
+        }
+    }
+
+    /// The figures that the run brought.
+    #[must_use]
+    pub fn measures(&self) -> &[(Measure, f64)] {
+        match self {
+            Self::Good(measures) => measures,
+            Self::Failed(failure) => &failure.measures,
+            Self::Unknown(_) => &[],
         }
     }
 
@@ -108,7 +121,7 @@ pub struct Run {
     pub at: DateTime<Utc>,
     pub outcome: Outcome,
     /// Time to the answer of the last attempt. A timeout has waited that long; a refusal says nothing, and
-    /// a host is not asked.
+    /// a host or a file is not asked.
     pub latency_us: Option<i64>,
     pub attempts: u32,
 }

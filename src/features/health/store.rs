@@ -32,11 +32,11 @@ pub struct State {
     pub message: String,
     /// Of the last results in a row that have one, newest first.
     pub latencies_us: Vec<i64>,
-    /// The figures of the last run that was good.
+    /// The figures of the last run that read any.
     pub measures: Vec<(Measure, f64)>,
     pub measured_at: Option<DateTime<Utc>>,
-    /// Whether the last run was good.
-    pub good: bool,
+    /// Whether that was the last run.
+    pub measured_now: bool,
     pub skipped: i64,
     pub missed: i64,
 }
@@ -45,7 +45,11 @@ impl State {
     /// The figures as they stand now: none where the last run did not read them.
     #[must_use]
     pub fn current_measures(&self) -> &[(Measure, f64)] {
-        if self.good { &self.measures } else { &[] }
+        if self.measured_now {
+            &self.measures
+        } else {
+            &[]
+        }
     }
 
     /// Whether it has run when it should have.
@@ -91,7 +95,7 @@ impl From<StateRow> for State {
             latencies_us: row.latencies_us.into_iter().flatten().collect(),
             measures: serde_json::from_value(row.measures).unwrap_or_default(),
             measured_at: row.measured_at,
-            good: row.outcome.as_deref() == Some("good"),
+            measured_now: row.outcome.is_some() && row.measured_at == row.checked_at,
             skipped: row.skipped,
             missed: row.missed,
         }
@@ -312,7 +316,8 @@ pub fn finish(conn: &mut Conn, finished: &Finished) -> Result<bool> {
             probe_state::missed.eq(probe_state::missed + finished.missed),
         ))
         .execute(conn)?;
-    if let Outcome::Good(measures) = &run.outcome {
+    let measures = run.outcome.measures();
+    if matches!(run.outcome, Outcome::Good(_)) || !measures.is_empty() {
         let measures = serde_json::to_value(measures).unwrap_or_default();
         diesel::update(probe_state::table.find(claim.probe.uuid()))
             .set((

@@ -1,6 +1,7 @@
 //! What health pages show.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use askama::Template;
 use chrono::{DateTime, DurationRound, NaiveDate, TimeDelta, Utc};
@@ -12,10 +13,10 @@ use super::probe::ErrorKind;
 use super::store::reports::Report;
 use super::store::samples::Sample;
 use super::store::{RunLine, StateChange};
-use crate::features::packs::pack::{Indicator, Measure, Probe, ProbeState};
+use crate::features::packs::pack::{Indicator, Measure, Probe, ProbeState, Unit};
 use crate::features::packs::store::Item;
 use crate::foundation::web::chart::{Chart, Drawing, Series};
-use crate::foundation::web::format::{bytes, decimal, percent};
+use crate::foundation::web::format::{bytes, decimal, duration, number, percent};
 use crate::foundation::web::spark::{Days, Spark};
 use crate::foundation::web::{Chrome, Lamp, Tile};
 
@@ -296,27 +297,30 @@ impl ChangeLine {
 /// Which lamp a rule has lit over a probe's figure, if one has.
 pub type Lit<'l> = &'l dyn Fn(&Item<Probe>, Measure) -> Option<Lamp>;
 
-/// A tile for each database and host figure that probes read.
+/// A tile for each figure that probes read, in groups of a kind.
 #[must_use]
 pub fn measure_tiles(
     services: &[ServiceStatus],
     lit: Lit<'_>,
     now: DateTime<Utc>,
-) -> (Vec<Tile>, Vec<Tile>) {
-    let (mut databases, mut hosts) = (Vec::new(), Vec::new());
-    for service in services {
-        for probe in &service.probes {
-            let tiles = match probe.item.spec.check.kind() {
-                "postgres" => &mut databases,
-                "host" => &mut hosts,
-                _ => continue,
-            };
-            for measure in probe.item.spec.check.measures() {
-                tiles.extend(measure_tile(service, probe, *measure, lit, now));
-            }
-        }
-    }
-    (databases, hosts)
+) -> [(&'static str, Vec<Tile>); 3] {
+    let tiles_of = |kind| {
+        let probes = services
+            .iter()
+            .flat_map(|service| service.probes.iter().map(move |probe| (service, probe)))
+            .filter(|(_, probe)| probe.item.spec.check.kind() == kind);
+        probes
+            .flat_map(|(service, probe)| {
+                let measures = probe.item.spec.check.measures().iter();
+                measures.filter_map(|measure| measure_tile(service, probe, *measure, lit, now))
+            })
+            .collect()
+    };
+    [
+        ("Databases", tiles_of("postgres")),
+        ("Hosts", tiles_of("host")),
+        ("Files", tiles_of("file")),
+    ]
 }
 
 fn measure_tile(
@@ -333,6 +337,8 @@ fn measure_tile(
         Measure::Connections => "Connections",
         Measure::Size => "Size",
         Measure::Lag => "Replication lag",
+        Measure::Age => "Age",
+        Measure::Count => "Files",
     };
     let name = format!("{} {}: {name}", service.platform.name, service.name);
     let source = format!("probe {}", probe.item.slug);
@@ -347,16 +353,7 @@ fn measure_tile(
         let nothing = measure == Measure::Lag;
         return (!nothing).then(|| Tile::unknown(name, source, probe.measured_at).href(href));
     };
-    let reading = match measure {
-        #[allow(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "bytes are whole and not negative"
-        )]
-        Measure::Size => bytes(value.max(0.0) as u64),
-        Measure::Lag => format!("{} s", decimal(value, 1)),
-        _ => percent(value, 0),
-    };
+    let reading = reading(value, measure.unit());
     // What is alarming is the rules' word.
     let lamp = lit(&probe.item, measure).unwrap_or(Lamp::Clear);
     let tile = Tile::new(name, lamp, reading, "", source, seen);
@@ -364,6 +361,23 @@ fn measure_tile(
         tile.stale_after(probe.item.spec.interval.delta() * 3, now)
             .href(href),
     )
+}
+
+/// A figure in what it is counted in.
+fn reading(value: f64, unit: Unit) -> String {
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "bytes and long times are whole and not negative"
+    )]
+    let whole = value.max(0.0) as u64;
+    match unit {
+        Unit::Share => percent(value, 0),
+        Unit::Bytes => bytes(whole),
+        Unit::Seconds if value < 60.0 => format!("{} s", decimal(value, 1)),
+        Unit::Seconds => duration(Duration::from_secs(whole)),
+        Unit::Count => number(whole),
+    }
 }
 
 /// A tile for an indicator; grey when its report is overdue.

@@ -241,6 +241,10 @@ impl Linter<'_> {
         let missing = |kind: &str, id: &str| Some(format!("there is no {kind} \"{id}\""));
         match source {
             Source::State(id) | Source::Latency(id) => match self.probe(id) {
+                Some(probe) if matches!(source, Source::Latency(_)) && !probe.check.is_asked() => {
+                    let kind = probe.check.kind();
+                    Some(format!("a {kind} probe asks nobody and has no latency"))
+                }
                 Some(_) => None,
                 None => missing("probe", id),
             },
@@ -275,7 +279,7 @@ impl Linter<'_> {
             let [(worse, at_worse), (better, at_better)] = pair else {
                 continue;
             };
-            if !is_beyond(at_worse, at_better) {
+            if !is_beyond(&rule.on, at_worse, at_better) {
                 let message = format!("{worse} must lie beyond {better}, or last longer");
                 self.error("levels-out-of-order", about, message);
             }

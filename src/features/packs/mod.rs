@@ -14,6 +14,7 @@ pub mod lint;
 pub mod pack;
 pub mod pages;
 pub mod parameters;
+pub mod pattern;
 pub mod quantity;
 pub mod store;
 pub mod views;

@@ -1,13 +1,15 @@
 //! What a pack says, as types. A file that parses has the right shape; whether it makes sense is
 //! the linter's word.
 
+mod check;
+mod measure;
 mod rules;
-
-use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
+pub use self::check::{Check, Files, Host, Http, Postgres, Tcp, Tls, Which};
+pub use self::measure::{Measure, Unit};
 pub use self::rules::{Condition, MeasureOf, NoData, RESULTS_AT_MOST, Rule, Source};
 use super::quantity::Lasting;
 
@@ -115,181 +117,6 @@ impl Probe {
         let retries = i64::from(self.retries);
         let attempts = self.timeout().millis() * (retries + 1) + PAUSE_MS * retries;
         self.deadline().min(Lasting::from_millis(attempts))
-    }
-}
-
-/// What a probe does. Each carries only what it needs, and passwords only as the name of a file.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase", deny_unknown_fields)]
-pub enum Check {
-    Http(Http),
-    Tcp(Tcp),
-    Postgres(Postgres),
-    Host(Host),
-}
-
-impl Check {
-    #[must_use]
-    pub const fn kind(&self) -> &'static str {
-        match self {
-            Self::Http(_) => "http",
-            Self::Tcp(_) => "tcp",
-            Self::Postgres(_) => "postgres",
-            Self::Host(_) => "host",
-        }
-    }
-
-    /// Where it looks, for people.
-    #[must_use]
-    pub fn target(&self) -> String {
-        match self {
-            Self::Http(http) => http.url.clone(),
-            Self::Tcp(tcp) => tcp.address.clone(),
-            Self::Postgres(pg) => format!("{}:{}/{}", pg.host, pg.port, pg.database),
-            Self::Host(host) => format!("this host, disk {}", host.disk),
-        }
-    }
-
-    /// The figures that a run brings besides its latency.
-    #[must_use]
-    pub const fn measures(&self) -> &'static [Measure] {
-        match self {
-            Self::Http(_) | Self::Tcp(_) => &[],
-            Self::Postgres(_) => &[Measure::Connections, Measure::Size, Measure::Lag],
-            Self::Host(_) => &[Measure::Cpu, Measure::Memory, Measure::Disk],
-        }
-    }
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Http {
-    pub url: String,
-    /// Statuses that count as an answer.
-    #[serde(default = "ok_status")]
-    pub status: Vec<u16>,
-    /// JSON pointer (RFC 6901) and the value that must stand there.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub json: BTreeMap<String, serde_json::Value>,
-    /// Text that the body must hold.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub text: Option<String>,
-    /// Header and the text that it must hold.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub header: BTreeMap<String, String>,
-}
-
-fn ok_status() -> Vec<u16> {
-    vec![200]
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Tcp {
-    /// `host:port`
-    pub address: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Postgres {
-    pub host: String,
-    #[serde(default = "postgres_port", deserialize_with = "port")]
-    pub port: u16,
-    pub database: String,
-    pub user: String,
-    /// Read at every run, so that a rotated password needs no new pack. Empty: no password.
-    #[serde(default)]
-    pub password_file: String,
-    #[serde(default)]
-    pub tls: Tls,
-}
-
-const fn postgres_port() -> u16 {
-    5432
-}
-
-/// A port is a number in the file, or text when it comes from a parameter.
-fn port<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Port {
-        Number(u16),
-        Text(String),
-    }
-    match Port::deserialize(deserializer)? {
-        Port::Number(number) => Ok(number),
-        Port::Text(text) => text
-            .parse()
-            .map_err(|_| serde::de::Error::custom(format!("\"{text}\" is not a port"))),
-    }
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Tls {
-    Disable,
-    #[default]
-    Prefer,
-    Require,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Host {
-    /// Mount point whose used share is read.
-    #[serde(default = "root")]
-    pub disk: String,
-}
-
-fn root() -> String {
-    "/".to_owned()
-}
-
-/// A figure that a probe reads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Measure {
-    /// Share of processor time in use.
-    Cpu,
-    /// Share of memory in use.
-    Memory,
-    /// Share of the disk in use.
-    Disk,
-    /// Share of the allowed connections in use.
-    Connections,
-    /// Bytes of the database.
-    Size,
-    /// Seconds by which replication lags; there is none where nothing is replicated.
-    Lag,
-}
-
-impl Measure {
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Cpu => "cpu",
-            Self::Memory => "memory",
-            Self::Disk => "disk",
-            Self::Connections => "connections",
-            Self::Size => "size",
-            Self::Lag => "lag",
-        }
-    }
-
-    /// What it is counted in, where it is no share.
-    #[must_use]
-    pub const fn unit(self) -> &'static str {
-        match self {
-            Self::Size => "B",
-            Self::Lag => "s",
-            _ => "",
-        }
-    }
-
-    #[must_use]
-    pub const fn is_share(self) -> bool {
-        !matches!(self, Self::Size | Self::Lag)
     }
 }
 

@@ -159,11 +159,14 @@ impl Ground {
                 self.probe("api", &format!("latencies_us = '{{{latencies}}}'"));
             }
             "measure" => {
-                let outcome = of("good", "good", "good", "failed");
+                let seen = of("0", "0", "0", "1");
                 let share = of("0.95", "0.85", "0.5", "0.95");
                 self.probe(
                     "host",
-                    &format!("outcome = '{outcome}', measures = '[[\"disk\", {share}]]'"),
+                    &format!(
+                        "outcome = 'good', measures = '[[\"disk\", {share}]]', checked_at = now(), \
+                         measured_at = now() - interval '{seen} minute'"
+                    ),
                 );
             }
             "indicator" => {

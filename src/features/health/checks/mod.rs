@@ -5,6 +5,7 @@
 //! target.
 
 mod connect;
+mod files;
 mod host;
 mod http;
 mod postgres;
@@ -24,6 +25,7 @@ use crate::features::packs::pack::{Check, Probe};
 #[derive(Clone)]
 pub struct Checks {
     http: reqwest::Client,
+    looks: files::Looks,
 }
 
 impl Checks {
@@ -39,7 +41,10 @@ impl Checks {
             .pool_max_idle_per_host(0)
             .no_proxy()
             .build()?;
-        Ok(Self { http })
+        Ok(Self {
+            http,
+            looks: files::Looks::default(),
+        })
     }
 
     /// One run, with its retries, within its deadline.
@@ -50,7 +55,7 @@ impl Checks {
             attempts += 1;
             let started = Instant::now();
             let timeout = millis(probe.timeout().millis()).min(deadline - started);
-            let outcome = self.attempt(&probe.check, timeout).await;
+            let outcome = self.attempt(&probe.check, timeout, at).await;
             let took = started.elapsed();
             let done = !matches!(outcome, Outcome::Failed(_)) || attempts > probe.retries;
             if done || !self.pause(deadline).await {
@@ -65,13 +70,14 @@ impl Checks {
         }
     }
 
-    async fn attempt(&self, check: &Check, timeout: Duration) -> Outcome {
+    async fn attempt(&self, check: &Check, timeout: Duration, at: DateTime<Utc>) -> Outcome {
         let answer = async {
             match check {
                 Check::Http(http) => http::check(&self.http, http).await,
                 Check::Tcp(tcp) => tcp::check(tcp).await,
                 Check::Postgres(pg) => postgres::check(pg).await,
                 Check::Host(host) => host::check(host).await,
+                Check::File(files) => files::check(files, at, &self.looks).await,
             }
         };
         tokio::time::timeout(timeout, answer)
@@ -101,10 +107,10 @@ fn millis(millis: i64) -> Duration {
 }
 
 /// A refusal, or a name that does not resolve, says nothing about how long answers take; and this host
-/// is not asked but watched for a while.
+/// and its files are not asked but looked at.
 fn latency(check: &Check, outcome: &Outcome, took: Duration) -> Option<i64> {
     let answered = match outcome {
-        _ if matches!(check, Check::Host(_)) => false,
+        _ if !check.is_asked() => false,
         Outcome::Good(_) => true,
         Outcome::Failed(failure) => {
             matches!(

@@ -1,6 +1,7 @@
 //! Where a probe looks.
 
 use crate::features::packs::pack::Check;
+use crate::features::packs::pattern::Pattern;
 
 pub fn address_problems(check: &Check) -> Vec<String> {
     let mut problems = Vec::new();
@@ -49,6 +50,7 @@ pub fn address_problems(check: &Check) -> Vec<String> {
         Check::Host(host) if !host.disk.starts_with('/') => {
             problems.push(format!("\"{}\" is not a mount point", host.disk));
         }
+        Check::File(files) => problems.extend(Pattern::parse(&files.pattern).err()),
         Check::Postgres(_) | Check::Host(_) => {}
     }
     problems

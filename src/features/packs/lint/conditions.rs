@@ -1,6 +1,6 @@
 //! What a level of a rule compares.
 
-use crate::features::packs::pack::{Condition, RESULTS_AT_MOST, Source};
+use crate::features::packs::pack::{Condition, RESULTS_AT_MOST, Source, Unit};
 use crate::features::packs::quantity::Quantity;
 
 /// What does not fit between a source and a condition on it.
@@ -40,55 +40,75 @@ pub fn condition_problems(source: &Source, condition: &Condition) -> Vec<&'stati
         problems.push("an event does not last, so it has no `for`");
     }
     problems.extend(unit_problems(source, condition));
-    problems.extend(clear_problem(condition));
+    problems.extend(clear_problem(source, condition));
     problems
 }
 
 fn unit_problems(source: &Source, condition: &Condition) -> Option<&'static str> {
     let quantities = [condition.above, condition.below, condition.clear];
     let mut given = quantities.into_iter().flatten();
-    let timed = matches!(source, Source::Latency(_) | Source::Age(_));
-    if timed
-        && given
-            .clone()
-            .any(|quantity| matches!(quantity, Quantity::Number(_)))
-    {
-        return Some("compare with a length of time, such as \"2s\"");
-    }
-    if !timed
-        && given
-            .clone()
-            .any(|quantity| matches!(quantity, Quantity::Lasting(_)))
-    {
-        return Some("compare with a number, not a length of time");
-    }
-    let share = matches!(source, Source::Measure(of) if of.name.is_share());
-    let unit = |quantity: Quantity| (0.0..=1.0).contains(&quantity.value());
-    if share && !given.all(unit) {
-        return Some("this is a share of the whole: write \"90%\", which is 0.9");
-    }
-    None
+    let (fits, otherwise): (fn(Quantity) -> bool, _) = match source {
+        Source::Latency(_) | Source::Age(_) => {
+            (is_lasting, "compare with a length of time, such as \"2s\"")
+        }
+        Source::Measure(of) => match of.name.unit() {
+            Unit::Share => (
+                is_share,
+                "this is a share of the whole: write \"90%\", which is 0.9",
+            ),
+            Unit::Seconds => (
+                |given| is_number(given) || is_lasting(given),
+                "compare with a length of time, such as \"26h\", or a number of seconds",
+            ),
+            Unit::Bytes => (
+                |given| is_number(given) || matches!(given, Quantity::Bytes(_)),
+                "compare with bytes, such as \"500MB\"",
+            ),
+            Unit::Count => (is_number, "compare with a number"),
+        },
+        _ => (
+            is_number,
+            "compare with a number, not a length of time or bytes",
+        ),
+    };
+    (!given.all(fits)).then_some(otherwise)
 }
 
-fn clear_problem(condition: &Condition) -> Option<&'static str> {
-    let clear = condition.clear?.value();
+const fn is_number(given: Quantity) -> bool {
+    matches!(given, Quantity::Number(_))
+}
+
+const fn is_lasting(given: Quantity) -> bool {
+    matches!(given, Quantity::Lasting(_))
+}
+
+fn is_share(given: Quantity) -> bool {
+    is_number(given) && (0.0..=1.0).contains(&given.value())
+}
+
+fn clear_problem(source: &Source, condition: &Condition) -> Option<&'static str> {
+    let clear = source.number(condition.clear?);
     match condition.threshold() {
         None => Some("clear goes with a threshold"),
-        Some((at, true)) if clear > at.value() => Some("clear lies at or below the threshold"),
-        Some((at, false)) if clear < at.value() => Some("clear lies at or above the threshold"),
+        Some((at, true)) if clear > source.number(at) => {
+            Some("clear lies at or below the threshold")
+        }
+        Some((at, false)) if clear < source.number(at) => {
+            Some("clear lies at or above the threshold")
+        }
         Some(_) => None,
     }
 }
 
 /// Whether a level is beyond the next lesser one: by its threshold, or, at the same threshold, by what it
 /// takes to pass it.
-pub fn is_beyond(worse: &Condition, better: &Condition) -> bool {
+pub fn is_beyond(source: &Source, worse: &Condition, better: &Condition) -> bool {
     let (Some((at_worse, above)), Some((at_better, also_above))) =
         (worse.threshold(), better.threshold())
     else {
         return true;
     };
-    let (at_worse, at_better) = (at_worse.value(), at_better.value());
+    let (at_worse, at_better) = (source.number(at_worse), source.number(at_better));
     let further = if above {
         at_worse > at_better
     } else {

@@ -89,6 +89,15 @@ impl Source {
             _ => None,
         }
     }
+
+    /// The number that a threshold over this stands for.
+    #[must_use]
+    pub const fn number(&self, threshold: Quantity) -> f64 {
+        match self {
+            Self::Measure(of) => threshold.counted_in(of.name.unit()),
+            _ => threshold.value(),
+        }
+    }
 }
 
 impl fmt::Display for Source {

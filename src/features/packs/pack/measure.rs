@@ -1,0 +1,72 @@
+//! The figures that probes read, and what they are counted in.
+
+use serde::{Deserialize, Serialize};
+
+/// A figure that a probe reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Measure {
+    /// Share of processor time in use.
+    Cpu,
+    /// Share of memory in use.
+    Memory,
+    /// Share of the disk in use.
+    Disk,
+    /// Share of the allowed connections in use.
+    Connections,
+    /// Bytes of the database, or of the file.
+    Size,
+    /// Seconds by which replication lags; there is none where nothing is replicated.
+    Lag,
+    /// Seconds since the file was last written.
+    Age,
+    /// How many files match.
+    Count,
+}
+
+/// What a figure is counted in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Of the whole, between 0 and 1.
+    Share,
+    Bytes,
+    Seconds,
+    Count,
+}
+
+impl Measure {
+    pub const ALL: [Self; 8] = [
+        Self::Cpu,
+        Self::Memory,
+        Self::Disk,
+        Self::Connections,
+        Self::Size,
+        Self::Lag,
+        Self::Age,
+        Self::Count,
+    ];
+
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Cpu => "cpu",
+            Self::Memory => "memory",
+            Self::Disk => "disk",
+            Self::Connections => "connections",
+            Self::Size => "size",
+            Self::Lag => "lag",
+            Self::Age => "age",
+            Self::Count => "count",
+        }
+    }
+
+    #[must_use]
+    pub const fn unit(self) -> Unit {
+        match self {
+            Self::Cpu | Self::Memory | Self::Disk | Self::Connections => Unit::Share,
+            Self::Size => Unit::Bytes,
+            Self::Lag | Self::Age => Unit::Seconds,
+            Self::Count => Unit::Count,
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! Files: dumps and whatever else has to be there, be young, and have a size.
+
+use std::fs::{self, File};
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use signalbox::features::alerts::evaluate;
+use signalbox::features::alerts::store as alerts;
+use signalbox::features::health::actions;
+use signalbox::features::health::checks::Checks;
+use signalbox::features::health::probe::{ErrorKind, Failure, Outcome, Run};
+use signalbox::features::packs::pack::{Check, Files, Measure, Which};
+use signalbox::foundation::kernel::Scope;
+
+use super::{probe, probes, run, run_once, the_probe};
+use crate::packs::apply;
+use crate::support::app::TestApp;
+
+/// Writes so many bytes, as if so many hours ago.
+fn write(path: &Path, bytes: usize, hours: u64) {
+    fs::write(path, vec![b'x'; bytes]).unwrap();
+    let at = SystemTime::now() - Duration::from_secs(hours * 3_600);
+    File::options()
+        .append(true)
+        .open(path)
+        .unwrap()
+        .set_modified(at)
+        .unwrap();
+}
+
+async fn look(folder: &Path, name: &str, which: Which) -> Run {
+    run(Check::File(Files {
+        pattern: format!("{}/{name}", folder.display()),
+        which,
+    }))
+    .await
+}
+
+/// Age in whole hours, bytes, and how many there are.
+async fn figures(folder: &Path, name: &str, which: Which) -> (u64, u64, u64) {
+    let found = look(folder, name, which).await;
+    assert_eq!(found.latency_us, None, "a file is not asked");
+    let Outcome::Good(measures) = found.outcome else {
+        panic!("{:?}", found.outcome)
+    };
+    let of = |measure| {
+        let found = measures.iter().find(|(name, _)| *name == measure);
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        let whole = found.unwrap().1 as u64;
+        whole
+    };
+    (
+        of(Measure::Age) / 3_600,
+        of(Measure::Size),
+        of(Measure::Count),
+    )
+}
+
+async fn failed(folder: &Path, name: &str) -> Failure {
+    match look(folder, name, Which::Newest).await.outcome {
+        Outcome::Failed(failure) => failure,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn the_newest_or_the_oldest_that_matches_is_measured() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    write(&path.join("a.dump"), 300, 50);
+    write(&path.join("b.dump"), 200, 26);
+    write(&path.join("c.dump.part"), 7, 0);
+    write(&path.join(".d.dump"), 7, 0);
+    assert_eq!(figures(path, "*.dump", Which::Newest).await, (26, 200, 2));
+    assert_eq!(figures(path, "*.dump", Which::Oldest).await, (50, 300, 2));
+    assert_eq!(figures(path, "?.dump.*", Which::Newest).await, (0, 7, 1));
+    write(&path.join("e.dump"), 0, 0);
+    assert_eq!(figures(path, "*.dump", Which::Newest).await, (0, 0, 3));
+}
+
+/// A dump may be a folder: then its files are added up.
+#[tokio::test]
+async fn a_folder_is_as_large_as_the_files_in_it_and_as_young_as_the_last() {
+    let folder = tempfile::tempdir().unwrap();
+    for (day, hours) in [("20261124", 48), ("20261125", 24)] {
+        let of_day = folder.path().join(day);
+        fs::create_dir_all(of_day.join("deeper")).unwrap();
+        write(&of_day.join("all.sql"), 1_000, hours);
+        write(&of_day.join("files.tar"), 500, hours - 1);
+        write(&of_day.join("deeper/not-counted"), 9_999, hours);
+        let at = SystemTime::now() - Duration::from_secs(hours * 3_600);
+        File::open(&of_day).unwrap().set_modified(at).unwrap();
+    }
+    assert_eq!(
+        figures(folder.path(), "2026*", Which::Newest).await,
+        (23, 1_500, 2)
+    );
+}
+
+#[tokio::test]
+async fn what_is_missing_is_said_in_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let nothing = failed(path, "*.dump").await;
+    assert_eq!(nothing.kind, ErrorKind::WrongAnswer);
+    assert!(nothing.message.contains("no file matches"), "{nothing:?}");
+    let gone = failed(&path.join("gone"), "*.dump").await;
+    assert!(gone.message.ends_with("gone does not exist"), "{gone:?}");
+    write(&path.join("file"), 1, 0);
+    let none = failed(&path.join("file"), "*").await;
+    assert!(none.message.ends_with("is not a folder"), "{none:?}");
+}
+
+/// A link leads elsewhere, and a socket is no dump.
+#[tokio::test]
+async fn links_are_not_followed() {
+    let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    write(&elsewhere.path().join("secret"), 5, 0);
+    symlink(
+        elsewhere.path().join("secret"),
+        folder.path().join("a.dump"),
+    )
+    .unwrap();
+    symlink(elsewhere.path(), folder.path().join("b.dump")).unwrap();
+    let _socket = std::os::unix::net::UnixListener::bind(folder.path().join("c.dump")).unwrap();
+    let failure = failed(folder.path(), "*.dump").await;
+    assert!(failure.message.contains("no file matches"), "{failure:?}");
+}
+
+#[tokio::test]
+async fn a_folder_that_holds_too_much_is_not_read_to_its_end() {
+    let folder = tempfile::tempdir().unwrap();
+    for number in 0..=10_000 {
+        File::create(folder.path().join(number.to_string())).unwrap();
+    }
+    let failure = failed(folder.path(), "*").await;
+    assert!(
+        failure.message.contains("more than 10000 entries"),
+        "{failure:?}"
+    );
+    fs::remove_file(folder.path().join("0")).unwrap();
+    assert_eq!(figures(folder.path(), "*", Which::Newest).await.2, 10_000);
+}
+
+const DUMPS: &str = r#"
+[platform]
+id = "demo"
+name = "Demo"
+version = "1"
+
+[[service]]
+id = "dumps"
+name = "Dumps"
+
+[[probe]]
+id = "nightly"
+service = "dumps"
+check.file = { pattern = "/var/backups/*.dump" }
+interval = "30s"
+
+[[rule]]
+id = "dump-old"
+name = "The newest dump is old"
+on.measure = { probe = "nightly", name = "age" }
+yellow = { above = "26h" }
+"#;
+
+/// From the file to the lamp: old is yellow, with both figures in the same unit.
+#[tokio::test]
+async fn an_old_dump_lights_its_lamp_and_stands_on_its_page() {
+    let app = TestApp::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    write(&folder.path().join("a.dump"), 1_240_000, 0);
+    apply(
+        &app,
+        &DUMPS.replace("/var/backups", &folder.path().display().to_string()),
+    );
+    actions::enrol(&app.services, &probes(&app)).unwrap();
+    let measured = async |app: &TestApp, hours: i64| {
+        let at = chrono::Utc::now() + chrono::TimeDelta::hours(hours);
+        let run = Checks::new().unwrap().run(&the_probe(app).spec, at).await;
+        run_once(app, run.outcome);
+        app.advance(chrono::TimeDelta::seconds(2));
+        evaluate::tick(&app.services).unwrap();
+        app.services
+            .db
+            .read(|conn| alerts::open(conn, &Scope::All))
+            .unwrap()
+    };
+    assert!(measured(&app, 25).await.is_empty());
+    let lit = measured(&app, 27).await.remove(0);
+    assert!(
+        lit.summary.contains("age of nightly is 27h"),
+        "{}",
+        lit.summary
+    );
+    assert!(lit.summary.ends_with("above 26h"), "{}", lit.summary);
+
+    let page = app.as_operator().get("/").await;
+    let link = page.link("Demo Dumps: Size");
+    let page = app.as_operator().get(&link).await;
+    let tiles: Vec<String> = page.texts(".tile");
+    assert_eq!(tiles.len(), 3, "{tiles:?}");
+    assert!(
+        tiles[0].contains("Age") && tiles[0].contains("1 d 3 h"),
+        "{tiles:?}"
+    );
+    assert!(tiles[0].contains("Yellow"), "{tiles:?}");
+    assert!(tiles[1].contains("1.24 MB"), "{tiles:?}");
+    assert!(
+        tiles[2].contains("Files") && tiles[2].contains('1'),
+        "{tiles:?}"
+    );
+    assert!(page.says("newest of"));
+}
+
+#[tokio::test]
+async fn what_is_written_after_the_look_began_is_new() {
+    let folder = tempfile::tempdir().unwrap();
+    write(&folder.path().join("late"), 1, 0);
+    let mut check = probe(Check::File(Files {
+        pattern: format!("{}/late", folder.path().display()),
+        which: Which::Newest,
+    }));
+    check.retries = 0;
+    // Written after our clock was read: it is new, not younger than nothing.
+    let before = chrono::Utc::now() - chrono::TimeDelta::hours(1);
+    let run = Checks::new().unwrap().run(&check, before).await;
+    assert_eq!(run.outcome.measures()[0], (Measure::Age, 0.0));
+}
