@@ -24,7 +24,8 @@ const EVERY_SECS: u32 = 30;
 
 /// What fits a wall: nobody stands there to scroll.
 const ALERTS_AT_MOST: usize = 4;
-const SERVICES_AT_MOST: usize = 12;
+const SERVICES_BESIDE_ALERTS: usize = 12;
+const SERVICES_ALONE: usize = 24;
 
 #[derive(Template)]
 #[template(path = "alerts/display.html")]
@@ -99,6 +100,11 @@ impl Display {
             row: directory.row(alert, now),
             in_hand: alert.is_acknowledged(now),
         });
+        let services_at_most = if open.is_empty() {
+            SERVICES_ALONE
+        } else {
+            SERVICES_BESIDE_ALERTS
+        };
         Self {
             door,
             zone,
@@ -109,10 +115,10 @@ impl Display {
             more_alerts: open.len().saturating_sub(ALERTS_AT_MOST),
             services: board
                 .iter()
-                .take(SERVICES_AT_MOST)
+                .take(services_at_most)
                 .map(ServiceRow::from)
                 .collect(),
-            more_services: board.len().saturating_sub(SERVICES_AT_MOST),
+            more_services: board.len().saturating_sub(services_at_most),
         }
     }
 }
