@@ -144,7 +144,9 @@ fn code(email: &str) -> ExitCode {
             println!("{}", code.digits);
             ExitCode::SUCCESS
         }
-        Ok(None) => failed(format!("{email} is nobody of the demo")),
+        Ok(None) => failed(format!(
+            "{email} is nobody of the demo, or has no authenticator now"
+        )),
         Err(error) => failed(error),
     }
 }

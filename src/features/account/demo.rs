@@ -44,7 +44,8 @@ pub struct Card {
     pub email: String,
     /// `None` when somebody has changed it since.
     pub password: Option<&'static str>,
-    pub code: Code,
+    /// `None` when they have given up their authenticator since.
+    pub code: Option<Code>,
 }
 
 /// A code and how long an app would show it.
@@ -96,12 +97,12 @@ pub fn cards(services: &Services) -> db::Result<Vec<Card>> {
     })
 }
 
-/// The code that a demo person's app would show now. Nobody else's is ever told.
+/// The code that a demo person's app would show now, where they have one. Nobody else's is ever told.
 pub fn code(services: &Services, email: &str) -> db::Result<Option<Code>> {
     services.db.read_on(PoolKind::SignIn, |conn| {
         match people::find_by_email(conn, email)? {
             Some(person) if person.demo && services.config.is_demo() => {
-                code_of(conn, services, &person).map(Some)
+                code_of(conn, services, &person)
             }
             _ => Ok(None),
         }
@@ -135,11 +136,11 @@ fn card(conn: &mut Conn, services: &Services, person: Person) -> db::Result<Card
     })
 }
 
-fn code_of(conn: &mut Conn, services: &Services, person: &Person) -> db::Result<Code> {
+fn code_of(conn: &mut Conn, services: &Services, person: &Person) -> db::Result<Option<Code>> {
     let now = services.clock.now();
-    let seed = factors::seed(conn, &services.keyring, person.id)?.ok_or(db::Error::NotFound)?;
-    Ok(Code {
+    let seed = factors::seed(conn, &services.keyring, person.id)?;
+    Ok(seed.map(|seed| Code {
         digits: seed.code_at(now),
         seconds_left: totp::seconds_left(now),
-    })
+    }))
 }

@@ -5,7 +5,10 @@ use std::sync::Mutex;
 use chrono::Duration;
 use diesel::connection::{Instrumentation, InstrumentationEvent, set_default_instrumentation};
 use signalbox::features::account::demo;
+use signalbox::foundation::audit::{Actor, Tx};
+use signalbox::foundation::auth::{factors, people};
 use signalbox::foundation::config::Mode;
+use signalbox::foundation::db;
 
 use super::{EMAIL, PASSWORD, give_password};
 use crate::support::app::TestApp;
@@ -221,6 +224,22 @@ async fn the_demo_shows_its_people_and_lets_each_of_them_in() {
             .value,
         "a@b.c"
     );
+}
+
+#[actix_web::test]
+async fn in_the_demo_somebody_without_an_authenticator_shuts_nobody_out() {
+    let app = TestApp::start().await;
+    demo::seed(&app.services).unwrap();
+    let find = |conn: &mut db::Conn| people::find_by_email(conn, "reviewer@demo.signalbox");
+    let without = app.services.db.read(find).unwrap().unwrap().id;
+    let actor = Actor::command_line("test");
+    let reset = |tx: &mut Tx<'_>| factors::reset(tx, without).map(drop);
+    app.services.audit.write(&actor, reset).unwrap();
+    let door = app.browser().get("/").await;
+    assert_eq!(door.status, 200, "{}", door.text());
+    assert!(door.says("no authenticator now") && door.says("operator@demo.signalbox"));
+    let code = demo::code(&app.services, "reviewer@demo.signalbox").unwrap();
+    assert!(code.is_none());
 }
 
 #[actix_web::test]
