@@ -323,6 +323,12 @@ pub fn review_use(
         if id == signed.person {
             return Err(Refusal::OwnUse);
         }
+        // What is done after the review would be seen by nobody.
+        sessions::hold_still(tx, id)?;
+        let now = tx.now();
+        if standing_of(tx, id, now)?.sessions > 0 {
+            return Err(Refusal::InUse);
+        }
         if break_glass::review(tx, id, signed.person, note.trim())? == 0 {
             return Err(Refusal::Reviewed);
         }

@@ -34,6 +34,8 @@ pub enum Refusal {
     PastInvitation,
     #[error("Whoever used the account does not review it.")]
     OwnUse,
+    #[error("Somebody is signed in with this account now.")]
+    InUse,
     #[error("Every use of this account has been reviewed.")]
     Reviewed,
     #[error(transparent)]
@@ -54,6 +56,9 @@ impl Refusal {
             Self::Disabled => "Propose to enable them first.",
             Self::PastInvitation => {
                 "A new way in takes two administrators by now: propose to recover the account."
+            }
+            Self::InUse => {
+                "Let them finish, or end its sessions, then read what was done with it and review all of it."
             }
             Self::Conflict(_) => "Revoke what they hold first, if that is what you want.",
             _ => "Nothing was changed.",

@@ -29,6 +29,8 @@ pub struct Holder {
     pub held: Vec<Held>,
     pub standing: Standing,
     pub is_break_glass: bool,
+    /// Whether a link for them waits to be used.
+    pub has_link: bool,
 }
 
 impl Holder {
@@ -162,11 +164,21 @@ fn reviews(oversight: Oversight) -> Finding {
 
 fn break_glass(holders: &[Holder], oversight: Oversight) -> Finding {
     const SUBJECT: &str = "Break-glass account";
-    let sealed = holders
+    let there: Vec<&Holder> = holders
         .iter()
-        .any(|each| each.is_break_glass && each.person.disabled_at.is_none());
+        .filter(|each| each.is_break_glass && each.person.disabled_at.is_none())
+        .collect();
+    let sealed = there.iter().any(|each| each.has_link);
     match oversight.unreviewed_uses {
-        0 if sealed => Finding::ok(SUBJECT, "there is one, and no use of it waits for a review"),
+        0 if sealed => Finding::ok(
+            SUBJECT,
+            "one is sealed, and no use of it waits for a review",
+        ),
+        0 if !there.is_empty() => Finding::warn(
+            SUBJECT,
+            "its envelope has been opened, or is older than its link",
+            "seal a new one with `signalbox user break-glass`, and disable the old account",
+        ),
         0 => Finding::warn(
             SUBJECT,
             "there is none: with every administrator away, nobody gets in",
@@ -319,12 +331,14 @@ mod tests {
                 last_seen: Some(now() - TimeDelta::days(1)),
             },
             is_break_glass: false,
+            has_link: false,
         }
     }
 
     fn good() -> Vec<Holder> {
         let mut envelope = holder("Envelope", Role::Administrator);
         envelope.is_break_glass = true;
+        envelope.has_link = true;
         envelope.standing = Standing::default();
         vec![
             holder("Ada", Role::Administrator),
@@ -379,6 +393,10 @@ mod tests {
         );
         assert_eq!(
             after(|all| drop(all.pop())),
+            [("Break-glass account", Warn)]
+        );
+        assert_eq!(
+            after(|all| all[3].has_link = false),
             [("Break-glass account", Warn)]
         );
         assert_eq!(

@@ -13,7 +13,7 @@ use crate::features::people;
 use crate::foundation::Services;
 use crate::foundation::audit::package::EventRow;
 use crate::foundation::audit::{Log, store as log};
-use crate::foundation::auth::{Permission, Signed, break_glass, grants, keys, roster};
+use crate::foundation::auth::{Permission, Signed, break_glass, factors, grants, keys, roster};
 use crate::foundation::config::Mode;
 use crate::foundation::db::{self, Conn, inspect};
 use crate::foundation::rotation;
@@ -79,12 +79,14 @@ fn holders(conn: &mut Conn, services: &Services) -> db::Result<Vec<Holder>> {
     let mut held = grants::of_all(conn, &ids)?;
     let mut standing = roster::standing(conn, &ids, services.clock.now())?;
     let sealed = break_glass::accounts(conn)?;
+    let links = factors::with_links(conn, services.clock.now())?;
     Ok(everybody
         .into_iter()
         .map(|person| Holder {
             held: held.remove(&person.id).unwrap_or_default(),
             standing: standing.remove(&person.id).unwrap_or_default(),
             is_break_glass: sealed.contains(&person.id),
+            has_link: links.contains(&person.id),
             person,
         })
         .collect())

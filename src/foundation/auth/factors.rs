@@ -2,6 +2,8 @@
 //! one-time link that begins it all. Everything that is used up is used up by a conditional update,
 //! so that of any number of parallel uses one counts.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, Duration, Utc};
 use diesel::prelude::*;
 use diesel::upsert::excluded;
@@ -418,6 +420,16 @@ pub fn has_link(conn: &mut Conn, id: PersonId, now: DateTime<Utc>) -> db::Result
         .filter(enrolment_link::used_at.is_null())
         .filter(enrolment_link::expires_at.gt(now));
     Ok(diesel::select(diesel::dsl::exists(open)).get_result(conn)?)
+}
+
+/// Everybody for whom a link waits.
+pub fn with_links(conn: &mut Conn, now: DateTime<Utc>) -> db::Result<HashSet<PersonId>> {
+    let owners: Vec<Uuid> = enrolment_link::table
+        .filter(enrolment_link::used_at.is_null())
+        .filter(enrolment_link::expires_at.gt(now))
+        .select(enrolment_link::person_id)
+        .load(conn)?;
+    Ok(owners.into_iter().map(PersonId::from).collect())
 }
 
 /// Uses a link up: its owner, for the one caller that gets to.

@@ -108,6 +108,15 @@ async fn its_use_is_told_and_stays_red_until_somebody_else_reviewed_it() {
         admin.post_form(&review, &[("use_note", " ")]).await.status,
         422
     );
+    let early = admin
+        .post_form(&review, &[("use_note", "database was down")])
+        .await;
+    assert_eq!(
+        early.heading(),
+        "Somebody is signed in with this account now."
+    );
+    assert!(!admin.get(&page).await.has_button("Record the review"));
+    admin.post_form(&format!("{page}/sessions"), &[]).await;
     let reviewed = admin
         .post_form(&review, &[("use_note", "database was down")])
         .await;
