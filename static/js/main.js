@@ -11,6 +11,7 @@ const modules = {
   live: () => import("./enhance/live.js"),
   menu: () => import("./enhance/menu.js"),
   passkey: () => import("./enhance/passkey.js"),
+  refill: () => import("./enhance/refill.js"),
   "relative-time": () => import("./enhance/relative-time.js"),
   rows: () => import("./enhance/rows.js"),
   "session-warning": () => import("./enhance/session-warning.js"),
@@ -30,3 +31,6 @@ export function enhance(root) {
 }
 
 enhance(document);
+
+// Somebody comes back to a form that was kept for them.
+if (sessionStorage.getItem("kept-form")) import("./enhance/refill.js").then(({ fill }) => fill());

@@ -104,3 +104,56 @@ async fn going_back_from_the_proof_keeps_what_was_chosen() {
     let answers = json!("/audit/exports");
     assert_eq!(json!(path(&browser).await), answers);
 }
+
+const NAME: &str = "return document.querySelector('main [name=name]')?.value === 'Newcomer'";
+
+/// Fills in an invitation as somebody would, and sends it when the proof is too old.
+async fn send_without_proof(browser: &Browser, app: &TestApp) {
+    let invite = format!("{}/people/invitation", app.url);
+    browser.page.goto(&invite).await.unwrap();
+    let fill = "document.querySelector('main [name=email]').value = 'newcomer@test.example';
+        document.querySelector('main [name=name]').value = 'Newcomer';
+        document.querySelector('main [name=role][value=operator]').click();
+        document.querySelector('main textarea[name=reason]').value = 'night shift';";
+    browser.page.execute(fill, vec![]).await.unwrap();
+    press(browser, "Invite and propose roles").await;
+    let asked = "return document.querySelector('h1').textContent === 'Prove that it is you'";
+    browser.wait_until(asked).await;
+}
+
+/// Text that somebody typed is there again too, and after the proof they see what they send before it is sent.
+#[actix_web::test]
+async fn after_the_proof_the_form_is_back_on_its_page() {
+    let app = TestApp::start().await;
+    let Some(browser) = Browser::open(Screen::Desk).await else {
+        return;
+    };
+    browser.carry_device().await;
+    browser.sign_in(&app.as_admin()).await;
+    let before = app.events_of("person.added").len();
+    let passkey = format!("{}/account/passkeys/new", app.url);
+    browser.page.goto(&passkey).await.unwrap();
+    press(&browser, "Make the passkey").await;
+    app.advance(Duration::minutes(11));
+    send_without_proof(&browser, &app).await;
+    let back = browser.page.execute("history.back()", vec![]).await;
+    back.unwrap();
+    browser.wait_until(NAME).await;
+
+    send_without_proof(&browser, &app).await;
+    press(&browser, "Use a passkey").await;
+    browser.wait_until(NAME).await;
+    let filled =
+        "return document.querySelector('main .notice').textContent.includes('Not sent yet')
+        && document.querySelector('main [name=role][value=operator]').checked
+        && document.querySelector('main textarea[name=reason]').value === 'night shift'
+        && sessionStorage.length === 0";
+    browser.wait_until(filled).await;
+    assert_eq!(path(&browser).await, "/people/invitation");
+    browser.hold_in_both_themes("a form that came back").await;
+    assert_eq!(app.events_of("person.added").len(), before);
+    press(&browser, "Invite and propose roles").await;
+    let handed = "return document.body.textContent.includes('Shown this once')";
+    browser.wait_until(handed).await;
+    assert_eq!(app.events_of("person.added").len(), before + 1);
+}

@@ -178,7 +178,14 @@ impl Ground {
             .audit
             .write_unaudited(Unaudited::ParkedForm, |conn| {
                 let now = services.clock.now();
-                parked::park(conn, &services.keyring, person, "/account", &posted, now)?;
+                parked::park(
+                    conn,
+                    &services.keyring,
+                    person,
+                    ("/account", "/"),
+                    &posted,
+                    now,
+                )?;
                 let place = half_way(app);
                 let seed = services.keyring.seal(&proposal_place(place), b"seed");
                 sessions::keep_proposal(conn, place, &seed)?;

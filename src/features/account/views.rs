@@ -237,6 +237,8 @@ pub struct NewRecoveryCodes {
 pub struct Parked {
     pub chrome: Chrome,
     pub path: String,
+    /// Where the form stood; `/` where nobody knows.
+    pub page: String,
     /// Every field that was typed, to be sent again as it was.
     pub fields: Vec<(String, String)>,
     pub key: Option<String>,

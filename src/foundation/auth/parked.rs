@@ -24,6 +24,8 @@ const SECRET_FIELDS: [&str; 5] = ["password", "current", "again", "code", "codes
 #[derive(Debug)]
 pub struct Parked {
     pub path: String,
+    /// Where it stood; `/` where nobody knows.
+    pub page: String,
     /// What was typed.
     pub fields: Vec<(String, String)>,
     /// The form's own key: sent again, it is the same act.
@@ -53,7 +55,7 @@ pub fn park(
     conn: &mut Conn,
     keyring: &Keyring,
     person: PersonId,
-    path: &str,
+    (path, page): (&str, &str),
     posted: &Posted,
     now: DateTime<Utc>,
 ) -> db::Result<Uuid> {
@@ -70,6 +72,7 @@ pub fn park(
             parked_form::id.eq(id),
             parked_form::person_id.eq(person.uuid()),
             parked_form::path.eq(path),
+            parked_form::page.eq(page),
             parked_form::fields.eq(keyring.seal(&place(id, person), &posted.0)),
             parked_form::parked_at.eq(now),
             parked_form::expires_at.eq(now + KEPT),
@@ -86,19 +89,22 @@ pub fn find(
     id: Uuid,
     now: DateTime<Utc>,
 ) -> db::Result<Parked> {
-    let (path, sealed, expires_at): (String, Vec<u8>, DateTime<Utc>) = parked_form::table
-        .find(id)
-        .filter(parked_form::person_id.eq(person.uuid()))
-        .filter(parked_form::expires_at.gt(now))
-        .select((
-            parked_form::path,
-            parked_form::fields,
-            parked_form::expires_at,
-        ))
-        .first(conn)?;
+    let (path, page, sealed, expires_at): (String, String, Vec<u8>, DateTime<Utc>) =
+        parked_form::table
+            .find(id)
+            .filter(parked_form::person_id.eq(person.uuid()))
+            .filter(parked_form::expires_at.gt(now))
+            .select((
+                parked_form::path,
+                parked_form::page,
+                parked_form::fields,
+                parked_form::expires_at,
+            ))
+            .first(conn)?;
     let posted = Posted(keyring.open(&place(id, person), &sealed)?.into());
     Ok(Parked {
         path,
+        page,
         fields: posted.typed().collect(),
         key: posted.field(KEY_FIELD),
         expires_at,

@@ -137,13 +137,16 @@ async fn keep(
     if is_empty || path.len() > parked::LONGEST_PATH || parked::holds_secret(posted) {
         return Ok(None);
     }
+    let page = came_from(request);
+    let page = local_path((page.len() <= parked::LONGEST_PATH).then_some(&page)).to_owned();
     let (services, posted) = (services.clone(), posted.clone());
     let id = block(move || {
         let now = services.clock.now();
         services
             .audit
             .write_unaudited(Unaudited::ParkedForm, |conn| {
-                parked::park(conn, &services.keyring, person, &path, &posted, now)
+                let places = (path.as_str(), page.as_str());
+                parked::park(conn, &services.keyring, person, places, &posted, now)
                     .map_err(Error::from)
             })
     })

@@ -501,6 +501,7 @@ diesel::table! {
         fields -> Bytea,
         parked_at -> Timestamptz,
         expires_at -> Timestamptz,
+        page -> Text,
     }
 }
 

@@ -316,6 +316,7 @@ pub async fn parked(services: Data<Services>, signed: Signed, id: Path<Uuid>) ->
     web::page(&views::Parked {
         chrome: Chrome::nowhere(&signed, &services, "What you typed is still here"),
         path: form.path,
+        page: form.page,
         fields: form.fields,
         key: form.key,
         expires_at: form.expires_at,

@@ -1,0 +1,1 @@
+ALTER TABLE parked_form DROP COLUMN page;

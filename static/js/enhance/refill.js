@@ -1,0 +1,64 @@
+// A form that was kept while its author proved who they are: they are led back to the page that it stood on, where they
+// see what they send, and find in it what they had typed. Where that page does not have the form any more, they see what
+// was kept, as without scripts.
+
+import { make } from "../lib/make.js";
+
+export const KEPT = "kept-form";
+const NOT_FOUND = "#kept";
+// Longer than a page takes to come; what lies there after that belongs to a way that nobody went.
+const SOON_MS = 30_000;
+const OF_THE_PAGE = new Set(["csrf"]);
+
+export default function refill(form) {
+  if (location.hash === NOT_FOUND) return;
+  const fields = [...new FormData(form)].filter(([name]) => !OF_THE_PAGE.has(name));
+  const kept = { page: form.dataset.page, action: form.getAttribute("action"), fields, back: location.pathname, at: Date.now() };
+  sessionStorage.setItem(KEPT, JSON.stringify(kept));
+  location.replace(kept.page);
+}
+
+export function fill() {
+  const kept = JSON.parse(sessionStorage.getItem(KEPT));
+  sessionStorage.removeItem(KEPT);
+  if (Date.now() - kept.at > SOON_MS) return;
+  const form = location.pathname === kept.page && find(kept);
+  if (!form) {
+    location.replace(kept.back + NOT_FOUND);
+    return;
+  }
+  put(form, kept.fields);
+  form.closest("details")?.setAttribute("open", "");
+  form.prepend(
+    make(
+      "div",
+      { class: "notice", role: "status" },
+      make("div", {}, make("strong", {}, "Not sent yet"), make("p", {}, "What you had filled in is here again. Look at it, and send it once more.")),
+    ),
+  );
+  form.scrollIntoView({ block: "center" });
+  form.querySelector("button:not([type=button])")?.focus({ preventScroll: true });
+}
+
+function find({ action, fields }) {
+  const leadsThere = (form) => form.method === "post" && form.getAttribute("action") === action;
+  const takesAll = (form) => fields.every(([name]) => form.elements.namedItem(name) ?? pressed(form, name));
+  return [...document.forms].find((form) => leadsThere(form) && takesAll(form));
+}
+
+const pressed = (form, name) => form.querySelector(`button[name="${CSS.escape(name)}"]`);
+
+// What the page itself says, such as the version that somebody looks at, stays as the page says it now; the form's own
+// key is that of the first try, so that both are one act.
+function put(form, fields) {
+  const typed = Map.groupBy(fields, ([name]) => name);
+  for (const control of form.elements) {
+    const values = typed.get(control.name)?.map(([, value]) => value) ?? [];
+    if (control.type === "checkbox" || control.type === "radio") control.checked = values.includes(control.value);
+    else if (control.type === "select-multiple") for (const option of control.options) option.selected = values.includes(option.value);
+    else if (control.type === "hidden" ? control.name === "idempotency" : control.matches("input, textarea, select")) {
+      if (values.length > 0) control.value = values[0];
+      typed.get(control.name)?.shift();
+    }
+  }
+}
