@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use actix_web::web::Data;
 use actix_web::{App, HttpResponse, test};
+use diesel::RunQueryDsl;
 use reqwest::Method;
 use signalbox::foundation::web::headers::CONTENT_POLICY;
 
@@ -136,6 +137,20 @@ async fn an_unknown_address_knows_who_is_signed_in() {
             .await
             .says("Test operator")
     );
+}
+
+#[actix_web::test]
+async fn whoever_holds_no_role_is_told_so_and_shown_no_good_news() {
+    let app = TestApp::start().await;
+    let newcomer = app.as_operator();
+    diesel::sql_query("DELETE FROM person_role")
+        .execute(&mut app.db.connect_superuser())
+        .unwrap();
+    let start = newcomer.get("/").await;
+    assert_eq!(start.heading(), "You hold no role yet");
+    for good in ["Open alerts", "Nothing is watched", "pack apply"] {
+        assert!(!start.says(good), "{good}");
+    }
 }
 
 /// A route that asks for a fresh proof of identity is shut where no page takes one.

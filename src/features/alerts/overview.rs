@@ -31,6 +31,17 @@ pub(super) const TICK_LATE: TimeDelta = TimeDelta::seconds(20);
 /// `GET /` for who is signed in.
 pub async fn overview(signed: Signed, services: Data<Services>) -> web::Result {
     let (app, now) = (services.clone(), services.clock.now());
+    if !signed.may(Permission::HealthRead) && !signed.may(Permission::AlertsRead) {
+        return web::page(&views::Overview {
+            chrome: Chrome::new(&signed, &services, "Overview", Nav::Overview),
+            verdict: Verdict::nothing_to_see(),
+            attention: Vec::new(),
+            groups: Vec::new(),
+            demo: false,
+            services: Vec::new(),
+            simulator: None,
+        });
+    }
     // The page is everybody's front door, so what it shows is asked for part by part.
     let within = |permission| signed.reach_for(permission).narrowed(signed.platform);
     let health = within(Permission::HealthRead);

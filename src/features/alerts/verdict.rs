@@ -14,6 +14,18 @@ pub struct Verdict {
 }
 
 impl Verdict {
+    /// For whoever may see nothing of what is watched: that is no good news, and no bad.
+    #[must_use]
+    pub fn nothing_to_see() -> Self {
+        Self {
+            lamp: Lamp::Unknown,
+            sentence: "You hold no role yet".to_owned(),
+            detail: "An administrator proposes one for you and a second one approves it. Until then you see your own \
+                     account."
+                .to_owned(),
+        }
+    }
+
     /// Services that are down or have a red or yellow alert need attention; where none does, alerts
     /// about anything else do; then comes what nobody knows.
     #[must_use]
