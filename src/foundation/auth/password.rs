@@ -52,6 +52,10 @@ pub fn check_strength(password: &str, inputs: &[&str]) -> Result<(), Weak> {
         return Err(Weak::TooLong);
     }
     let words = guesses(inputs);
+    if is_made_of(password, &words) {
+        let advice = "It is made of words that belong to you or to this product.";
+        return Err(Weak::Guessable(advice.to_owned()));
+    }
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let estimate = zxcvbn::zxcvbn(password, &words);
     if estimate.score() >= Score::Three {
@@ -65,6 +69,18 @@ pub fn check_strength(password: &str, inputs: &[&str]) -> Result<(), Weak> {
             |warning| warning.to_string(),
         );
     Err(Weak::Guessable(advice))
+}
+
+/// Whether nothing is left of it without these words, digits and signs, however often they are repeated.
+fn is_made_of(password: &str, words: &[String]) -> bool {
+    const FEWEST_LEFT: usize = 4;
+    let mut words: Vec<String> = words.iter().map(|word| word.to_lowercase()).collect();
+    words.sort_by_key(|word| std::cmp::Reverse(word.len()));
+    let bare = words.iter().fold(password.to_lowercase(), |rest, word| {
+        rest.replace(word.as_str(), " ")
+    });
+    let left = bare.chars().filter(|each| each.is_alphabetic());
+    bare != password.to_lowercase() && left.count() < FEWEST_LEFT
 }
 
 /// What somebody who knows the person would try: their words alone, as given, and run together.
@@ -203,7 +219,15 @@ mod tests {
             Err(Weak::Guessable(_))
         ));
         assert!(matches!(check("AdaByron2026"), Err(Weak::Guessable(_))));
-        assert!(matches!(check("signalbox2026"), Err(Weak::Guessable(_))));
+        for of_us in [
+            "signalbox2026",
+            "signalbox signalbox",
+            "Signalbox-signalbox",
+            "byron, ada & signalbox",
+        ] {
+            assert!(matches!(check(of_us), Err(Weak::Guessable(_))), "{of_us}");
+        }
+        assert_eq!(check("signalbox orchard vivid tram"), Ok(()));
         assert_eq!(check("lamp orchard vivid tram"), Ok(()));
         assert_eq!(check("ünïcødé ist hier ganz in Ordnung"), Ok(()));
     }
