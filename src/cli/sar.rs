@@ -78,11 +78,10 @@ fn give(connected: &Connected, grant: &Grant) -> Result<(), Error> {
             ends_at: begin_of(ends.unwrap_or(from)),
         };
         actions::give(services, &connected.actor(), &wanted)?;
+        let last_day = wanted.ends_at.date_naive() - Days::new(1);
         println!(
-            "{} holds {} until {}.",
-            grant.email,
-            wanted.grant,
-            wanted.ends_at.date_naive()
+            "{} holds {} to the end of {last_day}.",
+            grant.email, wanted.grant
         );
     }
     Ok(())

@@ -108,14 +108,15 @@ fn encryption(seen: &Seen, address: Address, now: DateTime<Utc>) -> Vec<Finding>
 }
 
 fn certificate(shown: &Certificate, now: DateTime<Utc>) -> Finding {
-    if let Some(why) = &shown.distrusted {
+    // An end that has passed is the first thing to mend; it is also why nothing trusts it.
+    if let Some(why) = shown.distrusted.as_ref().filter(|_| !shown.is_over(now)) {
         return Finding::warn(
             TLS,
             format!("this machine does not trust the certificate: {why}"),
             "have it signed by an authority that every reader's browser knows, and send the whole chain",
         );
     }
-    if shown.ends_at.is_some_and(|end| end <= now) {
+    if shown.is_over(now) {
         return Finding::fail(
             TLS,
             "the certificate has ended: browsers refuse it",

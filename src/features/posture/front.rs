@@ -98,6 +98,13 @@ pub struct Certificate {
     pub distrusted: Option<String>,
 }
 
+impl Certificate {
+    #[must_use]
+    pub fn is_over(&self, now: DateTime<Utc>) -> bool {
+        self.ends_at.is_some_and(|end| end <= now)
+    }
+}
+
 impl Seen {
     fn nothing(via: Via, certificate: Option<Certificate>) -> Self {
         Self {
@@ -306,7 +313,23 @@ fn innermost(error: &dyn std::error::Error) -> String {
     while let Some(inner) = cause.source() {
         cause = inner;
     }
-    cause.to_string()
+    plain(&cause.to_string())
+}
+
+/// What OpenSSL says, without where in its own source it says so:
+/// `error:0A000086:SSL routines:FUNCTION:REASON:FILE:LINE: (DETAIL)`.
+fn plain(message: &str) -> String {
+    let parts: Vec<&str> = message.splitn(7, ':').collect();
+    let [_, _, _, _, reason, _, rest] = parts[..] else {
+        return message.to_owned();
+    };
+    if !message.starts_with("error:") {
+        return message.to_owned();
+    }
+    match rest.split_once('(') {
+        Some((_, detail)) => format!("{reason}: {}", detail.trim_end_matches(')')),
+        None => reason.to_owned(),
+    }
 }
 
 /// The page that a browser would get which asks without TLS. Ports other than the usual one have no such neighbour.
@@ -381,6 +404,15 @@ mod tests {
         assert_eq!(asked("0.0.0.0:8080"), "127.0.0.1:8080");
         assert_eq!(asked("[::]:8080"), "[::1]:8080");
         assert_eq!(asked("10.1.2.3:80"), "10.1.2.3:80");
+    }
+
+    #[test]
+    fn a_certificate_is_refused_in_words_for_people() {
+        let said = "error:0A000086:SSL routines:tls_post_process_server_certificate:certificate verify failed:\
+                    ../ssl/statem/statem_clnt.c:1889: (self-signed certificate)";
+        let words = plain(said);
+        assert_eq!(words, "certificate verify failed: self-signed certificate");
+        assert_eq!(plain("operation timed out"), "operation timed out");
     }
 
     #[test]

@@ -3,12 +3,16 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::finding::Finding;
-use crate::foundation::config::{Config, Mode, RateConfig, TlsConfig};
+use crate::foundation::config::{Config, DEMO_METRICS, Mode, RateConfig, TlsConfig};
 use crate::foundation::web::tls;
 
 /// Who may see the figures that a scraper reads.
 pub fn metrics(config: &Config) -> Finding {
     match config.web.metrics_bind {
+        None if config.is_demo() => Finding::ok(
+            "metrics",
+            format!("on {DEMO_METRICS}, unless another program had it: this is a demo"),
+        ),
         None => Finding::ok(
             "metrics",
             "shown nowhere; SIGNALBOX_METRICS_BIND gives them an address",

@@ -106,6 +106,8 @@ struct Act {
     kind: String,
     who: String,
     subject: String,
+    /// Everything that was done to it.
+    href: String,
     failed: bool,
 }
 
@@ -210,6 +212,7 @@ fn act(event: &EventRow) -> Act {
         kind: columns.kind.clone(),
         who: columns.actor_id.clone(),
         subject: columns.subject_kind.replace('_', " "),
+        href: format!("/audit?subject={}", columns.subject_id),
         failed: columns.outcome != "success",
     }
 }

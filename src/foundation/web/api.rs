@@ -6,6 +6,7 @@ use std::future::{Future, Ready, ready};
 use std::pin::Pin;
 
 use actix_web::dev::Payload;
+use actix_web::error::QueryPayloadError;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::{Bytes, BytesMut, Query};
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
@@ -62,10 +63,13 @@ impl<T: DeserializeOwned + 'static> FromRequest for Asked<T> {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         // An empty value is a value: it is not taken for one that is missing.
         let read = Query::<T>::from_query(request.query_string());
-        ready(
-            read.map(|read| Self(read.into_inner()))
-                .map_err(|error| Error::Malformed(format!("the query: {error}"))),
-        )
+        ready(read.map(|read| Self(read.into_inner())).map_err(|error| {
+            let why = match error {
+                QueryPayloadError::Deserialize(why) => why.to_string(),
+                other => other.to_string(),
+            };
+            Error::Malformed(format!("the query: {why}"))
+        }))
     }
 }
 
@@ -230,6 +234,11 @@ impl IntoResponses for Always {
             (
                 "403",
                 "The key lacks the scope, or is not to be used from here",
+                None,
+            ),
+            (
+                "421",
+                "The request names another host than the one that Signalbox is reached at",
                 None,
             ),
             (

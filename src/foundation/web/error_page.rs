@@ -104,7 +104,8 @@ pub(super) fn render_foreign(
 ) -> HttpResponse {
     let answer = error.as_response_error().error_response();
     let code = match answer.status() {
-        StatusCode::NOT_FOUND => "not_found",
+        // An id that is none leads nowhere, as one does that nothing has.
+        StatusCode::NOT_FOUND => return render(request, &Error::NotFound, id),
         StatusCode::PAYLOAD_TOO_LARGE => "too_large",
         StatusCode::UNSUPPORTED_MEDIA_TYPE => "unsupported_media_type",
         status if status.is_server_error() => {
@@ -215,9 +216,11 @@ fn words(error: &Error, reads: bool) -> (String, String) {
             "There is nothing here",
             "The address may be mistyped, or the record may not be yours to see.",
         ),
-        Error::MethodNotAllowed { .. } => pair(
-            "This address takes no such request",
-            "It may be where a form is sent to. Go to the start, or back to the page that you came from.",
+        Error::MethodNotAllowed { allow } => (
+            "This address takes no such request".to_owned(),
+            format!(
+                "It takes {allow}. Whoever came by a link goes back to the page before it, or to the start."
+            ),
         ),
         Error::Misdirected { ours } => (
             "This is not the address of Signalbox".to_owned(),
@@ -251,7 +254,7 @@ fn words(error: &Error, reads: bool) -> (String, String) {
             ),
         ),
         Error::NoDisplay { ended: true } => pair(
-            "This screen's key was ended",
+            "This screen was ended",
             "The key was revoked or its time is over, somebody ended this screen, or it is in another network now. An \
              administrator makes a new link on the page of a key for wall screens.",
         ),

@@ -25,7 +25,7 @@ use crate::support::personas::Client;
 
 const FORM: [(&str, &str); 3] = [("name", "Hall"), ("scope", "display"), ("days", "90")];
 
-const ENDED: &str = "This screen's key was ended";
+const ENDED: &str = "This screen was ended";
 
 /// An application that watches something, with a red alert.
 async fn watched() -> TestApp {
