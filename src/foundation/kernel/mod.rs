@@ -11,6 +11,7 @@ mod money;
 mod networks;
 mod scope;
 mod secret;
+mod timetable;
 
 pub use clock::Clock;
 pub use day::day_begins;
@@ -20,3 +21,4 @@ pub use money::{Currency, Money, MoneyError};
 pub use networks::Networks;
 pub use scope::Scope;
 pub use secret::Secret;
+pub use timetable::{Timetable, TimetableError};
