@@ -4,6 +4,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
+use crate::features::heartbeats::store::pings;
 use crate::features::{audit_log, intake};
 use crate::foundation::audit::{Event, Subject, Unaudited, forms};
 use crate::foundation::auth::provider::journeys;
@@ -29,6 +30,7 @@ const PURGES: &[(&str, Purge)] = &[
     ("provider_journey", journeys::purge),
     ("evidence_reading", audit_log::purge_readings),
     ("subject_reading", intake::store::purge_readings),
+    ("heartbeat_ping", pings::purge),
 ];
 
 pub fn register(registry: &mut Registry) {

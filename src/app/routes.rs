@@ -1,7 +1,7 @@
 use super::{health_routes, home, openapi};
 use crate::features::{
-    account, alerts, audit_log, health, intake, keys, packs, people, policies, posture, reviews,
-    sar, screening, upkeep,
+    account, alerts, audit_log, health, heartbeats, intake, keys, packs, people, policies, posture,
+    reviews, sar, screening, upkeep,
 };
 use crate::foundation::web::{Access, Routes, assets, live};
 
@@ -16,6 +16,7 @@ pub fn routes() -> Routes {
         .and(account::routes())
         .and(alerts::routes())
         .and(health::routes())
+        .and(heartbeats::routes())
         .and(audit_log::routes())
         .and(intake::routes())
         .and(keys::routes())

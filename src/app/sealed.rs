@@ -49,6 +49,16 @@ pub const SEALED: &[Sealed] = &[
         row: &[("id", UUID)],
     },
     Sealed {
+        table: "heartbeat",
+        column: "secret",
+        row: &[("id", UUID)],
+    },
+    Sealed {
+        table: "heartbeat_ping",
+        column: "body",
+        row: &[("id", UUID)],
+    },
+    Sealed {
         table: "parked_form",
         column: "fields",
         row: &[("id", UUID), ("person_id", UUID)],

@@ -6,6 +6,7 @@ use super::jobs::registry;
 use super::server::{Running, serve, serve_metrics};
 use crate::features::alerts::runner::Evaluator;
 use crate::features::health::runner::Runner as Prober;
+use crate::features::heartbeats::runner::Watchman;
 use crate::foundation::Services;
 use crate::foundation::config::DEMO_METRICS;
 use crate::foundation::jobs::Runner;
@@ -23,6 +24,7 @@ pub struct Application {
     metrics: Option<Running>,
     jobs: Runner,
     probes: Prober,
+    heartbeats: Watchman,
     rules: Evaluator,
 }
 
@@ -37,6 +39,7 @@ pub fn start(services: Services, listener: TcpListener) -> std::io::Result<Appli
         metrics,
         jobs: Runner::start(services.clone(), registry())?,
         probes: Prober::start(services.clone()).map_err(std::io::Error::other)?,
+        heartbeats: Watchman::start(services.clone()),
         rules: Evaluator::start(services),
     })
 }
@@ -85,6 +88,7 @@ impl Application {
         tokio::join!(
             within("metrics", WORK_LIMIT, metrics),
             within("probes", WORK_LIMIT, self.probes.stop()),
+            within("heartbeats", WORK_LIMIT, self.heartbeats.stop()),
             within("rules", WORK_LIMIT, self.rules.stop()),
             within("jobs", WORK_LIMIT, jobs),
         );

@@ -14,7 +14,7 @@ pub fn topic_of(kind: &str) -> Option<Topic> {
     let (name, needs, is_shared) = match noun {
         "alert" => ("alerts", AlertsRead, false),
         // What the platforms report is shown beside what the probes find.
-        "probe" | "indicator" | "event" => ("health", HealthRead, false),
+        "probe" | "indicator" | "event" | "heartbeat" => ("health", HealthRead, false),
         "kyc" => ("reviews", ReviewsRead, false),
         "intake" | "subject" => ("intake", SubjectsRead, false),
         "job" => ("jobs", JobsRead, true),

@@ -94,11 +94,12 @@ fn check(files: &[PathBuf], given: &Given) -> ExitCode {
 
 fn summary(pack: &crate::features::packs::pack::Pack, findings: usize) -> String {
     format!(
-        "{} services, {} probes, {} indicators, {} event types, {} rules, {} runbooks; {}",
+        "{} services, {} probes, {} indicators, {} event types, {} heartbeats, {} rules, {} runbooks; {}",
         pack.services.len(),
         pack.probes.len(),
         pack.indicators.len(),
         pack.event_types.len(),
+        pack.heartbeats.len(),
         pack.rules.len(),
         pack.runbooks.len(),
         match findings {

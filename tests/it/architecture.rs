@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 /// A feature may use another one only along these lines, each with its reason.
 const BETWEEN_FEATURES: &[(&str, &str, &str)] = &[
     ("alerts", "health", "rules read probe states and indicators"),
+    ("alerts", "heartbeats", "rules read how heartbeats stand"),
     (
         "alerts",
         "packs",
@@ -17,6 +18,7 @@ const BETWEEN_FEATURES: &[(&str, &str, &str)] = &[
         "packs",
         "services and probes are declared in packs",
     ),
+    ("heartbeats", "packs", "heartbeats are declared in packs"),
     (
         "posture",
         "people",
@@ -87,6 +89,8 @@ const PURE: &[&str] = &[
     "audit_log/filter",
     "health/latency",
     "health/probe",
+    "heartbeats/heartbeat",
+    "heartbeats/ping",
     "intake/column",
     "intake/country",
     "intake/currency",

@@ -10,6 +10,7 @@ mod documents;
 mod faults;
 mod front_door;
 mod health;
+mod heartbeats;
 mod intake;
 mod jobs;
 mod keys;

@@ -53,6 +53,7 @@ const NOT_SEALED: &[(&str, &str)] = &[
     ("evidence_reading.what", "a keyed hash"),
     ("file.sha256", "a hash"),
     ("file_chunk.ciphertext", "under the file's key"),
+    ("heartbeat.secret_hash", "a hash"),
     ("idempotency.digest", "a hash"),
     ("intake_batch.sha256", "a hash"),
     ("known_device.token_hash", "a hash"),

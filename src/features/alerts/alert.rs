@@ -129,11 +129,22 @@ impl Track {
 
     /// One tick at `at`.
     pub fn tick(&mut self, at: DateTime<Utc>, verdict: Verdict, policy: &Policy) -> Option<Change> {
+        self.tick_since(at, at, verdict, policy)
+    }
+
+    /// [`Track::tick`] where it is known that what has become true since the last tick has been so since `began`.
+    pub fn tick_since(
+        &mut self,
+        at: DateTime<Utc>,
+        began: DateTime<Utc>,
+        verdict: Verdict,
+        policy: &Policy,
+    ) -> Option<Change> {
         let holds = self.read(at, verdict, policy)?;
         for level in LEVELS {
             let active_at = self.active_at.get_mut(level);
             *active_at = match (holds.get(level), *active_at) {
-                (true, since) => since.or(Some(at)),
+                (true, since) => since.or(Some(began)),
                 (false, _) => None,
             };
         }

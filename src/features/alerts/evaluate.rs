@@ -168,9 +168,11 @@ impl<'e> Evaluation<'e> {
         };
         let was_lit = state.track.firing.is_some();
         let verdict = rule::verdict(rule, &reading, &state.track);
+        let now = self.snapshot.now;
+        let began = reading.since().unwrap_or(now);
         let change = state
             .track
-            .tick(self.snapshot.now, verdict, &Policy::of(rule));
+            .tick_since(now, began, verdict, &Policy::of(rule));
         let again = was_lit && change.is_none() && matches!(reading, Reading::Events(1..));
         Step {
             reading,

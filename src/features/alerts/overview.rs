@@ -12,6 +12,7 @@ use super::views::{self, Group};
 use crate::features::health::board::{self, ServiceStatus};
 use crate::features::health::store::reports;
 use crate::features::health::views as health_views;
+use crate::features::heartbeats;
 use crate::features::packs::pack::{Indicator, ItemId, Measure, Probe, Rule, Source};
 use crate::features::packs::store::{self as packs, Item};
 use crate::foundation::Services;
@@ -82,6 +83,8 @@ fn groups(
     let lit = LitSources::read(conn, open)?;
     let over = |probe: &Item<Probe>, measure| lit.over(probe, measure);
     let mut signalbox = vec![alerts_tile(conn, open, now)?];
+    let beats = heartbeats::board::all(conn, scope, now)?;
+    signalbox.extend(heartbeats::views::tile(&beats));
     // The log is of all platforms together.
     if *scope == Scope::All {
         signalbox.push(seal_tile(conn, now)?);

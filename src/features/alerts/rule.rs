@@ -1,9 +1,9 @@
 //! From what was read to which levels of a rule hold.
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::alert::{PerLevel, Track, Verdict};
-use crate::features::packs::pack::{Condition, ProbeState, Rule, Source};
+use crate::features::packs::pack::{Condition, Is, ProbeState, Rule, Source};
 
 /// What a rule's source says now.
 #[derive(Clone, Debug, PartialEq)]
@@ -12,10 +12,29 @@ pub enum Reading {
     /// Latencies of the last results in microseconds, newest first.
     Latencies(Vec<i64>),
     Number(f64),
+    Beat(Beat),
     Age(TimeDelta),
     /// How many events came since the rule last looked.
     Events(i64),
     Nothing,
+}
+
+/// How a heartbeat stands, and since which moment: that of its deadline where it is down, whoever noticed when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Beat {
+    pub is: Is,
+    pub since: DateTime<Utc>,
+}
+
+impl Reading {
+    /// Since when it is as it is, where what was read knows that better than the tick which reads it.
+    #[must_use]
+    pub const fn since(&self) -> Option<DateTime<Utc>> {
+        match self {
+            Self::Beat(beat) => Some(beat.since),
+            _ => None,
+        }
+    }
 }
 
 /// Which levels hold. A level that is lit, or lies below the one that is, goes off only at its `clear`
@@ -40,7 +59,7 @@ pub fn verdict(rule: &Rule, reading: &Reading, track: &Track) -> Verdict {
 
 /// An unknown state is nothing to read, unless the rule is about not knowing.
 fn is_unknown(rule: &Rule, reading: &Reading) -> bool {
-    let asks = |(_, condition): (_, &Condition)| condition.is == Some(ProbeState::Unknown);
+    let asks = |(_, condition): (_, &Condition)| condition.is == Some(Is::Unknown);
     matches!(rule.on, Source::State(_))
         && *reading == Reading::State(ProbeState::Unknown)
         && !rule.levels().any(asks)
@@ -56,6 +75,7 @@ fn condition_holds(
     let passes = |value| passes(source, condition, value, on);
     match reading {
         Reading::State(state) => condition.is.map(|is| is == *state),
+        Reading::Beat(beat) => condition.is.map(|is| is == beat.is),
         Reading::Events(count) => Some(*count > 0),
         Reading::Number(number) => passes(*number),
         Reading::Age(age) => passes(millis(age.num_milliseconds())),

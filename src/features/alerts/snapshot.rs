@@ -6,13 +6,16 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::AlertId;
-use super::rule::Reading;
+use super::rule::{Beat, Reading};
 use super::store::rules::{self, RuleState};
 use super::store::{self, About, Lit};
 use crate::features::health::store as health;
 use crate::features::health::store::reports;
+use crate::features::heartbeats::expect;
+use crate::features::heartbeats::heartbeat::{Standing, State};
+use crate::features::heartbeats::store as heartbeats;
 use crate::features::packs::pack::{
-    EventType, Indicator, ItemId, Probe, ProbeState, Rule, Service, Source,
+    EventType, Heartbeat, Indicator, Is, ItemId, Probe, ProbeState, Rule, Service, Source,
 };
 use crate::features::packs::store::{self as packs, Item, Watched};
 use crate::foundation::db::{self, Conn};
@@ -32,6 +35,8 @@ pub struct Snapshot {
     probes: ByName<Item<Probe>>,
     indicators: ByName<Item<Indicator>>,
     event_types: ByName<ItemId>,
+    heartbeats: ByName<Item<Heartbeat>>,
+    beats: HashMap<ItemId, heartbeats::Held>,
     states: HashMap<ItemId, health::State>,
     reports: HashMap<ItemId, reports::Report>,
     tallies: HashMap<ItemId, i64>,
@@ -57,6 +62,8 @@ impl Snapshot {
             services: ids(packs::live::<Service>(conn)?),
             probes: keyed(packs::live::<Probe>(conn)?),
             event_types: ids(packs::live::<EventType>(conn)?),
+            beats: heartbeats::all(conn)?,
+            heartbeats: keyed(packs::live::<Heartbeat>(conn)?),
             states: health::states(conn)?,
             reports: reports::last_reports(conn, &indicator_ids)?,
             tallies: reports::event_tallies(conn)?,
@@ -100,6 +107,9 @@ impl Snapshot {
                     reported.map_or(indicator.declared_at, |at| at.max(indicator.declared_at));
                 Reading::Age(self.now - since)
             }
+            Source::Heartbeat(slug) => self
+                .beat(platform, slug)?
+                .map_or(Reading::Nothing, Reading::Beat),
             Source::Event(slug) => {
                 let id = self.event_type(platform, slug)?;
                 Reading::Events(self.tallies.get(&id).copied().unwrap_or(0))
@@ -130,6 +140,27 @@ impl Snapshot {
         Ok(state.filter(|state| state.is_heard(&probe.spec, self.now)))
     }
 
+    /// How a heartbeat stands; nothing where none of it was ever heard.
+    fn beat(&self, platform: PlatformId, slug: &str) -> Result<Option<Beat>, String> {
+        let unreadable = || format!("there is no heartbeat \"{slug}\" that can be read");
+        let heartbeat = self.heartbeats.get(&(platform, slug.to_owned()));
+        let heartbeat = heartbeat.ok_or_else(unreadable)?;
+        let Some(held) = self.beats.get(&heartbeat.id) else {
+            return Ok(None);
+        };
+        let zone = self.platforms.get(&platform).map(|it| it.zone);
+        let expected = expect::expected(&heartbeat.spec, zone.unwrap_or_default())
+            .map_err(|_| unreadable())?;
+        let (standing, since) = held.beat.standing(&expected, self.now);
+        let is = match standing {
+            Standing::Down | Standing::Failed => Is::Down,
+            Standing::Late => Is::Late,
+            Standing::New | Standing::Started if held.beat.state == State::New => return Ok(None),
+            Standing::New | Standing::Started | Standing::Up => Is::Up,
+        };
+        Ok(Some(Beat { is, since }))
+    }
+
     fn fresh_report(&self, indicator: &Item<Indicator>) -> Option<f64> {
         let report = self.reports.get(&indicator.id)?;
         let every = indicator.spec.expect_every;
@@ -137,10 +168,18 @@ impl Snapshot {
         (!stale).then_some(report.value)
     }
 
-    /// The service that a rule is about: that of the probe which it reads.
+    /// The service that a rule is about: that of the probe or heartbeat which it reads.
     pub fn service(&self, platform: PlatformId, rule: &Rule) -> Option<(ItemId, &str)> {
-        let probe = self.probes.get(&(platform, rule.on.probe()?.to_owned()))?;
-        let service = &probe.spec.service;
+        let service = match &rule.on {
+            Source::Heartbeat(slug) => {
+                let heartbeat = self.heartbeats.get(&(platform, slug.clone()))?;
+                heartbeat.spec.service.as_ref()?
+            }
+            on => {
+                let probe = self.probes.get(&(platform, on.probe()?.to_owned()))?;
+                &probe.spec.service
+            }
+        };
         let id = self.services.get(&(platform, service.clone()))?;
         Some((*id, service))
     }

@@ -1,7 +1,7 @@
 //! What an alert says, in one line.
 
-use super::rule::Reading;
-use crate::features::packs::pack::{Condition, Rule, Source, Unit};
+use super::rule::{Beat, Reading};
+use crate::features::packs::pack::{Condition, Is, Rule, Source, Unit};
 use crate::foundation::kernel::Level;
 
 /// "ncc_qos is 97.4 %, below 98 %".
@@ -20,6 +20,12 @@ pub fn summary(rule: &Rule, level: Level, reading: &Reading, unit: &str) -> Stri
         (Source::State(probe), Reading::State(state)) => {
             format!("the probe {probe} is {}", state.as_str())
         }
+        (Source::Heartbeat(heartbeat), Reading::Beat(beat)) => {
+            format!("the heartbeat {heartbeat} is {}", beat_word(*beat))
+        }
+        (Source::Heartbeat(heartbeat), _) => {
+            format!("the heartbeat {heartbeat} was never heard of")
+        }
         (_, Reading::Nothing) => format!("{}: nothing to read", rule.on),
         (_, reading) => format!("{} is {}{limit}", rule.on, value(rule, reading, unit)),
     }
@@ -34,7 +40,17 @@ pub fn reading(rule: &Rule, reading: &Reading, unit: &str) -> String {
             length(age.num_minutes() * MILLIS_OF_A_MINUTE)
         }
         Reading::Number(_) | Reading::Latencies(_) | Reading::Age(_) => value(rule, reading, unit),
-        Reading::State(_) | Reading::Events(_) | Reading::Nothing => String::new(),
+        Reading::State(_) | Reading::Beat(_) | Reading::Events(_) | Reading::Nothing => {
+            String::new()
+        }
+    }
+}
+
+const fn beat_word(beat: Beat) -> &'static str {
+    match beat.is {
+        Is::Late => "late",
+        Is::Down => "down",
+        Is::Up | Is::Unknown => "up",
     }
 }
 
@@ -66,6 +82,7 @@ fn value(rule: &Rule, reading: &Reading, unit: &str) -> String {
             .map_or_else(String::new, |latency_us| length(latency_us / 1_000)),
         Reading::Age(age) => length(age.num_seconds() * 1_000),
         Reading::State(state) => state.as_str().to_owned(),
+        Reading::Beat(beat) => beat_word(*beat).to_owned(),
         Reading::Events(count) => count.to_string(),
         Reading::Nothing => "unknown".to_owned(),
     }

@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::latency::Histogram;
 use super::store::samples::{self, Sample, Span};
 use super::store::{self, State};
-use crate::features::packs::pack::{ItemId, Measure, Probe, ProbeState, Rule, Service, Source};
+use crate::features::packs::pack::{Is, ItemId, Measure, Probe, ProbeState, Rule, Service, Source};
 use crate::features::packs::store::{self as packs, Item, Watched};
 use crate::foundation::db::{Conn, Result};
 use crate::foundation::kernel::{Level, PlatformId, Scope};
@@ -165,9 +165,10 @@ pub fn services(conn: &mut Conn, scope: &Scope, now: DateTime<Utc>) -> Result<Ve
 /// The probes that a red rule waits for to be down. How bad it is that a probe is down is the rules' word.
 fn critical_probes(conn: &mut Conn, scope: &Scope) -> Result<HashSet<(PlatformId, String)>> {
     let watched = |item: Item<Rule>| {
-        let red = item.spec.levels().any(|(level, condition)| {
-            level == Level::Red && condition.is == Some(ProbeState::Down)
-        });
+        let red = item
+            .spec
+            .levels()
+            .any(|(level, condition)| level == Level::Red && condition.is == Some(Is::Down));
         match item.spec.on {
             Source::State(probe) if red => Some((item.platform, probe)),
             _ => None,

@@ -227,6 +227,9 @@ fn items(pack: &Pack) -> db::Result<Vec<NewItem>> {
     add(&mut items, "event_type", &pack.event_types, |it| {
         (&it.id, &it.name)
     })?;
+    add(&mut items, "heartbeat", &pack.heartbeats, |it| {
+        (&it.id, &it.name)
+    })?;
     add(&mut items, "rule", &pack.rules, |it| (&it.id, &it.name))?;
     add(&mut items, "runbook", &pack.runbooks, |it| {
         (&it.id, &it.title)

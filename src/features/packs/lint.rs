@@ -2,6 +2,7 @@
 
 mod addresses;
 mod conditions;
+mod heartbeats;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -75,6 +76,7 @@ pub fn lint(file: &File) -> Vec<Finding> {
     linter.platform();
     linter.names();
     linter.probes();
+    linter.heartbeats();
     linter.rules();
     linter.runbooks();
     linter.acceptances();
@@ -261,6 +263,10 @@ impl Linter<'_> {
                 let known = self.pack.indicators.iter().any(|it| it.id == *id);
                 (!known).then(|| missing("indicator", id)).flatten()
             }
+            Source::Heartbeat(id) => {
+                let known = self.pack.heartbeats.iter().any(|it| it.id == *id);
+                (!known).then(|| missing("heartbeat", id)).flatten()
+            }
             Source::Event(id) => {
                 let known = self.pack.event_types.iter().any(|it| it.id == *id);
                 (!known).then(|| missing("event_type", id)).flatten()
@@ -311,7 +317,7 @@ impl Linter<'_> {
     /// holds for ever.
     fn holding(&mut self, about: Subject<'_>, rule: &Rule) {
         let interval = match &rule.on {
-            Source::Event(_) | Source::Age(_) => return,
+            Source::Event(_) | Source::Age(_) | Source::Heartbeat(_) => return,
             Source::Indicator(id) => self.expected(id),
             other => other
                 .probe()
@@ -368,6 +374,11 @@ impl Linter<'_> {
                 .rules
                 .iter()
                 .any(|rule| rule.runbook.as_ref() == Some(&runbook.id))
+                && !self
+                    .pack
+                    .heartbeats
+                    .iter()
+                    .any(|heartbeat| heartbeat.runbook.as_ref() == Some(&runbook.id))
             {
                 self.warn("unused-runbook", about, "no rule leads to this runbook");
             }
@@ -428,6 +439,10 @@ fn named(pack: &Pack) -> BTreeMap<&'static str, Vec<&str>> {
         (
             "event_type",
             pack.event_types.iter().map(|it| it.id.as_str()).collect(),
+        ),
+        (
+            "heartbeat",
+            pack.heartbeats.iter().map(|it| it.id.as_str()).collect(),
         ),
         ("rule", pack.rules.iter().map(|it| it.id.as_str()).collect()),
         (

@@ -2,6 +2,7 @@
 //! the linter's word.
 
 mod check;
+mod heartbeats;
 mod measure;
 mod rules;
 
@@ -9,8 +10,9 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 pub use self::check::{Check, Files, Host, Http, Postgres, Tcp, Tls, Which};
+pub use self::heartbeats::Heartbeat;
 pub use self::measure::{Measure, Unit};
-pub use self::rules::{Condition, MeasureOf, NoData, RESULTS_AT_MOST, Rule, Source};
+pub use self::rules::{Condition, Is, MeasureOf, NoData, RESULTS_AT_MOST, Rule, Source};
 use super::quantity::Lasting;
 
 crate::typed_id!(
@@ -31,6 +33,8 @@ pub struct Pack {
     pub indicators: Vec<Indicator>,
     #[serde(default, rename = "event_type")]
     pub event_types: Vec<EventType>,
+    #[serde(default, rename = "heartbeat")]
+    pub heartbeats: Vec<Heartbeat>,
     #[serde(default, rename = "rule")]
     pub rules: Vec<Rule>,
     #[serde(default, rename = "runbook")]

@@ -46,11 +46,12 @@ fn card(
     pack: Applied,
     counts: &BTreeMap<(PlatformId, String), i64>,
 ) -> PackCard {
-    const KINDS: [(&str, &str, &str); 6] = [
+    const KINDS: [(&str, &str, &str); 7] = [
         ("service", "service", "services"),
         ("probe", "probe", "probes"),
         ("indicator", "indicator", "indicators"),
         ("event_type", "type of event", "types of event"),
+        ("heartbeat", "heartbeat", "heartbeats"),
         ("rule", "rule", "rules"),
         ("runbook", "runbook", "runbooks"),
     ];

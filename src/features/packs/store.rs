@@ -9,7 +9,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::pack::{EventType, Indicator, ItemId, Platform, Probe, Rule, Runbook, Service};
+use super::pack::{
+    EventType, Heartbeat, Indicator, ItemId, Platform, Probe, Rule, Runbook, Service,
+};
 use crate::foundation::audit::Tx;
 use crate::foundation::db::schema::{pack, pack_item, platform};
 use crate::foundation::db::{Conn, Error, Result};
@@ -31,6 +33,9 @@ impl Definition for Indicator {
 }
 impl Definition for EventType {
     const KIND: &'static str = "event_type";
+}
+impl Definition for Heartbeat {
+    const KIND: &'static str = "heartbeat";
 }
 impl Definition for Rule {
     const KIND: &'static str = "rule";
@@ -108,6 +113,15 @@ pub fn platforms(conn: &mut Conn) -> Result<Vec<Watched>> {
         zone: zone.parse().unwrap_or_default(),
     };
     Ok(rows.into_iter().map(watched).collect())
+}
+
+/// Where a platform's business day is.
+pub fn zone(conn: &mut Conn, id: PlatformId) -> Result<Tz> {
+    let zone: String = platform::table
+        .find(id.uuid())
+        .select(platform::zone)
+        .first(conn)?;
+    Ok(zone.parse().unwrap_or_default())
 }
 
 /// All definitions of one kind that are in force, in the order of their packs. One that cannot be read

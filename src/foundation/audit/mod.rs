@@ -70,6 +70,8 @@ pub enum Unaudited {
     Denial,
     /// The moment a lamp's condition became true; what it leads to is an event.
     RuleState,
+    /// What a platform's job says of itself, and when it is next due; what turns its heartbeat is an event.
+    Ping,
     /// A form put aside until its author has signed in again.
     ParkedForm,
     /// Ciphertexts put under a newer key, between the two events of a rotation.
@@ -90,6 +92,7 @@ impl Unaudited {
             Self::Throttle | Self::Proof | Self::KeyUse | Self::Denial => "job:throttle",
             Self::DoorQuestion | Self::Question => "job:passkeys",
             Self::RuleState => "job:rules",
+            Self::Ping => "job:heartbeats",
             Self::ParkedForm => "job:parked_forms",
             Self::Rewrap => "job:encryption_keys",
             Self::FileChunk => "job:files",
@@ -167,6 +170,7 @@ impl Audit {
             | Unaudited::Proof
             | Unaudited::KeyUse
             | Unaudited::Question
+            | Unaudited::Ping
             | Unaudited::Denial => PoolKind::Web,
             // The reserve: whoever has to mend things gets in when every page is stuck.
             Unaudited::SessionEnd | Unaudited::Throttle | Unaudited::DoorQuestion => {

@@ -99,6 +99,11 @@ async fn admit(access: Access, request: &mut ServiceRequest) -> Result<(), Error
     if access == Access::Display {
         return keys::displays::admit(request, &services).await;
     }
+    if access == Access::Ping {
+        let secret = request.match_info().get("secret").unwrap_or_default();
+        let from = client_address(request.request());
+        return services.limits.check_ping(from, secret);
+    }
     refuse_foreign(request, &services).await?;
     if access == Access::Public {
         return limit(request, &services, &Found::Nothing);
@@ -109,7 +114,7 @@ async fn admit(access: Access, request: &mut ServiceRequest) -> Result<(), Error
         touch(access, request, &services, &mut known.facts).await;
     }
     match (access, found) {
-        (Access::Key(_) | Access::Display, _) => {
+        (Access::Key(_) | Access::Display | Access::Ping, _) => {
             return Err(Error::internal("a key was taken for a session"));
         }
         (Access::HalfSigned, Found::Whole(_)) => return Err(Error::SeeOther("/".to_owned())),

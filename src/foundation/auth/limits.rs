@@ -33,6 +33,9 @@ pub struct Limits {
     addresses: Arc<Limiter>,
     sessions: Arc<Limiter>,
     keys: Arc<Limiter>,
+    /// Jobs of the platforms, each by its secret; and the addresses that they ping from, which many may share.
+    jobs: Arc<Limiter>,
+    hosts: Arc<Limiter>,
     /// Keys that have opened something lately, whose uses are not tries.
     pub(super) recent_keys: Recent,
 }
@@ -45,6 +48,8 @@ impl Limits {
             addresses: limiter(rates.address),
             sessions: limiter(rates.session),
             keys: limiter(rates.key),
+            jobs: limiter(rates.address),
+            hosts: limiter(rates.key),
             recent_keys: Recent::default(),
         }
     }
@@ -56,6 +61,12 @@ impl Limits {
 
     pub(super) fn check_session(&self, session: Uuid) -> Result<(), Error> {
         self.sessions.check(&session)
+    }
+
+    /// For a job that pings: one that runs wild takes nothing from the others on its host.
+    pub(super) fn check_ping(&self, from: IpAddr, secret: &str) -> Result<(), Error> {
+        self.hosts.check(&counted_address(from))?;
+        self.jobs.check(&secret)
     }
 
     pub(super) fn check_key(&self, key: &KeyId) -> Result<(), Error> {
@@ -186,6 +197,22 @@ mod tests {
         assert!(!ask("2001:db8:1:2::ffff"));
         assert!(ask("2001:db8:1:3::1"));
         assert!(ask("192.0.2.1") && ask("192.0.2.2") && !ask("192.0.2.1"));
+    }
+
+    #[test]
+    fn a_job_that_runs_wild_waits_alone() {
+        let limits = Limits::new(RateConfig {
+            address: 2,
+            session: 1,
+            key: 5,
+        });
+        let host: IpAddr = "192.0.2.1".parse().unwrap();
+        let ping = |from: IpAddr, secret: &str| limits.check_ping(from, secret).is_ok();
+        assert!(ping(host, "wild") && ping(host, "wild") && !ping(host, "wild"));
+        assert!(ping(host, "calm"), "another job of the same host");
+        assert!(ping(host, "third"), "the fifth of the host");
+        assert!(!ping(host, "fourth"), "the host's own share is used up");
+        assert!(ping("192.0.2.2".parse().unwrap(), "fourth"));
     }
 
     #[test]

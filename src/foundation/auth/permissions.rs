@@ -16,6 +16,8 @@ pub enum Permission {
     AlertsRead,
     /// Acknowledge.
     AlertsAct,
+    /// The addresses that jobs ping, which are secrets.
+    HeartbeatsManage,
     PacksRead,
     PacksApply,
     JobsRead,
@@ -113,14 +115,21 @@ impl Role {
     #[must_use]
     pub const fn permissions(self) -> &'static [Permission] {
         use Permission::{
-            AlertsAct, AlertsRead, AuditExport, AuditRead, AuditVerify, HealthRead, IntakeWrite,
-            JobsAct, JobsRead, KeysManage, KeysRead, PacksApply, PacksRead, PeopleManage,
-            PeopleRead, PolicyApprove, PolicyPropose, PolicyRead, ReviewsAct, ReviewsApprove,
-            ReviewsRead, ScreeningLoad, ScreeningRead, SecurityRead, SubjectsRead,
+            AlertsAct, AlertsRead, AuditExport, AuditRead, AuditVerify, HealthRead,
+            HeartbeatsManage, IntakeWrite, JobsAct, JobsRead, KeysManage, KeysRead, PacksApply,
+            PacksRead, PeopleManage, PeopleRead, PolicyApprove, PolicyPropose, PolicyRead,
+            ReviewsAct, ReviewsApprove, ReviewsRead, ScreeningLoad, ScreeningRead, SecurityRead,
+            SubjectsRead,
         };
         match self {
             Self::Operator => &[
-                HealthRead, AlertsRead, AlertsAct, PacksRead, JobsRead, JobsAct,
+                HealthRead,
+                HeartbeatsManage,
+                AlertsRead,
+                AlertsAct,
+                PacksRead,
+                JobsRead,
+                JobsAct,
             ],
             Self::Reviewer => &[
                 HealthRead,
@@ -166,6 +175,7 @@ impl Role {
             ],
             Self::Administrator => &[
                 HealthRead,
+                HeartbeatsManage,
                 AlertsRead,
                 PacksRead,
                 PacksApply,

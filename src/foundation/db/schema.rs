@@ -335,6 +335,54 @@ diesel::table! {
 }
 
 diesel::table! {
+    heartbeat (id) {
+        id -> Uuid,
+        schedule -> Text,
+        grace_ms -> Int8,
+        expected_since -> Timestamptz,
+        changed_at -> Timestamptz,
+        state -> Text,
+        since -> Timestamptz,
+        ended_at -> Nullable<Timestamptz>,
+        pinged_at -> Nullable<Timestamptz>,
+        runs -> Jsonb,
+        deadline -> Nullable<Timestamptz>,
+        secret_hash -> Bytea,
+        secret -> Bytea,
+        secret_made_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    heartbeat_ping (id) {
+        id -> Uuid,
+        heartbeat_id -> Uuid,
+        at -> Timestamptz,
+        kind -> Text,
+        exit_code -> Nullable<Int2>,
+        run -> Nullable<Uuid>,
+        took_ms -> Nullable<Int8>,
+        method -> Text,
+        source -> Text,
+        agent -> Text,
+        body -> Nullable<Bytea>,
+        cut -> Bool,
+    }
+}
+
+diesel::table! {
+    heartbeat_turn (id) {
+        id -> Uuid,
+        heartbeat_id -> Uuid,
+        at -> Timestamptz,
+        noticed_at -> Timestamptz,
+        was -> Text,
+        now -> Text,
+        why -> Text,
+    }
+}
+
+diesel::table! {
     idempotency (key) {
         key -> Uuid,
         actor -> Text,
@@ -1104,6 +1152,9 @@ diesel::joinable!(enrolment_link -> person (person_id));
 diesel::joinable!(event_report -> pack_item (event_type_id));
 diesel::joinable!(event_tally -> pack_item (event_type_id));
 diesel::joinable!(file_chunk -> file (file_id));
+diesel::joinable!(heartbeat -> pack_item (id));
+diesel::joinable!(heartbeat_ping -> heartbeat (heartbeat_id));
+diesel::joinable!(heartbeat_turn -> heartbeat (heartbeat_id));
 diesel::joinable!(indicator_report -> pack_item (indicator_id));
 diesel::joinable!(intake_batch -> file (file_id));
 diesel::joinable!(intake_batch -> platform (platform_id));
@@ -1173,6 +1224,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     evidence_reading,
     file,
     file_chunk,
+    heartbeat,
+    heartbeat_ping,
+    heartbeat_turn,
     idempotency,
     indicator_report,
     intake_batch,

@@ -20,6 +20,7 @@ pub enum Nav {
     Overview,
     Services,
     Alerts,
+    Heartbeats,
     Jobs,
     Queue,
     Approvals,
@@ -45,7 +46,13 @@ pub enum Nav {
 const GROUPS: [(&str, &[Nav]); 5] = [
     (
         "Operate",
-        &[Nav::Overview, Nav::Services, Nav::Alerts, Nav::Jobs],
+        &[
+            Nav::Overview,
+            Nav::Services,
+            Nav::Alerts,
+            Nav::Heartbeats,
+            Nav::Jobs,
+        ],
     ),
     (
         "Review",
@@ -74,6 +81,7 @@ impl Nav {
             Self::Overview => "Overview",
             Self::Services => "Services",
             Self::Alerts => "Alerts",
+            Self::Heartbeats => "Heartbeats",
             Self::Jobs => "Jobs",
             Self::Queue => "Queue",
             Self::Approvals => "Awaiting my approval",
@@ -99,6 +107,7 @@ impl Nav {
             Self::Overview => "/",
             Self::Services => "/services",
             Self::Alerts => "/alerts",
+            Self::Heartbeats => "/heartbeats",
             Self::Jobs => "/jobs",
             Self::Queue => "/reviews",
             Self::Approvals => "/reviews/approvals",
@@ -125,6 +134,7 @@ impl Nav {
             Self::Overview => Some('o'),
             Self::Services => Some('s'),
             Self::Alerts => Some('a'),
+            Self::Heartbeats => Some('b'),
             Self::Jobs => Some('j'),
             Self::Queue => Some('q'),
             Self::Approvals => Some('w'),
@@ -145,7 +155,7 @@ impl Nav {
     /// What a person must be allowed, to be shown the way here.
     fn permission(self) -> Option<Permission> {
         match self {
-            Self::Overview | Self::Services => Some(Permission::HealthRead),
+            Self::Overview | Self::Services | Self::Heartbeats => Some(Permission::HealthRead),
             Self::Alerts => Some(Permission::AlertsRead),
             Self::Jobs => Some(Permission::JobsRead),
             Self::Queue => Some(Permission::ReviewsRead),

@@ -14,6 +14,8 @@ use super::{Chrome, Door, Error, Posted};
 use crate::foundation::Services;
 use crate::foundation::auth::{Signed, guard, parked};
 
+const PLAIN: &str = "text/plain; charset=utf-8";
+
 /// What the page says, and where one can go from it.
 struct Sorry<'a> {
     title: &'a str,
@@ -69,11 +71,7 @@ pub(super) fn render(request: &HttpRequest, error: &Error, id: &str) -> HttpResp
 pub(super) fn bare(error: &Error, id: &str) -> HttpResponse {
     let (title, advice) = words(error, false);
     let sentence = format!("{title}. {advice} ({id})");
-    with_body(
-        error.error_response(),
-        "text/plain; charset=utf-8",
-        sentence,
-    )
+    with_body(error.error_response(), PLAIN, sentence)
 }
 
 fn altered_page(request: &HttpRequest, title: &str) -> Option<String> {
@@ -137,7 +135,9 @@ fn fill(
     id: &str,
 ) -> HttpResponse {
     let status = answer.status();
-    let (content_type, body) = if wants_json(request) {
+    let (content_type, body) = if is_ping(request) {
+        (PLAIN, format!("{title}. {advice} ({id})\n"))
+    } else if wants_json(request) {
         let problem = Problem {
             kind: "about:blank".to_owned(),
             title: title.to_owned(),
@@ -197,6 +197,11 @@ fn ways(request: &HttpRequest, status: StatusCode, code: &str) -> Vec<Way> {
         _ => ("/".to_owned(), "Go to the start"),
     };
     vec![Way { href, label }]
+}
+
+/// What a crontab calls, whose reader sees the answer in a mail.
+fn is_ping(request: &HttpRequest) -> bool {
+    request.path().starts_with("/ping/")
 }
 
 fn wants_json(request: &HttpRequest) -> bool {

@@ -2,7 +2,8 @@
 //!
 //! Invariants:
 //! - a route cannot be registered without saying who may use it ([`Access`]; public is a word);
-//! - GET changes nothing; every form carries the session's token and an idempotency key;
+//! - GET changes nothing, but where a job pings its heartbeat ([`Access::Ping`]);
+//! - every form carries the session's token and an idempotency key;
 //! - a handler does one thing in one [`block`]: nothing blocks the event loop;
 //! - an internal cause is logged under the request's id and never shown.
 

@@ -30,6 +30,9 @@ pub enum Access {
     Key(KeyScope),
     /// Browsers that are wall screens; people never.
     Display,
+    /// Jobs of the platforms, which know the secret in the address. No cookie is looked at, so there is nothing
+    /// that another's page could misuse, and GET may change something.
+    Ping,
 }
 
 /// One line of the route table.

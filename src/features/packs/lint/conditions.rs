@@ -1,6 +1,6 @@
 //! What a level of a rule compares.
 
-use crate::features::packs::pack::{Condition, RESULTS_AT_MOST, Source, Unit};
+use crate::features::packs::pack::{Condition, Is, RESULTS_AT_MOST, Source, Unit};
 use crate::features::packs::quantity::Quantity;
 
 /// What does not fit between a source and a condition on it.
@@ -10,8 +10,16 @@ pub fn condition_problems(source: &Source, condition: &Condition) -> Vec<&'stati
         usize::from(condition.above.is_some()) + usize::from(condition.below.is_some());
     let expected = match source {
         Source::State(_) => {
-            if condition.is.is_none() {
-                problems.push("a rule on a state says which: is = \"down\"");
+            match condition.is {
+                None => problems.push("a rule on a state says which: is = \"down\""),
+                Some(Is::Late) => problems.push("a probe is up, down or unknown, never late"),
+                Some(Is::Up | Is::Down | Is::Unknown) => {}
+            }
+            0
+        }
+        Source::Heartbeat(_) => {
+            if !matches!(condition.is, Some(Is::Down | Is::Late)) {
+                problems.push("a rule on a heartbeat says is = \"down\" or is = \"late\"");
             }
             0
         }
@@ -24,8 +32,9 @@ pub fn condition_problems(source: &Source, condition: &Condition) -> Vec<&'stati
             _ => "give one threshold: above or below",
         });
     }
-    if condition.is.is_some() && !matches!(source, Source::State(_)) {
-        problems.push("only a rule on a state has `is`");
+    let has_states = matches!(source, Source::State(_) | Source::Heartbeat(_));
+    if condition.is.is_some() && !has_states {
+        problems.push("only a rule on a state or a heartbeat has `is`");
     }
     if condition.results.is_some() && !matches!(source, Source::Latency(_)) {
         problems.push("only a rule on latency counts results");
@@ -106,7 +115,8 @@ pub fn is_beyond(source: &Source, worse: &Condition, better: &Condition) -> bool
     let (Some((at_worse, above)), Some((at_better, also_above))) =
         (worse.threshold(), better.threshold())
     else {
-        return true;
+        // A job is late before it is down.
+        return (worse.is, better.is) != (Some(Is::Late), Some(Is::Down));
     };
     let (at_worse, at_better) = (source.number(at_worse), source.number(at_better));
     let further = if above {

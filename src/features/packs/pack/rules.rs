@@ -77,6 +77,8 @@ pub enum Source {
     Age(String),
     /// An event of this type was reported.
     Event(String),
+    /// Whether a job of the platform gives its signs of life.
+    Heartbeat(String),
 }
 
 impl Source {
@@ -109,6 +111,7 @@ impl fmt::Display for Source {
             Self::Indicator(indicator) => write!(f, "{indicator}"),
             Self::Age(indicator) => write!(f, "age of {indicator}"),
             Self::Event(event) => write!(f, "event {event}"),
+            Self::Heartbeat(heartbeat) => write!(f, "heartbeat {heartbeat}"),
         }
     }
 }
@@ -120,12 +123,34 @@ pub struct MeasureOf {
     pub name: Measure,
 }
 
+/// The state that a rule is about: of a probe up, down or unknown, of a heartbeat late or down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Is {
+    Up,
+    Down,
+    Unknown,
+    /// Due, and within its grace.
+    Late,
+}
+
+impl PartialEq<ProbeState> for Is {
+    fn eq(&self, state: &ProbeState) -> bool {
+        matches!(
+            (self, state),
+            (Self::Up, ProbeState::Up)
+                | (Self::Down, ProbeState::Down)
+                | (Self::Unknown, ProbeState::Unknown)
+        )
+    }
+}
+
 /// When one level of a rule is on. Event rules need no test: `blue = {}`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Condition {
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub is: Option<ProbeState>,
+    pub is: Option<Is>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub above: Option<Quantity>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
