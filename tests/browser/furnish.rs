@@ -9,9 +9,13 @@ use scraper::{Html, Selector};
 use signalbox::app::routes;
 use signalbox::features::alerts::evaluate;
 use signalbox::features::health::actions as health;
+use signalbox::features::heartbeats::actions as heartbeats;
+use signalbox::features::heartbeats::store as beats;
 use signalbox::features::keys::actions as keys;
 use signalbox::features::packs::actions as packs;
+use signalbox::features::packs::pack::Heartbeat;
 use signalbox::features::packs::parameters::Given;
+use signalbox::features::packs::store::live;
 use signalbox::foundation::audit::note::CheckpointSigner;
 use signalbox::foundation::audit::seal::LogSealer;
 use signalbox::foundation::audit::{Actor, Log};
@@ -37,6 +41,7 @@ pub async fn furnish(app: &TestApp) -> Vec<String> {
             packs::apply(&app.services, &actor, &source, &Given::default()).unwrap();
         }
     }
+    ping_heartbeats(app).await;
     subjects::load_demo_list(&app.services);
     let examples = std::fs::read_to_string(root.join("examples/subjects.csv")).unwrap();
     subjects::take_in(&app.services, &app.db, &examples);
@@ -81,6 +86,28 @@ pub async fn furnish(app: &TestApp) -> Vec<String> {
     make_keys(app);
     seal(app);
     vec![asked.location().to_owned(), uploaded.location().to_owned()]
+}
+
+/// Jobs that have run and said so: some in time, one with a failure, one that began and never ended.
+async fn ping_heartbeats(app: &TestApp) {
+    heartbeats::enrol(&app.services).unwrap();
+    let live = |conn: &mut _| live::<Heartbeat>(conn);
+    let mut named = app.services.db.read(live).unwrap();
+    named.truncate(3);
+    let said = "Read 1204 balances.\nWrote 1204 balances.\n<b>Done</b> in 4 s.\n";
+    for (item, ends) in named
+        .iter()
+        .zip([&["/start", ""][..], &["", "/3"], &["/start"]])
+    {
+        let read = |conn: &mut _| beats::secret(conn, &app.services.keyring, item.id);
+        let secret = app.services.db.read(read).unwrap();
+        for end in ends {
+            let url = format!("{}/ping/{}{end}", app.url, secret.expose());
+            let sent = app.http.post(url).body(said).send().await.unwrap();
+            assert_eq!(sent.status(), 200);
+            app.advance(chrono::Duration::seconds(4));
+        }
+    }
 }
 
 /// A passkey that nobody can use, for its page.
@@ -267,7 +294,9 @@ fn matches(pattern: &str, path: &str) -> bool {
 /// Every address of the route table that shows a page, those without parameters first.
 pub fn pages() -> Vec<&'static str> {
     /// Answers of GET that are no pages, each with what it is.
-    const NOT_PAGES: [(&str, &str); 10] = [
+    const NOT_PAGES: [(&str, &str); 12] = [
+        ("/ping/{secret}", "what a job calls"),
+        ("/ping/{secret}/{word}", "what a job calls"),
         ("/sign-in/provider", "leads to the provider"),
         ("/sign-in/provider/back", "leads on from it"),
         ("/account/provider/go", "leads to the provider"),

@@ -26,7 +26,7 @@ const DAYS: u64 = 90;
 const REPORTS_KEPT: TimeDelta = TimeDelta::hours(1);
 
 /// What the demo's platforms are said to report.
-const VALUES: [(&str, f64); 21] = [
+const VALUES: [(&str, f64); 17] = [
     ("ncc_qos", 99.1),
     ("ingestion_lag", 42.0),
     ("report_generation", 12.4),
@@ -44,10 +44,6 @@ const VALUES: [(&str, f64); 21] = [
     ("llm_tokens", 38.0),
     ("bank_connectors_open", 0.0),
     ("queue_oldest", 6.0),
-    ("balances_synced", 1_204.0),
-    ("custodian_reconciled", 12.0),
-    ("payments_verified", 31.0),
-    ("ctr_generated", 2.0),
 ];
 
 /// Gives every probe that has none a past, and every indicator named above a value. A second start

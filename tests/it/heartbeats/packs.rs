@@ -1,7 +1,9 @@
 //! What packs may say of heartbeats.
 
+use signalbox::features::heartbeats::expect;
 use signalbox::features::packs::actions;
 use signalbox::features::packs::lint::Severity;
+use signalbox::features::packs::pack::Source;
 use signalbox::features::packs::parameters::Given;
 
 use super::pack;
@@ -124,4 +126,44 @@ fn a_job_about_reports_may_not_have_its_output_kept() {
         found.iter().any(|it| (it.0, it.1) == ("sar-output", true)),
         "{found:?}"
     );
+}
+
+/// Every job to which a guide gives a schedule, as its pack has it, and a rule that reads it.
+#[test]
+fn each_guides_jobs_are_heartbeats() {
+    let named = [
+        ("regtech-horizon", "lumadb-snapshot", "0 2 * * * UTC"), // RH-12
+        ("lait", "backup", "0 2 * * * UTC"),                     // LT-15
+        ("finaegis", "balance-sync", "every 5m"),                // FA-5
+        ("finaegis", "reconciliation", "0 0 * * * UTC"),         // FA-6
+        ("finaegis", "ctr-run", "0 0 * * * UTC"),                // FA-7
+        ("finaegis", "sar-run", "0 0 1 * * UTC"),                // FA-8
+        ("finaegis", "payment-verification", "every 10m"),       // FA-9
+        ("finchat", "clean-up", "every 1d"),                     // FC-6
+        ("finchat", "backup", "every 31d"),                      // FC-8
+        ("debt-os", "database-dump", "0 2 * * * UTC"),           // DO-26
+        ("debt-os", "database-analyze", "every 1d"),             // DO-22
+        ("debt-os", "database-vacuum", "every 7d"),              // DO-22
+        ("signalbox", "backup", "0 2 * * * UTC"),
+    ];
+    let mut found = Vec::new();
+    for (_, source) in crate::packs::shipped() {
+        let pack = actions::check(&source, &Given::default()).unwrap().0.pack;
+        for heartbeat in &pack.heartbeats {
+            let zone = pack.platform.zone.parse().unwrap();
+            let is_read = pack
+                .rules
+                .iter()
+                .any(|rule| matches!(&rule.on, Source::Heartbeat(slug) if *slug == heartbeat.id));
+            assert!(is_read, "{} of {}", heartbeat.id, pack.platform.id);
+            let schedule = expect::key(heartbeat, zone);
+            found.push((pack.platform.id.clone(), heartbeat.id.clone(), schedule));
+        }
+    }
+    let mut named: Vec<_> = named
+        .map(|(platform, id, schedule)| (platform.into(), id.into(), schedule.into()))
+        .into();
+    found.sort();
+    named.sort();
+    assert_eq!(found, named);
 }
