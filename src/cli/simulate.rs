@@ -1,6 +1,6 @@
 //! `signalbox simulate`: stands in for the platforms that the packs describe.
 
-use std::io;
+use std::io::{self, BufRead as _, Write as _};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
@@ -8,12 +8,17 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::failed;
-use crate::app::simulator::{self, Simulator};
+use crate::app::simulator::{self, Job, Simulator};
 use crate::features::health::demo;
+use crate::features::heartbeats::{self, actions as beats};
 use crate::features::packs::actions as packs;
+use crate::features::packs::pack::Heartbeat;
 use crate::features::packs::parameters::Given;
+use crate::features::packs::store as defined;
 use crate::foundation::Services;
 use crate::foundation::audit::Actor;
+use crate::foundation::db;
+use crate::foundation::db::PoolKind;
 
 /// Answer as the five platforms do, on loopback, with a page to break and mend each
 ///
@@ -27,7 +32,7 @@ pub(super) struct Args {
     /// Only print the packs' parameters, as NAME=VALUE lines
     #[arg(long)]
     parameters: bool,
-    /// End with the process that started us
+    /// End with the process that started us, and run the jobs that it names on standard input
     #[arg(long, hide = true)]
     with_parent: bool,
 }
@@ -46,6 +51,11 @@ pub(super) fn run(args: &Args) -> ExitCode {
     }
     let served = actix_web::rt::System::new().block_on(async {
         let simulator = Simulator::start(args.port).await?;
+        if args.with_parent {
+            for job in named_jobs().await? {
+                simulator.run(job, &client()?);
+            }
+        }
         println!(
             "The simulated platforms are at http://127.0.0.1:{}  (Ctrl-C ends them)",
             args.port
@@ -61,6 +71,27 @@ pub(super) fn run(args: &Args) -> ExitCode {
             args.port
         )),
     }
+}
+
+/// The jobs that the demo names, one a line, until it has named them all.
+async fn named_jobs() -> io::Result<Vec<Job>> {
+    let read = || {
+        let lines = io::stdin().lock().lines();
+        lines
+            .map(|line| serde_json::from_str(&line?).map_err(io::Error::other))
+            .collect()
+    };
+    tokio::task::spawn_blocking(read)
+        .await
+        .map_err(io::Error::other)?
+}
+
+fn client() -> io::Result<reqwest::Client> {
+    reqwest::Client::builder()
+        .no_proxy()
+        .timeout(Duration::from_secs(10))
+        .build()
+        .map_err(io::Error::other)
 }
 
 /// A demo that is killed cannot end us, and our ports must be free for the next one.
@@ -91,21 +122,47 @@ pub(super) fn stand_in(
 ) -> Result<Simulated, Box<dyn std::error::Error + Send + Sync>> {
     let port = services.config.simulator.unwrap_or(simulator::DEFAULT_PORT);
     let mut simulated = Simulated::start(port)?;
-    let own = services
-        .config
-        .web
-        .base_url
-        .as_str()
-        .trim_end_matches('/')
-        .to_owned();
+    let own = own_address(services);
     let mut given: Given = simulator::parameters(port).into_iter().collect();
     given.extend([("SELF_URL", own)]);
     for pack in PACKS {
         packs::apply_if_changed(services, &Actor::job("demo"), pack, &given)?;
     }
     demo::fill(services)?;
+    beats::enrol(services)?;
+    simulated.name_jobs(&jobs(services, &own_address(services))?)?;
     simulated.report(services.clone());
     Ok(simulated)
+}
+
+fn own_address(services: &Services) -> String {
+    let base = services.config.web.base_url.as_str();
+    base.trim_end_matches('/').to_owned()
+}
+
+/// The jobs behind the packs' heartbeats, each with the address that it is to call.
+fn jobs(services: &Services, own: &str) -> db::Result<Vec<Job>> {
+    services.db.read_on(PoolKind::Jobs, |conn| {
+        let platforms = defined::platforms(conn)?;
+        let mut jobs = Vec::new();
+        for item in defined::live::<Heartbeat>(conn)? {
+            let secret = heartbeats::store::secret(conn, &services.keyring, item.id)?;
+            let Some(platform) = platforms.iter().find(|it| it.id == item.platform) else {
+                continue;
+            };
+            let zone = item.spec.zone(platform.zone.name()).to_owned();
+            let every = item.spec.every.map(|every| every.millis().unsigned_abs());
+            jobs.push(Job {
+                platform: platform.slug.clone(),
+                name: item.name,
+                address: format!("{own}/ping/{}", secret.expose()),
+                every_secs: every.map(|millis| millis / 1_000),
+                cron: item.spec.cron,
+                zone,
+            });
+        }
+        Ok(jobs)
+    })
 }
 
 /// The simulator as a process of the demo's own, and what the simulated platforms report; both end with
@@ -122,7 +179,7 @@ impl Simulated {
     pub(super) fn start(port: u16) -> io::Result<Self> {
         let process = Command::new(std::env::current_exe()?)
             .args(["simulate", "--with-parent", "--port", &port.to_string()])
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped())
             .stdout(Stdio::null())
             // Ctrl-C is for the demo, which ends this process after its own probes.
             .process_group(0)
@@ -131,6 +188,17 @@ impl Simulated {
             process,
             reports: None,
         })
+    }
+
+    /// Tells the simulator which jobs it is to run, by a way that no list of processes shows.
+    fn name_jobs(&mut self, jobs: &[Job]) -> io::Result<()> {
+        let Some(mut told) = self.process.stdin.take() else {
+            return Ok(());
+        };
+        for job in jobs {
+            writeln!(told, "{}", serde_json::to_string(job)?)?;
+        }
+        Ok(())
     }
 
     /// Reports for the simulated platforms from now on.

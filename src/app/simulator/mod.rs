@@ -1,11 +1,12 @@
 //! Stands in for the platforms in the demo and in tests: answers as each guide's services do, on
-//! loopback, and can be broken and mended one by one.
+//! loopback, runs the jobs that they run by themselves, and can be broken and mended one by one.
 //!
 //! Invariants:
 //! - it listens on 127.0.0.1 only and knows nothing of Signalbox: probes reach it as they reach the
-//!   real thing;
+//!   real thing, and its jobs know their address and no more;
 //! - every address that it stands in for is a parameter of a pack, so the packs are the real ones.
 
+mod crons;
 mod page;
 mod site;
 mod sites;
@@ -13,18 +14,25 @@ mod wire;
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use actix_web::dev::ServerHandle;
 
+use crons::Cron;
+pub use crons::{Habit, Job};
 pub use site::Mode;
 use site::Site;
 
 /// The page's port where none is asked for; the sites follow it.
 pub const DEFAULT_PORT: u16 = 7100;
 
+/// The jobs that are stood in for; more may come while the page is open.
+type Crons = Arc<Mutex<Vec<Cron>>>;
+
 /// Running stand-ins.
 pub struct Simulator {
     sites: Vec<Site>,
+    crons: Crons,
     page: Option<(SocketAddr, ServerHandle)>,
 }
 
@@ -32,7 +40,8 @@ impl Simulator {
     /// Starts every site, and the page to break and mend them. With port 0 each gets a free port.
     pub async fn start(port: u16) -> io::Result<Self> {
         let mut simulator = Self::start_sites(port).await?;
-        simulator.page = Some(page::serve(port, simulator.sites.clone())?);
+        let (sites, crons) = (simulator.sites.clone(), Arc::clone(&simulator.crons));
+        simulator.page = Some(page::serve(port, sites, crons)?);
         Ok(simulator)
     }
 
@@ -43,7 +52,29 @@ impl Simulator {
             let port = if port == 0 { 0 } else { port + index };
             sites.push(Site::start(described, port).await?);
         }
-        Ok(Self { sites, page: None })
+        Ok(Self {
+            sites,
+            crons: Crons::default(),
+            page: None,
+        })
+    }
+
+    /// Runs a job from now on.
+    pub fn run(&self, job: Job, client: &reqwest::Client) {
+        let cron = Cron::start(job, client.clone());
+        self.lock().push(cron);
+    }
+
+    /// Lets the job of this name run, fail or stand still. False if there is none.
+    pub fn set_job(&self, platform: &str, name: &str, habit: Habit) -> bool {
+        let crons = self.lock();
+        let mut named = crons.iter();
+        let cron = named.find(|cron| cron.job.platform == platform && cron.job.name == name);
+        cron.is_some_and(|cron| cron.set(habit))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Cron>> {
+        self.crons.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Where the page is.
@@ -99,13 +130,15 @@ pub fn free_port() -> u16 {
 /// see a service turn red within half a minute.
 #[must_use]
 pub fn parameters(port: u16) -> Vec<(String, String)> {
-    const QUICK: [(&str, &str); 6] = [
+    const QUICK: [(&str, &str); 8] = [
         ("PROBE_INTERVAL", "5s"),
         ("PROBE_TIMEOUT", "3s"),
         ("STORE_INTERVAL", "3s"),
         ("STORE_TIMEOUT", "2s"),
         ("HOST_INTERVAL", "10s"),
         ("PATIENCE_INTERVAL", "25s"),
+        ("SYNC_EVERY", "20s"),
+        ("SYNC_GRACE", "15s"),
     ];
     let quick = QUICK.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let addressed = (1..).zip(sites::all()).flat_map(|(index, described)| {

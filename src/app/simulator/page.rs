@@ -2,13 +2,16 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::PoisonError;
 
 use actix_web::dev::ServerHandle;
 use actix_web::web::{self, Data, Path};
 use actix_web::{App, HttpRequest, HttpServer};
 use askama::Template;
 
+use super::crons::Cron;
 use super::site::{Mode, Site};
+use super::{Crons, Habit};
 use crate::foundation::web::{self as pages, Error, Lamp, assets};
 
 #[derive(Template)]
@@ -17,6 +20,52 @@ struct Page {
     icon: String,
     styles: String,
     rows: Vec<Row>,
+    jobs: Vec<JobRow>,
+}
+
+struct JobRow {
+    index: usize,
+    platform: String,
+    name: String,
+    lamp: Lamp,
+    habit: Habit,
+    others: Vec<Habit>,
+}
+
+impl JobRow {
+    fn of((index, cron): (usize, &Cron)) -> Self {
+        let habit = cron.habit();
+        Self {
+            index,
+            platform: cron.job.platform.clone(),
+            name: cron.job.name.clone(),
+            lamp: if habit == Habit::Running {
+                Lamp::Clear
+            } else {
+                Lamp::Red
+            },
+            habit,
+            others: Habit::ALL.into_iter().filter(|it| *it != habit).collect(),
+        }
+    }
+}
+
+impl Habit {
+    const fn is(self) -> &'static str {
+        match self {
+            Self::Running => "Runs",
+            Self::Failing => "Fails",
+            Self::Stopped => "Does not run",
+        }
+    }
+
+    const fn verb(self) -> &'static str {
+        match self {
+            Self::Running => "Let it run",
+            Self::Failing => "Fail",
+            Self::Stopped => "Stop",
+        }
+    }
 }
 
 struct Row {
@@ -52,13 +101,19 @@ impl Mode {
 }
 
 /// Serves the page; with port 0 on a free one.
-pub fn serve(port: u16, sites: Vec<Site>) -> io::Result<(SocketAddr, ServerHandle)> {
-    let sites = Data::new(sites);
+pub(super) fn serve(
+    port: u16,
+    sites: Vec<Site>,
+    crons: Crons,
+) -> io::Result<(SocketAddr, ServerHandle)> {
+    let (sites, crons) = (Data::new(sites), Data::new(crons));
     let server = HttpServer::new(move || {
         App::new()
             .app_data(sites.clone())
+            .app_data(crons.clone())
             .route("/", web::get().to(index))
             .route("/sites/{index}/{mode}", web::post().to(set))
+            .route("/jobs/{index}/{habit}", web::post().to(set_job))
             .route("/assets/{digest}/{path:.*}", web::get().to(assets::serve))
     })
     .workers(1)
@@ -71,7 +126,7 @@ pub fn serve(port: u16, sites: Vec<Site>) -> io::Result<(SocketAddr, ServerHandl
     Ok((address, handle))
 }
 
-async fn index(sites: Data<Vec<Site>>) -> pages::Result {
+async fn index(sites: Data<Vec<Site>>, crons: Data<Crons>) -> pages::Result {
     let row = |(index, site): (usize, &Site)| Row {
         index,
         platform: site.described.platform,
@@ -94,7 +149,27 @@ async fn index(sites: Data<Vec<Site>>) -> pages::Result {
         icon: assets::asset("icons/favicon.svg"),
         styles: assets::asset("css/main.css"),
         rows: sites.iter().enumerate().map(row).collect(),
+        jobs: jobs(&crons).iter().enumerate().map(JobRow::of).collect(),
     })
+}
+
+fn jobs(crons: &Crons) -> Vec<Cron> {
+    crons.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+async fn set_job(
+    request: HttpRequest,
+    crons: Data<Crons>,
+    path: Path<(usize, String)>,
+) -> pages::Result {
+    refuse_foreign_origins(&request)?;
+    let (index, habit) = path.into_inner();
+    let habit: Habit = habit.parse().map_err(|_| Error::NotFound)?;
+    let jobs = jobs(&crons);
+    if !jobs.get(index).ok_or(Error::NotFound)?.set(habit) {
+        return Err(Error::NotFound);
+    }
+    pages::see_other("/")
 }
 
 async fn set(
