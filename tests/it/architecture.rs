@@ -82,7 +82,6 @@ const ACROSS: &[(&str, &str, &str)] = &[
 /// State machines and rules: they import the kernel, each other and std. No database, no clock of their
 /// own, no IO.
 const PURE: &[&str] = &[
-    "account/device",
     "alerts/alert",
     "alerts/rule",
     "alerts/words",

@@ -11,7 +11,6 @@
 
 mod actions;
 pub mod demo;
-mod device;
 pub mod pages;
 mod views;
 mod zones;

@@ -2,6 +2,7 @@
 
 use askama::Template;
 use chrono::{DateTime, Utc};
+use uuid::Uuid;
 
 use super::demo;
 use super::pages::preferences::Chosen;
@@ -93,29 +94,12 @@ pub struct OwnAuthenticator {
     pub problems: Problems,
 }
 
-pub struct ShownSession {
-    pub device: String,
-    pub is_current: bool,
-    pub session: Open,
-}
-
-impl ShownSession {
-    fn method(&self) -> &'static str {
-        match self.session.method.as_deref() {
-            Some("totp") => "code",
-            Some("passkey") => "passkey",
-            Some("recovery_code") => "recovery code",
-            Some("provider") => "provider",
-            _ => "",
-        }
-    }
-}
-
 #[derive(Template)]
 #[template(path = "account/sessions.html")]
 pub struct Sessions {
     pub chrome: Chrome,
-    pub open: Vec<ShownSession>,
+    pub open: Vec<Open>,
+    pub current: Uuid,
     pub others: usize,
     /// With what each is called.
     pub known: Vec<(String, Known)>,

@@ -18,6 +18,7 @@ mod client_address;
 pub mod confirmation;
 pub mod csrf;
 pub mod denials;
+pub mod device;
 pub mod devices;
 pub mod factors;
 pub mod facts;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::token::{Token, TokenHash};
-use super::{break_glass, devices};
+use super::{break_glass, device, devices};
 use crate::foundation::db::schema::{person, session};
 use crate::foundation::db::{self, Conn};
 use crate::foundation::kernel::{PersonId, PlatformId};
@@ -242,6 +242,26 @@ pub struct Open {
     pub user_agent: String,
     pub created_at: DateTime<Utc>,
     pub last_seen_at: DateTime<Utc>,
+}
+
+impl Open {
+    /// "Firefox on Windows".
+    #[must_use]
+    pub fn device(&self) -> String {
+        device::name(&self.user_agent)
+    }
+
+    /// What proved the second factor, in a word.
+    #[must_use]
+    pub fn proof(&self) -> &'static str {
+        match self.method.as_deref().and_then(Method::parse) {
+            Some(Method::Totp) => "code",
+            Some(Method::Passkey) => "passkey",
+            Some(Method::RecoveryCode) => "recovery code",
+            Some(Method::Provider) => "provider",
+            None => "",
+        }
+    }
 }
 
 /// How many sessions of one person are shown. Each begins with a second factor, so nobody has many.

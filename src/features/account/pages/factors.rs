@@ -10,11 +10,11 @@ use super::sign_in::Confirmed;
 use super::status_of;
 use crate::features::account::actions::passkeys::{self as keys, Added, Bound, Given};
 use crate::features::account::actions::{Visitor, factors as actions};
-use crate::features::account::{device, views};
+use crate::features::account::views;
 use crate::foundation::Services;
 use crate::foundation::auth::passkeys::{self, LONGEST_NAME, Listed};
 use crate::foundation::auth::token::Token;
-use crate::foundation::auth::{Signed, factors};
+use crate::foundation::auth::{Signed, device, factors};
 use crate::foundation::web::{self, Chrome, Error, Form, Nav, Problems, block};
 
 #[derive(Deserialize)]

@@ -11,13 +11,12 @@ use super::sign_in::{Confirmed, code_page, first_page, sign_in_page};
 use super::{carrying, step_up};
 use crate::features::account::actions::passkeys::{self, Bound, Given};
 use crate::features::account::actions::{Begun, Visitor};
-use crate::features::account::device;
 use crate::foundation::Services;
 use crate::foundation::auth::ceremony::Question;
 use crate::foundation::auth::guard::{ENROLMENT_PATH, SECOND_FACTOR_PATH, local_path};
 use crate::foundation::auth::sessions::{Method, Stage};
 use crate::foundation::auth::token::Token;
-use crate::foundation::auth::{HalfSigned, Signed, csrf, session_store};
+use crate::foundation::auth::{HalfSigned, Signed, csrf, device, session_store};
 use crate::foundation::kernel::PersonId;
 use crate::foundation::web::{self, Error, Form, Problems, block, block_sign_in};
 

@@ -5,9 +5,9 @@ use uuid::Uuid;
 
 use super::sign_in::Confirmed;
 use crate::features::account::actions::sessions as actions;
-use crate::features::account::{device, views};
+use crate::features::account::views;
 use crate::foundation::Services;
-use crate::foundation::auth::{Signed, devices, sessions};
+use crate::foundation::auth::{Signed, device, devices, sessions};
 use crate::foundation::web::{self, Chrome, Error, Form, Nav, block};
 
 const HERE: &str = "/account/sessions";
@@ -24,21 +24,14 @@ pub async fn show(services: Data<Services>, signed: Signed) -> web::Result {
         })
         .await?
     };
-    let open: Vec<_> = open
-        .into_iter()
-        .map(|session| views::ShownSession {
-            device: device::name(&session.user_agent),
-            is_current: session.id == signed.session,
-            session,
-        })
-        .collect();
     let known = known
         .into_iter()
         .map(|known| (device::name(&known.user_agent), known))
         .collect();
     web::page(&views::Sessions {
         chrome: Chrome::new(&signed, &services, "Where you are signed in", Nav::Account),
-        others: open.iter().filter(|shown| !shown.is_current).count(),
+        current: signed.session,
+        others: open.iter().filter(|one| one.id != signed.session).count(),
         open,
         known,
     })
