@@ -220,7 +220,11 @@ impl Browser {
     async fn faults_as_it_stands(&self, what: &str) -> Vec<String> {
         self.picture(what, LIGHT).await;
         let place = format!("{what} ({LIGHT}, {:?})", self.screen);
-        let mut faults = vec![self.axe_on(&place, "{}").await, self.too_wide(&place).await];
+        let mut faults = vec![
+            self.axe_on(&place, "{}").await,
+            self.too_wide(&place).await,
+            self.out_of_sight(&place).await,
+        ];
         // Themes differ in their colours and in nothing else.
         self.prefer(DARK).await;
         self.picture(what, DARK).await;
@@ -246,6 +250,17 @@ impl Browser {
         let wide = self.page.execute(script, vec![]).await.unwrap();
         let wide = wide.as_str()?;
         Some(format!("{what} is wider than its window, by {wide}"))
+    }
+
+    /// Tables that are there to be acted on: what a row offers is in the window without scrolling sideways.
+    async fn out_of_sight(&self, what: &str) -> Option<String> {
+        let script = "const room = document.documentElement.clientWidth;
+            const acts = [...document.querySelectorAll(':is(#lines, #sessions, #devices, #screens) :is(button, select, .input)')];
+            const lost = acts.filter((element) => element.getBoundingClientRect().right > room);
+            return lost.length ? lost[0].outerHTML.slice(0, 150) : null";
+        let lost = self.page.execute(script, vec![]).await.unwrap();
+        let lost = lost.as_str()?;
+        Some(format!("on {what} this is out of sight: {lost}"))
     }
 
     async fn axe_on(&self, what: &str, options: &str) -> Option<String> {

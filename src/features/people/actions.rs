@@ -2,6 +2,7 @@
 //! and a reason, and acts on the next request.
 
 use url::Url;
+use uuid::Uuid;
 
 use super::ask::{GrantAsk, Payload};
 use super::proposal::{Fault, LIVES, ProposalId, Standing};
@@ -199,7 +200,7 @@ fn propose(
         return Err(Fault::ForOneself.into());
     }
     for waiting in store::waiting(tx, Some(person), now)? {
-        check_beside(&payload, &waiting.payload)?;
+        check_beside(&payload, &waiting)?;
     }
     let reason = reason.trim().to_owned();
     let proposal = Proposal {
@@ -224,18 +225,26 @@ fn propose(
 }
 
 /// Whether one may be proposed while the other waits.
-fn check_beside(new: &Payload, waiting: &Payload) -> Result<(), Refusal> {
-    match (new, waiting) {
-        (Payload::Grant(new), Payload::Grant(waiting)) => {
-            if new.roles.iter().any(|role| waiting.roles.contains(role)) {
-                return Err(Refusal::ProposedAlready);
+fn check_beside(new: &Payload, waiting: &Proposal) -> Result<(), Refusal> {
+    let collides = match (new, &waiting.payload) {
+        (Payload::Grant(new), Payload::Grant(old)) => {
+            let both: Vec<Role> = new.roles.iter().chain(&old.roles).copied().collect();
+            let shared = new.roles.iter().any(|role| old.roles.contains(role));
+            if !shared {
+                check_roles(&both)?;
             }
-            let both: Vec<Role> = new.roles.iter().chain(&waiting.roles).copied().collect();
-            Ok(check_roles(&both)?)
+            shared
         }
-        (new, waiting) if new.kind() == waiting.kind() => Err(Refusal::ProposedAlready),
-        _ => Ok(()),
+        (new, old) => new.kind() == old.kind(),
+    };
+    if !collides {
+        return Ok(());
     }
+    Err(if *new == waiting.payload {
+        Refusal::ProposedAlready(waiting.id)
+    } else {
+        Refusal::AnotherWaits(waiting.id, waiting.payload.summary())
+    })
 }
 
 pub(super) fn told(kind: &'static str, proposal: &Proposal) -> Event {
@@ -304,6 +313,28 @@ pub fn end_sessions(
         let ended = sessions::end_others(tx, id, kept)?;
         tx.record(
             Event::new("session.all_revoked", Subject::new("person", id)).detail("ended", ended),
+        )?;
+        Ok(())
+    })
+}
+
+/// Ends one of somebody's sessions.
+pub fn end_session(
+    services: &Services,
+    signed: &Signed,
+    id: PersonId,
+    session: Uuid,
+    key: FormKey,
+) -> Result<(), Refusal> {
+    services.audit.write(&signed.actor(), |tx| {
+        tx.once(key, &person_page(id))?;
+        people::find(tx, id)?;
+        if !sessions::end_own(tx, id, session)? {
+            return Err(Refusal::SessionOver);
+        }
+        tx.record(
+            Event::new("session.revoked", Subject::new("session", session))
+                .detail("person", id.to_string()),
         )?;
         Ok(())
     })

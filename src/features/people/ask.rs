@@ -48,6 +48,16 @@ impl GrantAsk {
     }
 }
 
+/// "Operator, Reviewing admin".
+#[must_use]
+pub fn role_names(roles: &[Role]) -> String {
+    roles
+        .iter()
+        .map(|role| role.label())
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
 /// What exactly is proposed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Payload {
@@ -73,6 +83,15 @@ impl Payload {
             Self::Enable => Kind::Enable,
             Self::ResetFactors => Kind::ResetFactors,
             Self::Recovery { .. } => Kind::Recovery,
+        }
+    }
+
+    /// In one line: "Grant roles: Operator".
+    #[must_use]
+    pub fn summary(&self) -> String {
+        match self {
+            Self::Grant(ask) => format!("Grant roles: {}", role_names(&ask.roles)),
+            other => other.kind().label().to_owned(),
         }
     }
 

@@ -64,6 +64,11 @@ pub fn routes() -> Routes {
         .post("/people/{id}/disabling", manage, pages::disable)
         .with_step_up()
         .post("/people/{id}/sessions", manage, pages::end_sessions)
+        .post(
+            "/people/{id}/sessions/{session}/end",
+            manage,
+            pages::end_session,
+        )
         .post("/people/{id}/enabling", manage, pages::propose_enabling)
         .with_step_up()
         .post("/people/{id}/factors", manage, pages::propose_reset)

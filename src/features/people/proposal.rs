@@ -59,7 +59,8 @@ impl Kind {
         }
     }
 
-    /// Whether somebody may propose it for themselves; another one approves it.
+    /// Whether somebody may propose it for themselves; another one approves it. Of two administrators, who approves what
+    /// one of them gets can only be the other, so that one has to ask; the page says so to whoever approves.
     #[must_use]
     pub const fn may_be_for_oneself(self) -> bool {
         matches!(self, Self::Grant)
@@ -138,6 +139,12 @@ impl Standing {
             None if now >= self.expires_at => State::Lapsed,
             None => State::Waiting,
         }
+    }
+
+    /// Whether somebody asks for themselves, which whoever approves it is told.
+    #[must_use]
+    pub fn is_for_oneself(&self) -> bool {
+        self.person == self.proposed_by
     }
 
     fn check_waiting(&self, now: DateTime<Utc>) -> Result<(), Fault> {

@@ -1,6 +1,6 @@
 //! Why a change of access is refused, and what to do.
 
-use super::proposal::Fault;
+use super::proposal::{Fault, ProposalId};
 use crate::foundation::auth::{RoleConflict, grants, people};
 use crate::foundation::db;
 use crate::foundation::web::{self, Problems};
@@ -17,13 +17,18 @@ pub enum Refusal {
     #[error("These are the last two administrators who can act.")]
     LastAdministrators,
     #[error("The same is proposed already.")]
-    ProposedAlready,
+    ProposedAlready(ProposalId),
+    /// With what the other one asks for.
+    #[error("Another proposal waits for them already: {1}.")]
+    AnotherWaits(ProposalId, String),
     #[error("Whoever proposed this is no administrator any more.")]
     ProposerGone,
     #[error("Its end has passed before it was approved.")]
     Over,
     #[error("They hold this role now, and a new grant takes its place at once.")]
     HeldNow,
+    #[error("This session is over.")]
+    SessionOver,
     #[error("They do not hold this role.")]
     NotHeld,
     #[error("They are disabled.")]
@@ -50,7 +55,11 @@ impl Refusal {
                 "Without two, nobody could approve anything. Let a third person become an administrator \
                  first, with a password and a second factor of their own."
             }
-            Self::ProposedAlready => "Open the proposal that waits, or withdraw it first.",
+            Self::ProposedAlready(_) => "Open the proposal that waits, or withdraw it first.",
+            Self::AnotherWaits(..) => {
+                "It asks for something else than you: look at its roles, platforms and times. If yours is the right \
+                 one, withdraw or refuse the other one first."
+            }
             Self::ProposerGone | Self::Over => "Refuse it, and propose it again.",
             Self::HeldNow => "Leave the start empty, or revoke the role first.",
             Self::Disabled => "Propose to enable them first.",
@@ -62,6 +71,14 @@ impl Refusal {
             }
             Self::Conflict(_) => "Revoke what they hold first, if that is what you want.",
             _ => "Nothing was changed.",
+        }
+    }
+
+    /// The proposal that stands in the way.
+    const fn proposal(&self) -> Option<ProposalId> {
+        match self {
+            Self::ProposedAlready(id) | Self::AnotherWaits(id, _) => Some(*id),
+            _ => None,
         }
     }
 
@@ -87,8 +104,8 @@ impl From<grants::Refusal> for Refusal {
 impl From<people::Refusal> for Refusal {
     fn from(refusal: people::Refusal) -> Self {
         let field = match &refusal {
-            people::Refusal::Email(_) | people::Refusal::Exists(_) => "email",
-            people::Refusal::Name => "name",
+            people::Refusal::Spelling(fault) => fault.field(),
+            people::Refusal::Exists(_) => "email",
             people::Refusal::Roles(conflict) => return Self::Conflict(*conflict),
             people::Refusal::Db(_) => "",
         };
@@ -106,11 +123,17 @@ impl From<Refusal> for web::Error {
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::Db(error) => error.into(),
-            told => Self::Refused(web::Refusal::new(
-                told.code(),
-                super::form::sentence(&told.to_string()),
-                told.advice(),
-            )),
+            told => {
+                let title = super::form::sentence(&told.to_string());
+                let refused = web::Refusal::new(told.code(), title, told.advice());
+                Self::Refused(match told.proposal() {
+                    Some(id) => {
+                        let href = format!("/people/proposals/{id}");
+                        refused.with_way("Open the proposal", href)
+                    }
+                    None => refused,
+                })
+            }
         }
     }
 }

@@ -328,6 +328,7 @@ mod tests {
                 authenticator: true,
                 passkey: true,
                 sessions: 0,
+                break_glass: false,
                 last_seen: Some(now() - TimeDelta::days(1)),
             },
             is_break_glass: false,

@@ -40,6 +40,7 @@ pub mod sar;
 pub mod session_store;
 pub mod sessions;
 mod signed;
+pub mod spelling;
 pub mod throttle;
 pub mod token;
 pub mod totp;

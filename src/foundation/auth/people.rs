@@ -11,14 +11,12 @@ use uuid::Uuid;
 use super::grants::{self, NewGrant};
 use super::permissions::{Role, RoleConflict, check_roles};
 use super::throttle::canonical_account;
-use super::{factors, sessions};
+use super::{factors, sessions, spelling};
 use crate::foundation::audit::{Event, Subject, Tx};
 use crate::foundation::db::schema::person;
 use crate::foundation::db::{self, Conn};
 use crate::foundation::kernel::{PersonId, Scope};
-
-const LONGEST_EMAIL: usize = 254;
-const LONGEST_NAME: usize = 200;
+use crate::foundation::web::Who;
 
 #[derive(Clone, Debug)]
 pub struct Person {
@@ -45,11 +43,9 @@ pub struct NewPerson {
 /// Why nobody was added.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
-    #[error("\"{0}\" is not an e-mail address")]
-    Email(String),
-    #[error("a name has 1 to {LONGEST_NAME} characters")]
-    Name,
-    #[error("{0} has an account already")]
+    #[error(transparent)]
+    Spelling(#[from] spelling::Fault),
+    #[error("somebody has an account with the address {0} already")]
     Exists(String),
     #[error(transparent)]
     Roles(#[from] RoleConflict),
@@ -97,6 +93,13 @@ pub(super) const COLUMNS: (
     person::disabled_at,
 );
 
+impl Person {
+    #[must_use]
+    pub fn who(&self) -> Who {
+        Who::person(self.name.clone(), self.email.clone())
+    }
+}
+
 impl From<Row> for Person {
     fn from((id, email, name, zone, demo, created_at, disabled_at): Row) -> Self {
         Self {
@@ -132,18 +135,14 @@ pub fn add_bare(
     acts: bool,
     demo: bool,
 ) -> Result<PersonId, Refusal> {
-    let email = parse_email(email)?;
-    let name = name.trim();
-    if name.is_empty() || name.chars().count() > LONGEST_NAME {
-        return Err(Refusal::Name);
-    }
+    let (email, name) = (spelling::email(email)?, spelling::name(name)?);
     let id = PersonId::new();
     let now = tx.now();
     diesel::insert_into(person::table)
         .values((
             person::id.eq(id.uuid()),
             person::email.eq(&email),
-            person::name.eq(name),
+            person::name.eq(&name),
             person::acts.eq(acts),
             person::demo.eq(demo),
             person::created_at.eq(now),
@@ -238,6 +237,19 @@ pub fn names(conn: &mut Conn, ids: &[PersonId]) -> db::Result<HashMap<PersonId, 
         .collect())
 }
 
+/// The same with the addresses, which tell apart those who are called the same.
+pub fn known_as(conn: &mut Conn, ids: &[PersonId]) -> db::Result<HashMap<PersonId, Who>> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
+    let rows: Vec<(Uuid, String, String)> = person::table
+        .filter(person::id.eq_any(ids))
+        .select((person::id, person::name, person::email))
+        .load(conn)?;
+    Ok(rows
+        .into_iter()
+        .map(|(id, name, email)| (id.into(), Who::person(name, email)))
+        .collect())
+}
+
 /// The demo's people, in the order they were made.
 pub fn demo_people(conn: &mut Conn) -> db::Result<Vec<Person>> {
     let rows: Vec<Row> = person::table
@@ -247,40 +259,4 @@ pub fn demo_people(conn: &mut Conn) -> db::Result<Vec<Person>> {
         .select(COLUMNS)
         .load(conn)?;
     Ok(rows.into_iter().map(Person::from).collect())
-}
-
-/// A light check: whether an address works is shown by mail that arrives.
-fn parse_email(typed: &str) -> Result<String, Refusal> {
-    let email = canonical_account(typed);
-    let shaped = email
-        .split_once('@')
-        .is_some_and(|(local, domain)| !local.is_empty() && domain.len() > 1);
-    let clean = !email.contains(|c: char| c.is_whitespace() || c.is_control() || c == ':');
-    if shaped && clean && email.len() <= LONGEST_EMAIL {
-        Ok(email)
-    } else {
-        Err(Refusal::Email(typed.to_owned()))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses() {
-        assert_eq!(parse_email(" Ada@Example.ORG ").unwrap(), "ada@example.org");
-        assert!(parse_email("operator@demo.signalbox").is_ok());
-        for refused in [
-            "",
-            "ada",
-            "@example.org",
-            "ada@",
-            "a b@c.d",
-            "a:b@c.d",
-            "a@b\nc.d",
-        ] {
-            assert!(parse_email(refused).is_err(), "{refused:?}");
-        }
-    }
 }

@@ -32,6 +32,8 @@ pub struct Standing {
     pub authenticator: bool,
     pub passkey: bool,
     pub sessions: usize,
+    /// Whether the account lies sealed in an envelope.
+    pub break_glass: bool,
     /// The last use of a session, or the last act in the log, whichever is later.
     pub last_seen: Option<DateTime<Utc>>,
 }
@@ -133,6 +135,14 @@ pub fn standing(
     let mut standing: HashMap<PersonId, Standing> = HashMap::new();
     for (id, at) in log::last_acts(conn, people)? {
         standing.entry(id).or_default().last_seen = Some(at);
+    }
+    let sealed: Vec<Uuid> = person::table
+        .filter(person::id.eq_any(&ids))
+        .filter(person::break_glass)
+        .select(person::id)
+        .load(conn)?;
+    for id in sealed {
+        standing.entry(id.into()).or_default().break_glass = true;
     }
     for id in passwords {
         standing.entry(id.into()).or_default().password = true;

@@ -372,6 +372,11 @@ impl Chrome {
         When::at(*at, self.now, self.zone)
     }
 
+    /// "5 Dec 2026" for what ends with that day.
+    pub fn until(&self, end: &DateTime<Utc>) -> When {
+        When::until(*end, self.now, self.zone)
+    }
+
     /// "10:03" for moments of today.
     pub fn clock(&self, at: &DateTime<Utc>) -> When {
         When::clock(*at, self.now, self.zone)

@@ -78,6 +78,8 @@ pub struct Refusal {
     pub code: &'static str,
     pub title: String,
     pub advice: String,
+    /// The page where it can be mended, and what it is called.
+    pub way: Option<(&'static str, String)>,
 }
 
 impl Refusal {
@@ -87,7 +89,15 @@ impl Refusal {
             code,
             title: title.into(),
             advice: advice.into(),
+            way: None,
         }
+    }
+
+    /// Leads to where it can be mended.
+    #[must_use]
+    pub fn with_way(mut self, label: &'static str, href: String) -> Self {
+        self.way = Some((label, href));
+        self
     }
 }
 

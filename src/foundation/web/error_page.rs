@@ -64,7 +64,12 @@ pub(super) fn render(request: &HttpRequest, error: &Error, id: &str) -> HttpResp
     {
         return with_body(answer, "text/html; charset=utf-8", page);
     }
-    fill(request, answer, error.code(), &title, &advice, id)
+    let way = match error {
+        Error::Refused(refusal) => refusal.way.clone(),
+        _ => None,
+    };
+    let words = (title.as_str(), advice.as_str());
+    fill(request, answer, error.code(), words, way, id)
 }
 
 /// An answer without a page, where there is no request left to make one for.
@@ -120,8 +125,8 @@ pub(super) fn render_foreign(
         request,
         HttpResponse::new(answer.status()),
         code,
-        title,
-        "Check the address and try again.",
+        (title, "Check the address and try again."),
+        None,
         id,
     )
 }
@@ -130,8 +135,8 @@ fn fill(
     request: &HttpRequest,
     answer: HttpResponse,
     code: &str,
-    title: &str,
-    advice: &str,
+    (title, advice): (&str, &str),
+    way: Option<(&'static str, String)>,
     id: &str,
 ) -> HttpResponse {
     let status = answer.status();
@@ -148,10 +153,14 @@ fn fill(
         };
         (PROBLEM, json!(problem).to_string())
     } else {
+        let mended = way.map(|(label, href)| Way { href, label });
         let sorry = Sorry {
             title,
             advice,
-            ways: ways(request, status, code),
+            ways: mended
+                .into_iter()
+                .chain(ways(request, status, code))
+                .collect(),
             status: status.as_u16(),
             request_id: id,
         };

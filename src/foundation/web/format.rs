@@ -13,7 +13,7 @@ use chrono::format::{Item, StrftimeItems};
 use chrono::{DateTime, Datelike as _, SecondsFormat, TimeDelta, Utc};
 use chrono_tz::Tz;
 
-use crate::foundation::kernel::Money;
+use crate::foundation::kernel::{Money, day_begins};
 
 /// Narrow no-break space.
 pub const THIN: char = '\u{202f}';
@@ -82,6 +82,14 @@ impl When {
         Self::with_text(at, zone, written(at, zone, &EXACT))
     }
 
+    /// "5 Dec 2026" for what ends with that day, the full time on hover; else the moment.
+    pub fn until(end: DateTime<Utc>, now: DateTime<Utc>, zone: Tz) -> Self {
+        match last_day(end, zone) {
+            Some(text) => Self::with_text(end, zone, text),
+            None => Self::at(end, now, zone),
+        }
+    }
+
     fn with_text(at: DateTime<Utc>, zone: Tz, text: String) -> Self {
         Self {
             iso: at.to_rfc3339_opts(SecondsFormat::AutoSi, true),
@@ -90,6 +98,13 @@ impl When {
             live: false,
         }
     }
+}
+
+/// "5 Dec 2026" for an end at the first moment of the 6th: the last day that is in. Nothing where it falls within a day.
+pub fn last_day(end: DateTime<Utc>, zone: Tz) -> Option<String> {
+    let day = end.with_timezone(&zone).date_naive();
+    let last = day.pred_opt()?;
+    (day_begins(day, zone) == Some(end)).then(|| last.format("%-d %b %Y").to_string())
 }
 
 /// "Friday 20 November 2026, 10:03:22 CET".
@@ -322,6 +337,18 @@ mod tests {
 
     fn plain(text: &str) -> String {
         text.replace(THIN, " ")
+    }
+
+    #[test]
+    fn what_ends_with_a_day_says_that_day() {
+        let end = Utc.with_ymd_and_hms(2026, 12, 5, 23, 0, 0).unwrap();
+        assert_eq!(last_day(end, Madrid).unwrap(), "5 Dec 2026");
+        assert_eq!(last_day(end, Tz::UTC), None);
+        let drawn = When::until(end, now(), Madrid).to_string();
+        assert!(drawn.contains(">5 Dec 2026<"), "{drawn}");
+        assert!(drawn.contains("6 December 2026, 00:00:00"), "{drawn}");
+        let within = When::until(end, now(), Tz::UTC).to_string();
+        assert!(within.contains(">5 Dec, 23:00<"), "{within}");
     }
 
     #[test]

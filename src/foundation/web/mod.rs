@@ -32,6 +32,7 @@ mod routes;
 pub mod spark;
 mod tile;
 pub mod tls;
+mod who;
 
 pub use block::{Lanes, block, block_sign_in};
 pub use board::{Board, Count, Counts, Place};
@@ -45,6 +46,7 @@ pub use problems::{Problem, Problems};
 pub use request_log::{RequestId, log_requests};
 pub use routes::{Access, Pages, Route, Routes};
 pub use tile::Tile;
+pub use who::Who;
 
 /// What a handler gives back.
 pub type Result = std::result::Result<actix_web::HttpResponse, Error>;

@@ -74,6 +74,13 @@ async fn its_use_is_told_and_stays_red_until_somebody_else_reviewed_it() {
         admin.get("/people").await.heading(),
         "Nothing waits for a second administrator"
     );
+    let people = admin.get("/people").await.table("People, by email");
+    let marked: Vec<_> = people
+        .iter()
+        .filter(|row| row[0].contains("Break-glass"))
+        .collect();
+    assert_eq!(marked.len(), 1, "{people:?}");
+    assert_eq!(marked[0][0], format!("Envelope Break-glass {EMAIL}"));
     let page = format!("/people/{id}");
     assert!(admin.get(&page).await.says("It has never been used"));
     app.advance(TimeDelta::days(300));

@@ -66,7 +66,10 @@ async fn a_role_counts_once_a_second_administrator_has_approved_it() {
         .find(|row| row[0] == "Reviewing admin")
         .unwrap();
     assert_eq!(row[5], "cover for the night shift");
-    assert_eq!(row[6], "Test administrator and Test second administrator");
+    assert_eq!(
+        row[6],
+        "Test administrator (admin@test.example) and Test second administrator (second-admin@test.example)"
+    );
     assert_eq!(
         admin.get("/people").await.heading(),
         "Nothing waits for a second administrator"
@@ -89,7 +92,9 @@ async fn nobody_approves_what_is_about_themselves() {
         roles_of(&app, second.person),
         [Role::Administrator, Role::Operator]
     );
-    // One may ask for oneself; another one approves.
+    // Of two administrators one has to ask for themselves; the other one is told so, and approves.
+    let asked = app.second_admin().get(&proposal).await;
+    assert!(!asked.says("Asked for oneself"));
     assert_eq!(
         propose(&admin, admin.person, &asks("operator"))
             .await
@@ -98,6 +103,14 @@ async fn nobody_approves_what_is_about_themselves() {
     );
     let proposal = waiting(&admin).await;
     assert_eq!(approve(&admin, &proposal).await.status, 409);
+    let asked = app.second_admin().get(&proposal).await;
+    assert!(
+        asked.says("Test administrator (admin@test.example) asks this for themselves"),
+        "{}",
+        asked.text()
+    );
+    let list = app.second_admin().get("/people").await;
+    assert!(list.says("(admin@test.example), for themselves"));
     assert_eq!(approve(&app.second_admin(), &proposal).await.status, 303);
     for what in ["factors", "recovery"] {
         let reason = format!("{what}_reason");
@@ -178,8 +191,20 @@ async fn a_proposal_is_withdrawn_or_refused_and_not_asked_twice() {
     for (answerer, kind) in [(&admin, "access.withdrawn"), (&second, "access.refused")] {
         propose(&admin, operator.person, &asks("reviewer")).await;
         let again = propose(&second, operator.person, &asks("reviewer")).await;
-        assert_eq!(again.status, 409, "the same is proposed already");
+        assert_eq!(again.status, 409);
+        assert!(again.says("The same is proposed already."));
         let proposal = waiting(&admin).await;
+        assert_eq!(again.link("Open the proposal"), proposal);
+        let mut shorter = asks("reviewer");
+        shorter.push(("ends", "2026-06-01"));
+        let other = propose(&second, operator.person, &shorter).await;
+        assert_eq!(other.status, 409);
+        assert!(
+            other.says("Another proposal waits for them already: Grant roles: Reviewing admin."),
+            "{}",
+            other.text()
+        );
+        assert_eq!(other.link("Open the proposal"), proposal);
         let answered = answerer
             .post_form(&format!("{proposal}/refusal"), &[])
             .await;

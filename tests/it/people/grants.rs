@@ -169,6 +169,39 @@ async fn an_administrator_ends_anyones_sessions_and_keeps_their_own() {
     let page = format!("/people/{}", operator.person);
     assert!(admin.get(&page).await.has_button("End all sessions"));
     let sessions = format!("{page}/sessions");
+    let open = admin.get(&page).await;
+    assert_eq!(open.definition("Sessions now"), "2");
+    let rows = open.table("Sessions");
+    assert_eq!(rows.len(), 2);
+    assert_eq!(
+        (rows[0][0].as_str(), rows[0][1].as_str()),
+        ("An unknown browser", "127.0.0.1")
+    );
+    let begins = format!("{sessions}/");
+    let single: Vec<String> = open
+        .actions()
+        .into_iter()
+        .filter(|action| action.starts_with(&begins))
+        .collect();
+    assert_eq!(single.len(), 2, "{:?}", open.actions());
+    assert_eq!(operator.post_form(&single[0], &[]).await.status, 403);
+    for _ in 0..2 {
+        let ended = admin.post_form(&single[0], &[]).await;
+        assert_eq!(ended.location(), page, "over is what was wanted");
+    }
+    assert_eq!(app.events_of("session.revoked").len(), 1);
+    let left = [is_in(&operator).await, is_in(&again).await];
+    assert_eq!(left.iter().filter(|is_in| **is_in).count(), 1, "{left:?}");
+    let astray = single[1].replace(
+        &operator.person.to_string(),
+        &app.as_reviewer().person.to_string(),
+    );
+    assert_eq!(admin.post_form(&astray, &[]).await.status, 303);
+    assert_eq!(app.events_of("session.revoked").len(), 1, "of nobody else");
+    assert!(
+        !app.as_auditor().get(&page).await.says("An unknown browser"),
+        "who only looks is not shown from where"
+    );
     assert_eq!(operator.post_form(&sessions, &[]).await.status, 403);
     let ended = admin.post_form(&sessions, &[]).await;
     assert_eq!(ended.location(), page);
@@ -180,7 +213,14 @@ async fn an_administrator_ends_anyones_sessions_and_keeps_their_own() {
     assert!(is_in(&admin).await && !is_in(&elsewhere).await);
     let told = app.events_of("session.all_revoked");
     assert_eq!(told.len(), 2);
-    assert!(told.iter().any(|event| event["details"]["ended"] == 2));
+    let theirs = told
+        .iter()
+        .find(|event| event["subject"]["id"] == operator.person.to_string());
+    assert_eq!(
+        theirs.unwrap()["details"]["ended"],
+        1,
+        "the one that was left"
+    );
 }
 
 #[actix_web::test]
@@ -205,7 +245,10 @@ async fn taking_away_takes_one_and_acts_on_the_next_request() {
     );
     let shown = admin.get(&page).await;
     let past = shown.table("Held before, the newest first");
-    assert_eq!(past[0][5], "Test administrator: left the team");
+    assert_eq!(
+        past[0][5],
+        "Test administrator (admin@test.example): left the team"
+    );
     assert_eq!(
         app.events_of("role.revoked")[0]["details"]["role"],
         "operator"
@@ -221,7 +264,13 @@ async fn taking_away_takes_one_and_acts_on_the_next_request() {
         !is_in(&app.as_reviewer()).await,
         "a new session is of no use"
     );
-    assert!(admin.get(&page).await.says("phished"));
+    let shown = admin.get(&page).await;
+    assert!(shown.says("phished"));
+    assert_eq!(
+        shown.table("Roles")[0][1],
+        "Disabled",
+        "what is held counts for nothing"
+    );
     let grant = propose(&admin, reviewer.person, &asks("operator")).await;
     assert_eq!(grant.status, 409, "first they are enabled");
 
@@ -343,7 +392,11 @@ async fn somebody_new_enrols_and_may_do_nothing_until_the_second_yes() {
 
     let twice = admin.post_form("/people/invitation", &fields).await;
     assert_eq!(twice.status, 422);
-    assert!(twice.says("has an account already"), "{}", twice.text());
+    assert!(
+        twice.says("Somebody has an account with the address new@test.example already."),
+        "{}",
+        twice.text()
+    );
     assert_eq!(
         twice.field("Email").value,
         "New@Test.Example",

@@ -4,6 +4,7 @@ mod audits;
 mod break_glass;
 mod four_eyes;
 mod grants;
+mod names;
 mod recovery;
 mod reviews;
 

@@ -10,7 +10,7 @@ use crate::features::people::refusal::Refusal;
 use crate::features::people::store;
 use crate::features::people::views::GrantPage;
 use crate::foundation::Services;
-use crate::foundation::auth::{Signed, people};
+use crate::foundation::auth::{Signed, people, spelling};
 use crate::foundation::kernel::PersonId;
 use crate::foundation::web::{
     self, Chrome, Form, Nav, Problems, block, page, page_with, see_other,
@@ -62,7 +62,7 @@ fn show(
         "Invite somebody"
     };
     let chrome = Chrome::new(signed, services, title, Nav::People);
-    let person = person.map(|person| (person.id.to_string(), person.name));
+    let person = person.map(|person| (person.id, person.who()));
     Ok(GrantPage::new(chrome, person, form, &platforms, problems))
 }
 
@@ -128,24 +128,35 @@ fn try_invite(
     };
     let handed = actions::invite(services, signed, &new, form.key)?;
     let next = format!("/people/{}", handed.person);
+    let who = services
+        .db
+        .read(|conn| people::find(conn, handed.person))?
+        .who();
     let link = handed.secret.expose().clone();
-    Ok(Ok(enrolment_link(signed, services, new.name, link, next)))
+    Ok(Ok(enrolment_link(signed, services, who, link, next)))
 }
 
 fn check_person(form: &GrantForm, problems: &mut Problems) {
-    for (field, typed) in [("email", &form.email), ("name", &form.name)] {
+    let missing = [
+        (
+            "email",
+            &form.email,
+            "Give the address that they sign in with.",
+        ),
+        ("name", &form.name, "Say what they are called."),
+    ];
+    for (field, typed, message) in missing {
         if typed.trim().is_empty() {
-            let message = if field == "email" {
-                "Give the address that they sign in with."
-            } else {
-                "Say what they are called."
-            };
             problems.add(field, message);
-        } else if typed.trim().contains(char::is_control) {
-            problems.add(
-                field,
-                "This holds a character that cannot be seen. Type it again, or paste it as plain text.",
-            );
+        }
+    }
+    let faults = [
+        spelling::email(&form.email).err(),
+        spelling::name(&form.name).err(),
+    ];
+    for fault in faults.into_iter().flatten() {
+        if problems.of(fault.field()).is_none() {
+            problems.add(fault.field(), sentence(&fault.to_string()));
         }
     }
 }

@@ -8,8 +8,8 @@ mod proposal;
 pub use grant::{grant, invitation, invite, propose_grant};
 pub use list::list;
 pub use person::{
-    disable, end_sessions, invite_again, person, propose_enabling, propose_recovery, propose_reset,
-    review_use, revoke,
+    disable, end_session, end_sessions, invite_again, person, propose_enabling, propose_recovery,
+    propose_reset, review_use, revoke,
 };
 pub use proposal::{approve, decline, proposal};
 
@@ -19,7 +19,7 @@ use super::views::HandedPage;
 use crate::foundation::Services;
 use crate::foundation::auth::Signed;
 use crate::foundation::auth::factors::LINK_LIVES;
-use crate::foundation::web::{Chrome, Nav};
+use crate::foundation::web::{Chrome, Nav, Who};
 
 /// A form without fields of its own.
 #[derive(Deserialize)]
@@ -29,7 +29,7 @@ pub struct Nothing {}
 fn enrolment_link(
     signed: &Signed,
     services: &Services,
-    person: String,
+    person: Who,
     link: String,
     next: String,
 ) -> HandedPage {
@@ -37,13 +37,13 @@ fn enrolment_link(
     HandedPage {
         chrome: Chrome::new(signed, services, title, Nav::People),
         title,
-        lines: vec![
-            format!(
-                "Give it to {person}, and to nobody else: whoever opens it chooses the password. Print this page, or \
-                 copy the link. Signalbox sends no mail."
-            ),
-            format!("It works once, within {} hours.", LINK_LIVES.num_hours()),
-        ],
+        given: ", and to nobody else: whoever opens it chooses the password. Print this page, or copy the link. \
+                Signalbox sends no mail."
+            .to_owned(),
+        lines: vec![format!(
+            "It works once, within {} hours.",
+            LINK_LIVES.num_hours()
+        )],
         person,
         secret: link,
         next,

@@ -2,17 +2,21 @@
 
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path};
+use chrono::{DateTime, Utc};
 use serde::Deserialize;
+use uuid::Uuid;
 
 use super::{Nothing, enrolment_link};
 use crate::features::people::actions;
 use crate::features::people::ask::Payload;
 use crate::features::people::form::check_reason;
+use crate::features::people::refusal::Refusal;
 use crate::features::people::store;
 use crate::features::people::views::{Forms, HandedPage, Names, PersonFound, PersonPage};
 use crate::foundation::Services;
 use crate::foundation::audit::FormKey;
 use crate::foundation::auth::identities::{self, Connection};
+use crate::foundation::auth::sessions::{self, Open};
 use crate::foundation::auth::{Role, Signed, break_glass, factors, grants, people};
 use crate::foundation::db::{self, Conn};
 use crate::foundation::kernel::PersonId;
@@ -62,6 +66,7 @@ fn show(
             has_link: factors::has_link(conn, id, now)?,
             connection: connection(conn, services, id)?,
             platforms: store::platforms(conn)?,
+            open: open_sessions(conn, id, now)?,
             person,
             grants,
             past,
@@ -74,6 +79,15 @@ fn show(
     })?;
     let chrome = Chrome::new(signed, services, found.person.name.clone(), Nav::People);
     Ok(PersonPage::new(chrome, signed, found, forms))
+}
+
+/// The sessions that let them in, as they count for the number beside it.
+fn open_sessions(conn: &mut Conn, id: PersonId, now: DateTime<Utc>) -> db::Result<Vec<Open>> {
+    let mut open = sessions::open(conn, id, now)?;
+    let ids: Vec<Uuid> = open.iter().map(|one| one.id).collect();
+    let alive = sessions::alive(conn, &ids, now)?;
+    open.retain(|one| alive.contains(&one.id));
+    Ok(open)
 }
 
 /// What connects them with the provider that this installation has now.
@@ -201,6 +215,27 @@ pub async fn end_sessions(
     .await
 }
 
+pub async fn end_session(
+    services: Data<Services>,
+    signed: Signed,
+    ids: Path<(PersonId, Uuid)>,
+    form: Form<Nothing>,
+) -> web::Result {
+    let ((id, session), key) = (ids.into_inner(), form.key);
+    act(
+        services,
+        signed,
+        id,
+        Forms::default(),
+        move |services, signed| match actions::end_session(services, signed, id, session, key) {
+            // That it is over is what was wanted.
+            Err(Refusal::SessionOver) => Ok(()),
+            ended => Ok(ended?),
+        },
+    )
+    .await
+}
+
 #[derive(Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct Enabling {
@@ -324,16 +359,15 @@ fn recover(
 ) -> Result<HandedPage, web::Error> {
     let asked = (forms.lost_factors, forms.recovery_reason.as_str());
     let handed = actions::propose_recovery(services, signed, id, asked, key)?;
-    let person = services.db.read(|conn| people::find(conn, id))?.name;
+    let person = services.db.read(|conn| people::find(conn, id))?.who();
     let title = "Confirmation code";
     Ok(HandedPage {
         chrome: Chrome::new(signed, services, title, Nav::People),
         title,
+        given: " yourself, in a way by which you know that it is them. They type it on the page of the link, which the \
+                administrator who approves is shown."
+            .to_owned(),
         lines: vec![
-            format!(
-                "Give it to {person} yourself, in a way by which you know that it is them. They type it on the page of \
-                 the link, which the administrator who approves is shown."
-            ),
             "Until somebody has approved, it opens nothing. Only its hash is kept.".to_owned(),
         ],
         person,
@@ -351,7 +385,7 @@ pub async fn invite_again(
     let id = id.into_inner();
     let view = block(move || {
         let handed = actions::invite_again(&services, &signed, id, form.key)?;
-        let person = services.db.read(|conn| people::find(conn, id))?.name;
+        let person = services.db.read(|conn| people::find(conn, id))?.who();
         let link = handed.secret.expose().clone();
         let next = format!("/people/{id}");
         Ok::<_, web::Error>(enrolment_link(&signed, &services, person, link, next))

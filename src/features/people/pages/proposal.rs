@@ -7,7 +7,7 @@ use super::Nothing;
 use crate::features::people::answers;
 use crate::features::people::proposal::ProposalId;
 use crate::features::people::store;
-use crate::features::people::views::{HandedPage, Names, ProposalPage};
+use crate::features::people::views::{HandedPage, Names, ProposalFound, ProposalPage};
 use crate::foundation::Services;
 use crate::foundation::auth::factors::LINK_LIVES;
 use crate::foundation::auth::{Signed, grants, people, roster};
@@ -20,7 +20,7 @@ pub async fn proposal(
 ) -> web::Result {
     let view = block(move || {
         let now = services.clock.now();
-        let (proposal, names, platforms, newcomer) = services.db.read(|conn| {
+        let (proposal, found) = services.db.read(|conn| {
             let proposal = store::find(conn, *id)?;
             let standing = &proposal.standing;
             let ids = [standing.person, standing.proposed_by];
@@ -28,13 +28,17 @@ pub async fn proposal(
             let person = proposal.standing.person;
             let of_person = roster::standing(conn, &[person], now)?.remove(&person);
             let is_enrolled = of_person.is_some_and(|standing| standing.is_enrolled());
-            let newcomer = grants::of(conn, person)?.is_empty().then_some(is_enrolled);
-            Ok::<_, web::Error>((proposal, names, store::platforms(conn)?, newcomer))
+            let grants = grants::of(conn, person)?;
+            let found = ProposalFound {
+                names,
+                platforms: store::platforms(conn)?,
+                newcomer: grants.is_empty().then_some(is_enrolled),
+                grants,
+            };
+            Ok::<_, web::Error>((proposal, found))
         })?;
         let chrome = Chrome::new(&signed, &services, "Proposed change of access", Nav::People);
-        Ok::<_, web::Error>(ProposalPage::new(
-            chrome, &signed, &proposal, &names, &platforms, newcomer,
-        ))
+        Ok::<_, web::Error>(ProposalPage::new(chrome, &signed, &proposal, &found))
     })
     .await?;
     page(&view)
@@ -60,18 +64,18 @@ pub async fn approve(
         let Some(handed) = handed else {
             return Ok(None);
         };
-        let person = services.db.read(|conn| people::find(conn, person))?.name;
+        let person = services.db.read(|conn| people::find(conn, person))?.who();
         let title = "Link to recover the account";
         Ok::<_, web::Error>(Some(HandedPage {
             chrome: Chrome::new(&signed, &services, title, Nav::People),
             title,
-            lines: vec![
-                format!(
-                    "Give it to {person} yourself. The page behind it asks for a code as well, which the administrator \
-                     who proposed this has. Print this page, or copy the link. Signalbox sends no mail."
-                ),
-                format!("It works once, within {} hours.", LINK_LIVES.num_hours()),
-            ],
+            given: " yourself. The page behind it asks for a code as well, which the administrator who proposed this \
+                    has. Print this page, or copy the link. Signalbox sends no mail."
+                .to_owned(),
+            lines: vec![format!(
+                "It works once, within {} hours.",
+                LINK_LIVES.num_hours()
+            )],
             person,
             secret: handed.secret.expose().clone(),
             next: format!("/people/{}", handed.person),

@@ -23,9 +23,16 @@ use crate::foundation::web::{
 
 pub async fn list(services: Data<Services>, signed: Signed) -> web::Result {
     let view = block(move || {
-        let found = services.db.read(store::newest)?;
+        let (found, names) = services.db.read(|conn| {
+            let found = store::newest(conn)?;
+            let signed_by = found
+                .iter()
+                .filter_map(|(review, _, _)| review.signed_by.map(PersonId::from));
+            let names = Names::load(conn, signed_by, [])?;
+            Ok::<_, web::Error>((found, names))
+        })?;
         let chrome = Chrome::new(&signed, &services, "Access review", Nav::AccessReview);
-        Ok::<_, web::Error>(List::new(chrome, &signed, found))
+        Ok::<_, web::Error>(List::new(chrome, &signed, found, &names))
     })
     .await?;
     page(&view)
@@ -62,7 +69,8 @@ fn show(
         let ids = lines
             .iter()
             .flat_map(|line| [Some(line.person()), line.answered_by.map(PersonId::from)])
-            .flatten();
+            .flatten()
+            .chain(review.signed_by.map(PersonId::from));
         let names = Names::load(conn, ids, [review.opened_by.as_str()])?;
         Ok(One::new(chrome, signed, (review, lines), &names, forms))
     })

@@ -9,7 +9,7 @@ use crate::features::people::views::Names;
 use crate::foundation::auth::{Permission, Role, Signed};
 use crate::foundation::kernel::PersonId;
 use crate::foundation::web::format::When;
-use crate::foundation::web::{Chrome, Lamp, Problems};
+use crate::foundation::web::{Chrome, Lamp, Problems, Who};
 
 struct Row {
     href: String,
@@ -18,7 +18,7 @@ struct Row {
     lamp: Lamp,
     word: &'static str,
     answered: String,
-    signed: Option<(When, String)>,
+    signed: Option<(When, Option<Who>)>,
 }
 
 #[derive(Template)]
@@ -41,8 +41,17 @@ fn state(review: &Review, chrome: &Chrome) -> (Lamp, &'static str) {
     }
 }
 
+fn signer(review: &Review, names: &Names) -> Option<Who> {
+    review.signed_by.map(|by| names.person(by.into()))
+}
+
 impl List {
-    pub fn new(chrome: Chrome, signed: &Signed, found: Vec<(Review, i64, i64)>) -> Self {
+    pub fn new(
+        chrome: Chrome,
+        signed: &Signed,
+        found: Vec<(Review, i64, i64)>,
+        names: &Names,
+    ) -> Self {
         let open = found
             .iter()
             .find(|(review, _, _)| review.signed_at.is_none());
@@ -89,7 +98,7 @@ impl List {
                 answered: format!("{answered} of {all}"),
                 signed: review
                     .signed_at
-                    .map(|at| (chrome.at(&at), review.signature.clone().unwrap_or_default())),
+                    .map(|at| (chrome.at(&at), signer(review, names))),
             }
         });
         Self {
@@ -120,7 +129,7 @@ pub struct Forms {
 
 struct LineRow {
     position: i32,
-    person: String,
+    person: Who,
     person_href: String,
     role: String,
     platforms: String,
@@ -130,7 +139,7 @@ struct LineRow {
     seen: Option<When>,
     act: Option<When>,
     /// How it was answered, by whom, with which note.
-    answer: Option<(Lamp, &'static str, String, String)>,
+    answer: Option<(Lamp, &'static str, Who, String)>,
     is_own: bool,
     typed: Typed,
 }
@@ -143,11 +152,12 @@ pub struct One {
     lamp: Lamp,
     word: &'static str,
     opened: When,
-    opened_by: String,
+    opened_by: Who,
     due: When,
     lines: Vec<LineRow>,
     left: usize,
-    signed: Option<(When, String, String)>,
+    /// When, by whom, the name as they typed it, and the hash of all lines.
+    signed: Option<(When, Option<Who>, String, String)>,
     may_answer: bool,
     may_sign: bool,
     forms: Forms,
@@ -184,8 +194,10 @@ impl One {
             left,
             lines,
             signed: review.signed_at.map(|at| {
+                let by = signer(&review, names);
                 let hash = review.lines_sha256.map(hex::encode).unwrap_or_default();
-                (chrome.at(&at), review.signature.unwrap_or_default(), hash)
+                let typed = review.signature.unwrap_or_default();
+                (chrome.at(&at), by, typed, hash)
             }),
             forms,
             chrome,
@@ -206,7 +218,7 @@ impl LineRow {
             person_href: format!("/people/{}", line.person_id),
             role: role.map_or_else(|_| line.role.clone(), |role| role.label().to_owned()),
             since: chrome.at(&line.starts_at),
-            until: line.ends_at.map(|at| chrome.at(&at)),
+            until: line.ends_at.map(|at| chrome.until(&at)),
             seen: line.last_seen.map(|at| chrome.ago(&at)),
             act: line.last_act.map(|at| chrome.ago(&at)),
             answer: line.answered_by.map(|by| {

@@ -3,7 +3,8 @@ use std::collections::HashMap;
 use askama::Template;
 use serde::Deserialize;
 
-use super::{Names, ProposalLine, role_names};
+use super::{Names, ProposalLine};
+use crate::features::people::ask::role_names;
 use crate::features::people::store::Proposal;
 use crate::foundation::auth::break_glass::Use;
 use crate::foundation::auth::grants::{FEWEST_ADMINISTRATORS, Held};
@@ -76,6 +77,7 @@ struct Row {
     href: String,
     name: String,
     email: String,
+    is_break_glass: bool,
     roles: Vec<String>,
     last_seen: Option<When>,
     factors: &'static str,
@@ -181,6 +183,7 @@ impl Row {
             href: format!("/people/{}", person.id),
             name: person.name.clone(),
             email: person.email.clone(),
+            is_break_glass: standing.break_glass,
             roles: grants
                 .iter()
                 .filter_map(|held| role_line(held, chrome))

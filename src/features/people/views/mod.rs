@@ -8,17 +8,18 @@ mod proposal;
 pub use list::{Filter, Found, List};
 pub use names::Names;
 pub use person::{Forms, Found as PersonFound, PersonPage};
-pub use proposal::{GrantPage, HandedPage, ProposalPage};
+pub use proposal::{GrantPage, HandedPage, ProposalFound, ProposalPage};
 
 use chrono::{DateTime, Utc};
 
-use super::ask::{GrantAsk, Payload};
+use super::ask::{GrantAsk, Payload, role_names};
 use super::proposal::{Decision, State};
 use super::store::{Platform, Proposal};
+use crate::foundation::auth::grants::Held;
 use crate::foundation::auth::{QUEUES, Role, Watch};
 use crate::foundation::kernel::{PlatformId, Scope};
-use crate::foundation::web::format::When;
-use crate::foundation::web::{Chrome, Lamp};
+use crate::foundation::web::format::{When, last_day};
+use crate::foundation::web::{Chrome, Lamp, Who};
 
 /// "Lait, FinChat", or every one.
 pub(in crate::features::people) fn platforms_of(scope: &Scope, known: &[Platform]) -> String {
@@ -35,12 +36,37 @@ pub(in crate::features::people) fn platforms_of(scope: &Scope, known: &[Platform
     }
 }
 
-fn role_names(roles: &[Role]) -> String {
-    roles
-        .iter()
-        .map(|role| role.label())
-        .collect::<Vec<_>>()
-        .join(", ")
+/// "Operator on every platform until 5 Dec 2026".
+fn held_line(held: &Held, platforms: &[Platform], chrome: &Chrome) -> String {
+    let mut line = format!(
+        "{} on {}",
+        held.role.label(),
+        platforms_of(&held.scope, platforms)
+    );
+    if !held.period.counts(chrome.now) {
+        line += &format!(" from {}", moment(held.period.starts_at, chrome));
+    }
+    if let Some(end) = held.period.ends_at {
+        line += &format!(" until {}", last_moment(end, chrome));
+    }
+    if held.role == Role::Auditor {
+        line += &format!(
+            ", may look at {}",
+            watch_lines(&held.watch, chrome).join(", ")
+        );
+    }
+    line
+}
+
+fn moment(at: DateTime<Utc>, chrome: &Chrome) -> String {
+    at.with_timezone(&chrome.zone)
+        .format("%-d %b %Y, %H:%M")
+        .to_string()
+}
+
+/// The last day that is in, or the moment where the end falls within a day.
+fn last_moment(end: DateTime<Utc>, chrome: &Chrome) -> String {
+    last_day(end, chrome.zone).unwrap_or_else(|| moment(end, chrome))
 }
 
 /// What an auditor is shown, in lines.
@@ -107,24 +133,20 @@ fn terms_of_grant(
     platforms: &[Platform],
     chrome: &Chrome,
 ) -> Vec<(&'static str, String)> {
-    let at = |moment: DateTime<Utc>| {
-        moment
-            .with_timezone(&chrome.zone)
-            .format("%-d %b %Y, %H:%M")
-            .to_string()
-    };
     let mut terms = vec![
         ("Roles", role_names(&ask.roles)),
         ("Where", platforms_of(&ask.scope(), platforms)),
         (
             "From",
             ask.starts_at
-                .map_or_else(|| "the approval on".to_owned(), at),
+                .map_or_else(|| "the approval on".to_owned(), |at| moment(at, chrome)),
         ),
         (
             "Until",
-            ask.ends_at
-                .map_or_else(|| "somebody takes it away".to_owned(), at),
+            ask.ends_at.map_or_else(
+                || "somebody takes it away".to_owned(),
+                |end| last_moment(end, chrome),
+            ),
         ),
     ];
     if ask.audits() {
@@ -133,20 +155,14 @@ fn terms_of_grant(
     terms
 }
 
-/// A proposal in one line: "Grant roles: Operator".
-fn summary_of(payload: &Payload) -> String {
-    match payload {
-        Payload::Grant(ask) => format!("Grant roles: {}", role_names(&ask.roles)),
-        other => other.kind().label().to_owned(),
-    }
-}
-
 /// A row of a list of proposals.
 pub struct ProposalLine {
     href: String,
     what: String,
-    person: String,
-    by: String,
+    person: Who,
+    by: Who,
+    /// Whoever proposed it asks for themselves.
+    is_for_oneself: bool,
     at: When,
     reason: String,
     lamp: Lamp,
@@ -165,9 +181,10 @@ impl ProposalLine {
         let (lamp, word) = state_of(proposal.standing.state(chrome.now));
         Self {
             href: format!("/people/proposals/{}", proposal.id),
-            what: summary_of(&proposal.payload),
+            what: proposal.payload.summary(),
             person: names.person(proposal.standing.person),
             by: names.person(proposal.standing.proposed_by),
+            is_for_oneself: proposal.standing.is_for_oneself(),
             at: chrome.ago(&proposal.proposed_at),
             reason: proposal.reason.clone(),
             lamp,

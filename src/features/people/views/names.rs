@@ -3,9 +3,10 @@ use std::collections::HashMap;
 use crate::foundation::auth::people;
 use crate::foundation::db::{self, Conn};
 use crate::foundation::kernel::PersonId;
+use crate::foundation::web::Who;
 
 /// Who stands behind ids, and behind actors as the log writes them.
-pub struct Names(HashMap<PersonId, String>);
+pub struct Names(HashMap<PersonId, Who>);
 
 impl Names {
     /// Loads those of these ids and actors.
@@ -20,22 +21,23 @@ impl Names {
             .collect();
         ids.sort_unstable();
         ids.dedup();
-        people::names(conn, &ids).map(Self)
+        people::known_as(conn, &ids).map(Self)
     }
 
-    pub fn person(&self, id: PersonId) -> String {
-        self.0.get(&id).cloned().unwrap_or_else(|| id.to_string())
+    pub fn person(&self, id: PersonId) -> Who {
+        let known = self.0.get(&id).cloned();
+        known.unwrap_or_else(|| Who::other(id.to_string()))
     }
 
-    /// "Ada", or "the command line (root)".
-    pub fn actor(&self, actor: &str) -> String {
+    /// "Ada (ada@example.org)", or "the command line (root)".
+    pub fn actor(&self, actor: &str) -> Who {
         if let Some(id) = person_of(actor) {
             return self.person(id);
         }
-        match actor.split_once(':') {
+        Who::other(match actor.split_once(':') {
             Some(("command_line", user)) => format!("the command line ({user})"),
             _ => actor.to_owned(),
-        }
+        })
     }
 }
 

@@ -1,4 +1,5 @@
 use askama::Template;
+use uuid::Uuid;
 
 use super::list::{factors, state};
 use super::{Names, ProposalLine, platforms_of, watch_lines};
@@ -9,9 +10,10 @@ use crate::foundation::auth::grants::{Held, Past};
 use crate::foundation::auth::identities::Connection;
 use crate::foundation::auth::people::Person;
 use crate::foundation::auth::roster::Standing;
+use crate::foundation::auth::sessions::Open;
 use crate::foundation::auth::{Permission, Signed};
 use crate::foundation::web::format::When;
-use crate::foundation::web::{Chrome, Lamp, Problems};
+use crate::foundation::web::{Chrome, Lamp, Problems, Who};
 
 /// The forms of the page as they were sent, or empty.
 #[derive(Clone, Debug, Default)]
@@ -37,7 +39,8 @@ struct GrantLine {
     platforms: String,
     watch: Vec<String>,
     reason: String,
-    by: String,
+    proposed_by: Option<Who>,
+    by: Who,
 }
 
 struct PastLine {
@@ -45,7 +48,8 @@ struct PastLine {
     since: When,
     until: When,
     reason: String,
-    by: String,
+    by: Who,
+    ended_by: Who,
     end: String,
 }
 
@@ -53,7 +57,7 @@ struct PastLine {
 struct UseLine {
     at: When,
     network: String,
-    review: Option<(When, String, String)>,
+    review: Option<(When, Who, String)>,
 }
 
 impl UseLine {
@@ -77,6 +81,7 @@ pub struct Found {
     pub past: Vec<Past>,
     pub proposals: Vec<Proposal>,
     pub standing: Standing,
+    pub open: Vec<Open>,
     pub methods: Methods,
     pub has_link: bool,
     pub connection: Option<Connection>,
@@ -98,7 +103,7 @@ pub struct PersonPage {
     lamp: Lamp,
     word: &'static str,
     /// Who shut them out, when, and why.
-    disabled: Option<(When, String, String)>,
+    disabled: Option<(When, Who, String)>,
     grants: Vec<GrantLine>,
     past: Vec<PastLine>,
     waiting: Vec<ProposalLine>,
@@ -106,7 +111,9 @@ pub struct PersonPage {
     factors: &'static str,
     recovery_codes_left: i64,
     last_seen: Option<When>,
-    sessions: usize,
+    open: Vec<Open>,
+    /// The session that the reader is in.
+    current: Uuid,
     has_link: bool,
     /// What the provider calls them, since when, and when it was used last.
     connection: Option<(String, When, Option<When>)>,
@@ -139,7 +146,7 @@ impl PersonPage {
             disabled: person.disabled_at.map(|at| {
                 let by = by
                     .as_deref()
-                    .map_or_else(|| "nobody knows".to_owned(), |by| names.actor(by));
+                    .map_or_else(|| Who::other("nobody knows whom"), |by| names.actor(by));
                 (chrome.at(&at), by, why.clone().unwrap_or_default())
             }),
             grants: found
@@ -162,7 +169,7 @@ impl PersonPage {
             factors: factors(&found.standing),
             recovery_codes_left: found.methods.recovery_codes_left,
             last_seen: found.standing.last_seen.map(|at| chrome.ago(&at)),
-            sessions: found.standing.sessions,
+            current: signed.session,
             has_link: found.has_link,
             connection: found.connection.as_ref().map(|known| {
                 let called = known.email.clone().unwrap_or_default();
@@ -184,6 +191,7 @@ impl PersonPage {
                 .collect(),
             name: person.name.clone(),
             email: person.email.clone(),
+            open: found.open,
             lamp,
             word,
             forms,
@@ -196,19 +204,21 @@ impl GrantLine {
     fn new(held: &Held, found: &Found, chrome: &Chrome) -> Self {
         let (lamp, word) = if held.period.is_over(chrome.now) {
             (Lamp::Unknown, "Over")
+        } else if found.person.disabled_at.is_some() {
+            (Lamp::Unknown, "Disabled")
         } else if held.period.counts(chrome.now) {
             (Lamp::Clear, "Counts now")
         } else {
             (Lamp::Blue, "To come")
         };
-        let granted = found.names.actor(&held.granted_by);
+        let names = &found.names;
         Self {
             role: held.role.label(),
             value: held.role.as_str(),
             lamp,
             word,
             since: chrome.at(&held.period.starts_at),
-            until: held.period.ends_at.map(|end| chrome.at(&end)),
+            until: held.period.ends_at.map(|end| chrome.until(&end)),
             platforms: platforms_of(&held.scope, &found.platforms),
             watch: if held.role == crate::foundation::auth::Role::Auditor {
                 watch_lines(&held.watch, chrome)
@@ -216,10 +226,8 @@ impl GrantLine {
                 Vec::new()
             },
             reason: held.reason.clone(),
-            by: match &held.proposed_by {
-                Some(by) => format!("{} and {granted}", found.names.actor(by)),
-                None => granted,
-            },
+            proposed_by: held.proposed_by.as_deref().map(|by| names.actor(by)),
+            by: names.actor(&held.granted_by),
         }
     }
 }
@@ -233,7 +241,8 @@ impl PastLine {
             until: chrome.at(&past.ended_at),
             reason: past.reason.clone(),
             by: names.actor(&past.granted_by),
-            end: format!("{}: {}", names.actor(&past.ended_by), past.end_reason),
+            ended_by: names.actor(&past.ended_by),
+            end: past.end_reason.clone(),
         }
     }
 }

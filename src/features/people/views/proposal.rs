@@ -1,13 +1,15 @@
 use askama::Template;
 
-use super::{Names, state_of, summary_of, terms_of};
+use super::{Names, held_line, state_of, terms_of};
 use crate::features::people::ask::Payload;
 use crate::features::people::form::{ALL, GrantForm};
 use crate::features::people::proposal::State;
 use crate::features::people::store::{Platform, Proposal};
+use crate::foundation::auth::grants::Held;
 use crate::foundation::auth::{Permission, QUEUES, Role, Signed};
+use crate::foundation::kernel::PersonId;
 use crate::foundation::web::format::When;
-use crate::foundation::web::{Chrome, Lamp, Problems};
+use crate::foundation::web::{Chrome, Lamp, Problems, Who};
 
 /// Something to tick.
 struct Choice {
@@ -26,7 +28,8 @@ pub struct GrantPage {
     lede: &'static str,
     action: String,
     back: String,
-    is_new: bool,
+    /// Whom it is for; nothing for somebody new.
+    person: Option<Who>,
     form: GrantForm,
     roles: Vec<Choice>,
     platforms: Vec<Choice>,
@@ -35,10 +38,10 @@ pub struct GrantPage {
 }
 
 impl GrantPage {
-    /// `person` is the id and the name of whoever it is for; nothing for somebody new.
+    /// `person` is whoever it is for; nothing for somebody new.
     pub fn new(
         chrome: Chrome,
-        person: Option<(String, String)>,
+        person: Option<(PersonId, Who)>,
         form: GrantForm,
         platforms: &[Platform],
         problems: Problems,
@@ -49,8 +52,8 @@ impl GrantPage {
                 "/people/invitation".to_owned(),
                 "/people".to_owned(),
             ),
-            Some((id, name)) => (
-                format!("Grant roles to {name}"),
+            Some((id, who)) => (
+                format!("Grant roles to {}", who.name),
                 format!("/people/{id}/grant"),
                 format!("/people/{id}"),
             ),
@@ -65,7 +68,7 @@ impl GrantPage {
             lede,
             action,
             back,
-            is_new: person.is_none(),
+            person: person.map(|(_, who)| who),
             roles: Role::ALL
                 .iter()
                 .map(|role| Choice {
@@ -131,11 +134,48 @@ const fn about(role: Role) -> &'static str {
 #[template(path = "people/handed.html")]
 pub struct HandedPage {
     pub chrome: Chrome,
-    pub person: String,
+    pub person: Who,
     pub title: &'static str,
     pub secret: String,
+    /// How "Give it to Ada (ada@example.org)" goes on.
+    pub given: String,
     pub lines: Vec<String>,
     pub next: String,
+}
+
+/// What the database had beside the proposal.
+pub struct ProposalFound {
+    pub names: Names,
+    pub platforms: Vec<Platform>,
+    pub grants: Vec<Held>,
+    /// Of somebody who holds nothing yet: whether all that signing in takes is set up.
+    pub newcomer: Option<bool>,
+}
+
+impl ProposalFound {
+    fn in_force(&self, chrome: &Chrome) -> impl Iterator<Item = &Held> {
+        let now = chrome.now;
+        self.grants
+            .iter()
+            .filter(move |held| !held.period.is_over(now))
+    }
+
+    fn held(&self, chrome: &Chrome) -> Vec<String> {
+        let line = |held| held_line(held, &self.platforms, chrome);
+        self.in_force(chrome).map(line).collect()
+    }
+
+    /// A grant takes the place of the same role, whatever that reached.
+    fn changes(&self, payload: &Payload, chrome: &Chrome) -> Vec<String> {
+        let Payload::Grant(ask) = payload else {
+            return Vec::new();
+        };
+        let change = |role: &Role| match self.in_force(chrome).find(|held| held.role == *role) {
+            Some(held) => format!("Replaces: {}", held_line(held, &self.platforms, chrome)),
+            None => format!("Adds: {}", role.label()),
+        };
+        ask.roles.iter().map(change).collect()
+    }
 }
 
 #[derive(Template)]
@@ -144,9 +184,9 @@ pub struct ProposalPage {
     chrome: Chrome,
     id: String,
     title: String,
-    person: String,
+    person: Who,
     person_href: String,
-    by: String,
+    by: Who,
     at: When,
     expires: When,
     reason: String,
@@ -155,7 +195,11 @@ pub struct ProposalPage {
     lamp: Lamp,
     word: &'static str,
     waits: bool,
-    decided: Option<(String, When)>,
+    decided: Option<(Who, When)>,
+    /// The roles in force or to come, and what of them the approval changes.
+    held: Vec<String>,
+    changes: Vec<String>,
+    is_for_oneself: bool,
     /// Whether the reader is an administrator at all.
     may_manage: bool,
     why_not: Option<String>,
@@ -170,17 +214,16 @@ impl ProposalPage {
         chrome: Chrome,
         signed: &Signed,
         proposal: &Proposal,
-        names: &Names,
-        platforms: &[Platform],
-        newcomer: Option<bool>,
+        found: &ProposalFound,
     ) -> Self {
+        let ProposalFound { names, .. } = found;
         let standing = &proposal.standing;
         let state = standing.state(chrome.now);
         let (lamp, word) = state_of(state);
         let fault = standing.may_approve(signed.person, chrome.now).err();
         Self {
             id: proposal.id.to_string(),
-            title: summary_of(&proposal.payload),
+            title: proposal.payload.summary(),
             person: names.person(standing.person),
             person_href: format!("/people/{}", standing.person),
             by: names.person(standing.proposed_by),
@@ -188,7 +231,10 @@ impl ProposalPage {
             expires: chrome.at(&standing.expires_at),
             reason: proposal.reason.clone(),
             hash: hex::encode(standing.payload_sha256),
-            terms: terms_of(&proposal.payload, platforms, &chrome),
+            terms: terms_of(&proposal.payload, &found.platforms, &chrome),
+            held: found.held(&chrome),
+            changes: found.changes(&proposal.payload, &chrome),
+            is_for_oneself: standing.is_for_oneself(),
             lamp,
             word,
             waits: state == State::Waiting,
@@ -200,7 +246,7 @@ impl ProposalPage {
             why_not: fault.map(|fault| fault.to_string()),
             is_own: standing.proposed_by == signed.person,
             ends_sessions: !matches!(proposal.payload, Payload::Enable),
-            newcomer,
+            newcomer: found.newcomer,
             chrome,
         }
     }
