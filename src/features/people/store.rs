@@ -180,6 +180,27 @@ pub fn waiting(
     rows.into_iter().map(Row::read).collect()
 }
 
+/// The grants about these people that were approved until a moment, the newest first.
+pub fn approved_grants(
+    conn: &mut Conn,
+    people: &[PersonId],
+    until: DateTime<Utc>,
+) -> db::Result<Vec<Proposal>> {
+    let ids: Vec<Uuid> = people.iter().map(|id| id.uuid()).collect();
+    let rows: Vec<Row> = person_proposal::table
+        .filter(person_proposal::person_id.eq_any(ids))
+        .filter(person_proposal::kind.eq(Kind::Grant.as_str()))
+        .filter(person_proposal::decision.eq(Decision::Approved.as_str()))
+        .filter(person_proposal::decided_at.le(until))
+        .order((
+            person_proposal::decided_at.desc(),
+            person_proposal::id.desc(),
+        ))
+        .select(Row::as_select())
+        .load(conn)?;
+    rows.into_iter().map(Row::read).collect()
+}
+
 /// The newest ones about somebody, answered or not.
 pub fn about(conn: &mut Conn, person: PersonId) -> db::Result<Vec<Proposal>> {
     let rows: Vec<Row> = person_proposal::table

@@ -4,10 +4,11 @@ use chrono::TimeDelta;
 use diesel::RunQueryDsl as _;
 use diesel::sql_query;
 use futures_util::future::join;
+use sha2::{Digest as _, Sha256};
 use signalbox::foundation::auth::Role;
 use signalbox::foundation::db::roles::Role as DbRole;
 
-use super::{is_in, roles_of};
+use super::{approve, asks, is_in, propose, roles_of, waiting};
 use crate::support::app::TestApp;
 use crate::support::page::Page;
 use crate::support::personas::Client;
@@ -22,7 +23,9 @@ async fn open(admin: &Client) -> String {
 async fn line_of(admin: &Client, review: &str, name: &str) -> String {
     let page = admin.get(review).await;
     let lines = page.table("Lines, by email");
-    let row = lines.iter().find(|row| row[1] == name);
+    let row = lines
+        .iter()
+        .find(|row| row[1].starts_with(&format!("{name} ")));
     row.unwrap_or_else(|| panic!("no line about {name}: {lines:?}"))[0].clone()
 }
 
@@ -35,8 +38,12 @@ async fn answer(admin: &Client, review: &str, line: &str, word: &str, note: &str
 #[actix_web::test]
 async fn lines_are_answered_by_others_and_the_whole_is_signed() {
     let app = TestApp::start().await;
-    let (admin, second, operator) = (app.as_admin(), app.second_admin(), app.as_operator());
-    let reviewer = app.as_reviewer();
+    let (admin, second) = (app.as_admin(), app.second_admin());
+    // In place of what the command line gave.
+    let sent = propose(&admin, app.as_operator().person, &asks("operator")).await;
+    assert_eq!(sent.status, 303, "{}", sent.text());
+    approve(&second, &waiting(&admin).await).await;
+    let (operator, reviewer) = (app.as_operator(), app.as_reviewer());
     assert_eq!(
         admin.get("/people/reviews").await.heading(),
         "No access review has been opened yet"
@@ -44,6 +51,12 @@ async fn lines_are_answered_by_others_and_the_whole_is_signed() {
     let review = open(&admin).await;
     assert_eq!(open(&second).await, review, "one at a time");
     let page = admin.get(&review).await;
+    let lines = page.table("Lines, by email");
+    assert_eq!(lines[0][1], "Test administrator admin@test.example");
+    assert_eq!(
+        page.definition("Opened").split_once(" by ").unwrap().1,
+        "Test administrator (admin@test.example)"
+    );
     assert_eq!(page.table("Lines, by email").len(), 4);
     assert_eq!(page.definition("Without an answer"), "4");
     assert!(!page.has_button("Sign"));
@@ -134,16 +147,44 @@ async fn lines_are_answered_by_others_and_the_whole_is_signed() {
             .starts_with("attachment")
     );
     let mut rows = csv::Reader::from_reader(file.body.as_bytes());
+    let header = rows.headers().unwrap().clone();
     let rows: Vec<csv::StringRecord> = rows.records().map(Result::unwrap).collect();
     assert_eq!(rows.len(), 4);
-    let operator = rows
-        .iter()
-        .find(|row| &row[2] == "operator@test.example")
-        .unwrap();
+    let cell = |email: &str, column: &str| {
+        let at = header.iter().position(|name| name == column).unwrap();
+        let row = rows.iter().find(|row| &row[2] == email).unwrap();
+        row[at].to_owned()
+    };
+    let (operator, reviewer) = ("operator@test.example", "reviewer@test.example");
+    let administrator = "Test administrator <admin@test.example>";
+    for (email, column, value) in [
+        (operator, "answer", "revoked"),
+        (operator, "note", "left the team"),
+        (operator, "answered_by", administrator),
+        (reviewer, "proposed_by", ""),
+        (reviewer, "granted_by", "the command line (test)"),
+        (operator, "proposed_by", administrator),
+        (
+            operator,
+            "granted_by",
+            "Test second administrator <second-admin@test.example>",
+        ),
+        (operator, "signed_by", administrator),
+        (operator, "signature", "test Administrator"),
+    ] {
+        assert_eq!(cell(email, column), value, "{column} of {email}");
+    }
+    // Whoever has the file alone recomputes what was signed.
+    let column = |name: &str| header.iter().position(|found| found == name).unwrap();
+    let texts: Vec<&str> = rows.iter().map(|row| &row[column("signed_text")]).collect();
+    let digest = Sha256::digest(format!("[{}]", texts.join(",")));
+    assert_eq!(hex::encode(digest), cell(operator, "lines_sha256"));
     assert_eq!(
-        (&operator[11], &operator[12], &operator[13]),
-        ("revoked", "left the team", "admin@test.example")
+        cell(operator, "lines_sha256"),
+        page.definition("SHA-256 of all lines")
     );
+    let line: serde_json::Value = serde_json::from_str(texts[0]).unwrap();
+    assert_eq!(line["position"], 1);
     assert_eq!(app.events_of("access_review.exported").len(), 1);
     assert_eq!(auditor.post_form("/people/reviews", &[]).await.status, 403);
     assert!(

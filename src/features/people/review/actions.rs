@@ -1,14 +1,17 @@
 //! The verbs: open, answer lines, sign, export.
 
+use std::collections::HashMap;
+
 use super::store::{self, Line};
 use super::{DUE_AFTER, ReviewId};
 use crate::features::people::actions::keep_two_administrators;
+use crate::features::people::ask::Payload;
 use crate::features::people::form::{LONGEST_REASON, sentence};
 use crate::features::people::store as people_store;
-use crate::features::people::views::platforms_of;
+use crate::features::people::views::{Names, platforms_of};
 use crate::foundation::Services;
 use crate::foundation::audit::{Actor, Event, FormKey, Subject, Tx, store as log};
-use crate::foundation::auth::{Role, Signed, grants, people, roster};
+use crate::foundation::auth::{Role, Signed, grants, roster};
 use crate::foundation::db;
 use crate::foundation::kernel::PersonId;
 use crate::foundation::web::{self, Problems};
@@ -228,37 +231,61 @@ pub fn sign(
     })
 }
 
+/// What a file of a review is made of.
+pub struct Export {
+    pub review: store::Review,
+    pub lines: Vec<Line>,
+    /// Who proposed the grant of a line, by its position; nothing where the command line gave it.
+    pub proposed_by: HashMap<i32, PersonId>,
+    pub names: Names,
+}
+
 /// The lines for a file, whose making is an event.
-pub fn export(
-    services: &Services,
-    signed: &Signed,
-    id: ReviewId,
-) -> Result<(store::Review, Vec<Line>, Vec<(PersonId, String, String)>), web::Error> {
+pub fn export(services: &Services, signed: &Signed, id: ReviewId) -> Result<Export, web::Error> {
     services.audit.write(&signed.actor(), |tx| {
         let review = store::find(tx, id)?;
         let lines = store::lines(tx, id)?;
-        let mut told = Vec::new();
-        let about = lines.iter().map(Line::person);
-        let mut ids: Vec<PersonId> = about
-            .chain(
-                lines
-                    .iter()
-                    .filter_map(|line| line.answered_by.map(PersonId::from)),
-            )
-            .chain(review.signed_by.map(PersonId::from))
-            .collect();
-        ids.sort_unstable();
-        ids.dedup();
-        for id in ids {
-            let person = people::find(tx, id)?;
-            told.push((id, person.name, person.email));
-        }
+        let proposed_by = proposers(tx, &review, &lines)?;
+        let answered_by = lines.iter().filter_map(|line| line.answered_by);
+        let ids = lines
+            .iter()
+            .map(Line::person)
+            .chain(answered_by.chain(review.signed_by).map(PersonId::from))
+            .chain(proposed_by.values().copied());
+        let actors = lines.iter().map(|line| line.granted_by.as_str());
+        let names = Names::load(tx, ids, actors)?;
         tx.record(
             Event::new("access_review.exported", Subject::new("access_review", id))
                 .detail("lines", lines.len()),
         )?;
-        Ok((review, lines, told))
+        Ok(Export {
+            review,
+            lines,
+            proposed_by,
+            names,
+        })
     })
+}
+
+/// Who proposed what the lines say. What was held when the review was opened is what was approved last before, and by
+/// the same person.
+fn proposers(
+    tx: &mut Tx<'_>,
+    review: &store::Review,
+    lines: &[Line],
+) -> db::Result<HashMap<i32, PersonId>> {
+    let ids: Vec<PersonId> = lines.iter().map(Line::person).collect();
+    let approved = people_store::approved_grants(tx, &ids, review.opened_at)?;
+    let proposer = |line: &Line| {
+        let last = approved.iter().find(|proposal| {
+            proposal.standing.person == line.person()
+                && matches!(&proposal.payload, Payload::Grant(ask)
+                    if ask.roles.iter().any(|role| role.as_str() == line.role))
+        })?;
+        let by = last.decided_by.map(|by| format!("person:{by}"))?;
+        (by == line.granted_by).then_some((line.position, last.standing.proposed_by))
+    };
+    Ok(lines.iter().filter_map(proposer).collect())
 }
 
 /// A note as it may stand beside an answer.

@@ -9,8 +9,8 @@ use actix_web::web::{Data, Path};
 use serde::Deserialize;
 
 use super::ReviewId;
-use super::actions::{self, Answer, Refusal, check_note};
-use super::store::{self, Line, Review};
+use super::actions::{self, Answer, Export, Refusal, check_note};
+use super::store;
 use super::views::{Forms, List, One, Typed};
 use crate::features::people::pages::Nothing;
 use crate::features::people::views::Names;
@@ -201,8 +201,8 @@ pub async fn sign(
 pub async fn file(services: Data<Services>, signed: Signed, id: Path<ReviewId>) -> web::Result {
     let id = id.into_inner();
     let bytes = block(move || {
-        let (review, lines, people) = actions::export(&services, &signed, id)?;
-        write(&review, &lines, &people).map_err(web::Error::internal)
+        let export = actions::export(&services, &signed, id)?;
+        write(&export)
     })
     .await?;
     let name = format!("attachment; filename=\"signalbox-access-review-{id}.csv\"");
@@ -213,7 +213,7 @@ pub async fn file(services: Data<Services>, signed: Signed, id: Path<ReviewId>) 
         .body(bytes))
 }
 
-const HEADER: [&str; 17] = [
+const HEADER: [&str; 21] = [
     "line",
     "name",
     "email",
@@ -221,6 +221,7 @@ const HEADER: [&str; 17] = [
     "platforms",
     "since",
     "until",
+    "proposed_by",
     "granted_by",
     "reason",
     "last_seen",
@@ -230,46 +231,57 @@ const HEADER: [&str; 17] = [
     "answered_by",
     "answered_at",
     "signed_by",
+    "signature",
     "signed_at",
+    "lines_sha256",
+    "signed_text",
 ];
 
-fn write(
-    review: &Review,
-    lines: &[Line],
-    people: &[(PersonId, String, String)],
-) -> Result<Vec<u8>, ::csv::Error> {
-    let person = |id: PersonId| {
-        let found = people.iter().find(|(known, _, _)| *known == id);
-        found.map_or(("", ""), |(_, name, email)| (name.as_str(), email.as_str()))
-    };
+fn write(export: &Export) -> Result<Vec<u8>, web::Error> {
+    let Export {
+        review,
+        lines,
+        proposed_by,
+        names,
+    } = export;
     let at = |at: Option<chrono::DateTime<chrono::Utc>>| {
         at.map(|at| at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true))
             .unwrap_or_default()
     };
-    let mut file = csv::line(HEADER)?;
+    let person = |id: Option<PersonId>| id.map(|id| names.person(id).plain()).unwrap_or_default();
+    let signed_by = person(review.signed_by.map(PersonId::from));
+    let sha256 = review.lines_sha256.as_ref().map(hex::encode);
+    let mut file = csv::line(HEADER).map_err(web::Error::internal)?;
     for line in lines {
-        let (name, email) = person(line.person());
-        let by = line.answered_by.map_or("", |by| person(by.into()).1);
+        let who = names.person(line.person());
+        let signed_text = match &sha256 {
+            Some(_) => store::signed_text(line)?,
+            None => String::new(),
+        };
         let cells = [
             &line.position.to_string(),
-            name,
-            email,
+            &who.name,
+            who.email.as_deref().unwrap_or_default(),
             &line.role,
             &line.platforms,
             &at(Some(line.starts_at)),
             &at(line.ends_at),
-            &line.granted_by,
+            &person(proposed_by.get(&line.position).copied()),
+            &names.actor(&line.granted_by).plain(),
             &line.reason,
             &at(line.last_seen),
             &at(line.last_act),
             line.answer.as_deref().unwrap_or_default(),
             &line.note,
-            by,
+            &person(line.answered_by.map(PersonId::from)),
             &at(line.answered_at),
+            &signed_by,
             review.signature.as_deref().unwrap_or_default(),
             &at(review.signed_at),
+            sha256.as_deref().unwrap_or_default(),
+            &signed_text,
         ];
-        file.extend(csv::line(cells)?);
+        file.extend(csv::line(cells).map_err(web::Error::internal)?);
     }
     Ok(file)
 }

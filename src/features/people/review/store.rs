@@ -170,27 +170,28 @@ pub fn sign(
     Ok(())
 }
 
-/// The hash of all lines with their answers: what is signed.
+/// A line with its answer as it is signed: RFC 8785 JSON.
+pub fn signed_text(line: &Line) -> db::Result<String> {
+    let whole = json!({
+        "position": line.position,
+        "person": line.person_id,
+        "role": line.role,
+        "platforms": line.platforms,
+        "starts_at": line.starts_at.to_rfc3339(),
+        "ends_at": line.ends_at.map(|at| at.to_rfc3339()),
+        "reason": line.reason,
+        "granted_by": line.granted_by,
+        "answer": line.answer,
+        "note": line.note,
+        "answered_by": line.answered_by,
+        "answered_at": line.answered_at.map(|at| at.to_rfc3339()),
+    });
+    let bytes = jcs::to_vec(&whole).map_err(|error| db::Error::Event(error.to_string()))?;
+    String::from_utf8(bytes).map_err(|error| db::Error::Event(error.to_string()))
+}
+
+/// The hash of all lines with their answers, as one JSON array: what is signed.
 pub fn digest(lines: &[Line]) -> db::Result<[u8; 32]> {
-    let all: Vec<_> = lines
-        .iter()
-        .map(|line| {
-            json!({
-                "position": line.position,
-                "person": line.person_id,
-                "role": line.role,
-                "platforms": line.platforms,
-                "starts_at": line.starts_at.to_rfc3339(),
-                "ends_at": line.ends_at.map(|at| at.to_rfc3339()),
-                "reason": line.reason,
-                "granted_by": line.granted_by,
-                "answer": line.answer,
-                "note": line.note,
-                "answered_by": line.answered_by,
-                "answered_at": line.answered_at.map(|at| at.to_rfc3339()),
-            })
-        })
-        .collect();
-    let bytes = jcs::to_vec(&json!(all)).map_err(|error| db::Error::Event(error.to_string()))?;
-    Ok(Sha256::digest(bytes).into())
+    let texts: db::Result<Vec<String>> = lines.iter().map(signed_text).collect();
+    Ok(Sha256::digest(format!("[{}]", texts?.join(","))).into())
 }
