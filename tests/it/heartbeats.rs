@@ -3,6 +3,7 @@
 mod addresses;
 mod packs;
 mod pages;
+mod simulated;
 mod turns;
 
 use chrono::{DateTime, TimeDelta, Utc};
