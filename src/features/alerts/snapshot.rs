@@ -149,8 +149,10 @@ impl Snapshot {
             return Ok(None);
         };
         let zone = self.platforms.get(&platform).map(|it| it.zone);
-        let expected = expect::expected(&heartbeat.spec, zone.unwrap_or_default())
-            .map_err(|_| unreadable())?;
+        let zone = zone.unwrap_or_default();
+        let mut held = held.clone();
+        expect::adopt(&mut held, heartbeat, zone, self.now);
+        let expected = expect::expected(&heartbeat.spec, zone).map_err(|_| unreadable())?;
         let (standing, since) = held.beat.standing(&expected, self.now);
         let is = match standing {
             Standing::Down | Standing::Failed => Is::Down,

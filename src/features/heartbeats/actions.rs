@@ -87,10 +87,12 @@ impl Taken {
         if item.retired_at.is_some() {
             return Ok(None);
         }
-        let expected = expect::expected(&item.spec, packs::zone(conn, item.platform)?)?;
+        let zone = packs::zone(conn, item.platform)?;
+        let expected = expect::expected(&item.spec, zone)?;
         // Read under the lock, and never before what came before it: another process's clock may be ahead.
         let last = held.pinged_at.unwrap_or(held.beat.since);
         let at = services.clock.now().max(held.beat.since).max(last);
+        expect::adopt(&mut held, &item, zone, at);
         let heard = held.beat.hear(&expected, ping.signal, ping.run, at);
         Ok(Some(Self {
             held,
@@ -114,7 +116,7 @@ impl Taken {
             &silent
         };
         pings::insert(conn, &services.keyring, id, self.at, ping, self.heard.took)?;
-        store::save(conn, id, &self.held.beat, &self.expected)?;
+        store::save(conn, &self.held, &self.expected)?;
         store::save_pinged(conn, id, self.at)
     }
 }
@@ -159,11 +161,12 @@ fn notice_one(services: &Services, id: ItemId, now: DateTime<Utc>) -> db::Result
         let mut held = store::lock(tx, id)?;
         let zone = packs::zone(tx, item.platform)?;
         let expected = expect::expected(&item.spec, zone)?;
+        expect::adopt(&mut held, &item, zone, now);
         // Somebody else may have been quicker, or a ping.
         let Some(turn) = held.beat.advance(&expected, now) else {
             return Err(db::Error::NoEvent);
         };
-        store::save(tx, id, &held.beat, &expected)?;
+        store::save(tx, &held, &expected)?;
         record(tx, &item, &[turn], now)
     });
     match turned {
@@ -225,7 +228,8 @@ fn add(services: &Services, item: &Named, now: DateTime<Utc>) -> db::Result<()> 
         let zone = packs::zone(tx, item.platform)?;
         let held = Held {
             id: item.id,
-            beat: Heartbeat::new(now),
+            // The clock of whoever applied the pack may be ahead.
+            beat: Heartbeat::new(now.max(item.declared_at)),
             schedule: expect::key(&item.spec, zone),
             grace_ms: item.spec.grace.millis(),
             pinged_at: None,
@@ -255,27 +259,17 @@ fn take_over(services: &Services, item: &Named, held: &Held, now: DateTime<Utc>)
     let zone = services
         .db
         .read_on(PoolKind::Jobs, |conn| packs::zone(conn, item.platform))?;
-    let (schedule, grace_ms) = (expect::key(&item.spec, zone), item.spec.grace.millis());
-    let returned = |held: &Held| item.declared_at > held.beat.expected_since;
-    if held.schedule == schedule && held.grace_ms == grace_ms && !returned(held) {
+    if !expect::adopt(&mut held.clone(), item, zone, now) {
         return Ok(());
     }
     let expected = expect::expected(&item.spec, zone)?;
     services.audit.write_unaudited(Unaudited::Ping, |conn| {
         let mut held = store::lock(conn, item.id)?;
-        if returned(&held) {
-            held.beat = Heartbeat::new(now);
-        } else if held.schedule != schedule {
-            held.beat.reschedule(now);
-        } else if held.grace_ms != grace_ms {
-            held.beat.change(now);
-        } else {
-            // Another process has done it.
-            return Ok(());
+        // Another process may have done it, or a ping.
+        if expect::adopt(&mut held, item, zone, now) {
+            store::save(conn, &held, &expected)?;
         }
-        held.schedule = schedule;
-        held.grace_ms = grace_ms;
-        store::save_expected(conn, &held, &expected)
+        Ok(())
     })
 }
 

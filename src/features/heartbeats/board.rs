@@ -48,6 +48,8 @@ impl Status {
                 address_made_at: None,
             });
         };
+        let mut held = held.clone();
+        expect::adopt(&mut held, &item, platform.zone, now);
         let expected = expect::expected(&item.spec, platform.zone)?;
         let (standing, since) = held.beat.standing(&expected, now);
         Ok(Self {

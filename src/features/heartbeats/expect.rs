@@ -1,9 +1,12 @@
 //! From what a pack says to what is expected.
 
+use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
-use super::heartbeat::{Expected, Schedule};
+use super::heartbeat::{Expected, Heartbeat as Beat, Schedule};
+use super::store::Held;
 use crate::features::packs::pack::Heartbeat;
+use crate::features::packs::store::Item;
 use crate::foundation::db;
 use crate::foundation::kernel::Timetable;
 
@@ -25,6 +28,25 @@ pub fn expected(spec: &Heartbeat, platform: Tz) -> db::Result<Expected> {
         schedule,
         grace: spec.grace.delta(),
     })
+}
+
+/// Brings what is held in line with what its pack says by now. Another schedule or grace counts from `now`, when it is
+/// first seen, so that nothing turns in the past; one that was retired and has come back begins anew. False where
+/// nothing has changed.
+pub fn adopt(held: &mut Held, item: &Item<Heartbeat>, platform: Tz, now: DateTime<Utc>) -> bool {
+    let (schedule, grace_ms) = (key(&item.spec, platform), item.spec.grace.millis());
+    if item.declared_at > held.beat.expected_since {
+        held.beat = Beat::new(now.max(item.declared_at));
+    } else if held.schedule != schedule {
+        held.beat.reschedule(now);
+    } else if held.grace_ms != grace_ms {
+        held.beat.change(now);
+    } else {
+        return false;
+    }
+    held.schedule = schedule;
+    held.grace_ms = grace_ms;
+    true
 }
 
 /// The same for the same schedule.

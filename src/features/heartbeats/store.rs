@@ -148,13 +148,6 @@ impl Standing {
     }
 }
 
-pub fn save(conn: &mut Conn, id: ItemId, beat: &Heartbeat, expected: &Expected) -> Result<()> {
-    diesel::update(heartbeat::table.find(id.uuid()))
-        .set(Standing::of(beat, expected)?)
-        .execute(conn)?;
-    Ok(())
-}
-
 pub fn save_pinged(conn: &mut Conn, id: ItemId, at: DateTime<Utc>) -> Result<()> {
     diesel::update(heartbeat::table.find(id.uuid()))
         .set(heartbeat::pinged_at.eq(at))
@@ -162,8 +155,8 @@ pub fn save_pinged(conn: &mut Conn, id: ItemId, at: DateTime<Utc>) -> Result<()>
     Ok(())
 }
 
-/// Notes another schedule or grace with what follows from it.
-pub fn save_expected(conn: &mut Conn, held: &Held, expected: &Expected) -> Result<()> {
+/// Notes how it stands, and what was expected of it when that was reckoned.
+pub fn save(conn: &mut Conn, held: &Held, expected: &Expected) -> Result<()> {
     diesel::update(heartbeat::table.find(held.id.uuid()))
         .set((
             Standing::of(&held.beat, expected)?,

@@ -340,6 +340,32 @@ async fn a_hundred_pings_are_kept_and_a_job_removes_the_rest() {
     assert!(newest.at > app.now() - TimeDelta::hours(2));
 }
 
+/// Between a pack that expects more and the look that takes it over, nobody goes by the new schedule for the past.
+#[actix_web::test]
+async fn a_changed_schedule_turns_nothing_in_the_past() {
+    let app = named().await;
+    let first = app.now();
+    evaluate::tick(&app.services).unwrap();
+    ping(&app, "sync", "").await;
+    advance(&app, 9);
+    apply(&app, &pack().replace("every = \"10m\"", "every = \"1m\""));
+    assert_eq!(evaluate::tick(&app.services).unwrap(), 0);
+    let page = app.as_operator().get("/heartbeats").await;
+    assert!(
+        page.says("1 of 2 heartbeats was never heard of"),
+        "and none is overdue"
+    );
+    assert_eq!(ping(&app, "sync", "").await, 200);
+    assert_eq!(turned(&app), [up(first)]);
+    advance(&app, 5);
+    actions::notice(&app.services).unwrap();
+    assert_eq!(
+        standing(&app, "sync").0,
+        Standing::Down,
+        "from then on they do"
+    );
+}
+
 #[actix_web::test]
 async fn a_pack_that_changes_the_schedule_counts_anew() {
     let app = named().await;
