@@ -173,6 +173,11 @@ impl Ground {
             .await;
         assert!(took.status < 400, "{}", took.text());
         app.run_jobs();
+        crate::packs::apply(app, &crate::heartbeats::pack());
+        signalbox::features::heartbeats::actions::enrol(&app.services).unwrap();
+        let job = format!("{}{}", app.url, crate::heartbeats::address(app, "sync"));
+        let pinged = app.http.post(job).body("what a job said").send().await;
+        assert_eq!(pinged.unwrap().status(), 200);
         let (services, person) = (&app.services, PersonId::from(person(app)));
         let posted = Posted(actix_web::web::Bytes::from_static(b"note=kept"));
         services
