@@ -2,6 +2,7 @@
 
 mod files;
 mod signals;
+mod tls;
 
 use std::io::Write as _;
 

@@ -336,6 +336,35 @@ fn a_rule_on_a_figure_speaks_in_its_unit() {
 }
 
 #[test]
+fn a_certificate_is_asked_for_by_a_name_at_an_address() {
+    let check = |inside: &str| format!("check.tls = {{ {inside} }}");
+    let rule = "on.measure = { probe = \"api-health\", name = \"days\" }\n\
+                red = { below = \"7d\" }\nyellow = { below = 14 }\nblue = { below = \"21d\" }";
+    let said = |inside: &str| said_of(&check(inside), rule);
+    for fine in [
+        "address = \"localhost:443\"",
+        "address = \"[::1]:8443\", name = \"bank.example\", trust = \"/etc/ssl/own.pem\"",
+    ] {
+        assert_eq!(said(fine), Vec::<String>::new(), "{fine}");
+    }
+    for wrong in [
+        "address = \"localhost\"",
+        "address = \":443\"",
+        "address = \"localhost:0\"",
+        "address = \"localhost:443\", name = \"a b\"",
+        "address = \"localhost:443\", name = \"a\\u0000\"",
+        "address = \"localhost:443\", trust = \"own.pem\"",
+    ] {
+        let said = said(wrong);
+        assert!(!said.is_empty(), "{wrong}");
+        assert!(
+            said.iter().all(|it| it.contains("bad-address")),
+            "{wrong}: {said:?}"
+        );
+    }
+}
+
+#[test]
 fn a_pattern_of_files_stays_in_one_folder() {
     let with = |pattern: &str| {
         let check = format!("check.file = {{ pattern = \"{pattern}\" }}");

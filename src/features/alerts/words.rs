@@ -117,6 +117,7 @@ fn figure(number: f64, unit: Unit) -> String {
         )]
         Unit::Seconds if number >= 60.0 => length(number.round() as i64 * 1_000),
         Unit::Seconds => with_unit(&number.to_string(), "s"),
+        Unit::Days => with_unit(&number.to_string(), "days"),
         Unit::Count => number.to_string(),
     }
 }
@@ -226,6 +227,15 @@ mod tests {
                 ""
             ),
             "size of dumps is 2.35 GB, above 2 GB"
+        );
+        assert_eq!(
+            summary(
+                &of(Measure::Days, "14d"),
+                Level::Red,
+                &Reading::Number(20.0),
+                ""
+            ),
+            "days of dumps is 20 days, above 14 days"
         );
     }
 }

@@ -303,7 +303,7 @@ pub fn measure_tiles(
     services: &[ServiceStatus],
     lit: Lit<'_>,
     now: DateTime<Utc>,
-) -> [(&'static str, Vec<Tile>); 3] {
+) -> [(&'static str, Vec<Tile>); 4] {
     let tiles_of = |kind| {
         let probes = services
             .iter()
@@ -320,6 +320,7 @@ pub fn measure_tiles(
         ("Databases", tiles_of("postgres")),
         ("Hosts", tiles_of("host")),
         ("Files", tiles_of("file")),
+        ("Certificates", tiles_of("tls")),
     ]
 }
 
@@ -339,6 +340,7 @@ fn measure_tile(
         Measure::Lag => "Replication lag",
         Measure::Age => "Age",
         Measure::Count => "Files",
+        Measure::Days => "Time to the certificate's end",
     };
     let name = format!("{} {}: {name}", service.platform.name, service.name);
     let source = format!("probe {}", probe.item.slug);
@@ -363,6 +365,23 @@ fn measure_tile(
     )
 }
 
+/// "21 days"; "ended 3 days ago".
+fn days(value: f64) -> String {
+    let counted = |days: f64| {
+        let word = if (days - 1.0).abs() < f64::EPSILON {
+            "day"
+        } else {
+            "days"
+        };
+        format!("{} {word}", decimal(days, 0))
+    };
+    if value < 0.0 {
+        format!("ended {} ago", counted(-value))
+    } else {
+        counted(value)
+    }
+}
+
 /// A figure in what it is counted in.
 fn reading(value: f64, unit: Unit) -> String {
     #[allow(
@@ -376,6 +395,7 @@ fn reading(value: f64, unit: Unit) -> String {
         Unit::Bytes => bytes(whole),
         Unit::Seconds if value < 60.0 => format!("{} s", decimal(value, 1)),
         Unit::Seconds => duration(Duration::from_secs(whole)),
+        Unit::Days => days(value),
         Unit::Count => number(whole),
     }
 }

@@ -9,7 +9,9 @@ mod rules;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
-pub use self::check::{Check, Files, Host, Http, Postgres, Tcp, Tls, Which};
+pub use self::check::{
+    Certificate, Check, Files, Host, Http, Postgres, Tcp, Tls, Which, host_and_port,
+};
 pub use self::heartbeats::Heartbeat;
 pub use self::measure::{Measure, Unit};
 pub use self::rules::{Condition, Is, MeasureOf, NoData, RESULTS_AT_MOST, Rule, Source};

@@ -147,6 +147,7 @@ impl Quantity {
     pub const fn counted_in(self, unit: Unit) -> f64 {
         match (self, unit) {
             (Self::Lasting(_), Unit::Seconds) => self.value() / 1_000.0,
+            (Self::Lasting(_), Unit::Days) => self.value() / 86_400_000.0,
             _ => self.value(),
         }
     }
@@ -301,6 +302,7 @@ mod tests {
     fn a_length_of_time_is_compared_in_the_unit_of_the_figure() {
         let day = "1d".parse::<Quantity>().unwrap();
         assert!((day.counted_in(Unit::Seconds) - 86_400.0).abs() < f64::EPSILON);
+        assert!((day.counted_in(Unit::Days) - 1.0).abs() < f64::EPSILON);
         assert!((Quantity::Number(30.0).counted_in(Unit::Seconds) - 30.0).abs() < f64::EPSILON);
     }
 

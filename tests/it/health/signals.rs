@@ -304,6 +304,7 @@ async fn every_way_to_break_a_simulated_service_fails_its_probes() {
             let simulated = |check: &Check| match check {
                 Check::Http(_) | Check::Postgres(_) => true,
                 Check::Tcp(_) => mode == Mode::Refusing,
+                Check::Tls(_) => false,
                 Check::Host(_) | Check::File(_) => false,
             };
             let asked = file

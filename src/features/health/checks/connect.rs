@@ -10,9 +10,22 @@ use tokio::time::sleep;
 
 use super::{Cause, io_kind, outcome_of};
 use crate::features::health::probe::{ErrorKind, Outcome};
+use crate::features::packs::pack::host_and_port;
 
 /// How much of a start each address gets before the next one is tried beside it (RFC 8305).
 const HEAD_START: Duration = Duration::from_millis(250);
+
+/// A connection to `host:port`.
+///
+/// # Errors
+/// Those of [`connect`], and that it is no address.
+pub async fn connect_to(address: &str) -> Result<TcpStream, Outcome> {
+    let Some((host, port)) = host_and_port(address) else {
+        let message = format!("\"{address}\" is not host:port");
+        return Err(Outcome::failed(ErrorKind::Dns, message));
+    };
+    connect(host, port).await
+}
 
 /// A connection to whichever address of `host` accepts one first. The name is resolved once.
 ///

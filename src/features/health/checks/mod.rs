@@ -10,6 +10,7 @@ mod host;
 mod http;
 mod postgres;
 mod tcp;
+mod tls;
 
 use std::error::Error as StdError;
 use std::io;
@@ -75,6 +76,7 @@ impl Checks {
             match check {
                 Check::Http(http) => http::check(&self.http, http).await,
                 Check::Tcp(tcp) => tcp::check(tcp).await,
+                Check::Tls(tls) => tls::check(tls, at).await,
                 Check::Postgres(pg) => postgres::check(pg).await,
                 Check::Host(host) => host::check(host).await,
                 Check::File(files) => files::check(files, at, &self.looks).await,

@@ -1,6 +1,6 @@
 //! Where a probe looks.
 
-use crate::features::packs::pack::Check;
+use crate::features::packs::pack::{Check, host_and_port};
 use crate::features::packs::pattern::Pattern;
 
 pub fn address_problems(check: &Check) -> Vec<String> {
@@ -35,13 +35,15 @@ pub fn address_problems(check: &Check) -> Vec<String> {
                 problems.push("a status is a number from 100 to 599".to_owned());
             }
         }
-        Check::Tcp(tcp) => {
-            let port = tcp
-                .address
-                .rsplit_once(':')
-                .and_then(|(_, port)| port.parse::<u16>().ok());
-            if port.is_none_or(|port| port == 0) {
-                problems.push(format!("\"{}\" is not host:port", tcp.address));
+        Check::Tcp(tcp) => problems.extend(no_address(&tcp.address)),
+        Check::Tls(tls) => {
+            problems.extend(no_address(&tls.address));
+            let letter = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':');
+            if tls.name().is_empty() || !tls.name().chars().all(letter) {
+                problems.push(format!("\"{}\" is not the name of a host", tls.name()));
+            }
+            if !tls.trust.is_empty() && !tls.trust.starts_with('/') {
+                problems.push(format!("\"{}\" is not the path of a file", tls.trust));
             }
         }
         Check::Postgres(pg) if pg.host.is_empty() || pg.port == 0 => {
@@ -54,4 +56,9 @@ pub fn address_problems(check: &Check) -> Vec<String> {
         Check::Postgres(_) | Check::Host(_) => {}
     }
     problems
+}
+
+fn no_address(address: &str) -> Option<String> {
+    let known = host_and_port(address).is_some_and(|(host, _)| !host.is_empty());
+    (!known).then(|| format!("\"{address}\" is not host:port"))
 }

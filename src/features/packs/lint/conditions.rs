@@ -69,6 +69,10 @@ fn unit_problems(source: &Source, condition: &Condition) -> Option<&'static str>
                 |given| is_number(given) || is_lasting(given),
                 "compare with a length of time, such as \"26h\", or a number of seconds",
             ),
+            Unit::Days => (
+                |given| is_number(given) || is_lasting(given),
+                "compare with a length of time, such as \"21d\", or a number of days",
+            ),
             Unit::Bytes => (
                 |given| is_number(given) || matches!(given, Quantity::Bytes(_)),
                 "compare with bytes, such as \"500MB\"",

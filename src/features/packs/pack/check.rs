@@ -12,6 +12,7 @@ use super::Measure;
 pub enum Check {
     Http(Http),
     Tcp(Tcp),
+    Tls(Certificate),
     Postgres(Postgres),
     Host(Host),
     File(Files),
@@ -23,6 +24,7 @@ impl Check {
         match self {
             Self::Http(_) => "http",
             Self::Tcp(_) => "tcp",
+            Self::Tls(_) => "tls",
             Self::Postgres(_) => "postgres",
             Self::Host(_) => "host",
             Self::File(_) => "file",
@@ -35,6 +37,8 @@ impl Check {
         match self {
             Self::Http(http) => http.url.clone(),
             Self::Tcp(tcp) => tcp.address.clone(),
+            Self::Tls(tls) if tls.name.is_empty() => tls.address.clone(),
+            Self::Tls(tls) => format!("{} as {}", tls.address, tls.name),
             Self::Postgres(pg) => format!("{}:{}/{}", pg.host, pg.port, pg.database),
             Self::Host(host) => format!("this host, disk {}", host.disk),
             Self::File(files) => format!("{} of {}", files.which.as_str(), files.pattern),
@@ -46,6 +50,7 @@ impl Check {
     pub const fn measures(&self) -> &'static [Measure] {
         match self {
             Self::Http(_) | Self::Tcp(_) => &[],
+            Self::Tls(_) => &[Measure::Days],
             Self::Postgres(_) => &[Measure::Connections, Measure::Size, Measure::Lag],
             Self::Host(_) => &[Measure::Cpu, Measure::Memory, Measure::Disk],
             Self::File(_) => &[Measure::Age, Measure::Size, Measure::Count],
@@ -87,6 +92,39 @@ fn ok_status() -> Vec<u16> {
 pub struct Tcp {
     /// `host:port`
     pub address: String,
+}
+
+/// Host and port of `host:port`; the host of `[::1]:443` without its brackets.
+#[must_use]
+pub fn host_and_port(address: &str) -> Option<(&str, u16)> {
+    let (host, port) = address.rsplit_once(':')?;
+    let port = port.parse().ok().filter(|port| *port != 0)?;
+    Some((host.trim_matches(['[', ']']), port))
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Certificate {
+    /// `host:port`
+    pub address: String,
+    /// Whom we ask for, and whose name the certificate must bear. Empty: the host.
+    #[serde(default)]
+    pub name: String,
+    /// A PEM file of the authorities to trust instead of the system's. Empty: those.
+    #[serde(default)]
+    pub trust: String,
+}
+
+impl Certificate {
+    #[must_use]
+    pub fn name(&self) -> &str {
+        let host = host_and_port(&self.address).map_or("", |(host, _)| host);
+        if self.name.is_empty() {
+            host
+        } else {
+            &self.name
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

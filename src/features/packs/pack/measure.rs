@@ -22,6 +22,8 @@ pub enum Measure {
     Age,
     /// How many files match.
     Count,
+    /// Whole days until the first certificate of the chain ends, rounded down: below 0 once one has.
+    Days,
 }
 
 /// What a figure is counted in.
@@ -31,11 +33,12 @@ pub enum Unit {
     Share,
     Bytes,
     Seconds,
+    Days,
     Count,
 }
 
 impl Measure {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Cpu,
         Self::Memory,
         Self::Disk,
@@ -44,6 +47,7 @@ impl Measure {
         Self::Lag,
         Self::Age,
         Self::Count,
+        Self::Days,
     ];
 
     #[must_use]
@@ -57,6 +61,7 @@ impl Measure {
             Self::Lag => "lag",
             Self::Age => "age",
             Self::Count => "count",
+            Self::Days => "days",
         }
     }
 
@@ -67,6 +72,7 @@ impl Measure {
             Self::Size => Unit::Bytes,
             Self::Lag | Self::Age => Unit::Seconds,
             Self::Count => Unit::Count,
+            Self::Days => Unit::Days,
         }
     }
 }
