@@ -2,6 +2,7 @@
 
 use std::io::{self, BufRead as _, Write as _};
 use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
@@ -29,6 +30,9 @@ pub(super) struct Args {
     /// Where the page is
     #[arg(long, default_value_t = simulator::DEFAULT_PORT, value_parser = clap::value_parser!(u16).range(1..=65_000))]
     port: u16,
+    /// Where the platforms' dumps are written
+    #[arg(long, default_value = "var/simulated")]
+    files: PathBuf,
     /// Only print the packs' parameters, as NAME=VALUE lines
     #[arg(long)]
     parameters: bool,
@@ -38,8 +42,13 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> ExitCode {
+    // The packs' patterns begin at the root.
+    let files = match std::path::absolute(&args.files) {
+        Ok(files) => files,
+        Err(error) => return failed(error),
+    };
     if args.parameters {
-        for (name, value) in simulator::parameters(args.port) {
+        for (name, value) in simulator::parameters(args.port, &files) {
             println!("{name}={value}");
         }
         return ExitCode::SUCCESS;
@@ -50,7 +59,7 @@ pub(super) fn run(args: &Args) -> ExitCode {
         return failed(error);
     }
     let served = actix_web::rt::System::new().block_on(async {
-        let simulator = Simulator::start(args.port).await?;
+        let simulator = Simulator::start(args.port, &files).await?;
         if args.with_parent {
             for job in named_jobs().await? {
                 simulator.run(job, &client()?);
@@ -67,8 +76,9 @@ pub(super) fn run(args: &Args) -> ExitCode {
     match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failed(format!(
-            "the simulator cannot listen on {} and the ports after it: {error}",
-            args.port
+            "the simulator cannot listen on {} and the ports after it, or not write to {}: {error}",
+            args.port,
+            files.display()
         )),
     }
 }
@@ -121,9 +131,10 @@ pub(super) fn stand_in(
     services: &Services,
 ) -> Result<Simulated, Box<dyn std::error::Error + Send + Sync>> {
     let port = services.config.simulator.unwrap_or(simulator::DEFAULT_PORT);
-    let mut simulated = Simulated::start(port)?;
+    let files = std::path::absolute(services.config.data_dir.join("simulated"))?;
+    let mut simulated = Simulated::start(port, &files)?;
     let own = own_address(services);
-    let mut given: Given = simulator::parameters(port).into_iter().collect();
+    let mut given: Given = simulator::parameters(port, &files).into_iter().collect();
     given.extend([("SELF_URL", own)]);
     for pack in PACKS {
         packs::apply_if_changed(services, &Actor::job("demo"), pack, &given)?;
@@ -176,9 +187,11 @@ pub(super) struct Simulated {
 const REPORT_EVERY: Duration = Duration::from_secs(20);
 
 impl Simulated {
-    pub(super) fn start(port: u16) -> io::Result<Self> {
+    pub(super) fn start(port: u16, files: &Path) -> io::Result<Self> {
         let process = Command::new(std::env::current_exe()?)
             .args(["simulate", "--with-parent", "--port", &port.to_string()])
+            .arg("--files")
+            .arg(files)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             // Ctrl-C is for the demo, which ends this process after its own probes.

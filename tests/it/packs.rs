@@ -1,5 +1,7 @@
 //! Packs: the ones that ship, what the linter says, and what applying one does.
 
+use std::path::Path;
+
 use signalbox::app::simulator;
 use signalbox::features::packs::actions::{self, ApplyError, What};
 use signalbox::features::packs::lint::{Finding, Severity};
@@ -91,7 +93,9 @@ pub fn shipped() -> Vec<(String, String)> {
 fn the_packs_that_ship_have_nothing_to_be_said_against_them() {
     let packs = shipped();
     assert_eq!(packs.len(), 6);
-    let quick: Given = simulator::parameters(7100).into_iter().collect();
+    let quick: Given = simulator::parameters(7100, Path::new("/srv/simulated"))
+        .into_iter()
+        .collect();
     for (name, source) in packs {
         for given in [&Given::default(), &quick] {
             let (file, findings) = actions::check(&source, given).unwrap();
@@ -362,6 +366,33 @@ fn a_certificate_is_asked_for_by_a_name_at_an_address() {
             "{wrong}: {said:?}"
         );
     }
+}
+
+#[test]
+fn a_cache_is_asked_at_an_address_by_somebody_with_a_password() {
+    let check = |inside: &str| format!("check.redis = {{ {inside} }}");
+    let rule = "on.measure = { probe = \"api-health\", name = \"hits\" }\n\
+                yellow = { below = \"70%\", clear = \"75%\" }";
+    let said = |inside: &str| said_of(&check(inside), rule);
+    for fine in [
+        "address = \"localhost:6379\"",
+        "address = \"localhost:6379\", tls = true, database = 3",
+        "address = \"localhost:6379\", tls = \"${REDIS_TLS:-false}\", database = \"${REDIS_DB:-0}\"",
+        "address = \"localhost:6379\", user = \"probe\", password_file = \"/run/secrets/redis\"",
+    ] {
+        assert_eq!(said(fine), Vec::<String>::new(), "{fine}");
+    }
+    for wrong in [
+        "address = \"localhost\"",
+        "address = \"localhost:6379\", user = \"probe\"",
+    ] {
+        assert!(said(wrong)[0].contains("bad-address"), "{wrong}");
+    }
+    let unreadable = with_probe(
+        &check("address = \"localhost:6379\", database = \"x\""),
+        rule,
+    );
+    assert!(actions::check(&unreadable, &Given::default()).is_err());
 }
 
 #[test]

@@ -7,13 +7,16 @@
 //! - every address that it stands in for is a parameter of a pack, so the packs are the real ones.
 
 mod crons;
+mod dumps;
 mod page;
+mod redis;
 mod site;
 mod sites;
 mod wire;
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use actix_web::dev::ServerHandle;
@@ -37,8 +40,10 @@ pub struct Simulator {
 }
 
 impl Simulator {
-    /// Starts every site, and the page to break and mend them. With port 0 each gets a free port.
-    pub async fn start(port: u16) -> io::Result<Self> {
+    /// Starts every site, and the page to break and mend them, and writes the platforms' dumps into `folder`.
+    /// With port 0 each gets a free port.
+    pub async fn start(port: u16, folder: &Path) -> io::Result<Self> {
+        dumps::keep(folder)?;
         let mut simulator = Self::start_sites(port).await?;
         let (sites, crons) = (simulator.sites.clone(), Arc::clone(&simulator.crons));
         simulator.page = Some(page::serve(port, sites, crons)?);
@@ -126,16 +131,18 @@ pub fn free_port() -> u16 {
         .unwrap_or(DEFAULT_PORT)
 }
 
-/// The parameters that point the packs at a simulator on this port, with intervals short enough to
-/// see a service turn red within half a minute.
+/// The parameters that point the packs at a simulator on this port with its dumps in `folder`, with intervals
+/// short enough to see a service turn red within half a minute.
 #[must_use]
-pub fn parameters(port: u16) -> Vec<(String, String)> {
-    const QUICK: [(&str, &str); 8] = [
+pub fn parameters(port: u16, folder: &Path) -> Vec<(String, String)> {
+    const QUICK: [(&str, &str); 10] = [
         ("PROBE_INTERVAL", "5s"),
         ("PROBE_TIMEOUT", "3s"),
         ("STORE_INTERVAL", "3s"),
         ("STORE_TIMEOUT", "2s"),
         ("HOST_INTERVAL", "10s"),
+        ("FILE_INTERVAL", "5s"),
+        ("FILE_TIMEOUT", "3s"),
         ("PATIENCE_INTERVAL", "25s"),
         ("SYNC_EVERY", "20s"),
         ("SYNC_GRACE", "15s"),
@@ -145,5 +152,6 @@ pub fn parameters(port: u16) -> Vec<(String, String)> {
         let address = SocketAddr::from(([127, 0, 0, 1], port + index));
         described.parameters(address)
     });
-    quick.into_iter().chain(addressed).collect()
+    let dumped = dumps::parameters(folder);
+    quick.into_iter().chain(addressed).chain(dumped).collect()
 }

@@ -138,10 +138,8 @@ async fn index(sites: Data<Vec<Site>>, crons: Data<Crons>) -> pages::Result {
             Lamp::Red
         },
         mode: site.mode(),
-        others: site
-            .modes()
-            .iter()
-            .copied()
+        others: Mode::ALL
+            .into_iter()
             .filter(|mode| *mode != site.mode())
             .collect(),
     };

@@ -8,7 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 use super::sites::{Described, Speaks};
-use super::wire;
+use super::{redis, wire};
 
 /// How a site behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub enum Mode {
     Slow,
     /// Nothing listens.
     Refusing,
-    /// Answers, but not what is expected; a database refuses the credentials.
+    /// Answers, but not what is expected; a database or a cache refuses the credentials.
     Wrong,
 }
 
@@ -86,16 +86,8 @@ impl Site {
         self.mode.borrow().unwrap_or(Mode::Refusing)
     }
 
-    /// The ways in which this site can be told to behave: a bare port is only there or not.
-    pub fn modes(&self) -> &'static [Mode] {
-        match self.described.speaks {
-            Speaks::Tcp => &[Mode::Well, Mode::Refusing],
-            _ => &Mode::ALL,
-        }
-    }
-
     pub fn set(&self, mode: Mode) -> bool {
-        self.modes().contains(&mode) && self.mode.send(Some(mode)).is_ok()
+        self.mode.send(Some(mode)).is_ok()
     }
 
     pub fn stop(&self) {
@@ -151,6 +143,6 @@ async fn answer(described: Described, mode: Mode, stream: TcpStream) {
     let _ = match described.speaks {
         Speaks::Http(routes) => wire::http(stream, routes, mode).await,
         Speaks::Postgres => wire::postgres(stream, mode).await,
-        Speaks::Tcp => Ok(()),
+        Speaks::Redis => redis::serve(stream, mode).await,
     };
 }

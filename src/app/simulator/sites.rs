@@ -19,8 +19,7 @@ pub enum Speaks {
     /// Paths and what they answer; everything else is 404.
     Http(&'static [(&'static str, Answer)]),
     Postgres,
-    /// Accepts connections and says nothing.
-    Tcp,
+    Redis,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -68,7 +67,7 @@ const DEBT_OS_API: &[(&str, Answer)] = &[
 
 /// All of them, in the order of their ports.
 pub fn all() -> Vec<Described> {
-    use Speaks::{Http, Postgres, Tcp};
+    use Speaks::{Http, Postgres, Redis};
     let of = |platform| {
         move |name, speaks, parameter| Described {
             platform,
@@ -85,14 +84,16 @@ pub fn all() -> Vec<Described> {
         lait("Backend", Http(LAIT_BACKEND), "API_URL"),
         lait("Front end", Http(FRONT_PAGE), "WEB_URL"),
         lait("Database", Postgres, "DB"),
+        lait("Cache", Redis, "REDIS_ADDRESS"),
         finaegis("Application", Http(UP), "APP_URL"),
         finaegis("Event store", Postgres, "DB"),
-        finaegis("Cache and queues", Tcp, "REDIS_ADDRESS"),
+        finaegis("Cache and queues", Redis, "REDIS_ADDRESS"),
         finchat("API", Http(FINCHAT_API), "API_URL"),
         finchat("Web application", Http(FRONT_PAGE), "WEB_URL"),
+        finchat("Cache", Redis, "REDIS_ADDRESS"),
         debt_os("API", Http(DEBT_OS_API), "API_URL"),
         debt_os("PostgreSQL", Postgres, "DB"),
-        debt_os("Redis", Tcp, "REDIS_ADDRESS"),
+        debt_os("Redis", Redis, "REDIS_ADDRESS"),
     ]
 }
 
@@ -104,7 +105,7 @@ impl Described {
             |suffix: &str, value: String| (format!("{platform}_{}{suffix}", self.parameter), value);
         match self.speaks {
             Speaks::Http(_) => vec![named("", format!("http://{address}"))],
-            Speaks::Tcp => vec![named("", address.to_string())],
+            Speaks::Redis => vec![named("", address.to_string())],
             Speaks::Postgres => vec![
                 named("_HOST", address.ip().to_string()),
                 named("_PORT", address.port().to_string()),

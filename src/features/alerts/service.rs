@@ -10,8 +10,9 @@ use super::pages::directory;
 use super::store::{self, Alert};
 use super::views::{self, ProbeRow, RunbookCard};
 use crate::features::health::board::{self, ServiceStatus};
+use crate::features::health::store::log;
 use crate::features::health::store::samples::{self, Span};
-use crate::features::health::{store as health, views as health_views};
+use crate::features::health::views as health_views;
 use crate::features::packs::pack::{ItemId, Probe, Rule, Runbook};
 use crate::features::packs::store::{self as packs, Item};
 use crate::foundation::Services;
@@ -111,9 +112,9 @@ fn read_service(conn: &mut Conn, id: ItemId, sight: Sight) -> db::Result<Found> 
         .find(|service| service.id == id)
         .ok_or(db::Error::NotFound)?;
     let probes: Vec<ItemId> = status.probes.iter().map(|probe| probe.item.id).collect();
-    let runs = health::runs(conn, &probes, LOG_LINES)?;
+    let runs = log::runs(conn, &probes, LOG_LINES)?;
     let day = health_views::CHART_STEP * health_views::CHART_STEPS;
-    let changes = health::changes(conn, &probes, CHANGES_SHOWN)?;
+    let changes = log::changes(conn, &probes, CHANGES_SHOWN)?;
     let mut alerts = Vec::new();
     if sight.alerts.allows(status.platform.id) {
         alerts = store::of_service(conn, id, ALERTS_SHOWN)?;
@@ -164,7 +165,7 @@ fn probe_row(probe: &board::ProbeStatus) -> ProbeRow {
         why: health_views::why(probe),
         since: probe.since,
         interval: probe.item.spec.interval.to_string(),
-        timed: probe.item.spec.check.kind() != "host",
+        timed: probe.item.spec.check.is_asked(),
         latency: probe.latency_us.map(health_views::millis),
         skipped: probe.skipped,
         missed: probe.missed,

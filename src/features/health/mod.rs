@@ -13,11 +13,13 @@
 
 pub mod actions;
 pub mod board;
+pub mod cache;
 pub mod checks;
 pub mod demo;
 pub mod latency;
 pub mod pages;
 pub mod probe;
+pub mod resp;
 pub mod runner;
 pub mod store;
 pub mod views;

@@ -4,6 +4,7 @@ use std::fmt;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::cache::Tally;
 use crate::features::packs::pack::{Measure, Probe, ProbeState};
 
 /// Why a run failed, told apart because each sends a person to a different place.
@@ -124,6 +125,8 @@ pub struct Run {
     /// a host or a file is not asked.
     pub latency_us: Option<i64>,
     pub attempts: u32,
+    /// What the next run counts from.
+    pub tally: Option<Tally>,
 }
 
 /// Where a probe stands, and how far it is towards standing elsewhere.

@@ -149,7 +149,9 @@ impl Work {
 }
 
 async fn run(services: Services, checks: Checks, item: Item<Probe>, claim: Claim) {
-    let run = checks.run(&item.spec, services.clock.now()).await;
+    let run = checks
+        .run(&item.spec, services.clock.now(), claim.tally.clone())
+        .await;
     let slug = item.slug.clone();
     if let Err(error) = blocking(move || actions::finish(&services, &item, claim, run)).await {
         // The lease ends by itself and the probe is run again; nothing was claimed that did not happen.

@@ -1,5 +1,6 @@
 //! How probes stand, what they measured, and what was reported.
 
+pub mod log;
 pub mod reports;
 pub mod samples;
 
@@ -11,6 +12,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use self::samples::{Sample, Span};
+use super::cache::Tally;
 use super::latency::Histogram;
 use super::probe::{self, Outcome, Run, Standing};
 use crate::features::packs::pack::{ItemId, Measure, Probe, ProbeState, RESULTS_AT_MOST};
@@ -39,6 +41,8 @@ pub struct State {
     pub measured_now: bool,
     pub skipped: i64,
     pub missed: i64,
+    /// What the next run counts from.
+    pub tally: Option<Tally>,
 }
 
 impl State {
@@ -77,6 +81,7 @@ struct StateRow {
     measured_at: Option<DateTime<Utc>>,
     skipped: i64,
     missed: i64,
+    tally: Option<Value>,
 }
 
 impl From<StateRow> for State {
@@ -98,6 +103,9 @@ impl From<StateRow> for State {
             measured_now: row.outcome.is_some() && row.measured_at == row.checked_at,
             skipped: row.skipped,
             missed: row.missed,
+            tally: row
+                .tally
+                .and_then(|tally| serde_json::from_value(tally).ok()),
         }
     }
 }
@@ -198,6 +206,7 @@ pub struct Claim {
     pub due_at: DateTime<Utc>,
     pub claimed_at: DateTime<Utc>,
     pub standing: Standing,
+    pub tally: Option<Tally>,
 }
 
 /// Takes on probes that are due, each with a lease of its own length.
@@ -238,6 +247,7 @@ pub fn claim(
             due_at: state.due_at,
             claimed_at: now,
             standing: state.standing,
+            tally: state.tally,
         });
     }
     Ok(claims)
@@ -298,6 +308,10 @@ pub fn finish(conn: &mut Conn, finished: &Finished) -> Result<bool> {
         Outcome::Failed(failure) => Some(failure.kind.as_str()),
         _ => None,
     };
+    let tally = run
+        .tally
+        .as_ref()
+        .and_then(|tally| serde_json::to_value(tally).ok());
     diesel::update(probe_state::table.find(claim.probe.uuid()))
         .set((
             probe_state::state.eq(standing.state.as_str()),
@@ -311,6 +325,7 @@ pub fn finish(conn: &mut Conn, finished: &Finished) -> Result<bool> {
             probe_state::outcome.eq(run.outcome.as_str()),
             probe_state::error.eq(error),
             probe_state::message.eq(run.outcome.message()),
+            probe_state::tally.eq(tally),
             probe_state::latencies_us.eq(latencies),
             probe_state::skipped.eq(probe_state::skipped + finished.skipped),
             probe_state::missed.eq(probe_state::missed + finished.missed),
@@ -371,16 +386,6 @@ fn add_to_minute(conn: &mut Conn, probe: ItemId, run: &Run) -> Result<()> {
     samples::add(conn, probe, Span::Minute, &sample)
 }
 
-/// A change of a probe's state.
-#[derive(Clone, Debug, Queryable)]
-pub struct StateChange {
-    pub probe_id: Uuid,
-    pub at: DateTime<Utc>,
-    pub was: String,
-    pub now: String,
-    pub message: String,
-}
-
 pub fn insert_change(
     tx: &mut Tx<'_>,
     probe: ItemId,
@@ -398,52 +403,4 @@ pub fn insert_change(
         .on_conflict_do_nothing()
         .execute(&mut **tx)?;
     Ok(())
-}
-
-/// How these probes changed, newest first.
-pub fn changes(conn: &mut Conn, probes: &[ItemId], at_most: i64) -> Result<Vec<StateChange>> {
-    let ids: Vec<Uuid> = probes.iter().map(|id| id.uuid()).collect();
-    Ok(probe_change::table
-        .filter(probe_change::probe_id.eq_any(ids))
-        .order(probe_change::at.desc())
-        .limit(at_most)
-        .select((
-            probe_change::probe_id,
-            probe_change::at,
-            probe_change::was,
-            probe_change::now,
-            probe_change::message,
-        ))
-        .load(conn)?)
-}
-
-/// A line of the probe log.
-#[derive(Clone, Debug, Queryable)]
-pub struct RunLine {
-    pub probe_id: Uuid,
-    pub at: DateTime<Utc>,
-    pub outcome: String,
-    pub error: Option<String>,
-    pub message: String,
-    pub latency_us: Option<i64>,
-    pub attempts: i32,
-}
-
-/// The last runs of these probes, newest first.
-pub fn runs(conn: &mut Conn, probes: &[ItemId], at_most: i64) -> Result<Vec<RunLine>> {
-    let ids: Vec<Uuid> = probes.iter().map(|id| id.uuid()).collect();
-    Ok(probe_run::table
-        .filter(probe_run::probe_id.eq_any(ids))
-        .order(probe_run::at.desc())
-        .limit(at_most)
-        .select((
-            probe_run::probe_id,
-            probe_run::at,
-            probe_run::outcome,
-            probe_run::error,
-            probe_run::message,
-            probe_run::latency_us,
-            probe_run::attempts,
-        ))
-        .load(conn)?)
 }

@@ -1,24 +1,24 @@
 //! What health pages show.
 
+mod tiles;
+
 use std::collections::HashSet;
-use std::time::Duration;
 
 use askama::Template;
 use chrono::{DateTime, DurationRound, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;
 
+pub use self::tiles::{Lit, indicator_tile, measure_tiles};
 use super::board::{ProbeStatus, ServiceStatus, Standing, steps};
 use super::latency::Histogram;
 use super::probe::ErrorKind;
-use super::store::reports::Report;
+use super::store::log::{RunLine, StateChange};
 use super::store::samples::Sample;
-use super::store::{RunLine, StateChange};
-use crate::features::packs::pack::{Indicator, Measure, Probe, ProbeState, Unit};
-use crate::features::packs::store::Item;
+use crate::features::packs::pack::ProbeState;
 use crate::foundation::web::chart::{Chart, Drawing, Series};
-use crate::foundation::web::format::{bytes, decimal, duration, number, percent};
+use crate::foundation::web::format::{decimal, percent};
 use crate::foundation::web::spark::{Days, Spark};
-use crate::foundation::web::{Chrome, Lamp, Tile};
+use crate::foundation::web::{Chrome, Lamp};
 
 /// Steps of the latency chart: a day in five minutes each.
 pub const CHART_STEP: TimeDelta = TimeDelta::minutes(5);
@@ -119,13 +119,22 @@ pub const fn word(state: ProbeState) -> &'static str {
     }
 }
 
-/// "connection refused", or why nobody knows.
+/// "connection refused", "wrong answer: status 500", or why nobody knows.
 #[must_use]
 pub fn why(probe: &ProbeStatus) -> String {
     let label = probe.error.as_deref().map(error_label);
     match (probe.state, label) {
         (ProbeState::Up, _) => String::new(),
-        (ProbeState::Down, Some(label)) => format!("{}: {label}", probe.item.slug),
+        (ProbeState::Down, Some(label)) => {
+            // Where the kind alone sends nobody anywhere, the probe's own words do.
+            let says_it = |kind: ErrorKind| kind.label() == label;
+            let vague = [ErrorKind::Tls, ErrorKind::WrongAnswer]
+                .into_iter()
+                .any(says_it);
+            let message = if vague { probe.message.as_str() } else { "" };
+            let between = if message.is_empty() { "" } else { ": " };
+            format!("{}: {label}{between}{message}", probe.item.slug)
+        }
         (ProbeState::Unknown, _) if probe.message.is_empty() => {
             format!("{}: not heard of", probe.item.slug)
         }
@@ -291,150 +300,6 @@ impl ChangeLine {
             what: format!("{}, was {}", word(now), word(was).to_lowercase()),
             message: change.message.clone(),
         }
-    }
-}
-
-/// Which lamp a rule has lit over a probe's figure, if one has.
-pub type Lit<'l> = &'l dyn Fn(&Item<Probe>, Measure) -> Option<Lamp>;
-
-/// A tile for each figure that probes read, in groups of a kind.
-#[must_use]
-pub fn measure_tiles(
-    services: &[ServiceStatus],
-    lit: Lit<'_>,
-    now: DateTime<Utc>,
-) -> [(&'static str, Vec<Tile>); 4] {
-    let tiles_of = |kind| {
-        let probes = services
-            .iter()
-            .flat_map(|service| service.probes.iter().map(move |probe| (service, probe)))
-            .filter(|(_, probe)| probe.item.spec.check.kind() == kind);
-        probes
-            .flat_map(|(service, probe)| {
-                let measures = probe.item.spec.check.measures().iter();
-                measures.filter_map(|measure| measure_tile(service, probe, *measure, lit, now))
-            })
-            .collect()
-    };
-    [
-        ("Databases", tiles_of("postgres")),
-        ("Hosts", tiles_of("host")),
-        ("Files", tiles_of("file")),
-        ("Certificates", tiles_of("tls")),
-    ]
-}
-
-fn measure_tile(
-    service: &ServiceStatus,
-    probe: &ProbeStatus,
-    measure: Measure,
-    lit: Lit<'_>,
-    now: DateTime<Utc>,
-) -> Option<Tile> {
-    let name = match measure {
-        Measure::Cpu => "Processor",
-        Measure::Memory => "Memory",
-        Measure::Disk => "Disk",
-        Measure::Connections => "Connections",
-        Measure::Size => "Size",
-        Measure::Lag => "Replication lag",
-        Measure::Age => "Age",
-        Measure::Count => "Files",
-        Measure::Days => "Time to the certificate's end",
-    };
-    let name = format!("{} {}: {name}", service.platform.name, service.name);
-    let source = format!("probe {}", probe.item.slug);
-    let href = format!("/services/{}", service.id);
-    let value = probe
-        .measures
-        .iter()
-        .find(|(of, _)| *of == measure)
-        .map(|(_, value)| *value);
-    let (Some(value), Some(seen)) = (value, probe.measured_at) else {
-        // Nothing is replicated there, or nobody knows; either way there is nothing to wait for.
-        let nothing = measure == Measure::Lag;
-        return (!nothing).then(|| Tile::unknown(name, source, probe.measured_at).href(href));
-    };
-    let reading = reading(value, measure.unit());
-    // What is alarming is the rules' word.
-    let lamp = lit(&probe.item, measure).unwrap_or(Lamp::Clear);
-    let tile = Tile::new(name, lamp, reading, "", source, seen);
-    Some(
-        tile.stale_after(probe.item.spec.interval.delta() * 3, now)
-            .href(href),
-    )
-}
-
-/// "21 days"; "ended 3 days ago".
-fn days(value: f64) -> String {
-    let counted = |days: f64| {
-        let word = if (days - 1.0).abs() < f64::EPSILON {
-            "day"
-        } else {
-            "days"
-        };
-        format!("{} {word}", decimal(days, 0))
-    };
-    if value < 0.0 {
-        format!("ended {} ago", counted(-value))
-    } else {
-        counted(value)
-    }
-}
-
-/// A figure in what it is counted in.
-fn reading(value: f64, unit: Unit) -> String {
-    #[allow(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "bytes and long times are whole and not negative"
-    )]
-    let whole = value.max(0.0) as u64;
-    match unit {
-        Unit::Share => percent(value, 0),
-        Unit::Bytes => bytes(whole),
-        Unit::Seconds if value < 60.0 => format!("{} s", decimal(value, 1)),
-        Unit::Seconds => duration(Duration::from_secs(whole)),
-        Unit::Days => days(value),
-        Unit::Count => number(whole),
-    }
-}
-
-/// A tile for an indicator; grey when its report is overdue.
-#[must_use]
-pub fn indicator_tile(
-    indicator: &Item<Indicator>,
-    report: Option<&Report>,
-    lit: Option<Lamp>,
-    now: DateTime<Utc>,
-) -> Tile {
-    let source = "reported by the platform";
-    let Some(report) = report else {
-        let tile = Tile::unknown(&indicator.name, source, None);
-        return match lit {
-            // A rule may be waiting for the first report in vain.
-            Some(lamp) => Tile { lamp, ..tile },
-            None => tile,
-        };
-    };
-    let lamp = lit.unwrap_or(Lamp::Clear);
-    let source = if report.demo {
-        "demo value, invented"
-    } else {
-        source
-    };
-    let reading = format!("{} {}", decimal(report.value, 2), indicator.spec.unit);
-    let tile = Tile::new(
-        &indicator.name,
-        lamp,
-        reading.trim_end(),
-        "",
-        source,
-        report.at,
-    );
-    match indicator.spec.expect_every {
-        Some(every) => tile.stale_after(every.delta() * 2, now),
-        None => tile,
     }
 }
 

@@ -10,7 +10,7 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 pub use self::check::{
-    Certificate, Check, Files, Host, Http, Postgres, Tcp, Tls, Which, host_and_port,
+    Certificate, Check, Files, Host, Http, Postgres, Redis, Tcp, Tls, Which, host_and_port,
 };
 pub use self::heartbeats::Heartbeat;
 pub use self::measure::{Measure, Unit};

@@ -753,6 +753,7 @@ diesel::table! {
         missed -> Int8,
         measured_at -> Nullable<Timestamptz>,
         interval_ms -> Nullable<Int8>,
+        tally -> Nullable<Jsonb>,
     }
 }
 

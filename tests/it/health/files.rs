@@ -5,16 +5,19 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+use signalbox::app::simulator::{self, Simulator};
 use signalbox::features::alerts::evaluate;
 use signalbox::features::alerts::store as alerts;
 use signalbox::features::health::actions;
 use signalbox::features::health::checks::Checks;
 use signalbox::features::health::probe::{ErrorKind, Failure, Outcome, Run};
+use signalbox::features::packs::actions as packs;
 use signalbox::features::packs::pack::{Check, Files, Measure, Which};
+use signalbox::features::packs::parameters::Given;
 use signalbox::foundation::kernel::Scope;
 
 use super::{probe, probes, run, run_once, the_probe};
-use crate::packs::apply;
+use crate::packs::{apply, shipped};
 use crate::support::app::TestApp;
 
 /// Writes so many bytes, as if so many hours ago.
@@ -143,6 +146,34 @@ async fn a_folder_that_holds_too_much_is_not_read_to_its_end() {
     assert_eq!(figures(folder.path(), "*", Which::Newest).await.2, 10_000);
 }
 
+/// What the packs look for is what the simulator writes, and it is neither old nor empty.
+#[tokio::test]
+async fn the_simulated_dumps_are_found_by_the_packs_that_ship() {
+    let folder = tempfile::tempdir().unwrap();
+    let simulator = Simulator::start(0, folder.path()).await.unwrap();
+    let given: Given = simulator::parameters(7100, folder.path())
+        .into_iter()
+        .collect();
+    let mut found = 0;
+    for (name, source) in shipped() {
+        let (file, _) = packs::check(&source, &given).unwrap();
+        for probe in file.pack.probes {
+            if matches!(probe.check, Check::File(_)) {
+                let run = Checks::new()
+                    .unwrap()
+                    .run(&probe, chrono::Utc::now(), None)
+                    .await;
+                let measures = run.outcome.measures();
+                assert_eq!(measures.len(), 3, "{name}: {:?}", run.outcome);
+                assert!(measures[0].1 < 60.0 && measures[1].1 > 1e6, "{measures:?}");
+                found += 1;
+            }
+        }
+    }
+    assert_eq!(found, 4);
+    simulator.stop().await;
+}
+
 const DUMPS: &str = r#"
 [platform]
 id = "demo"
@@ -179,7 +210,10 @@ async fn an_old_dump_lights_its_lamp_and_stands_on_its_page() {
     actions::enrol(&app.services, &probes(&app)).unwrap();
     let measured = async |app: &TestApp, hours: i64| {
         let at = chrono::Utc::now() + chrono::TimeDelta::hours(hours);
-        let run = Checks::new().unwrap().run(&the_probe(app).spec, at).await;
+        let run = Checks::new()
+            .unwrap()
+            .run(&the_probe(app).spec, at, None)
+            .await;
         run_once(app, run.outcome);
         app.advance(chrono::TimeDelta::seconds(2));
         evaluate::tick(&app.services).unwrap();
@@ -226,6 +260,6 @@ async fn what_is_written_after_the_look_began_is_new() {
     check.retries = 0;
     // Written after our clock was read: it is new, not younger than nothing.
     let before = chrono::Utc::now() - chrono::TimeDelta::hours(1);
-    let run = Checks::new().unwrap().run(&check, before).await;
+    let run = Checks::new().unwrap().run(&check, before, None).await;
     assert_eq!(run.outcome.measures()[0], (Measure::Age, 0.0));
 }

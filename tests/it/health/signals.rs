@@ -1,6 +1,7 @@
 //! What probes may claim, and for how long.
 
 use std::io::Write as _;
+use std::path::Path;
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use diesel::connection::SimpleConnection as _;
@@ -302,10 +303,8 @@ async fn every_way_to_break_a_simulated_service_fails_its_probes() {
         for (name, source) in shipped() {
             let (file, _) = packs::check(&source, &given).unwrap();
             let simulated = |check: &Check| match check {
-                Check::Http(_) | Check::Postgres(_) => true,
-                Check::Tcp(_) => mode == Mode::Refusing,
-                Check::Tls(_) => false,
-                Check::Host(_) | Check::File(_) => false,
+                Check::Http(_) | Check::Postgres(_) | Check::Redis(_) => true,
+                Check::Tcp(_) | Check::Tls(_) | Check::Host(_) | Check::File(_) => false,
             };
             let asked = file
                 .pack
@@ -315,7 +314,7 @@ async fn every_way_to_break_a_simulated_service_fails_its_probes() {
             for probe in asked {
                 let mut probe = probe.clone();
                 probe.retries = 0;
-                let outcome = checks.run(&probe, Utc::now()).await.outcome;
+                let outcome = checks.run(&probe, Utc::now(), None).await.outcome;
                 assert!(
                     matches!(outcome, Outcome::Failed(_)),
                     "{name}, {}, {mode:?}: {outcome:?}",
@@ -332,7 +331,7 @@ async fn every_way_to_break_a_simulated_service_fails_its_probes() {
 fn in_the_demo_a_broken_service_is_lit_within_half_a_minute() {
     const LOOKED_FOR_MS: i64 = 500;
     const TICK_MS: i64 = 2_000;
-    let given: Given = simulator::parameters(simulator::DEFAULT_PORT)
+    let given: Given = simulator::parameters(simulator::DEFAULT_PORT, Path::new("/srv/simulated"))
         .into_iter()
         .collect();
     let mut counted = 0;

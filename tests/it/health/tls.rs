@@ -25,7 +25,7 @@ use super::{failure, probes, run, run_once, the_probe};
 use crate::packs::apply;
 use crate::support::app::TestApp;
 
-type Authority = CertifiedIssuer<'static, KeyPair>;
+pub type Authority = CertifiedIssuer<'static, KeyPair>;
 
 /// From so many days ago to in so many days.
 fn lasting(params: &mut CertificateParams, from: i64, to: i64) {
@@ -37,7 +37,7 @@ fn lasting(params: &mut CertificateParams, from: i64, to: i64) {
     (params.not_before, params.not_after) = (day(from), day(to));
 }
 
-fn authority(name: &str) -> Authority {
+pub fn authority(name: &str) -> Authority {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.distinguished_name.push(DnType::CommonName, name);
@@ -46,7 +46,7 @@ fn authority(name: &str) -> Authority {
 }
 
 /// A server that shows a certificate of this authority's for a name, and then says nothing.
-async fn serve(by: &Authority, name: &str, from: i64, to: i64) -> SocketAddr {
+pub async fn serve(by: &Authority, name: &str, from: i64, to: i64) -> SocketAddr {
     let key = KeyPair::generate().unwrap();
     let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
     lasting(&mut params, from, to);
@@ -282,7 +282,7 @@ async fn a_certificate_that_ends_lights_three_lamps_one_after_the_other() {
         let noon: DateTime<Utc> = day.date_naive().and_hms_opt(12, 0, 0).unwrap().and_utc();
         let run = Checks::new()
             .unwrap()
-            .run(&the_probe(&app).spec, noon)
+            .run(&the_probe(&app).spec, noon, None)
             .await;
         run_once(&app, run.outcome);
         app.advance(TimeDelta::seconds(2));

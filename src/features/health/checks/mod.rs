@@ -9,6 +9,7 @@ mod files;
 mod host;
 mod http;
 mod postgres;
+mod redis;
 mod tcp;
 mod tls;
 
@@ -19,6 +20,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 
+use super::cache::Tally;
 use super::probe::{self, ErrorKind, Outcome, Run};
 use crate::features::packs::pack::{Check, Probe};
 
@@ -48,15 +50,15 @@ impl Checks {
         })
     }
 
-    /// One run, with its retries, within its deadline.
-    pub async fn run(&self, probe: &Probe, at: DateTime<Utc>) -> Run {
+    /// One run, with its retries, within its deadline. It counts from the tally that the last run left.
+    pub async fn run(&self, probe: &Probe, at: DateTime<Utc>, mut tally: Option<Tally>) -> Run {
         let deadline = Instant::now() + millis(probe.deadline().millis());
         let mut attempts = 0;
         loop {
             attempts += 1;
             let started = Instant::now();
             let timeout = millis(probe.timeout().millis()).min(deadline - started);
-            let outcome = self.attempt(&probe.check, timeout, at).await;
+            let outcome = self.attempt(&probe.check, timeout, at, &mut tally).await;
             let took = started.elapsed();
             let done = !matches!(outcome, Outcome::Failed(_)) || attempts > probe.retries;
             if done || !self.pause(deadline).await {
@@ -66,18 +68,26 @@ impl Checks {
                     outcome,
                     latency_us,
                     attempts,
+                    tally,
                 };
             }
         }
     }
 
-    async fn attempt(&self, check: &Check, timeout: Duration, at: DateTime<Utc>) -> Outcome {
+    async fn attempt(
+        &self,
+        check: &Check,
+        timeout: Duration,
+        at: DateTime<Utc>,
+        tally: &mut Option<Tally>,
+    ) -> Outcome {
         let answer = async {
             match check {
                 Check::Http(http) => http::check(&self.http, http).await,
                 Check::Tcp(tcp) => tcp::check(tcp).await,
                 Check::Tls(tls) => tls::check(tls, at).await,
                 Check::Postgres(pg) => postgres::check(pg).await,
+                Check::Redis(redis) => redis::check(redis, at, tally).await,
                 Check::Host(host) => host::check(host).await,
                 Check::File(files) => files::check(files, at, &self.looks).await,
             }
@@ -123,6 +133,18 @@ fn latency(check: &Check, outcome: &Outcome, took: Duration) -> Option<i64> {
         Outcome::Unknown(_) => false,
     };
     answered.then(|| i64::try_from(took.as_micros()).unwrap_or(i64::MAX))
+}
+
+/// What a file of a password holds; nothing where there is no file.
+async fn password(file: &str) -> Result<Option<String>, Outcome> {
+    if file.is_empty() {
+        return Ok(None);
+    }
+    match tokio::fs::read_to_string(file).await {
+        Ok(password) => Ok(Some(password.trim_end_matches(['\r', '\n']).to_owned())),
+        // Our own set-up is wrong; that says nothing about the target.
+        Err(error) => Err(Outcome::Unknown(format!("{file}: {error}"))),
+    }
 }
 
 fn causes<'e>(

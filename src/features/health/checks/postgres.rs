@@ -10,7 +10,7 @@ use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{Client, Config, Error, SimpleQueryMessage};
 
 use super::connect::connect;
-use super::{Cause, error_kind, innermost, outcome_of};
+use super::{Cause, error_kind, innermost, outcome_of, password};
 use crate::features::health::probe::{ErrorKind, Outcome};
 use crate::features::packs::pack::{Measure, Postgres, Tls};
 
@@ -76,14 +76,8 @@ async fn config(pg: &Postgres) -> Result<Config, Outcome> {
             Tls::Prefer => SslMode::Prefer,
             Tls::Require => SslMode::Require,
         });
-    if !pg.password_file.is_empty() {
-        let password = tokio::fs::read_to_string(&pg.password_file)
-            .await
-            .map_err(|error| {
-                // Our own set-up is wrong; that says nothing about the database.
-                Outcome::Unknown(format!("{}: {error}", pg.password_file))
-            })?;
-        config.password(password.trim_end_matches(['\r', '\n']));
+    if let Some(password) = password(&pg.password_file).await? {
+        config.password(password);
     }
     Ok(config)
 }

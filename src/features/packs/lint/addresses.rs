@@ -46,6 +46,12 @@ pub fn address_problems(check: &Check) -> Vec<String> {
                 problems.push(format!("\"{}\" is not the path of a file", tls.trust));
             }
         }
+        Check::Redis(redis) => {
+            problems.extend(no_address(&redis.address));
+            if !redis.user.is_empty() && redis.password_file.is_empty() {
+                problems.push("a user of Redis needs a password_file".to_owned());
+            }
+        }
         Check::Postgres(pg) if pg.host.is_empty() || pg.port == 0 => {
             problems.push("a database needs a host and a port".to_owned());
         }

@@ -1,6 +1,8 @@
 //! What probes can do, one shape each.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +16,7 @@ pub enum Check {
     Tcp(Tcp),
     Tls(Certificate),
     Postgres(Postgres),
+    Redis(Redis),
     Host(Host),
     File(Files),
 }
@@ -26,6 +29,7 @@ impl Check {
             Self::Tcp(_) => "tcp",
             Self::Tls(_) => "tls",
             Self::Postgres(_) => "postgres",
+            Self::Redis(_) => "redis",
             Self::Host(_) => "host",
             Self::File(_) => "file",
         }
@@ -40,6 +44,7 @@ impl Check {
             Self::Tls(tls) if tls.name.is_empty() => tls.address.clone(),
             Self::Tls(tls) => format!("{} as {}", tls.address, tls.name),
             Self::Postgres(pg) => format!("{}:{}/{}", pg.host, pg.port, pg.database),
+            Self::Redis(redis) => format!("{}/{}", redis.address, redis.database),
             Self::Host(host) => format!("this host, disk {}", host.disk),
             Self::File(files) => format!("{} of {}", files.which.as_str(), files.pattern),
         }
@@ -52,6 +57,13 @@ impl Check {
             Self::Http(_) | Self::Tcp(_) => &[],
             Self::Tls(_) => &[Measure::Days],
             Self::Postgres(_) => &[Measure::Connections, Measure::Size, Measure::Lag],
+            Self::Redis(_) => &[
+                Measure::Hits,
+                Measure::Memory,
+                Measure::Clients,
+                Measure::Saved,
+                Measure::Lag,
+            ],
             Self::Host(_) => &[Measure::Cpu, Measure::Memory, Measure::Disk],
             Self::File(_) => &[Measure::Age, Measure::Size, Measure::Count],
         }
@@ -131,7 +143,7 @@ impl Certificate {
 #[serde(deny_unknown_fields)]
 pub struct Postgres {
     pub host: String,
-    #[serde(default = "postgres_port", deserialize_with = "port")]
+    #[serde(default = "postgres_port", deserialize_with = "typed")]
     pub port: u16,
     pub database: String,
     pub user: String,
@@ -146,19 +158,23 @@ const fn postgres_port() -> u16 {
     5432
 }
 
-/// A port is a number in the file, or text when it comes from a parameter.
-fn port<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
+/// A value stands as itself in the file, or as text when it comes from a parameter.
+fn typed<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: Deserialize<'de> + FromStr<Err: fmt::Display>,
+{
     #[derive(Deserialize)]
     #[serde(untagged)]
-    enum Port {
-        Number(u16),
+    enum Typed<T> {
+        Value(T),
         Text(String),
     }
-    match Port::deserialize(deserializer)? {
-        Port::Number(number) => Ok(number),
-        Port::Text(text) => text
+    match Typed::deserialize(deserializer)? {
+        Typed::Value(value) => Ok(value),
+        Typed::Text(text) => text
             .parse()
-            .map_err(|_| serde::de::Error::custom(format!("\"{text}\" is not a port"))),
+            .map_err(|error| serde::de::Error::custom(format!("\"{text}\": {error}"))),
     }
 }
 
@@ -169,6 +185,23 @@ pub enum Tls {
     #[default]
     Prefer,
     Require,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Redis {
+    /// `host:port`
+    pub address: String,
+    /// Empty: the default user.
+    #[serde(default)]
+    pub user: String,
+    /// Read at every run. Empty: no password.
+    #[serde(default)]
+    pub password_file: String,
+    #[serde(default, deserialize_with = "typed")]
+    pub tls: bool,
+    #[serde(default, deserialize_with = "typed")]
+    pub database: u32,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

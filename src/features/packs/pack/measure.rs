@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub enum Measure {
     /// Share of processor time in use.
     Cpu,
-    /// Share of memory in use.
+    /// Share of memory in use. A cache without a limit has none.
     Memory,
     /// Share of the disk in use.
     Disk,
@@ -24,6 +24,13 @@ pub enum Measure {
     Count,
     /// Whole days until the first certificate of the chain ends, rounded down: below 0 once one has.
     Days,
+    /// Share of lookups in a cache that found what they looked for, since they were last counted. There is none
+    /// until enough of them came.
+    Hits,
+    /// Share of the allowed clients that are connected.
+    Clients,
+    /// Seconds since the data was last saved to disk.
+    Saved,
 }
 
 /// What a figure is counted in.
@@ -38,7 +45,7 @@ pub enum Unit {
 }
 
 impl Measure {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
         Self::Cpu,
         Self::Memory,
         Self::Disk,
@@ -48,6 +55,9 @@ impl Measure {
         Self::Age,
         Self::Count,
         Self::Days,
+        Self::Hits,
+        Self::Clients,
+        Self::Saved,
     ];
 
     #[must_use]
@@ -62,15 +72,23 @@ impl Measure {
             Self::Age => "age",
             Self::Count => "count",
             Self::Days => "days",
+            Self::Hits => "hits",
+            Self::Clients => "clients",
+            Self::Saved => "saved",
         }
     }
 
     #[must_use]
     pub const fn unit(self) -> Unit {
         match self {
-            Self::Cpu | Self::Memory | Self::Disk | Self::Connections => Unit::Share,
+            Self::Cpu
+            | Self::Memory
+            | Self::Disk
+            | Self::Connections
+            | Self::Hits
+            | Self::Clients => Unit::Share,
             Self::Size => Unit::Bytes,
-            Self::Lag | Self::Age => Unit::Seconds,
+            Self::Lag | Self::Age | Self::Saved => Unit::Seconds,
             Self::Count => Unit::Count,
             Self::Days => Unit::Days,
         }

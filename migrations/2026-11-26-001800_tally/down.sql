@@ -1,0 +1,1 @@
+ALTER TABLE probe_state DROP COLUMN tally;

@@ -1,0 +1,65 @@
+//! The dumps that the platforms' own jobs leave behind, as each guide names them.
+
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use chrono::Utc;
+
+/// Platform, what its pack looks for, and what is written today.
+const DUMPS: [(&str, &str, &str); 4] = [
+    ("regtech-horizon", "dump_*.sql", "dump_DAY.sql"),
+    ("lait", "20??????", "DAY/lait_backup.sql"),
+    ("finchat", "finchat-*", "finchat-DAY/cache.tar.gz"),
+    ("debt-os", "debt_os_*.sql.gz", "debt_os_DAY.sql.gz"),
+];
+
+/// Younger than any pack asks for.
+const AGAIN_EVERY: Duration = Duration::from_hours(1);
+
+const BYTES: usize = 1_250_000;
+
+/// Writes all dumps, and again for as long as the simulator runs.
+pub fn keep(folder: &Path) -> io::Result<()> {
+    write(folder)?;
+    let folder = folder.to_owned();
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(AGAIN_EVERY).await;
+            if let Err(error) = write(&folder) {
+                tracing::warn!(%error, "the simulated dumps could not be written");
+            }
+        }
+    });
+    Ok(())
+}
+
+fn write(folder: &Path) -> io::Result<()> {
+    let day = Utc::now().format("%Y%m%d").to_string();
+    for (platform, _, file) in DUMPS {
+        let file = of(folder, platform).join(file.replace("DAY", &day));
+        if let Some(parent) = file.parent() {
+            DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(parent)?;
+        }
+        fs::write(file, vec![b'.'; BYTES])?;
+    }
+    Ok(())
+}
+
+fn of(folder: &Path, platform: &str) -> PathBuf {
+    folder.join(platform)
+}
+
+/// The parameters that point the packs at the dumps.
+pub fn parameters(folder: &Path) -> impl Iterator<Item = (String, String)> {
+    DUMPS.iter().map(move |(platform, pattern, _)| {
+        let name = platform.to_uppercase().replace('-', "_");
+        let path = of(folder, platform).join(pattern);
+        (format!("{name}_DUMP_FILES"), path.display().to_string())
+    })
+}

@@ -1,0 +1,79 @@
+//! Just enough of Redis to be probed.
+
+use std::io;
+use std::sync::OnceLock;
+use std::time::Instant;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::site::Mode;
+use crate::features::health::resp::{self, Reply};
+
+/// Lookups of a second, of which so many find what they look for.
+const HITS: u128 = 91;
+const MISSES: u128 = 9;
+
+/// Answers commands until the client goes.
+pub async fn serve(mut stream: TcpStream, mode: Mode) -> io::Result<()> {
+    let mut received = Vec::new();
+    let mut chunk = [0; 1024];
+    loop {
+        let asked = resp::parse(&received).map_err(io::Error::other)?;
+        if let Some((command, taken)) = asked {
+            received.drain(..taken);
+            stream.write_all(answer(&command, mode).as_bytes()).await?;
+            continue;
+        }
+        match stream.read(&mut chunk).await? {
+            0 => return Ok(()),
+            read => received.extend_from_slice(&chunk[..read]),
+        }
+    }
+}
+
+fn answer(command: &Reply, mode: Mode) -> String {
+    let name = match command {
+        Reply::Array(parts) => parts.first(),
+        _ => None,
+    };
+    match (mode, name) {
+        (Mode::Failing, _) => {
+            "-LOADING Redis is loading the dataset in memory (simulated)\r\n".to_owned()
+        }
+        (Mode::Wrong, _) => "-NOAUTH Authentication required (simulated).\r\n".to_owned(),
+        (_, Some(Reply::Bulk(name))) => match name.as_slice() {
+            b"PING" => "+PONG\r\n".to_owned(),
+            b"AUTH" | b"SELECT" => "+OK\r\n".to_owned(),
+            b"INFO" => {
+                let info = info();
+                format!("${}\r\n{info}\r\n", info.len())
+            }
+            _ => "-ERR unknown command (simulated)\r\n".to_owned(),
+        },
+        _ => "-ERR Protocol error (simulated)\r\n".to_owned(),
+    }
+}
+
+/// Figures of a healthy cache, whose counters grow with the time.
+fn info() -> String {
+    static STARTED: OnceLock<Instant> = OnceLock::new();
+    let lived = STARTED.get_or_init(Instant::now).elapsed();
+    let counted = |each: u128| lived.as_millis() * each / 1_000;
+    format!(
+        "# Server\r\nrun_id:simulated-{}\r\n# Clients\r\nconnected_clients:12\r\nmaxclients:10000\r\n\
+         # Memory\r\nused_memory:128000000\r\nmaxmemory:512000000\r\n\
+         # Persistence\r\nrdb_last_save_time:{}\r\n\
+         # Stats\r\nkeyspace_hits:{}\r\nkeyspace_misses:{}\r\n# Replication\r\nrole:master\r\n",
+        std::process::id(),
+        saved_at(),
+        counted(HITS),
+        counted(MISSES),
+    )
+}
+
+/// It saves on the quarter of an hour.
+fn saved_at() -> i64 {
+    let now = chrono::Utc::now().timestamp();
+    now - now % 900
+}

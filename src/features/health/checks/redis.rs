@@ -1,0 +1,124 @@
+use chrono::{DateTime, Utc};
+use native_tls::TlsConnector;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_postgres::tls::TlsConnect;
+
+use super::connect::connect_to;
+use super::{outcome_of, password};
+use crate::features::health::cache::{Info, Tally};
+use crate::features::health::probe::{ErrorKind, Outcome};
+use crate::features::health::resp::{self, Malformed, Reply};
+use crate::features::packs::pack::{Redis, host_and_port};
+
+/// What an answer to `INFO` fits into.
+const READ_AT_ONCE: usize = 16 * 1024;
+
+/// Says who we are, asks whether it is there, and reads what it says of itself. The tally is that of the last
+/// run, and becomes that of the next.
+pub async fn check(redis: &Redis, at: DateTime<Utc>, tally: &mut Option<Tally>) -> Outcome {
+    let info = match ask(redis).await {
+        Ok(info) => info,
+        Err(outcome) => return outcome,
+    };
+    let info = String::from_utf8_lossy(&info);
+    Outcome::Good(Info::read(&info).measures(at, tally))
+}
+
+async fn ask(redis: &Redis) -> Result<Vec<u8>, Outcome> {
+    let password = password(&redis.password_file).await?;
+    let stream = connect_to(&redis.address).await?;
+    if !redis.tls {
+        return converse(stream, redis, password).await;
+    }
+    let host = host_and_port(&redis.address).map_or("", |(host, _)| host);
+    let refused = |error: native_tls::Error| outcome_of(&error, ErrorKind::Tls);
+    let connector = TlsConnector::new().map_err(refused)?;
+    // The database driver's, which knows how to wait and cares for no protocol of its own.
+    let connector = postgres_native_tls::TlsConnector::new(connector, host);
+    let stream = TlsConnect::<TcpStream>::connect(connector, stream);
+    converse(stream.await.map_err(refused)?, redis, password).await
+}
+
+async fn converse(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    redis: &Redis,
+    password: Option<String>,
+) -> Result<Vec<u8>, Outcome> {
+    let mut talk = Talk {
+        stream,
+        received: Vec::new(),
+    };
+    if let Some(password) = password {
+        let with_user = ["AUTH", &redis.user, &password];
+        let parts: &[&str] = if redis.user.is_empty() {
+            &["AUTH", &password]
+        } else {
+            &with_user
+        };
+        if let Reply::Error(message) = talk.say(parts).await? {
+            return Err(Outcome::failed(ErrorKind::Authentication, told(&message)));
+        }
+    }
+    if redis.database != 0 {
+        let database = redis.database.to_string();
+        good(talk.say(&["SELECT", &database]).await?)?;
+    }
+    match good(talk.say(&["PING"]).await?)? {
+        Reply::Simple(pong) if pong == "PONG" => {}
+        _ => return Err(wrong("PING was not answered with PONG")),
+    }
+    match good(talk.say(&["INFO"]).await?)? {
+        Reply::Bulk(info) => Ok(info),
+        _ => Err(wrong("INFO was not answered with a text")),
+    }
+}
+
+struct Talk<S> {
+    stream: S,
+    received: Vec<u8>,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
+    /// Sends a command and waits for what it is answered with.
+    async fn say(&mut self, parts: &[&str]) -> Result<Reply, Outcome> {
+        let broken = |error| outcome_of(&error, ErrorKind::WrongAnswer);
+        let command = resp::command(parts);
+        self.stream.write_all(&command).await.map_err(broken)?;
+        self.stream.flush().await.map_err(broken)?;
+        loop {
+            let malformed = |error: Malformed| wrong(&error.to_string());
+            if let Some((reply, taken)) = resp::parse(&self.received).map_err(malformed)? {
+                self.received.drain(..taken);
+                return Ok(reply);
+            }
+            self.received.reserve(READ_AT_ONCE);
+            let read = self.stream.read_buf(&mut self.received).await;
+            if read.map_err(broken)? == 0 {
+                return Err(wrong("it hung up"));
+            }
+        }
+    }
+}
+
+/// What is no error. Whom it does not let in, and who may not ask this, both have the wrong credentials.
+fn good(reply: Reply) -> Result<Reply, Outcome> {
+    let Reply::Error(message) = reply else {
+        return Ok(reply);
+    };
+    let kind = match message.split(' ').next() {
+        Some("NOAUTH" | "WRONGPASS" | "NOPERM") => ErrorKind::Authentication,
+        _ => ErrorKind::WrongAnswer,
+    };
+    Err(Outcome::failed(kind, told(&message)))
+}
+
+fn wrong(message: &str) -> Outcome {
+    Outcome::failed(ErrorKind::WrongAnswer, message)
+}
+
+/// What a server says is shown to people: so much of it, and no control characters.
+fn told(message: &str) -> String {
+    let letters = message.chars().filter(|letter| !letter.is_control());
+    letters.take(200).collect()
+}

@@ -1,0 +1,162 @@
+//! Figures as tiles: those that probes read, and those that are reported.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use crate::features::health::board::{ProbeStatus, ServiceStatus};
+use crate::features::health::store::reports::Report;
+use crate::features::packs::pack::{Indicator, Measure, Probe, Unit};
+use crate::features::packs::store::Item;
+use crate::foundation::web::format::{bytes, decimal, duration, number, percent};
+use crate::foundation::web::{Lamp, Tile};
+
+/// Which lamp a rule has lit over a probe's figure, if one has.
+pub type Lit<'l> = &'l dyn Fn(&Item<Probe>, Measure) -> Option<Lamp>;
+
+/// A tile for each figure that probes read, in groups of a kind.
+#[must_use]
+pub fn measure_tiles(
+    services: &[ServiceStatus],
+    lit: Lit<'_>,
+    now: DateTime<Utc>,
+) -> [(&'static str, Vec<Tile>); 5] {
+    let tiles_of = |kind| {
+        let probes = services
+            .iter()
+            .flat_map(|service| service.probes.iter().map(move |probe| (service, probe)))
+            .filter(|(_, probe)| probe.item.spec.check.kind() == kind);
+        probes
+            .flat_map(|(service, probe)| {
+                let measures = probe.item.spec.check.measures().iter();
+                measures.filter_map(|measure| measure_tile(service, probe, *measure, lit, now))
+            })
+            .collect()
+    };
+    [
+        ("Databases", tiles_of("postgres")),
+        ("Caches", tiles_of("redis")),
+        ("Hosts", tiles_of("host")),
+        ("Files", tiles_of("file")),
+        ("Certificates", tiles_of("tls")),
+    ]
+}
+
+fn measure_tile(
+    service: &ServiceStatus,
+    probe: &ProbeStatus,
+    measure: Measure,
+    lit: Lit<'_>,
+    now: DateTime<Utc>,
+) -> Option<Tile> {
+    let name = match measure {
+        Measure::Cpu => "Processor",
+        Measure::Memory => "Memory",
+        Measure::Disk => "Disk",
+        Measure::Connections => "Connections",
+        Measure::Size => "Size",
+        Measure::Lag => "Replication lag",
+        Measure::Age => "Age",
+        Measure::Count => "Files",
+        Measure::Hits => "Cache hits",
+        Measure::Clients => "Clients",
+        Measure::Saved => "Since the last save",
+        Measure::Days => "Time to the certificate's end",
+    };
+    let name = format!("{} {}: {name}", service.platform.name, service.name);
+    let source = format!("probe {}", probe.item.slug);
+    let href = format!("/services/{}", service.id);
+    let value = probe
+        .measures
+        .iter()
+        .find(|(of, _)| *of == measure)
+        .map(|(_, value)| *value);
+    let (Some(value), Some(seen)) = (value, probe.measured_at) else {
+        // Nothing is replicated there, or nobody knows; either way there is nothing to wait for. Nor is there
+        // for what a server that tells its figures has left out, but for hits, which are still being counted.
+        let told = !probe.measures.is_empty();
+        let nothing = measure == Measure::Lag || told && measure != Measure::Hits;
+        return (!nothing).then(|| Tile::unknown(name, source, probe.measured_at).href(href));
+    };
+    let reading = reading(value, measure.unit());
+    // What is alarming is the rules' word.
+    let lamp = lit(&probe.item, measure).unwrap_or(Lamp::Clear);
+    let tile = Tile::new(name, lamp, reading, "", source, seen);
+    Some(
+        tile.stale_after(probe.item.spec.interval.delta() * 3, now)
+            .href(href),
+    )
+}
+
+/// "21 days"; "ended 3 days ago".
+fn days(value: f64) -> String {
+    let counted = |days: f64| {
+        let word = if (days - 1.0).abs() < f64::EPSILON {
+            "day"
+        } else {
+            "days"
+        };
+        format!("{} {word}", decimal(days, 0))
+    };
+    if value < 0.0 {
+        format!("ended {} ago", counted(-value))
+    } else {
+        counted(value)
+    }
+}
+
+/// A figure in what it is counted in.
+fn reading(value: f64, unit: Unit) -> String {
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "bytes and long times are whole and not negative"
+    )]
+    let whole = value.max(0.0) as u64;
+    match unit {
+        Unit::Share => percent(value, 0),
+        Unit::Bytes => bytes(whole),
+        Unit::Seconds if value < 60.0 => format!("{} s", decimal(value, 1)),
+        Unit::Seconds => duration(Duration::from_secs(whole)),
+        Unit::Days => days(value),
+        Unit::Count => number(whole),
+    }
+}
+
+/// A tile for an indicator; grey when its report is overdue.
+#[must_use]
+pub fn indicator_tile(
+    indicator: &Item<Indicator>,
+    report: Option<&Report>,
+    lit: Option<Lamp>,
+    now: DateTime<Utc>,
+) -> Tile {
+    let source = "reported by the platform";
+    let Some(report) = report else {
+        let tile = Tile::unknown(&indicator.name, source, None);
+        return match lit {
+            // A rule may be waiting for the first report in vain.
+            Some(lamp) => Tile { lamp, ..tile },
+            None => tile,
+        };
+    };
+    let lamp = lit.unwrap_or(Lamp::Clear);
+    let source = if report.demo {
+        "demo value, invented"
+    } else {
+        source
+    };
+    let reading = format!("{} {}", decimal(report.value, 2), indicator.spec.unit);
+    let tile = Tile::new(
+        &indicator.name,
+        lamp,
+        reading.trim_end(),
+        "",
+        source,
+        report.at,
+    );
+    match indicator.spec.expect_every {
+        Some(every) => tile.stale_after(every.delta() * 2, now),
+        None => tile,
+    }
+}
