@@ -2,6 +2,7 @@
 
 mod asvs;
 mod operations;
+mod packs;
 
 use std::collections::BTreeSet;
 use std::fs;
