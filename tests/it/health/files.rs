@@ -232,7 +232,7 @@ async fn an_old_dump_lights_its_lamp_and_stands_on_its_page() {
     assert!(lit.summary.ends_with("above 26h"), "{}", lit.summary);
 
     let page = app.as_operator().get("/").await;
-    let link = page.link("Demo Dumps: Size");
+    let link = page.link("Demo Dumps nightly: Size");
     let page = app.as_operator().get(&link).await;
     let tiles: Vec<String> = page.texts(".tile");
     assert_eq!(tiles.len(), 3, "{tiles:?}");

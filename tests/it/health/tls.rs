@@ -296,7 +296,7 @@ async fn a_certificate_that_ends_lights_three_lamps_one_after_the_other() {
         let page = app.as_operator().get("/").await;
         let page = app
             .as_operator()
-            .get(&page.link("Demo Front: Time to the certificate's end"))
+            .get(&page.link("Demo Front certificate: Time to the certificate's end"))
             .await;
         (level.to_owned(), page.texts(".tile").join(" "))
     };

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use crate::features::health::board::{ProbeStatus, ServiceStatus};
 use crate::features::health::store::reports::Report;
-use crate::features::packs::pack::{Indicator, Measure, Probe, Unit};
+use crate::features::packs::pack::{Check, Indicator, Measure, Probe, Unit};
 use crate::features::packs::store::Item;
 use crate::foundation::web::format::{bytes, decimal, duration, number, percent};
 use crate::foundation::web::{Lamp, Tile};
@@ -63,7 +63,12 @@ fn measure_tile(
         Measure::Saved => "Since the last save",
         Measure::Days => "Time to the certificate's end",
     };
-    let name = format!("{} {}: {name}", service.platform.name, service.name);
+    // A service has one database, but any number of dumps and certificates.
+    let which = match probe.item.spec.check {
+        Check::File(_) | Check::Tls(_) => format!(" {}", probe.item.slug),
+        _ => String::new(),
+    };
+    let name = format!("{} {}{which}: {name}", service.platform.name, service.name);
     let source = format!("probe {}", probe.item.slug);
     let href = format!("/services/{}", service.id);
     let value = probe
