@@ -4,12 +4,12 @@ use std::time::Duration;
 use super::board;
 use super::jobs::registry;
 use super::server::{Running, serve, serve_metrics};
-use crate::features::alerts::runner::Evaluator;
+use crate::features::alerts;
 use crate::features::health::runner::Runner as Prober;
-use crate::features::heartbeats::runner::Watchman;
+use crate::features::heartbeats;
 use crate::foundation::Services;
 use crate::foundation::config::DEMO_METRICS;
-use crate::foundation::jobs::Runner;
+use crate::foundation::jobs::{Runner, Ticker};
 
 /// How long each step of stopping may take.
 const PAGES_LIMIT: Duration = Duration::from_secs(8);
@@ -24,8 +24,8 @@ pub struct Application {
     metrics: Option<Running>,
     jobs: Runner,
     probes: Prober,
-    heartbeats: Watchman,
-    rules: Evaluator,
+    heartbeats: Ticker,
+    rules: Ticker,
 }
 
 /// Starts everything that runs inside this process.
@@ -39,8 +39,8 @@ pub fn start(services: Services, listener: TcpListener) -> std::io::Result<Appli
         metrics,
         jobs: Runner::start(services.clone(), registry())?,
         probes: Prober::start(services.clone()).map_err(std::io::Error::other)?,
-        heartbeats: Watchman::start(services.clone()),
-        rules: Evaluator::start(services),
+        heartbeats: heartbeats::runner::start(services.clone()),
+        rules: alerts::runner::start(services),
     })
 }
 

@@ -1,4 +1,4 @@
-//! Background work: a queue in PostgreSQL, a runner, schedules.
+//! Background work: a queue in PostgreSQL, a runner, schedules, and what is done every few seconds.
 //!
 //! Invariants:
 //! - a job is enqueued in the transaction that causes it ([`crate::foundation::audit::Tx::enqueue`]);
@@ -20,6 +20,7 @@ mod retry;
 mod runner;
 pub mod schedule;
 mod scheduler;
+mod ticker;
 mod view;
 
 pub use context::{Interrupted, JobContext, JobError};
@@ -28,6 +29,7 @@ pub use queue::{Stop, request_cancel, waiting_since};
 pub use registry::{Handler, JobHandler, Lane, Registry};
 pub use runner::Runner;
 pub use schedule::{Late, Schedule};
+pub use ticker::Ticker;
 pub use view::{JobState, JobView, find, latest_of, list, open_of, purge};
 
 crate::typed_id!(
