@@ -3,6 +3,7 @@
 use chrono::Duration;
 use fantoccini::Locator;
 use serde_json::json;
+use signalbox::foundation::auth::Role;
 
 use crate::chromium::{Browser, Screen};
 use crate::support::app::TestApp;
@@ -103,6 +104,42 @@ async fn going_back_from_the_proof_keeps_what_was_chosen() {
         .await;
     let answers = json!("/audit/exports");
     assert_eq!(json!(path(&browser).await), answers);
+}
+
+/// What somebody decides about is what they saw: where the page says something else by now, it is not taken for it.
+#[actix_web::test]
+async fn a_form_whose_page_has_changed_is_not_filled_in() {
+    let app = TestApp::start().await;
+    let Some(browser) = Browser::open(Screen::Desk).await else {
+        return;
+    };
+    browser.carry_device().await;
+    let asked = [("role", "reviewer"), ("reason", "holidays")];
+    let grant = format!("/people/{}/grant", app.as_operator().person);
+    app.sign_in_as("second@test.example", "Second", &[Role::Administrator])
+        .post_form(&grant, &asked)
+        .await;
+    let admin = app.as_admin();
+    let granted = app.events_of("role.granted").len();
+    browser.sign_in(&admin).await;
+    let passkey = format!("{}/account/passkeys/new", app.url);
+    browser.page.goto(&passkey).await.unwrap();
+    press(&browser, "Make the passkey").await;
+    app.advance(Duration::minutes(11));
+    let list = format!("{}/people", app.url);
+    browser.page.goto(&list).await.unwrap();
+    let open = "document.querySelector('main a[href*=\"/people/proposals/\"]').click()";
+    browser.page.execute(open, vec![]).await.unwrap();
+    let there = "return document.querySelector('main input[name=payload]') !== null";
+    browser.wait_until(there).await;
+    let other = "document.querySelector('main input[name=payload]').value = 'seen-before'";
+    browser.page.execute(other, vec![]).await.unwrap();
+    press(&browser, "Approve").await;
+    press(&browser, "Use a passkey").await;
+    let kept = "return document.querySelector('h1').textContent === 'What you typed is still here'
+        && location.hash === '#kept' && document.body.textContent.includes('seen-before')";
+    browser.wait_until(kept).await;
+    assert_eq!(app.events_of("role.granted").len(), granted);
 }
 
 const NAME: &str = "return document.querySelector('main [name=name]')?.value === 'Newcomer'";

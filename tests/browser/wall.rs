@@ -44,7 +44,7 @@ async fn a_wall_renews_itself_and_says_when_it_cannot() {
     let actor = Actor::command_line("test");
     actions::revoke(&app.services, &actor, &key, None).unwrap();
     browser
-        .wait_until("return document.querySelector('h1').textContent.includes('key was ended')")
+        .wait_until("return document.querySelector('h1').textContent.includes('screen was ended')")
         .await;
     browser.hold_in_both_themes("a screen that was ended").await;
 }

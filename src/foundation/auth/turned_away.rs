@@ -138,7 +138,9 @@ async fn keep(
         return Ok(None);
     }
     let page = came_from(request);
-    let page = local_path((page.len() <= parked::LONGEST_PATH).then_some(&page)).to_owned();
+    // A form that was sent from where it was kept stood elsewhere before, and nobody knows where any more.
+    let is_known = page.len() <= parked::LONGEST_PATH && !page.starts_with(PARKED_PATH);
+    let page = local_path(is_known.then_some(&page)).to_owned();
     let (services, posted) = (services.clone(), posted.clone());
     let id = block(move || {
         let now = services.clock.now();

@@ -9,6 +9,7 @@ const NOT_FOUND = "#kept";
 // Longer than a page takes to come; what lies there after that belongs to a way that nobody went.
 const SOON_MS = 30_000;
 const OF_THE_PAGE = new Set(["csrf"]);
+const KEY = "idempotency";
 
 export default function refill(form) {
   if (location.hash === NOT_FOUND) return;
@@ -21,8 +22,10 @@ export default function refill(form) {
 export function fill() {
   const kept = JSON.parse(sessionStorage.getItem(KEPT));
   sessionStorage.removeItem(KEPT);
-  if (Date.now() - kept.at > SOON_MS) return;
-  const form = location.pathname === kept.page && find(kept);
+  const isThere = location.pathname === kept.page;
+  const isLate = Date.now() - kept.at > SOON_MS;
+  if (isLate && !isThere) return;
+  const form = !isLate && isThere && find(kept);
   if (!form) {
     location.replace(kept.back + NOT_FOUND);
     return;
@@ -43,22 +46,28 @@ export function fill() {
 function find({ action, fields }) {
   const leadsThere = (form) => form.method === "post" && form.getAttribute("action") === action;
   const takesAll = (form) => fields.every(([name]) => form.elements.namedItem(name) ?? pressed(form, name));
-  return [...document.forms].find((form) => leadsThere(form) && takesAll(form));
+  return [...document.forms].find((form) => leadsThere(form) && takesAll(form) && saysTheSame(form, fields));
+}
+
+// What the page says by itself, such as which version or proposal somebody looks at, has to be what it was: who sends
+// this form again decides what they saw then. Where it has changed, they are shown what was kept, and the server says so.
+function saysTheSame(form, fields) {
+  const hidden = [...form.elements].filter((control) => control.type === "hidden" && control.name !== KEY && !OF_THE_PAGE.has(control.name));
+  return hidden.every((control) => fields.some(([name, value]) => name === control.name && value === control.value));
 }
 
 const pressed = (form, name) => form.querySelector(`button[name="${CSS.escape(name)}"]`);
 
-// What the page itself says, such as the version that somebody looks at, stays as the page says it now; the form's own
-// key is that of the first try, so that both are one act.
+// The form's own key is that of the first try, so that both are one act.
 function put(form, fields) {
-  const typed = Map.groupBy(fields, ([name]) => name);
+  const left = [...fields];
   for (const control of form.elements) {
-    const values = typed.get(control.name)?.map(([, value]) => value) ?? [];
+    const values = left.filter(([name]) => name === control.name).map(([, value]) => value);
     if (control.type === "checkbox" || control.type === "radio") control.checked = values.includes(control.value);
     else if (control.type === "select-multiple") for (const option of control.options) option.selected = values.includes(option.value);
-    else if (control.type === "hidden" ? control.name === "idempotency" : control.matches("input, textarea, select")) {
-      if (values.length > 0) control.value = values[0];
-      typed.get(control.name)?.shift();
+    else if (values.length > 0 && (control.type === "hidden" ? control.name === KEY : control.matches("input, textarea, select"))) {
+      control.value = values[0];
+      left.splice(left.findIndex(([name]) => name === control.name), 1);
     }
   }
 }
