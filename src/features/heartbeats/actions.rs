@@ -148,10 +148,14 @@ pub fn notice(services: &Services) -> db::Result<usize> {
 }
 
 fn notice_one(services: &Services, id: ItemId, now: DateTime<Utc>) -> db::Result<bool> {
-    let item = services.db.read_on(PoolKind::Jobs, |conn| {
-        packs::item::<pack::Heartbeat>(conn, id)
+    let is_retired = services.db.read_on(PoolKind::Jobs, |conn| {
+        Ok::<_, db::Error>(
+            packs::item::<pack::Heartbeat>(conn, id)?
+                .retired_at
+                .is_some(),
+        )
     })?;
-    if item.retired_at.is_some() {
+    if is_retired {
         services
             .audit
             .write_unaudited(Unaudited::Ping, |conn| store::forget_deadline(conn, id))?;
@@ -159,6 +163,11 @@ fn notice_one(services: &Services, id: ItemId, now: DateTime<Utc>) -> db::Result
     }
     let turned = services.audit.write_on(PoolKind::Jobs, &ourselves(), |tx| {
         let mut held = store::lock(tx, id)?;
+        // What its pack says now, and not what it said before the row was ours.
+        let item = packs::item::<pack::Heartbeat>(tx, id)?;
+        if item.retired_at.is_some() {
+            return Err(db::Error::NoEvent);
+        }
         let zone = packs::zone(tx, item.platform)?;
         let expected = expect::expected(&item.spec, zone)?;
         expect::adopt(&mut held, &item, zone, now);
@@ -215,9 +224,15 @@ pub fn enrol(services: &Services) -> db::Result<()> {
     })?;
     let now = services.clock.now();
     for item in live {
-        match known.get(&item.id) {
-            None => add(services, &item, now)?,
-            Some(held) => take_over(services, &item, held, now)?,
+        let enrolled = match known.get(&item.id) {
+            None => add(services, &item, now),
+            Some(held) => take_over(services, &item, held, now),
+        };
+        match enrolled {
+            Ok(()) => {}
+            Err(error @ db::Error::Unavailable(_)) => return Err(error),
+            // One that cannot be read does not keep the others from being followed.
+            Err(error) => tracing::error!(%error, heartbeat = %item.id, "it could not be enrolled"),
         }
     }
     Ok(())

@@ -83,10 +83,21 @@ impl Found {
             runbook: named::<Runbook>(conn, &status, spec.runbook.as_deref())?,
             address: address(conn, services, signed, &status)?,
             turns: pings::turns(conn, id, now - DOWNTIMES)?,
-            pings: pings::last(conn, &services.keyring, id)?,
+            pings: last_pings(conn, services, &status)?,
             status,
         })
     }
+}
+
+/// The last pings. Where the pack has since said that what the job says is not to be kept, it is not shown either.
+fn last_pings(conn: &mut Conn, services: &Services, status: &Status) -> db::Result<Vec<Kept>> {
+    let mut kept = pings::last(conn, &services.keyring, status.item.id)?;
+    if !status.item.spec.keep_output {
+        for ping in &mut kept {
+            ping.body.clear();
+        }
+    }
+    Ok(kept)
 }
 
 /// What the heartbeat's pack calls by this name.

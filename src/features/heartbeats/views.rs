@@ -235,11 +235,11 @@ impl Downtime {
     pub fn all(turns: &[Turned], from: DateTime<Utc>, now: DateTime<Utc>) -> Vec<Self> {
         let mut found: Vec<Self> = Vec::new();
         for turn in turns {
-            if turn.now == "up" {
-                if let Some(open) = found.last_mut().filter(|it| it.until.is_none()) {
-                    open.until = Some(turn.at);
-                }
-            } else {
+            // One that its pack took away while it was down, and brought back, begins anew: that ended the downtime.
+            if let Some(open) = found.last_mut().filter(|it| it.until.is_none()) {
+                open.until = Some(turn.at);
+            }
+            if turn.now != "up" {
                 found.push(Self {
                     from: turn.at,
                     until: None,
@@ -381,5 +381,17 @@ mod tests {
         assert!(all[0].lasted.starts_with('1'), "{}", all[0].lasted);
         assert_eq!(all[1].until, Some(at("2026-03-01T00:00:00Z")));
         assert_eq!(since("2026-03-01T12:00:00Z").len(), 1);
+
+        let back = [
+            turn("2026-03-01T00:00:00Z", "down", "missed"),
+            turn("2026-03-02T00:00:00Z", "failed", "reported"),
+        ];
+        let all = Downtime::all(
+            &back,
+            at("2026-02-01T00:00:00Z"),
+            at("2026-03-02T01:30:00Z"),
+        );
+        assert_eq!(all[1].until, Some(at("2026-03-02T00:00:00Z")), "begun anew");
+        assert_eq!(all[0].until, None);
     }
 }

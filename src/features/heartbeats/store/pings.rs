@@ -191,7 +191,10 @@ pub fn turns(conn: &mut Conn, heartbeat: ItemId, from: DateTime<Utc>) -> Result<
         .filter(heartbeat_turn::at.lt(from))
         .first(conn)
         .optional()?;
-    turns.extend(before);
+    // Where not all of them were read, the last before the window is not the one before the first of these.
+    if i64::try_from(turns.len()).is_ok_and(|count| count < AT_MOST) {
+        turns.extend(before);
+    }
     turns.reverse();
     Ok(turns)
 }
