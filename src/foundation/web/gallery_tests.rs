@@ -178,7 +178,14 @@ fn navigation_shows_what_a_person_may_open() {
     };
     assert_eq!(
         labels(Role::Operator),
-        ["Overview", "Services", "Alerts", "Jobs", "Packs"]
+        [
+            "Overview",
+            "Services",
+            "Alerts",
+            "Heartbeats",
+            "Jobs",
+            "Packs"
+        ]
     );
     assert!(labels(Role::Auditor).contains(&"Verify"));
     assert!(!labels(Role::Reviewer).contains(&"Audit log"));

@@ -259,7 +259,12 @@ async fn what_is_written_after_the_look_began_is_new() {
     }));
     check.retries = 0;
     // Written after our clock was read: it is new, not younger than nothing.
-    let before = chrono::Utc::now() - chrono::TimeDelta::hours(1);
-    let run = Checks::new().unwrap().run(&check, before, None).await;
+    let checks = Checks::new().unwrap();
+    let before = |minutes| chrono::Utc::now() - chrono::TimeDelta::minutes(minutes);
+    let run = checks.run(&check, before(1), None).await;
     assert_eq!(run.outcome.measures()[0], (Measure::Age, 0.0));
+    // One from far ahead would be the newest for as long, whatever became of the dumps.
+    let run = checks.run(&check, before(60), None).await;
+    let told = run.outcome.message();
+    assert!(told.contains("late was written in the future"), "{told}");
 }

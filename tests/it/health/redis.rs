@@ -270,6 +270,17 @@ async fn hostile_answers_are_cut_short() {
         assert_eq!(failure.kind, ErrorKind::WrongAnswer, "{failure:?}");
         assert!(failure.message.contains(why), "{why}: {failure:?}");
     }
+    // A server that does not know the command repeats what it was sent.
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    writeln!(file, "hush").unwrap();
+    let repeated = b"-ERR unknown command 'AUTH', with args beginning with: 'hush'\r\n";
+    let failure = failed(Redis {
+        password_file: file.path().display().to_string(),
+        ..redis(scripted(repeated, b"").await)
+    })
+    .await;
+    assert_eq!(failure.kind, ErrorKind::Authentication);
+    assert!(!failure.message.contains("hush"), "{failure:?}");
     let told = scripted(b"-NOAUTH Authentication required.\r\n", b"").await;
     assert_eq!(failed(redis(told)).await.kind, ErrorKind::Authentication);
 }

@@ -1,9 +1,10 @@
 use std::collections::HashSet;
+use std::ffi::OsString;
 use std::fs::{self, DirEntry, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, Utc};
 
@@ -16,39 +17,42 @@ const ENTRIES_AT_MOST: usize = 10_000;
 
 type Measures = Vec<(Measure, f64)>;
 
-/// The patterns that are being looked for. A file system that hangs holds the thread that asks it for as long
-/// as it likes, so no second one follows it there.
+/// How far the clock of whoever writes the files may be ahead of ours.
+const AHEAD_AT_MOST: Duration = Duration::from_mins(5);
+
+/// What is being looked for. A file system that hangs holds the thread that asks it for as long as it likes, so no
+/// second one follows it there.
 #[derive(Clone, Default)]
-pub struct Looks(Arc<Mutex<HashSet<String>>>);
+pub struct Looks(Arc<Mutex<HashSet<Files>>>);
 
 impl Looks {
     /// Nothing while the last look has not come back.
-    fn begin(&self, pattern: &str) -> Option<Look> {
+    fn begin(&self, files: &Files) -> Option<Look> {
         let mut looks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        looks.insert(pattern.to_owned()).then(|| Look {
+        looks.insert(files.clone()).then(|| Look {
             looks: self.clone(),
-            pattern: pattern.to_owned(),
+            files: files.clone(),
         })
     }
 }
 
 struct Look {
     looks: Looks,
-    pattern: String,
+    files: Files,
 }
 
 impl Drop for Look {
     fn drop(&mut self) {
         let mut looks = self.looks.0.lock();
         if let Ok(looks) = &mut looks {
-            looks.remove(&self.pattern);
+            looks.remove(&self.files);
         }
     }
 }
 
 /// Age and size of the newest or oldest that matches, and how many do.
 pub async fn check(files: &Files, at: DateTime<Utc>, looks: &Looks) -> Outcome {
-    let Some(look) = looks.begin(&files.pattern) else {
+    let Some(look) = looks.begin(files) else {
         return Outcome::failed(
             ErrorKind::Timeout,
             "the last look has not come back: its file system hangs",
@@ -91,20 +95,29 @@ fn measure(files: &Files, now: SystemTime) -> Result<Measures, Failure> {
         return Err(wrong(format!("no file matches {}", files.pattern)));
     };
     let chosen = chosen.with_what_is_in_it(&mut left)?;
-    // What is written after we looked at the clock is new.
-    let age = now
-        .duration_since(chosen.written_at)
-        .unwrap_or_default()
-        .as_secs();
     Ok(vec![
-        (Measure::Age, number(age)),
+        (Measure::Age, number(age(&chosen, now)?)),
         (Measure::Size, number(chosen.size)),
         (Measure::Count, f64::from(count)),
     ])
 }
 
+/// In seconds. What was written after we looked at the clock is new; what comes from far ahead would stay the newest
+/// for as long, whatever became of the dumps.
+fn age(found: &Found, now: SystemTime) -> Result<u64, Failure> {
+    match now.duration_since(found.written_at) {
+        Ok(age) => Ok(age.as_secs()),
+        Err(ahead) if ahead.duration() <= AHEAD_AT_MOST => Ok(0),
+        Err(_) => Err(wrong(format!(
+            "{} was written in the future: a clock is wrong, or its time was set by hand",
+            found.name.to_string_lossy()
+        ))),
+    }
+}
+
 /// A file, or a folder that stands for what lies in it: a dump may be either.
 struct Found {
+    name: OsString,
     written_at: SystemTime,
     size: u64,
     folder: Option<PathBuf>,
@@ -120,6 +133,7 @@ impl Found {
             return Ok(None);
         }
         Ok(Some(Self {
+            name: entry.file_name(),
             written_at: meta
                 .modified()
                 .map_err(|error| explain(&error, &entry.path()))?,
@@ -214,11 +228,18 @@ mod tests {
     #[test]
     fn nobody_follows_into_a_folder_that_hangs() {
         let looks = Looks::default();
-        let first = looks.begin("/b/*");
+        let files = |pattern: &str, which| Files {
+            pattern: pattern.to_owned(),
+            which,
+        };
+        let newest = files("/b/*", Which::Newest);
+        let first = looks.begin(&newest);
         assert!(first.is_some());
-        assert!(looks.begin("/b/*").is_none());
-        assert!(looks.begin("/c/*").is_some());
+        assert!(looks.begin(&newest).is_none());
+        assert!(looks.begin(&files("/c/*", Which::Newest)).is_some());
+        let beside = looks.begin(&files("/b/*", Which::Oldest));
+        assert!(beside.is_some(), "another probe of the same pattern");
         drop(first);
-        assert!(looks.begin("/b/*").is_some());
+        assert!(looks.begin(&newest).is_some());
     }
 }

@@ -57,7 +57,7 @@ async fn converse(
             &with_user
         };
         if let Reply::Error(message) = talk.say(parts).await? {
-            return Err(Outcome::failed(ErrorKind::Authentication, told(&message)));
+            return Err(turned_away(&message));
         }
     }
     if redis.database != 0 {
@@ -111,6 +111,20 @@ fn good(reply: Reply) -> Result<Reply, Outcome> {
         _ => ErrorKind::WrongAnswer,
     };
     Err(Outcome::failed(kind, told(&message)))
+}
+
+/// Why it does not take our credentials. Of its words only the first is told: a server that does not know the command
+/// repeats what it was sent, which is the password.
+fn turned_away(message: &str) -> Outcome {
+    let code = message.split(' ').next().unwrap_or_default();
+    match code {
+        "LOADING" | "BUSY" | "MASTERDOWN" => wrong(&told(message)),
+        _ if message == "ERR max number of clients reached" => wrong(message),
+        _ => {
+            let why = format!("it does not take the credentials ({})", told(code));
+            Outcome::failed(ErrorKind::Authentication, why)
+        }
+    }
 }
 
 fn wrong(message: &str) -> Outcome {

@@ -23,11 +23,17 @@ const HANDSHAKE_LIMIT: usize = 256 * 1024;
 /// Shakes hands, and holds the certificates that are shown against the name and whom we trust.
 pub async fn check(wanted: &Certificate, at: DateTime<Utc>) -> Outcome {
     let doubts = Doubts::default();
-    let ssl = match prepare(wanted, &doubts) {
-        Ok(ssl) => ssl,
+    // It reads files, which may lie on a disk that hangs.
+    let preparing = {
+        let (wanted, doubts) = (wanted.clone(), doubts.clone());
+        tokio::task::spawn_blocking(move || prepare(&wanted, &doubts))
+    };
+    let ssl = match preparing.await {
+        Ok(Ok(ssl)) => ssl,
         // Our own set-up is wrong; that says nothing about the target.
-        Err(error) if wanted.trust.is_empty() => return Outcome::Unknown(error.to_string()),
-        Err(error) => return Outcome::Unknown(format!("{}: {error}", wanted.trust)),
+        Ok(Err(error)) if wanted.trust.is_empty() => return Outcome::Unknown(error.to_string()),
+        Ok(Err(error)) => return Outcome::Unknown(format!("{}: {error}", wanted.trust)),
+        Err(error) => return Outcome::Unknown(error.to_string()),
     };
     let stream = match connect_to(&wanted.address).await {
         Ok(stream) => stream,

@@ -38,8 +38,7 @@ pub fn address_problems(check: &Check) -> Vec<String> {
         Check::Tcp(tcp) => problems.extend(no_address(&tcp.address)),
         Check::Tls(tls) => {
             problems.extend(no_address(&tls.address));
-            let letter = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':');
-            if tls.name().is_empty() || !tls.name().chars().all(letter) {
+            if !is_host(tls.name()) {
                 problems.push(format!("\"{}\" is not the name of a host", tls.name()));
             }
             if !tls.trust.is_empty() && !tls.trust.starts_with('/') {
@@ -65,6 +64,20 @@ pub fn address_problems(check: &Check) -> Vec<String> {
 }
 
 fn no_address(address: &str) -> Option<String> {
-    let known = host_and_port(address).is_some_and(|(host, _)| !host.is_empty());
-    (!known).then(|| format!("\"{address}\" is not host:port"))
+    let known = host_and_port(address).is_some_and(|(host, _)| is_host(host));
+    (!known).then(|| {
+        if address.contains('@') {
+            // It is not repeated: it holds a password.
+            "an address is host:port, without a user and password".to_owned()
+        } else {
+            format!("\"{address}\" is not host:port")
+        }
+    })
+}
+
+/// A name, an IPv4 address, or one of IPv6 with or without its brackets.
+fn is_host(host: &str) -> bool {
+    let letter =
+        |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']');
+    !host.is_empty() && host.chars().all(letter)
 }

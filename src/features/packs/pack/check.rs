@@ -216,7 +216,7 @@ fn root() -> String {
     "/".to_owned()
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Files {
     /// `/var/backups/*.dump`: one folder, and a name in which `*` and `?` stand for anything.
@@ -226,7 +226,7 @@ pub struct Files {
     pub which: Which,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Which {
     #[default]
