@@ -114,7 +114,11 @@ async fn a_form_whose_page_has_changed_is_not_filled_in() {
         return;
     };
     browser.carry_device().await;
-    let asked = [("role", "reviewer"), ("reason", "holidays")];
+    let asked = [
+        ("role", "reviewer"),
+        ("platform", "all"),
+        ("reason", "holidays"),
+    ];
     let grant = format!("/people/{}/grant", app.as_operator().person);
     app.sign_in_as("second@test.example", "Second", &[Role::Administrator])
         .post_form(&grant, &asked)
