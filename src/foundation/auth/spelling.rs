@@ -53,8 +53,6 @@ pub enum Fault {
     Length,
     #[error("a name has at least one letter or digit")]
     Blank,
-    #[error("a name holds no \"{0}\": it would read like an address")]
-    Address(char),
     #[error(
         "this {} holds a character that cannot be seen (U+{:04X}); type it again, or paste it as plain text",
         .0,
@@ -69,7 +67,7 @@ impl Fault {
     pub fn field(&self) -> &'static str {
         match self {
             Self::Email(_) | Self::Foreign(_) | Self::Hidden("address", _) => "email",
-            Self::Length | Self::Blank | Self::Address(_) | Self::Hidden(..) => "name",
+            Self::Length | Self::Blank | Self::Hidden(..) => "name",
         }
     }
 }
@@ -89,10 +87,6 @@ pub fn name(typed: &str) -> Result<String, Fault> {
     }
     if !name.contains(char::is_alphanumeric) {
         return Err(Fault::Blank);
-    }
-    // The address stands in brackets behind the name.
-    if let Some(sign) = name.chars().find(|c| matches!(c, '@' | '<' | '>')) {
-        return Err(Fault::Address(sign));
     }
     Ok(name)
 }
@@ -183,9 +177,6 @@ mod tests {
         assert_eq!(name(" "), Err(Fault::Length));
         for blank in ["-", "...", "\u{301}", "👤"] {
             assert_eq!(name(blank), Err(Fault::Blank), "{blank:?}");
-        }
-        for (typed, sign) in [("Ada (ada@corp.example)", '@'), ("Ada <ada>", '<')] {
-            assert_eq!(name(typed), Err(Fault::Address(sign)));
         }
     }
 
