@@ -42,11 +42,13 @@ class Run:
         if "schemathesis" in self.given.only:
             self.schemathesis(demo)
         if self.given.only == ["schemathesis"]:
+            self.watch.scanner = ""
             return
         if "sqlmap" in self.given.only:
             self.hold_to_canary(demo)
         for name in self.given.person or PEOPLE:
             self.scan_as(demo, f"{name}@demo.signalbox")
+        self.watch.scanner = ""
 
     def scan_as(self, demo: Demo, email: str) -> None:
         visitor = Visitor(self.watch.url, demo.port, email)

@@ -55,6 +55,7 @@ class Watch:
     def __init__(self, kept_out: list[KeptOut]):
         self.kept_out = kept_out
         self.upstream = 0
+        # Who scans now; nobody before and after.
         self.scanner = ""
         self.lock = threading.Lock()
         self.answers: Counter = Counter()
@@ -80,6 +81,9 @@ class Watch:
         # Some probes come without the session on purpose; those that bring it must be let in.
         turned_away = status == 303 and location.startswith(SIGNED_OUT) and "signalbox=" in asked.headers.get("cookie", "")
         with self.lock:
+            if not self.scanner:
+                # The demo's own jobs ping through this door, also while it comes and goes.
+                return
             self.answers[(self.scanner, "turned away" if turned_away else status)] += 1
             if status >= 500:
                 self.broken.append(
