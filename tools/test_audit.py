@@ -117,6 +117,7 @@ class Door(unittest.TestCase):
         self.addCleanup(upstream.shutdown)
         self.door = watch.Watch([watch.KeptOut("POST", "/sign-out", "it ends the session")])
         self.door.upstream = upstream.server_address[1]
+        self.door.scanner = "wapiti"
         self.door.__enter__()
         self.addCleanup(self.door.__exit__)
 
@@ -134,13 +135,19 @@ class Door(unittest.TestCase):
     def test_whoever_is_turned_away_with_a_session_is_counted_and_nobody_else(self):
         self.ask("GET", "/a")
         self.ask("GET", "/a", "other=1")
-        self.assertEqual(sorted(map(str, self.door.answers)), ["('', 200)", "('', 303)"])
+        self.assertEqual(sorted(map(str, self.door.answers)), ["('wapiti', 200)", "('wapiti', 303)"])
         self.ask("GET", "/a", "signalbox=out")
-        self.assertEqual(self.door.answers[("", "turned away")], 1)
+        self.assertEqual(self.door.answers[("wapiti", "turned away")], 1)
 
     def test_what_breaks_is_kept_with_its_request(self):
         self.ask("GET", "/broken")
         self.assertEqual([(one.method, one.path, one.status) for one in self.door.broken], [("GET", "/broken", 500)])
+
+    def test_while_nobody_scans_nothing_is_counted(self):
+        self.door.scanner = ""
+        self.assertEqual(self.ask("GET", "/a")[0], 200)
+        self.ask("GET", "/broken")
+        self.assertEqual((sum(self.door.answers.values()), self.door.broken), (0, []))
 
     def test_the_canary_has_its_holes_for_whoever_is_signed_in(self):
         status, page = self.ask("GET", "/audit-canary?word=%3Cb%3E'")
