@@ -59,6 +59,21 @@ pub const SEALED: &[Sealed] = &[
         row: &[("id", UUID)],
     },
     Sealed {
+        table: "notice_endpoint",
+        column: "url",
+        row: &[("id", UUID)],
+    },
+    Sealed {
+        table: "notice_endpoint",
+        column: "secret",
+        row: &[("id", UUID)],
+    },
+    Sealed {
+        table: "notice_endpoint",
+        column: "previous_secret",
+        row: &[("id", UUID)],
+    },
+    Sealed {
         table: "parked_form",
         column: "fields",
         row: &[("id", UUID), ("person_id", UUID)],

@@ -98,6 +98,8 @@ const PURE: &[&str] = &[
     "intake/names",
     "intake/row",
     "intake/subject",
+    "notify/endpoint",
+    "notify/notice",
     "packs/pack",
     "packs/parameters",
     "packs/pattern",

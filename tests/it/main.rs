@@ -19,6 +19,7 @@ mod live;
 mod look;
 mod metrics;
 mod migrations;
+mod notify;
 mod packs;
 mod people;
 mod policies;

@@ -514,6 +514,64 @@ diesel::table! {
 }
 
 diesel::table! {
+    notice (id) {
+        id -> Uuid,
+        platform_id -> Nullable<Uuid>,
+        channel -> Text,
+        email -> Nullable<Text>,
+        endpoint_id -> Nullable<Uuid>,
+        about_kind -> Text,
+        about_id -> Text,
+        title -> Text,
+        text -> Text,
+        link -> Text,
+        level -> Nullable<Text>,
+        key -> Text,
+        state -> Text,
+        why -> Nullable<Text>,
+        queued_at -> Timestamptz,
+        next_at -> Timestamptz,
+        attempts -> Int2,
+        ended_at -> Nullable<Timestamptz>,
+        lease_until -> Nullable<Timestamptz>,
+        fence -> Int8,
+    }
+}
+
+diesel::table! {
+    notice_attempt (notice_id, number) {
+        notice_id -> Uuid,
+        number -> Int2,
+        begun_at -> Timestamptz,
+        took_ms -> Int8,
+        delivered -> Bool,
+        answer -> Text,
+    }
+}
+
+diesel::table! {
+    notice_endpoint (id) {
+        id -> Uuid,
+        name -> Text,
+        kind -> Text,
+        host -> Text,
+        url -> Bytea,
+        secret -> Nullable<Bytea>,
+        secret_made_at -> Nullable<Timestamptz>,
+        previous_secret -> Nullable<Bytea>,
+        previous_until -> Nullable<Timestamptz>,
+        state -> Text,
+        why -> Nullable<Text>,
+        changed_at -> Timestamptz,
+        made_at -> Timestamptz,
+        made_by -> Text,
+        failures -> Int4,
+        failing_since -> Nullable<Timestamptz>,
+        succeeded_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     pack (platform_id) {
         platform_id -> Uuid,
         version -> Text,
@@ -1165,6 +1223,9 @@ diesel::joinable!(intake_rejection -> intake_batch (batch_id));
 diesel::joinable!(job -> job_schedule (schedule));
 diesel::joinable!(known_device -> person (person_id));
 diesel::joinable!(kyc_assessment -> subject (subject_id));
+diesel::joinable!(notice -> notice_endpoint (endpoint_id));
+diesel::joinable!(notice -> platform (platform_id));
+diesel::joinable!(notice_attempt -> notice (notice_id));
 diesel::joinable!(pack -> platform (platform_id));
 diesel::joinable!(pack_item -> platform (platform_id));
 diesel::joinable!(parked_form -> person (person_id));
@@ -1237,6 +1298,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     job_schedule,
     known_device,
     kyc_assessment,
+    notice,
+    notice_attempt,
+    notice_endpoint,
     pack,
     pack_item,
     parked_form,

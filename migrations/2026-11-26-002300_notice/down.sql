@@ -1,0 +1,1 @@
+DROP TABLE notice_attempt, notice, notice_endpoint;

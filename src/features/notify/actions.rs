@@ -1,0 +1,51 @@
+//! Queuing notices and taking them back, inside the transactions of those who cause them.
+
+use super::notice::{self, About, Destination, LONGEST_ANSWER, Notice, NoticeId};
+use super::store;
+use crate::foundation::audit::{Event, Subject, Tx};
+use crate::foundation::db;
+
+/// Queues a notice; it leaves once this transaction has committed. Nothing where its key was queued before.
+pub fn enqueue(tx: &mut Tx<'_>, notice: &Notice) -> db::Result<Option<NoticeId>> {
+    let id = NoticeId::new();
+    let notice = notice.clone().fitting();
+    let now = tx.now();
+    if !store::insert(tx, id, &notice, now)? {
+        return Ok(None);
+    }
+    let mut event = Event::new("notice.queued", Subject::new("notice", id))
+        .detail("channel", notice.to.channel().as_str())
+        .detail(
+            "about",
+            format!("{}:{}", notice.about.kind, notice.about.id),
+        );
+    if let Some(platform) = notice.platform {
+        event = event.platform(platform);
+    }
+    if let Some(level) = notice.level {
+        event = event.detail("level", level.as_str());
+    }
+    if let Destination::Endpoint(endpoint) = notice.to {
+        event = event.detail("endpoint", endpoint.to_string());
+    }
+    tx.record(event)?;
+    Ok(Some(id))
+}
+
+/// Takes back what was not yet sent about something. It stays on record, with `why` (a sentence for people). What is being
+/// sent at this moment is not tried again if that fails. Returns how many were taken back.
+pub fn cancel_queued(tx: &mut Tx<'_>, about: &About, why: &str) -> db::Result<usize> {
+    let why = notice::line(why, LONGEST_ANSWER);
+    let now = tx.now();
+    let cancelled = store::cancel(tx, about, &why, now)?;
+    for (id, platform) in &cancelled {
+        let mut event = Event::new("notice.cancelled", Subject::new("notice", id))
+            .detail("about", format!("{}:{}", about.kind, about.id))
+            .detail("why", why.as_str());
+        if let Some(platform) = platform {
+            event = event.platform(*platform);
+        }
+        tx.record(event)?;
+    }
+    Ok(cancelled.len())
+}

@@ -1,0 +1,211 @@
+//! The outbox's rows.
+
+pub mod endpoints;
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel::sql_query;
+use diesel::sql_types::{Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use uuid::Uuid;
+
+use super::notice::{About, Destination, EndpointId, Notice, NoticeId, State};
+use crate::foundation::db::schema::{notice, notice_attempt, notice_endpoint};
+use crate::foundation::db::{Conn, Error, Result};
+use crate::foundation::kernel::{Level, PlatformId};
+
+/// Puts a notice into the outbox. False where its key was there before.
+pub fn insert(conn: &mut Conn, id: NoticeId, new: &Notice, now: DateTime<Utc>) -> Result<bool> {
+    let (email, endpoint) = match &new.to {
+        Destination::Email(address) => (Some(address), None),
+        Destination::Endpoint(endpoint) => (None, Some(endpoint.uuid())),
+    };
+    let inserted = diesel::insert_into(notice::table)
+        .values((
+            notice::id.eq(id.uuid()),
+            notice::platform_id.eq(new.platform.map(PlatformId::uuid)),
+            notice::channel.eq(new.to.channel().as_str()),
+            notice::email.eq(email),
+            notice::endpoint_id.eq(endpoint),
+            notice::about_kind.eq(&new.about.kind),
+            notice::about_id.eq(&new.about.id),
+            notice::title.eq(&new.title),
+            notice::text.eq(&new.text),
+            notice::link.eq(&new.link),
+            notice::level.eq(new.level.map(Level::as_str)),
+            notice::key.eq(&new.key),
+            notice::queued_at.eq(now),
+            notice::next_at.eq(now),
+        ))
+        .on_conflict(notice::key)
+        .do_nothing()
+        .execute(conn)?;
+    Ok(inserted == 1)
+}
+
+#[derive(QueryableByName)]
+struct Cancelled {
+    #[diesel(sql_type = SqlUuid)]
+    id: Uuid,
+    #[diesel(sql_type = Nullable<SqlUuid>)]
+    platform_id: Option<Uuid>,
+}
+
+/// Takes back what is queued about something. What is being sent keeps its state until that has ended, and is only marked.
+pub fn cancel(
+    conn: &mut Conn,
+    about: &About,
+    why: &str,
+    now: DateTime<Utc>,
+) -> Result<Vec<(NoticeId, Option<PlatformId>)>> {
+    let rows: Vec<Cancelled> = sql_query(
+        "UPDATE notice SET why = $3, \
+             state = CASE WHEN lease_until > clock_timestamp() THEN 'queued' ELSE 'cancelled' END, \
+             ended_at = CASE WHEN lease_until > clock_timestamp() THEN NULL ELSE $4 END \
+         WHERE about_kind = $1 AND about_id = $2 AND state = 'queued' AND why IS NULL \
+         RETURNING id, platform_id",
+    )
+    .bind::<Text, _>(&about.kind)
+    .bind::<Text, _>(&about.id)
+    .bind::<Text, _>(why)
+    .bind::<Timestamptz, _>(now)
+    .load(conn)?;
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.id.into(), row.platform_id.map(PlatformId::from)))
+        .collect())
+}
+
+/// A notice as pages show it.
+#[derive(Clone, Debug)]
+pub struct Told {
+    pub id: NoticeId,
+    pub platform: Option<PlatformId>,
+    pub to: Destination,
+    /// The mailbox, or the name of the endpoint.
+    pub to_name: String,
+    pub about: About,
+    pub title: String,
+    pub text: String,
+    pub link: String,
+    pub level: Option<Level>,
+    pub state: State,
+    /// Why it was given up or cancelled; while it is queued, why it will not be tried again.
+    pub why: Option<String>,
+    pub queued_at: DateTime<Utc>,
+    pub next_at: DateTime<Utc>,
+    pub ended_at: Option<DateTime<Utc>>,
+    pub attempts: Vec<Attempt>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    pub number: i16,
+    pub begun_at: DateTime<Utc>,
+    pub took_ms: i64,
+    pub delivered: bool,
+    /// What the receiver said, or what kept us from hearing it.
+    pub answer: String,
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = notice)]
+pub(super) struct Row {
+    id: Uuid,
+    platform_id: Option<Uuid>,
+    email: Option<String>,
+    endpoint_id: Option<Uuid>,
+    about_kind: String,
+    about_id: String,
+    title: String,
+    text: String,
+    link: String,
+    level: Option<String>,
+    state: String,
+    why: Option<String>,
+    queued_at: DateTime<Utc>,
+    next_at: DateTime<Utc>,
+    ended_at: Option<DateTime<Utc>>,
+}
+
+/// What was told about something, or is to be, in the order of queuing, with every attempt.
+pub fn about(conn: &mut Conn, about: &About) -> Result<Vec<Told>> {
+    const MOST: i64 = 500;
+    let rows: Vec<(Row, Option<String>)> = notice::table
+        .left_join(notice_endpoint::table)
+        .filter(notice::about_kind.eq(&about.kind))
+        .filter(notice::about_id.eq(&about.id))
+        .order(notice::id)
+        .limit(MOST)
+        .select((Row::as_select(), notice_endpoint::name.nullable()))
+        .load(conn)?;
+    told(conn, rows)
+}
+
+pub(super) fn told(conn: &mut Conn, rows: Vec<(Row, Option<String>)>) -> Result<Vec<Told>> {
+    let ids: Vec<Uuid> = rows.iter().map(|(row, _)| row.id).collect();
+    let mut attempts = attempts(conn, &ids)?;
+    rows.into_iter()
+        .map(|(row, endpoint)| {
+            let attempts = attempts.remove(&row.id).unwrap_or_default();
+            row.told(endpoint, attempts)
+        })
+        .collect()
+}
+
+fn attempts(conn: &mut Conn, notices: &[Uuid]) -> Result<HashMap<Uuid, Vec<Attempt>>> {
+    let rows: Vec<(Uuid, i16, DateTime<Utc>, i64, bool, String)> = notice_attempt::table
+        .filter(notice_attempt::notice_id.eq_any(notices))
+        .order((notice_attempt::notice_id, notice_attempt::number))
+        .load(conn)?;
+    let mut found: HashMap<Uuid, Vec<Attempt>> = HashMap::new();
+    for (notice, number, begun_at, took_ms, delivered, answer) in rows {
+        found.entry(notice).or_default().push(Attempt {
+            number,
+            begun_at,
+            took_ms,
+            delivered,
+            answer,
+        });
+    }
+    Ok(found)
+}
+
+impl Row {
+    fn told(self, endpoint: Option<String>, attempts: Vec<Attempt>) -> Result<Told> {
+        let damaged = |_| Error::Damaged("a notice");
+        let (to, to_name) = match (self.email, self.endpoint_id) {
+            (Some(email), _) => (Destination::Email(email.clone()), email),
+            (None, Some(id)) => (
+                Destination::Endpoint(EndpointId::from(id)),
+                endpoint.unwrap_or_default(),
+            ),
+            (None, None) => return Err(Error::Damaged("a notice to nobody")),
+        };
+        Ok(Told {
+            id: self.id.into(),
+            platform: self.platform_id.map(PlatformId::from),
+            to,
+            to_name,
+            about: About {
+                kind: self.about_kind,
+                id: self.about_id,
+            },
+            title: self.title,
+            text: self.text,
+            link: self.link,
+            level: self
+                .level
+                .map(|level| level.parse())
+                .transpose()
+                .map_err(damaged)?,
+            state: self.state.parse().map_err(damaged)?,
+            why: self.why,
+            queued_at: self.queued_at,
+            next_at: self.next_at,
+            ended_at: self.ended_at,
+            attempts,
+        })
+    }
+}
