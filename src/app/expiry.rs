@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use crate::features::heartbeats::store::pings;
-use crate::features::{audit_log, intake};
+use crate::features::{audit_log, intake, logs};
 use crate::foundation::audit::{Event, Subject, Unaudited, forms};
 use crate::foundation::auth::provider::journeys;
 use crate::foundation::auth::{ceremony, factors, parked};
@@ -31,6 +31,7 @@ const PURGES: &[(&str, Purge)] = &[
     ("evidence_reading", audit_log::purge_readings),
     ("subject_reading", intake::store::purge_readings),
     ("heartbeat_ping", pings::purge),
+    ("log_line", logs::store::purge),
 ];
 
 pub fn register(registry: &mut Registry) {

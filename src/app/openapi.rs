@@ -5,7 +5,7 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{OpenApi as Written, OpenApiVersion};
 use utoipa::{Modify, OpenApi};
 
-use crate::features::{alerts, audit_log, intake, reviews};
+use crate::features::{alerts, audit_log, health, intake, logs, reviews};
 use crate::foundation::web::{self, api};
 
 /// Everything under `/api/v1`.
@@ -27,6 +27,9 @@ use crate::foundation::web::{self, api};
         alerts::api::list,
         alerts::api::one,
         alerts::api::acknowledge,
+        health::api::report_indicator,
+        health::api::report_event,
+        logs::api::hand_in,
         audit_log::api::events,
     ),
     components(schemas(api::Problem)),

@@ -7,6 +7,7 @@ use super::server::{Running, serve, serve_metrics};
 use crate::features::alerts;
 use crate::features::health::runner::Runner as Prober;
 use crate::features::heartbeats;
+use crate::features::logs;
 use crate::foundation::Services;
 use crate::foundation::config::DEMO_METRICS;
 use crate::foundation::jobs::{Runner, Ticker};
@@ -25,6 +26,7 @@ pub struct Application {
     jobs: Runner,
     probes: Prober,
     heartbeats: Ticker,
+    logs: Ticker,
     rules: Ticker,
 }
 
@@ -40,6 +42,7 @@ pub fn start(services: Services, listener: TcpListener) -> std::io::Result<Appli
         jobs: Runner::start(services.clone(), registry())?,
         probes: Prober::start(services.clone()).map_err(std::io::Error::other)?,
         heartbeats: heartbeats::runner::start(services.clone()),
+        logs: logs::runner::start(services.clone()),
         rules: alerts::runner::start(services),
     })
 }
@@ -89,6 +92,7 @@ impl Application {
             within("metrics", WORK_LIMIT, metrics),
             within("probes", WORK_LIMIT, self.probes.stop()),
             within("heartbeats", WORK_LIMIT, self.heartbeats.stop()),
+            within("logs", WORK_LIMIT, self.logs.stop()),
             within("rules", WORK_LIMIT, self.rules.stop()),
             within("jobs", WORK_LIMIT, jobs),
         );

@@ -7,6 +7,7 @@ pub mod health;
 pub mod heartbeats;
 pub mod intake;
 pub mod keys;
+pub mod logs;
 pub mod notify;
 pub mod packs;
 pub mod people;

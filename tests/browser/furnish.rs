@@ -12,6 +12,7 @@ use signalbox::features::health::actions as health;
 use signalbox::features::heartbeats::actions as heartbeats;
 use signalbox::features::heartbeats::store as beats;
 use signalbox::features::keys::actions as keys;
+use signalbox::features::logs::actions as logs;
 use signalbox::features::packs::actions as packs;
 use signalbox::features::packs::pack::Heartbeat;
 use signalbox::features::packs::parameters::Given;
@@ -42,6 +43,7 @@ pub async fn furnish(app: &TestApp) -> Vec<String> {
         }
     }
     ping_heartbeats(app).await;
+    write_logs(app);
     subjects::load_demo_list(&app.services);
     let examples = std::fs::read_to_string(root.join("examples/subjects.csv")).unwrap();
     subjects::take_in(&app.services, &app.db, &examples);
@@ -89,6 +91,20 @@ pub async fn furnish(app: &TestApp) -> Vec<String> {
 }
 
 /// Jobs that have run and said so: some in time, one with a failure, one that began and never ended.
+/// Lines of every level, with what makes a page of them hard to show.
+fn write_logs(app: &TestApp) {
+    let sources = logs::enrol(&app.services).unwrap();
+    let long = "x".repeat(300);
+    let text = format!(
+        "2026-11-20 10:00:00 - api - ERROR - LEGAL_001 {long} latency_ms=12000\n  at somewhere (a.py:1)\n\
+         {{\"level\":\"warn\",\"msg\":\"<b>slow</b>\",\"context\":{{\"component\":\"search\",\"scanId\":\"{long}\"}}}}\n\
+         level=info msg=\"it goes on\"\nno level at all\n"
+    );
+    for source in &sources {
+        logs::hand_in(&app.services, source.item.clone(), &text, None).unwrap();
+    }
+}
+
 async fn ping_heartbeats(app: &TestApp) {
     heartbeats::enrol(&app.services).unwrap();
     let live = |conn: &mut _| live::<Heartbeat>(conn);

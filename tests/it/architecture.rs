@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 const BETWEEN_FEATURES: &[(&str, &str, &str)] = &[
     ("alerts", "health", "rules read probe states and indicators"),
     ("alerts", "heartbeats", "rules read how heartbeats stand"),
+    ("alerts", "logs", "rules count lines"),
     (
         "alerts",
         "packs",
@@ -19,6 +20,11 @@ const BETWEEN_FEATURES: &[(&str, &str, &str)] = &[
         "services and probes are declared in packs",
     ),
     ("heartbeats", "packs", "heartbeats are declared in packs"),
+    (
+        "logs",
+        "packs",
+        "logs and error codes are declared in packs",
+    ),
     (
         "posture",
         "people",
@@ -100,10 +106,14 @@ const PURE: &[&str] = &[
     "intake/subject",
     "notify/endpoint",
     "notify/notice",
+    "logs/filter",
+    "logs/line",
+    "logs/mask",
     "packs/pack",
     "packs/parameters",
     "packs/pattern",
     "packs/quantity",
+    "packs/severity",
     "people/proposal",
     "posture/finding",
     "posture/hello",

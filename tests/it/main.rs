@@ -16,6 +16,7 @@ mod jobs;
 mod keys;
 mod lists;
 mod live;
+mod logs;
 mod look;
 mod metrics;
 mod migrations;

@@ -8,6 +8,7 @@
 
 mod crons;
 mod dumps;
+mod logs;
 mod page;
 mod redis;
 mod site;
@@ -40,11 +41,12 @@ pub struct Simulator {
 }
 
 impl Simulator {
-    /// Starts every site, and the page to break and mend them, and writes the platforms' dumps into `folder`.
+    /// Starts every site, and the page to break and mend them, and writes the platforms' dumps and logs into `folder`.
     /// With port 0 each gets a free port.
     pub async fn start(port: u16, folder: &Path) -> io::Result<Self> {
         dumps::keep(folder)?;
         let mut simulator = Self::start_sites(port).await?;
+        logs::keep(folder, simulator.sites.clone())?;
         let (sites, crons) = (simulator.sites.clone(), Arc::clone(&simulator.crons));
         simulator.page = Some(page::serve(port, sites, crons)?);
         Ok(simulator)
@@ -131,7 +133,7 @@ pub fn free_port() -> u16 {
         .unwrap_or(DEFAULT_PORT)
 }
 
-/// The parameters that point the packs at a simulator on this port with its dumps in `folder`, with intervals
+/// The parameters that point the packs at a simulator on this port with its dumps and logs in `folder`, with intervals
 /// short enough to see a service turn red within half a minute.
 #[must_use]
 pub fn parameters(port: u16, folder: &Path) -> Vec<(String, String)> {
@@ -152,6 +154,6 @@ pub fn parameters(port: u16, folder: &Path) -> Vec<(String, String)> {
         let address = SocketAddr::from(([127, 0, 0, 1], port + index));
         described.parameters(address)
     });
-    let dumped = dumps::parameters(folder);
-    quick.into_iter().chain(addressed).chain(dumped).collect()
+    let written = dumps::parameters(folder).chain(logs::parameters(folder));
+    quick.into_iter().chain(addressed).chain(written).collect()
 }

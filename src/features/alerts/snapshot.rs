@@ -14,8 +14,10 @@ use crate::features::health::store::reports;
 use crate::features::heartbeats::expect;
 use crate::features::heartbeats::heartbeat::{Standing, State};
 use crate::features::heartbeats::store as heartbeats;
+use crate::features::logs::{actions as log_actions, store as logs};
 use crate::features::packs::pack::{
-    EventType, Heartbeat, Indicator, Is, ItemId, Probe, ProbeState, Rule, Service, Source,
+    EventType, Heartbeat, Indicator, Is, ItemId, LinesOf, LogSource, Probe, ProbeState, Rule,
+    Service, Source,
 };
 use crate::features::packs::store::{self as packs, Item, Watched};
 use crate::foundation::db::{self, Conn};
@@ -40,6 +42,9 @@ pub struct Snapshot {
     states: HashMap<ItemId, health::State>,
     reports: HashMap<ItemId, reports::Report>,
     tallies: HashMap<ItemId, i64>,
+    logs: ByName<Item<LogSource>>,
+    /// What the rules on logs count; nothing where a log is not known to be whole.
+    lines: HashMap<(PlatformId, LinesOf), Option<i64>>,
 }
 
 impl Snapshot {
@@ -50,6 +55,8 @@ impl Snapshot {
         let indicators = packs::live::<Indicator>(conn)?;
         let indicator_ids: Vec<ItemId> = indicators.iter().map(|item| item.id).collect();
         let platforms = packs::platforms(conn)?.into_iter();
+        let rules = packs::live_rules(conn)?;
+        let logs = keyed(packs::live::<LogSource>(conn)?);
         Ok(Self {
             now,
             known,
@@ -68,7 +75,9 @@ impl Snapshot {
             reports: reports::last_reports(conn, &indicator_ids)?,
             tallies: reports::event_tallies(conn)?,
             indicators: keyed(indicators),
-            rules: packs::live_rules(conn)?,
+            lines: count_lines(conn, &rules, &logs, now)?,
+            logs,
+            rules,
         })
     }
 
@@ -110,6 +119,20 @@ impl Snapshot {
             Source::Heartbeat(slug) => self
                 .beat(platform, slug)?
                 .map_or(Reading::Nothing, Reading::Beat),
+            Source::Log(of) => {
+                if !self.logs.contains_key(&(platform, of.source.clone())) {
+                    return Err(format!(
+                        "there is no log \"{}\" that can be read",
+                        of.source
+                    ));
+                }
+                let counted = self.lines.get(&(platform, of.clone()));
+                #[allow(clippy::cast_precision_loss, reason = "lines are far below 2^53")]
+                match counted.copied().flatten() {
+                    Some(lines) => Reading::Number(lines as f64),
+                    None => Reading::Nothing,
+                }
+            }
             Source::Event(slug) => {
                 let id = self.event_type(platform, slug)?;
                 Reading::Events(self.tallies.get(&id).copied().unwrap_or(0))
@@ -177,6 +200,10 @@ impl Snapshot {
                 let heartbeat = self.heartbeats.get(&(platform, slug.clone()))?;
                 heartbeat.spec.service.as_ref()?
             }
+            Source::Log(of) => {
+                let log = self.logs.get(&(platform, of.source.clone()))?;
+                log.spec.service.as_ref()?
+            }
             on => {
                 let probe = self.probes.get(&(platform, on.probe()?.to_owned()))?;
                 &probe.spec.service
@@ -199,6 +226,39 @@ impl Snapshot {
             _ => "",
         }
     }
+}
+
+/// What each rule on a log counts now.
+fn count_lines(
+    conn: &mut Conn,
+    rules: &[Item<Value>],
+    logs: &ByName<Item<LogSource>>,
+    now: DateTime<Utc>,
+) -> db::Result<HashMap<(PlatformId, LinesOf), Option<i64>>> {
+    let mut counted = HashMap::new();
+    let asked = rules.iter().filter_map(|rule| {
+        let of = rule.spec.get("on")?.get("log")?;
+        // A rule that cannot be read says so where it is evaluated.
+        let of = serde_json::from_value::<LinesOf>(of.clone()).ok()?;
+        Some((rule.platform, of))
+    });
+    let asked: Vec<_> = asked.collect();
+    if asked.is_empty() {
+        return Ok(counted);
+    }
+    let states = logs::states(conn)?;
+    for (platform, of) in asked {
+        let Some(log) = logs.get(&(platform, of.source.clone())) else {
+            continue;
+        };
+        let state = states.get(&log.id);
+        let is_known = state.is_some_and(|it| log_actions::is_known(&log.spec, it, now));
+        let lines = is_known
+            .then(|| logs::counted(conn, log.id, &of, now))
+            .transpose()?;
+        counted.insert((platform, of), lines);
+    }
+    Ok(counted)
 }
 
 fn keyed<T>(items: Vec<Item<T>>) -> ByName<Item<T>> {

@@ -10,8 +10,10 @@ use super::store::{reports, samples};
 use crate::features::packs::pack::{EventType, Indicator, ItemId, Probe, ProbeState};
 use crate::features::packs::store::{self as packs, Definition, Item, Watched};
 use crate::foundation::Services;
-use crate::foundation::audit::{self, Actor, Event, Subject, Tx, Unaudited};
+use crate::foundation::audit::{self, Actor, Event, FormKey, Subject, Tx, Unaudited};
+use crate::foundation::auth::keys::Keyed;
 use crate::foundation::db::{self, Conn};
+use crate::foundation::kernel::Scope;
 
 /// The probes in force.
 pub type Probes = BTreeMap<ItemId, Item<Probe>>;
@@ -211,10 +213,55 @@ pub enum ReportError {
     Database(#[from] db::Error),
 }
 
+/// Who reports, how far they reach, and what makes a second attempt the same report.
+pub struct Reporter {
+    actor: Actor,
+    reach: Scope,
+    key: Option<FormKey>,
+}
+
+impl Reporter {
+    /// Somebody at the command line of the installation, whose every call is a report of its own.
+    fn local(actor: &Actor) -> Self {
+        Self {
+            actor: actor.clone(),
+            reach: Scope::All,
+            key: None,
+        }
+    }
+
+    #[must_use]
+    pub fn program(keyed: &Keyed, key: FormKey) -> Self {
+        Self {
+            actor: keyed.actor(),
+            reach: keyed.reach().clone(),
+            key: Some(key),
+        }
+    }
+
+    fn once(&self, tx: &mut Tx<'_>) -> db::Result<()> {
+        self.key.map_or(Ok(()), |key| tx.once(key, REPORTED))
+    }
+}
+
+/// Where a report leads that is made twice.
+const REPORTED: &str = "/services";
+
 /// Takes down a value that somebody outside has measured.
 pub fn report_indicator(
     services: &Services,
     actor: &Actor,
+    name: &str,
+    value: f64,
+    platform: Option<&str>,
+) -> Result<Item<Indicator>, ReportError> {
+    report_indicator_by(services, &Reporter::local(actor), name, value, platform)
+}
+
+/// [`report_indicator`] by anybody.
+pub fn report_indicator_by(
+    services: &Services,
+    reporter: &Reporter,
     name: &str,
     value: f64,
     platform: Option<&str>,
@@ -224,8 +271,9 @@ pub fn report_indicator(
     }
     let indicator = services
         .db
-        .read(|conn| find::<Indicator>(conn, name, platform))?;
-    services.audit.write(actor, |tx| {
+        .read(|conn| find::<Indicator>(conn, &reporter.reach, name, platform))?;
+    services.audit.write(&reporter.actor, |tx| {
+        reporter.once(tx)?;
         let now = tx.now();
         reports::insert_report(tx, indicator.id, now, value, false)?;
         tx.record(
@@ -250,10 +298,21 @@ pub fn report_event(
     name: &str,
     platform: Option<&str>,
 ) -> Result<Item<EventType>, ReportError> {
+    report_event_by(services, &Reporter::local(actor), name, platform)
+}
+
+/// [`report_event`] by anybody.
+pub fn report_event_by(
+    services: &Services,
+    reporter: &Reporter,
+    name: &str,
+    platform: Option<&str>,
+) -> Result<Item<EventType>, ReportError> {
     let event_type = services
         .db
-        .read(|conn| find::<EventType>(conn, name, platform))?;
-    services.audit.write(actor, |tx| {
+        .read(|conn| find::<EventType>(conn, &reporter.reach, name, platform))?;
+    services.audit.write(&reporter.actor, |tx| {
+        reporter.once(tx)?;
         reports::insert_event(tx, event_type.id)?;
         tx.record(
             Event::new("event.reported", Subject::new("event_type", event_type.id))
@@ -268,17 +327,19 @@ pub fn report_event(
 /// The definition of this name; where several platforms have one, `platform` says whose.
 fn find<T: Definition>(
     conn: &mut Conn,
+    reach: &Scope,
     name: &str,
     platform: Option<&str>,
 ) -> Result<Item<T>, ReportError> {
-    let platforms = packs::platforms(conn)?;
+    let mut platforms = packs::platforms(conn)?;
+    platforms.retain(|platform| reach.allows(platform.id));
     if let Some(wanted) = platform
         && !platforms.iter().any(|it| it.slug == wanted)
     {
         return Err(ReportError::NoPlatform(wanted.to_owned()));
     }
     let slug_of = |item: &Item<T>| slug(&platforms, item);
-    let all: Vec<Item<T>> = packs::live(conn)?;
+    let all: Vec<Item<T>> = packs::live_within(conn, reach)?;
     let mut known: Vec<String> = all.iter().map(|item| item.slug.clone()).collect();
     let mut found: Vec<Item<T>> = all
         .into_iter()

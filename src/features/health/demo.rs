@@ -26,7 +26,7 @@ const DAYS: u64 = 90;
 const REPORTS_KEPT: TimeDelta = TimeDelta::hours(1);
 
 /// What the demo's platforms are said to report.
-const VALUES: [(&str, f64); 16] = [
+const VALUES: [(&str, f64); 15] = [
     ("ncc_qos", 99.1),
     ("ingestion_lag", 42.0),
     ("report_generation", 12.4),
@@ -34,7 +34,6 @@ const VALUES: [(&str, f64); 16] = [
     ("invoice_upload_p95", 2.9),
     ("dashboard_p95", 1.1),
     ("error_share", 0.2),
-    ("log_errors_24h", 3.0),
     ("external_latency", 3.8),
     ("upstream_429", 0.0),
     ("queue_depth", 7.0),

@@ -12,6 +12,7 @@
 //! rules' (`alerts`).
 
 pub mod actions;
+pub mod api;
 pub mod board;
 pub mod cache;
 pub mod checks;
@@ -25,8 +26,20 @@ pub mod store;
 pub mod views;
 
 use crate::foundation::auth::Permission::HealthRead;
+use crate::foundation::auth::keys::KeyScope;
 use crate::foundation::web::{Access, Routes};
 
 pub fn routes() -> Routes {
-    Routes::new().get("/services", Access::Needs(HealthRead), pages::services)
+    Routes::new()
+        .get("/services", Access::Needs(HealthRead), pages::services)
+        .post(
+            "/api/v1/indicators",
+            Access::Key(KeyScope::IndicatorsWrite),
+            api::report_indicator,
+        )
+        .post(
+            "/api/v1/events",
+            Access::Key(KeyScope::EventsWrite),
+            api::report_event,
+        )
 }

@@ -230,6 +230,12 @@ fn items(pack: &Pack) -> db::Result<Vec<NewItem>> {
     add(&mut items, "heartbeat", &pack.heartbeats, |it| {
         (&it.id, &it.name)
     })?;
+    add(&mut items, "log_source", &pack.log_sources, |it| {
+        (&it.id, &it.name)
+    })?;
+    add(&mut items, "error_code", &pack.error_codes, |it| {
+        (&it.id, &it.name)
+    })?;
     add(&mut items, "rule", &pack.rules, |it| (&it.id, &it.name))?;
     add(&mut items, "runbook", &pack.runbooks, |it| {
         (&it.id, &it.title)

@@ -3,6 +3,7 @@
 mod addresses;
 mod conditions;
 mod heartbeats;
+mod logs;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -77,6 +78,7 @@ pub fn lint(file: &File) -> Vec<Finding> {
     linter.names();
     linter.probes();
     linter.heartbeats();
+    linter.logs();
     linter.rules();
     linter.runbooks();
     linter.acceptances();
@@ -233,6 +235,7 @@ impl Linter<'_> {
                     self.error("bad-condition", about, format!("{level}: {problem}"));
                 }
             }
+            self.lines_counted(about, &rule.on);
             self.order_of_levels(about, rule);
             self.reach(about, rule);
             self.holding(about, rule);
@@ -267,6 +270,9 @@ impl Linter<'_> {
                 let known = self.pack.heartbeats.iter().any(|it| it.id == *id);
                 (!known).then(|| missing("heartbeat", id)).flatten()
             }
+            Source::Log(of) => (!self.knows_log(of))
+                .then(|| missing("log_source", &of.source))
+                .flatten(),
             Source::Event(id) => {
                 let known = self.pack.event_types.iter().any(|it| it.id == *id);
                 (!known).then(|| missing("event_type", id)).flatten()
@@ -317,7 +323,7 @@ impl Linter<'_> {
     /// holds for ever.
     fn holding(&mut self, about: Subject<'_>, rule: &Rule) {
         let interval = match &rule.on {
-            Source::Event(_) | Source::Age(_) | Source::Heartbeat(_) => return,
+            Source::Event(_) | Source::Age(_) | Source::Heartbeat(_) | Source::Log(_) => return,
             Source::Indicator(id) => self.expected(id),
             other => other
                 .probe()
@@ -374,6 +380,11 @@ impl Linter<'_> {
                 .rules
                 .iter()
                 .any(|rule| rule.runbook.as_ref() == Some(&runbook.id))
+                && !self
+                    .pack
+                    .error_codes
+                    .iter()
+                    .any(|code| code.runbook.as_ref() == Some(&runbook.id))
                 && !self
                     .pack
                     .heartbeats
@@ -443,6 +454,10 @@ fn named(pack: &Pack) -> BTreeMap<&'static str, Vec<&str>> {
         (
             "heartbeat",
             pack.heartbeats.iter().map(|it| it.id.as_str()).collect(),
+        ),
+        (
+            "log_source",
+            pack.log_sources.iter().map(|it| it.id.as_str()).collect(),
         ),
         ("rule", pack.rules.iter().map(|it| it.id.as_str()).collect()),
         (

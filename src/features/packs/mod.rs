@@ -16,6 +16,7 @@ pub mod pages;
 pub mod parameters;
 pub mod pattern;
 pub mod quantity;
+pub mod severity;
 pub mod store;
 pub mod views;
 

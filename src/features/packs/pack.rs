@@ -3,6 +3,7 @@
 
 mod check;
 mod heartbeats;
+mod logs;
 mod measure;
 mod rules;
 
@@ -13,6 +14,7 @@ pub use self::check::{
     Certificate, Check, Files, Host, Http, Postgres, Redis, Tcp, Tls, Which, host_and_port,
 };
 pub use self::heartbeats::Heartbeat;
+pub use self::logs::{ErrorCode, LinesOf, LogSource};
 pub use self::measure::{Measure, Unit};
 pub use self::rules::{Condition, Is, MeasureOf, NoData, RESULTS_AT_MOST, Rule, Source};
 use super::quantity::Lasting;
@@ -37,6 +39,10 @@ pub struct Pack {
     pub event_types: Vec<EventType>,
     #[serde(default, rename = "heartbeat")]
     pub heartbeats: Vec<Heartbeat>,
+    #[serde(default, rename = "log_source")]
+    pub log_sources: Vec<LogSource>,
+    #[serde(default, rename = "error_code")]
+    pub error_codes: Vec<ErrorCode>,
     #[serde(default, rename = "rule")]
     pub rules: Vec<Rule>,
     #[serde(default, rename = "runbook")]

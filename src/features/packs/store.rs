@@ -10,7 +10,8 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::pack::{
-    EventType, Heartbeat, Indicator, ItemId, Platform, Probe, Rule, Runbook, Service,
+    ErrorCode, EventType, Heartbeat, Indicator, ItemId, LogSource, Platform, Probe, Rule, Runbook,
+    Service,
 };
 use crate::foundation::audit::Tx;
 use crate::foundation::db::schema::{pack, pack_item, platform};
@@ -36,6 +37,12 @@ impl Definition for EventType {
 }
 impl Definition for Heartbeat {
     const KIND: &'static str = "heartbeat";
+}
+impl Definition for LogSource {
+    const KIND: &'static str = "log_source";
+}
+impl Definition for ErrorCode {
+    const KIND: &'static str = "error_code";
 }
 impl Definition for Rule {
     const KIND: &'static str = "rule";

@@ -78,6 +78,8 @@ pub enum Unaudited {
     Rewrap,
     /// Encrypted chunks of a file whose registration is the event.
     FileChunk,
+    /// Lines of the platforms' logs, how far their files have been read, and how many there were.
+    LogLine,
     /// Removal of rows whose time is over, by a schedule that is itself recorded.
     Expiry,
 }
@@ -96,6 +98,7 @@ impl Unaudited {
             Self::ParkedForm => "job:parked_forms",
             Self::Rewrap => "job:encryption_keys",
             Self::FileChunk => "job:files",
+            Self::LogLine => "job:logs",
             Self::Expiry => "job:expiry",
         }
     }
@@ -177,6 +180,7 @@ impl Audit {
                 PoolKind::SignIn
             }
             Unaudited::Sample
+            | Unaudited::LogLine
             | Unaudited::JobHeartbeat
             | Unaudited::RuleState
             | Unaudited::Rewrap

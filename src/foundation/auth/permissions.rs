@@ -18,6 +18,8 @@ pub enum Permission {
     AlertsAct,
     /// The addresses that jobs ping, which are secrets.
     HeartbeatsManage,
+    /// What the platforms' logs say.
+    LogsRead,
     PacksRead,
     PacksApply,
     JobsRead,
@@ -116,10 +118,10 @@ impl Role {
     pub const fn permissions(self) -> &'static [Permission] {
         use Permission::{
             AlertsAct, AlertsRead, AuditExport, AuditRead, AuditVerify, HealthRead,
-            HeartbeatsManage, IntakeWrite, JobsAct, JobsRead, KeysManage, KeysRead, PacksApply,
-            PacksRead, PeopleManage, PeopleRead, PolicyApprove, PolicyPropose, PolicyRead,
-            ReviewsAct, ReviewsApprove, ReviewsRead, ScreeningLoad, ScreeningRead, SecurityRead,
-            SubjectsRead,
+            HeartbeatsManage, IntakeWrite, JobsAct, JobsRead, KeysManage, KeysRead, LogsRead,
+            PacksApply, PacksRead, PeopleManage, PeopleRead, PolicyApprove, PolicyPropose,
+            PolicyRead, ReviewsAct, ReviewsApprove, ReviewsRead, ScreeningLoad, ScreeningRead,
+            SecurityRead, SubjectsRead,
         };
         match self {
             Self::Operator => &[
@@ -127,6 +129,7 @@ impl Role {
                 HeartbeatsManage,
                 AlertsRead,
                 AlertsAct,
+                LogsRead,
                 PacksRead,
                 JobsRead,
                 JobsAct,
@@ -160,6 +163,7 @@ impl Role {
             Self::Auditor => &[
                 HealthRead,
                 AlertsRead,
+                LogsRead,
                 PacksRead,
                 JobsRead,
                 SubjectsRead,
@@ -177,6 +181,7 @@ impl Role {
                 HealthRead,
                 HeartbeatsManage,
                 AlertsRead,
+                LogsRead,
                 PacksRead,
                 PacksApply,
                 JobsRead,

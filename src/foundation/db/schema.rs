@@ -514,6 +514,65 @@ diesel::table! {
 }
 
 diesel::table! {
+    log_count (source_id, minute, level, component, code) {
+        source_id -> Uuid,
+        minute -> Timestamptz,
+        level -> Int2,
+        component -> Text,
+        code -> Text,
+        lines -> Int8,
+    }
+}
+
+diesel::table! {
+    log_delivery (token) {
+        token -> Bytea,
+        digest -> Bytea,
+        lines -> Int8,
+        at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    log_file (source_id, device, inode) {
+        source_id -> Uuid,
+        device -> Int8,
+        inode -> Int8,
+        path -> Text,
+        read_bytes -> Int8,
+        head -> Bytea,
+        head_bytes -> Int8,
+        seen_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    log_line (id) {
+        id -> Int8,
+        source_id -> Uuid,
+        platform_id -> Uuid,
+        at -> Timestamptz,
+        level -> Int2,
+        component -> Text,
+        code -> Text,
+        message -> Text,
+        latency_ms -> Nullable<Float8>,
+        fields -> Jsonb,
+    }
+}
+
+diesel::table! {
+    log_source (id) {
+        id -> Uuid,
+        claim -> Nullable<Uuid>,
+        claimed_until -> Nullable<Timestamptz>,
+        looked_at -> Nullable<Timestamptz>,
+        error -> Nullable<Text>,
+        heard_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     notice (id) {
         id -> Uuid,
         platform_id -> Nullable<Uuid>,
@@ -1223,6 +1282,11 @@ diesel::joinable!(intake_rejection -> intake_batch (batch_id));
 diesel::joinable!(job -> job_schedule (schedule));
 diesel::joinable!(known_device -> person (person_id));
 diesel::joinable!(kyc_assessment -> subject (subject_id));
+diesel::joinable!(log_count -> log_source (source_id));
+diesel::joinable!(log_file -> log_source (source_id));
+diesel::joinable!(log_line -> log_source (source_id));
+diesel::joinable!(log_line -> platform (platform_id));
+diesel::joinable!(log_source -> pack_item (id));
 diesel::joinable!(notice -> notice_endpoint (endpoint_id));
 diesel::joinable!(notice -> platform (platform_id));
 diesel::joinable!(notice_attempt -> notice (notice_id));
@@ -1298,6 +1362,11 @@ diesel::allow_tables_to_appear_in_same_query!(
     job_schedule,
     known_device,
     kyc_assessment,
+    log_count,
+    log_delivery,
+    log_file,
+    log_line,
+    log_source,
     notice,
     notice_attempt,
     notice_endpoint,

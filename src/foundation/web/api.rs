@@ -188,7 +188,7 @@ impl Act {
 }
 
 /// The header `Idempotency-Key`.
-fn idempotency_key(request: &HttpRequest) -> Result<Option<String>, Error> {
+pub fn idempotency_key(request: &HttpRequest) -> Result<Option<String>, Error> {
     let Some(sent) = request.headers().get("idempotency-key") else {
         return Ok(None);
     };

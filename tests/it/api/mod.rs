@@ -6,3 +6,4 @@ mod cases;
 mod intake;
 mod openapi;
 mod problems;
+mod signals;

@@ -19,6 +19,7 @@ fn every_key_figure_and_error_of_a_pack_is_documented() {
         "pack.rs",
         "pack/check.rs",
         "pack/heartbeats.rs",
+        "pack/logs.rs",
         "pack/rules.rs",
     ]
     .iter()
@@ -31,6 +32,8 @@ fn every_key_figure_and_error_of_a_pack_is_documented() {
         "indicators",
         "event_types",
         "heartbeats",
+        "log_sources",
+        "error_codes",
         "rules",
         "runbooks",
         "accepted",
@@ -58,7 +61,7 @@ fn every_key_figure_and_error_of_a_pack_is_documented() {
         assert!(document.contains(&row), "{measure:?}");
     }
 
-    let linter = ["lint.rs", "lint/heartbeats.rs"]
+    let linter = ["lint.rs", "lint/heartbeats.rs", "lint/logs.rs"]
         .iter()
         .map(|file| read(&format!("src/features/packs/{file}")))
         .collect::<String>();

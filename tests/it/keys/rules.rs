@@ -27,6 +27,9 @@ const DECIDING: &[&str] = &[
 /// Everything that a key can change.
 const CHANGING: &[(&str, KeyScope)] = &[
     ("/api/v1/subjects", KeyScope::SubjectsWrite),
+    ("/api/v1/events", KeyScope::EventsWrite),
+    ("/api/v1/indicators", KeyScope::IndicatorsWrite),
+    ("/api/v1/logs", KeyScope::LogsWrite),
     (
         "/api/v1/alerts/{id}/acknowledgement",
         KeyScope::AlertsAcknowledge,

@@ -140,7 +140,7 @@ async fn the_scope_stands_alone_in_the_form_and_in_the_database() {
         forced
             .unwrap_err()
             .to_string()
-            .contains("api_key_scopes_check")
+            .contains("api_key_scopes_closed")
     );
     let text = app.make_key(new_key(&[Display])).text;
     let program = app.program_with(text.expose());

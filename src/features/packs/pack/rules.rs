@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Measure, ProbeState};
+use super::{LinesOf, Measure, ProbeState};
 use crate::features::packs::quantity::{Lasting, Quantity};
 use crate::foundation::kernel::Level;
 
@@ -79,6 +79,8 @@ pub enum Source {
     Event(String),
     /// Whether a job of the platform gives its signs of life.
     Heartbeat(String),
+    /// How many lines a log had.
+    Log(LinesOf),
 }
 
 impl Source {
@@ -112,6 +114,7 @@ impl fmt::Display for Source {
             Self::Age(indicator) => write!(f, "age of {indicator}"),
             Self::Event(event) => write!(f, "event {event}"),
             Self::Heartbeat(heartbeat) => write!(f, "heartbeat {heartbeat}"),
+            Self::Log(lines) => lines.fmt(f),
         }
     }
 }

@@ -9,17 +9,23 @@ pub enum KeyScope {
     AlertsRead,
     AlertsAcknowledge,
     AuditRead,
+    LogsWrite,
+    IndicatorsWrite,
+    EventsWrite,
     /// Wall screens. A key that has it has no other.
     Display,
 }
 
 impl KeyScope {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 9] = [
         Self::SubjectsWrite,
         Self::CasesRead,
         Self::AlertsRead,
         Self::AlertsAcknowledge,
         Self::AuditRead,
+        Self::LogsWrite,
+        Self::IndicatorsWrite,
+        Self::EventsWrite,
         Self::Display,
     ];
 
@@ -31,6 +37,9 @@ impl KeyScope {
             Self::AlertsRead => "alerts:read",
             Self::AlertsAcknowledge => "alerts:acknowledge",
             Self::AuditRead => "audit:read",
+            Self::LogsWrite => "logs:write",
+            Self::IndicatorsWrite => "indicators:write",
+            Self::EventsWrite => "events:write",
             Self::Display => "display",
         }
     }
@@ -44,6 +53,9 @@ impl KeyScope {
             Self::AlertsRead => "Read alerts",
             Self::AlertsAcknowledge => "Take alerts in hand that nobody has in hand",
             Self::AuditRead => "Read the audit log, as it is sealed",
+            Self::LogsWrite => "Hand in lines of the platform's logs",
+            Self::IndicatorsWrite => "Report values of indicators",
+            Self::EventsWrite => "Report events of the platform",
             Self::Display => {
                 "Show health and open alerts on wall screens, and nothing else: it stands alone"
             }
