@@ -1,7 +1,7 @@
 //! One line of a log, whoever wrote it: JSON, `key=value`, plain text, and either of them wrapped by a container's
 //! runtime. What a line is, is decided line by line, so that a start-up banner in a log of JSON loses nothing.
 
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use serde_json::{Map, Value};
 
 use crate::features::packs::severity::Severity;
@@ -259,14 +259,36 @@ fn quoted_value(text: &str) -> Option<(String, &str)> {
 
 fn from_text(text: &str) -> Line {
     let (at, rest) = leading_time(text);
-    let severity = leading_severity(rest);
+    if let Some((component, severity, message)) = dashed(rest) {
+        return Line {
+            at,
+            severity,
+            component: cut(component, WORD_AT_MOST),
+            message: cut(message, MESSAGE_AT_MOST),
+            latency_ms: latency_within(message),
+            ..Line::default()
+        };
+    }
+    let message = match at {
+        Some(_) => rest.trim_start_matches([']', ' ', ':', '-']),
+        None => text,
+    };
     Line {
         at,
-        severity,
-        message: cut(text.trim_end(), MESSAGE_AT_MOST),
+        severity: leading_severity(rest),
+        message: cut(message.trim_end(), MESSAGE_AT_MOST),
         latency_ms: latency_within(text),
         ..Line::default()
     }
+}
+
+/// ` - api - ERROR - It broke`, as Python writes it: who, how bad, and what.
+fn dashed(rest: &str) -> Option<(&str, Severity, &str)> {
+    let mut parts = rest.trim_start_matches([' ', '-']).splitn(3, " - ");
+    let (component, level, message) = (parts.next()?, parts.next()?, parts.next()?);
+    let severity = Severity::named(level.trim())?;
+    let is_name = !component.is_empty() && !component.contains(char::is_whitespace);
+    is_name.then_some((component, severity, message.trim_end()))
 }
 
 /// The time that a line begins with, and what comes after it.
@@ -286,10 +308,25 @@ fn leading_time(text: &str) -> (Option<DateTime<Utc>>, &str) {
         if let Some(head) = text.get(..length)
             && let Ok(at) = NaiveDateTime::parse_from_str(head, format)
         {
-            return (Some(at.and_utc()), &text[length..]);
+            let rest = &text[length..];
+            let (millis, rest) = fraction(rest);
+            return (Some(at.and_utc() + millis), rest);
         }
     }
     (None, text)
+}
+
+/// What a time has below its second: `,123` or `.123456`.
+fn fraction(rest: &str) -> (TimeDelta, &str) {
+    let Some(digits) = rest.strip_prefix([',', '.']) else {
+        return (TimeDelta::zero(), rest);
+    };
+    let end = digits
+        .find(|it: char| !it.is_ascii_digit())
+        .unwrap_or(digits.len());
+    let millis: String = digits[..end].chars().chain("000".chars()).take(3).collect();
+    let millis = TimeDelta::milliseconds(millis.parse().unwrap_or(0));
+    (millis, &digits[end..])
 }
 
 /// The level among the first words. It has to look like one: "error" in the middle of a sentence is a word.

@@ -55,6 +55,16 @@ fn what_other_loggers_write_is_read() {
         (python.severity, python.latency_ms),
         (Severity::Error, Some(120.0))
     );
+    assert_eq!(python.at, at("2024-01-15T10:30:00.123Z"));
+    assert_eq!(
+        (python.component.as_str(), python.message.as_str()),
+        ("api", "Request failed latency_ms=120")
+    );
+    assert_eq!(
+        laravel.message,
+        "production.ERROR: Queue is down {\"job\":1}"
+    );
+
     let nginx = one("2024/01/15 10:30:00 [crit] 7#7: no space left");
     assert_eq!(
         (nginx.severity, nginx.at),

@@ -39,7 +39,7 @@ pub async fn list(
             Err(problem) => {
                 let known = services.db.read(|conn| known(conn, &scope))?;
                 let problem = web::format::sentence(&problem);
-                return Ok((List::unread(chrome, asked, &known, problem), false));
+                return Ok((List::unread(chrome, asked, &known, problem, now), false));
             }
         };
         let cursor = Some(at.cursor.as_str())

@@ -57,7 +57,7 @@ pub struct SourceRow {
     pub word: String,
     pub heard_at: Option<DateTime<Utc>>,
     pub lines: String,
-    pub errors: i64,
+    pub errors: String,
     pub kept: String,
     pub href: String,
     pub chosen: bool,
@@ -126,7 +126,13 @@ const fn lamp(severity: Severity) -> Lamp {
 
 impl List {
     /// The page without anything found: where nothing can be looked for.
-    pub fn unread(chrome: Chrome, asked: Asked, known: &[Known], problem: String) -> Self {
+    pub fn unread(
+        chrome: Chrome,
+        asked: Asked,
+        known: &[Known],
+        problem: String,
+        now: DateTime<Utc>,
+    ) -> Self {
         Self {
             lamp: Lamp::Unknown,
             sentence: "The filter cannot be applied".to_owned(),
@@ -144,7 +150,7 @@ impl List {
             chrome,
             asked,
         }
-        .with_sources(known, &HashMap::new(), Utc::now())
+        .with_sources(known, None, now)
     }
 
     pub fn new(
@@ -220,18 +226,22 @@ impl List {
             chrome,
             asked,
         }
-        .with_sources(known, &found.sums, now)
+        .with_sources(known, Some(&found.sums), now)
     }
 
     fn with_sources(
         mut self,
         known: &[Known],
-        sums: &HashMap<ItemId, Sum>,
+        sums: Option<&HashMap<ItemId, Sum>>,
         now: DateTime<Utc>,
     ) -> Self {
         let asked = &self.asked;
         let rows = known.iter().map(|it| {
-            let sum = sums.get(&it.item.id).copied().unwrap_or_default();
+            // Where nothing was counted, because it could not be asked, nothing is known.
+            let sum = sums.map(|sums| sums.get(&it.item.id).copied().unwrap_or_default());
+            let told = |pick: fn(Sum) -> i64| {
+                sum.map_or_else(|| "unknown".to_owned(), |sum| number(pick(sum)))
+            };
             let id = it.item.id.to_string();
             let (lamp, word) = standing(it, now);
             SourceRow {
@@ -241,8 +251,8 @@ impl List {
                 lamp,
                 word,
                 heard_at: it.state.heard_at,
-                lines: number(sum.lines),
-                errors: sum.errors,
+                lines: told(|sum| sum.lines),
+                errors: told(|sum| sum.errors),
                 kept: it.item.spec.keep.to_string(),
                 href: with(asked, "source", &id),
                 chosen: asked.source == id,
@@ -399,7 +409,7 @@ fn draw(bars: &[Bar], filter: &Filter, step: TimeDelta, zone: Tz) -> Drawing {
             *value += bar.errors as f64;
         }
     }
-    Chart::line("log-errors", "Errors", "lines", filter.until, step)
+    Chart::line("log-errors", "Lines with errors", "", filter.until, step)
         .bars()
         .series(Series::new("Errors", errors))
         .draw(zone)

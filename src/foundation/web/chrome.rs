@@ -388,6 +388,11 @@ impl Chrome {
         When::clock(*at, self.now, self.zone)
     }
 
+    /// "20 Nov, 10:03:22.123", for what comes many times in a minute.
+    pub fn precise(&self, at: &DateTime<Utc>) -> When {
+        When::precise(*at, self.now, self.zone)
+    }
+
     /// With milliseconds, for the register.
     pub fn exact(&self, at: &DateTime<Utc>) -> When {
         When::exact(*at, self.zone)

@@ -48,13 +48,20 @@ impl When {
 
     /// "20 Nov, 10:03", with the year when it is not this one.
     pub fn at(at: DateTime<Utc>, now: DateTime<Utc>, zone: Tz) -> Self {
+        Self::dated(at, now, zone, ["%-d %b, %H:%M", "%-d %b %Y, %H:%M"])
+    }
+
+    /// "20 Nov, 10:03:22.123", likewise.
+    pub fn precise(at: DateTime<Utc>, now: DateTime<Utc>, zone: Tz) -> Self {
+        let patterns = ["%-d %b, %H:%M:%S%.3f", "%-d %b %Y, %H:%M:%S%.3f"];
+        Self::dated(at, now, zone, patterns)
+    }
+
+    /// By the first pattern in this year, by the second in any other.
+    fn dated(at: DateTime<Utc>, now: DateTime<Utc>, zone: Tz, patterns: [&str; 2]) -> Self {
         let local = at.with_timezone(&zone);
         let this_year = local.year() == now.with_timezone(&zone).year();
-        let pattern = if this_year {
-            "%-d %b, %H:%M"
-        } else {
-            "%-d %b %Y, %H:%M"
-        };
+        let pattern = patterns[usize::from(!this_year)];
         Self::with_text(at, zone, local.format(pattern).to_string())
     }
 
