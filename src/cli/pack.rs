@@ -96,7 +96,7 @@ fn summary(pack: &crate::features::packs::pack::Pack, findings: usize) -> String
     format!(
         "{} services, {} probes, {} indicators, {} event types, {} heartbeats, {} rules, {} runbooks; {}",
         pack.services.len(),
-        pack.probes.len(),
+        pack.all_probes().len(),
         pack.indicators.len(),
         pack.event_types.len(),
         pack.heartbeats.len(),

@@ -2,6 +2,7 @@
 
 mod files;
 mod redis;
+mod scrapes;
 mod signals;
 mod tls;
 
@@ -197,6 +198,7 @@ fn run_once(app: &TestApp, outcome: Outcome) {
         latency_us: Some(7_000),
         attempts: 1,
         tally: None,
+        scraped: Vec::new(),
     };
     actions::finish(&app.services, &the_probe(app), claim, run).unwrap();
 }
@@ -308,6 +310,7 @@ async fn a_run_whose_lease_was_lost_changes_nothing() {
         latency_us: None,
         attempts: 1,
         tally: None,
+        scraped: Vec::new(),
     };
     actions::finish(&app.services, &the_probe(&app), late, run).unwrap();
     assert_eq!(state(&app).standing, before);

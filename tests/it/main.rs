@@ -21,6 +21,7 @@ mod look;
 mod metrics;
 mod migrations;
 mod notify;
+mod oracle;
 mod packs;
 mod people;
 mod policies;

@@ -23,6 +23,7 @@ pub mod overview;
 pub mod pages;
 pub mod rule;
 pub mod runner;
+mod scraped;
 pub mod service;
 mod snapshot;
 pub mod store;

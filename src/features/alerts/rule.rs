@@ -3,6 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::alert::{PerLevel, Track, Verdict};
+use crate::features::health::series::Figure;
 use crate::features::packs::pack::{Condition, Is, ProbeState, Rule, Source};
 
 /// What a rule's source says now.
@@ -16,6 +17,10 @@ pub enum Reading {
     Age(TimeDelta),
     /// How many events came since the rule last looked.
     Events(i64),
+    /// Whether what should be there is not.
+    Absent(bool),
+    /// Too little was counted for a figure.
+    Scarce,
     Nothing,
 }
 
@@ -27,6 +32,17 @@ pub struct Beat {
 }
 
 impl Reading {
+    /// What was scraped says, as far as it is known what was.
+    #[must_use]
+    pub const fn of(figure: Figure) -> Self {
+        match figure {
+            Figure::Number(number) => Self::Number(number),
+            Figure::Absent(absent) => Self::Absent(absent),
+            Figure::Scarce => Self::Scarce,
+            Figure::Nothing => Self::Nothing,
+        }
+    }
+
     /// Since when it is as it is, where what was read knows that better than the tick which reads it.
     #[must_use]
     pub const fn since(&self) -> Option<DateTime<Utc>> {
@@ -42,7 +58,7 @@ impl Reading {
 /// pass its threshold all the while.
 #[must_use]
 pub fn verdict(rule: &Rule, reading: &Reading, track: &Track) -> Verdict {
-    if matches!(reading, Reading::Nothing) || is_unknown(rule, reading) {
+    if matches!(reading, Reading::Nothing | Reading::Scarce) || is_unknown(rule, reading) {
         return Verdict::NoData;
     }
     let mut holds = PerLevel::default();
@@ -91,7 +107,8 @@ fn condition_holds(
                 .map(passed)
                 .try_fold(true, |all, one| Some(all && one?))
         }
-        Reading::Nothing => None,
+        Reading::Absent(absent) => Some(*absent),
+        Reading::Scarce | Reading::Nothing => None,
     }
 }
 

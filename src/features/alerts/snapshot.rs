@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::AlertId;
 use super::rule::{Beat, Reading};
+use super::scraped::{self, Asked, Scraped};
 use super::store::rules::{self, RuleState};
 use super::store::{self, About, Lit};
 use crate::features::health::store as health;
@@ -45,6 +46,7 @@ pub struct Snapshot {
     logs: ByName<Item<LogSource>>,
     /// What the rules on logs count; nothing where a log is not known to be whole.
     lines: HashMap<(PlatformId, LinesOf), Option<i64>>,
+    scraped: Scraped,
 }
 
 impl Snapshot {
@@ -57,6 +59,9 @@ impl Snapshot {
         let platforms = packs::platforms(conn)?.into_iter();
         let rules = packs::live_rules(conn)?;
         let logs = keyed(packs::live::<LogSource>(conn)?);
+        let probes = keyed(packs::live::<Probe>(conn)?);
+        let states = health::states(conn)?;
+        let scraped = read_scraped(conn, &rules, &probes, &states, now)?;
         Ok(Self {
             now,
             known,
@@ -67,11 +72,12 @@ impl Snapshot {
             run_out: store::run_out(conn, now)?,
             platforms: platforms.map(|it| (it.id, it)).collect(),
             services: ids(packs::live::<Service>(conn)?),
-            probes: keyed(packs::live::<Probe>(conn)?),
+            probes,
             event_types: ids(packs::live::<EventType>(conn)?),
             beats: heartbeats::all(conn)?,
             heartbeats: keyed(packs::live::<Heartbeat>(conn)?),
-            states: health::states(conn)?,
+            states,
+            scraped,
             reports: reports::last_reports(conn, &indicator_ids)?,
             tallies: reports::event_tallies(conn)?,
             indicators: keyed(indicators),
@@ -137,6 +143,12 @@ impl Snapshot {
                 let id = self.event_type(platform, slug)?;
                 Reading::Events(self.tallies.get(&id).copied().unwrap_or(0))
             }
+            Source::Metric(_)
+            | Source::Rate(_)
+            | Source::Increase(_)
+            | Source::Share(_)
+            | Source::Quantile(_)
+            | Source::Absence(_) => self.scraped(platform, source)?,
         })
     }
 
@@ -151,6 +163,19 @@ impl Snapshot {
         self.indicators
             .get(&(platform, slug.to_owned()))
             .ok_or_else(|| format!("there is no indicator \"{slug}\" that can be read"))
+    }
+
+    fn scraped(&self, platform: PlatformId, source: &Source) -> Result<Reading, String> {
+        let slug = source.probe().unwrap_or_default();
+        let Some(state) = self.state(platform, slug)? else {
+            return Ok(Reading::Nothing);
+        };
+        let scrape = self.probes.get(&(platform, slug.to_owned()));
+        Ok(scrape.map_or(Reading::Nothing, |scrape| {
+            let read = scraped::read_at(state);
+            let figure = self.scraped.figure(scrape.id, source, self.now, read);
+            scraped::reading(figure, state)
+        }))
     }
 
     /// How a probe stands, unless it has not been heard of for so long that nobody knows.
@@ -259,6 +284,29 @@ fn count_lines(
         counted.insert((platform, of), lines);
     }
     Ok(counted)
+}
+
+/// What the rules need of scraped metrics.
+fn read_scraped(
+    conn: &mut Conn,
+    rules: &[Item<Value>],
+    probes: &ByName<Item<Probe>>,
+    states: &HashMap<ItemId, health::State>,
+    now: DateTime<Utc>,
+) -> db::Result<Scraped> {
+    let sources = scraped::sources(rules);
+    let asked: Vec<Asked<'_>> = sources
+        .iter()
+        .filter_map(|(rule, source)| {
+            let scrape = probes.get(&(rule.platform, source.probe()?.to_owned()))?;
+            Some(Asked {
+                scrape: scrape.id,
+                source,
+            })
+        })
+        .collect();
+    let read = |scrape| states.get(&scrape).and_then(scraped::read_at);
+    Scraped::read(conn, &asked, now, |scrape| read(scrape).unwrap_or(now))
 }
 
 fn keyed<T>(items: Vec<Item<T>>) -> ByName<Item<T>> {

@@ -26,7 +26,9 @@ pub fn summary(rule: &Rule, level: Level, reading: &Reading, unit: &str) -> Stri
         (Source::Heartbeat(heartbeat), _) => {
             format!("the heartbeat {heartbeat} was never heard of")
         }
+        (Source::Absence(of), _) => format!("{} is not served", of.select),
         (_, Reading::Nothing) => format!("{}: nothing to read", rule.on),
+        (_, Reading::Scarce) => format!("{}: not enough data", rule.on),
         (_, reading) => format!("{} is {}{limit}", rule.on, value(rule, reading, unit)),
     }
 }
@@ -40,9 +42,12 @@ pub fn reading(rule: &Rule, reading: &Reading, unit: &str) -> String {
             length(age.num_minutes() * MILLIS_OF_A_MINUTE)
         }
         Reading::Number(_) | Reading::Latencies(_) | Reading::Age(_) => value(rule, reading, unit),
-        Reading::State(_) | Reading::Beat(_) | Reading::Events(_) | Reading::Nothing => {
-            String::new()
-        }
+        Reading::Scarce => "not enough data".to_owned(),
+        Reading::State(_)
+        | Reading::Beat(_)
+        | Reading::Events(_)
+        | Reading::Absent(_)
+        | Reading::Nothing => String::new(),
     }
 }
 
@@ -61,9 +66,9 @@ fn limit(rule: &Rule, condition: &Condition, unit: &str) -> String {
         return String::new();
     };
     let side = if above { "above" } else { "below" };
-    let threshold = match &rule.on {
-        Source::Measure(of) => figure(rule.on.number(threshold), of.name.unit()),
-        _ => with_unit(&threshold.to_string(), unit),
+    let threshold = match rule.on.unit() {
+        Some(unit) => counted(&rule.on, rule.on.number(threshold), unit),
+        None => with_unit(&threshold.to_string(), unit),
     };
     match condition.results {
         Some(results) if results > 1 => format!(", {side} {threshold} {results} times in a row"),
@@ -73,9 +78,9 @@ fn limit(rule: &Rule, condition: &Condition, unit: &str) -> String {
 
 fn value(rule: &Rule, reading: &Reading, unit: &str) -> String {
     match reading {
-        Reading::Number(number) => match &rule.on {
-            Source::Measure(of) => figure(*number, of.name.unit()),
-            _ => with_unit(&number.to_string(), unit),
+        Reading::Number(number) => match rule.on.unit() {
+            Some(unit) => counted(&rule.on, *number, unit),
+            None => with_unit(&number.to_string(), unit),
         },
         Reading::Latencies(latencies) => latencies
             .first()
@@ -84,6 +89,9 @@ fn value(rule: &Rule, reading: &Reading, unit: &str) -> String {
         Reading::State(state) => state.as_str().to_owned(),
         Reading::Beat(beat) => beat_word(*beat).to_owned(),
         Reading::Events(count) => count.to_string(),
+        Reading::Absent(true) => "not served".to_owned(),
+        Reading::Absent(false) => "served".to_owned(),
+        Reading::Scarce => "not enough data".to_owned(),
         Reading::Nothing => "unknown".to_owned(),
     }
 }
@@ -103,6 +111,27 @@ fn length(millis: i64) -> String {
         "0s".to_owned()
     } else {
         parts.join(" ")
+    }
+}
+
+/// What was scraped is reckoned, so it has more digits than anybody wants to read.
+fn counted(on: &Source, number: f64, unit: Unit) -> String {
+    if !on.is_scraped() {
+        return figure(number, unit);
+    }
+    let rounded = match number.abs() {
+        large if large >= 100.0 => number.round(),
+        small if small > 0.0 => {
+            let digits = 3.0 - small.log10().ceil();
+            let scale = 10_f64.powf(digits);
+            (number * scale).round() / scale
+        }
+        _ => number,
+    };
+    let text = figure(if unit == Unit::Share { number } else { rounded }, unit);
+    match on {
+        Source::Rate(_) => format!("{text} a second"),
+        _ => text,
     }
 }
 

@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::probe::{self, Outcome, Run, Standing};
 use super::store::{self, Claim, Finished};
-use super::store::{reports, samples};
+use super::store::{reports, samples, series};
 use crate::features::packs::pack::{EventType, Indicator, ItemId, Probe, ProbeState};
 use crate::features::packs::store::{self as packs, Definition, Item, Watched};
 use crate::foundation::Services;
@@ -138,11 +138,12 @@ fn conclude(item: &Item<Probe>, claim: Claim, run: Run, now: DateTime<Utc>) -> F
 /// so that after a long stop nothing is dropped that was never added up.
 pub fn tidy(services: &Services) -> db::Result<usize> {
     let now = services.clock.now();
-    services
-        .audit
-        .write_unaudited(Unaudited::Sample, |conn| samples::roll_up(conn, now))?;
+    services.audit.write_unaudited(Unaudited::Sample, |conn| {
+        samples::roll_up(conn, now)?;
+        series::roll_up(conn, now)
+    })?;
     services.audit.write_unaudited(Unaudited::Expiry, |conn| {
-        Ok(samples::prune(conn, now)? + reports::prune(conn, now)?)
+        Ok(samples::prune(conn, now)? + reports::prune(conn, now)? + series::prune(conn, now)?)
     })
 }
 

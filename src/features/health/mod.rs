@@ -17,11 +17,13 @@ pub mod board;
 pub mod cache;
 pub mod checks;
 pub mod demo;
+pub mod exposition;
 pub mod latency;
 pub mod pages;
 pub mod probe;
 pub mod resp;
 pub mod runner;
+pub mod series;
 pub mod store;
 pub mod views;
 

@@ -5,6 +5,7 @@ use std::fmt;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::cache::Tally;
+use super::exposition::Value;
 use crate::features::packs::pack::{Measure, Probe, ProbeState};
 
 /// Why a run failed, told apart because each sends a person to a different place.
@@ -127,6 +128,8 @@ pub struct Run {
     pub attempts: u32,
     /// What the next run counts from.
     pub tally: Option<Tally>,
+    /// What is kept of a page of metrics.
+    pub scraped: Vec<Value>,
 }
 
 /// Where a probe stands, and how far it is towards standing elsewhere.

@@ -3,6 +3,7 @@
 pub mod log;
 pub mod reports;
 pub mod samples;
+pub mod series;
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -343,6 +344,10 @@ pub fn finish(conn: &mut Conn, finished: &Finished) -> Result<bool> {
     }
     insert_run(conn, claim.probe, run, error)?;
     add_to_minute(conn, claim.probe, run)?;
+    let refused = series::record(conn, claim.probe, run.at, &run.scraped)?;
+    if refused > 0 {
+        tracing::warn!(probe = %claim.probe, refused, "a scrape's labels change too often: new series are not kept");
+    }
     Ok(true)
 }
 

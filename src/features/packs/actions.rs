@@ -220,7 +220,9 @@ fn items(pack: &Pack) -> db::Result<Vec<NewItem>> {
     add(&mut items, "service", &pack.services, |it| {
         (&it.id, &it.name)
     })?;
-    add(&mut items, "probe", &pack.probes, |it| (&it.id, &it.id))?;
+    add(&mut items, "probe", &pack.all_probes(), |it| {
+        (&it.id, &it.id)
+    })?;
     add(&mut items, "indicator", &pack.indicators, |it| {
         (&it.id, &it.name)
     })?;

@@ -4,6 +4,7 @@ mod addresses;
 mod conditions;
 mod heartbeats;
 mod logs;
+mod metrics;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -72,11 +73,13 @@ pub fn lint(file: &File) -> Vec<Finding> {
     let mut linter = Linter {
         file,
         pack: &file.pack,
+        probes: file.pack.all_probes(),
         findings: Vec::new(),
     };
     linter.platform();
     linter.names();
     linter.probes();
+    linter.scrapes();
     linter.heartbeats();
     linter.logs();
     linter.rules();
@@ -97,6 +100,8 @@ pub fn has_errors(findings: &[Finding]) -> bool {
 struct Linter<'f> {
     file: &'f File,
     pack: &'f Pack,
+    /// With those that are scrapes.
+    probes: Vec<Probe>,
     findings: Vec<Finding>,
 }
 
@@ -159,23 +164,26 @@ impl Linter<'_> {
 
     fn probes(&mut self) {
         for (index, probe) in self.pack.probes.iter().enumerate() {
-            let about = ("probe", index, probe.id.as_str());
-            if !self
-                .pack
-                .services
-                .iter()
-                .any(|service| service.id == probe.service)
-            {
-                self.error(
-                    "unknown-reference",
-                    about,
-                    format!("there is no service \"{}\"", probe.service),
-                );
-            }
-            self.timing(about, probe);
-            for problem in address_problems(&probe.check) {
-                self.error("bad-address", about, problem);
-            }
+            self.probe_itself(("probe", index, probe.id.as_str()), probe);
+        }
+    }
+
+    fn probe_itself(&mut self, about: Subject<'_>, probe: &Probe) {
+        if !self
+            .pack
+            .services
+            .iter()
+            .any(|service| service.id == probe.service)
+        {
+            self.error(
+                "unknown-reference",
+                about,
+                format!("there is no service \"{}\"", probe.service),
+            );
+        }
+        self.timing(about, probe);
+        for problem in address_problems(&probe.check) {
+            self.error("bad-address", about, problem);
         }
     }
 
@@ -239,6 +247,7 @@ impl Linter<'_> {
             self.order_of_levels(about, rule);
             self.reach(about, rule);
             self.holding(about, rule);
+            self.scraped(about, rule);
         }
     }
 
@@ -277,11 +286,12 @@ impl Linter<'_> {
                 let known = self.pack.event_types.iter().any(|it| it.id == *id);
                 (!known).then(|| missing("event_type", id)).flatten()
             }
+            scraped => self.unknown_scrape(scraped.probe().unwrap_or_default()),
         }
     }
 
     fn probe(&self, id: &str) -> Option<&Probe> {
-        self.pack.probes.iter().find(|probe| probe.id == id)
+        self.probes.iter().find(|probe| probe.id == id)
     }
 
     /// Red must lie beyond yellow, and yellow beyond blue, or the lesser level is never seen.
@@ -442,6 +452,10 @@ fn named(pack: &Pack) -> BTreeMap<&'static str, Vec<&str>> {
         (
             "probe",
             pack.probes.iter().map(|it| it.id.as_str()).collect(),
+        ),
+        (
+            "scrape",
+            pack.scrapes.iter().map(|it| it.id.as_str()).collect(),
         ),
         (
             "indicator",

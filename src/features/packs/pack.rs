@@ -5,7 +5,9 @@ mod check;
 mod heartbeats;
 mod logs;
 mod measure;
+mod metrics;
 mod rules;
+mod selector;
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
@@ -16,7 +18,11 @@ pub use self::check::{
 pub use self::heartbeats::Heartbeat;
 pub use self::logs::{ErrorCode, LinesOf, LogSource};
 pub use self::measure::{Measure, Unit};
+pub use self::metrics::{
+    AbsenceOf, GrowthOf, MetricOf, Prometheus, QuantileOf, Scrape, ShareOf, Take,
+};
 pub use self::rules::{Condition, Is, MeasureOf, NoData, RESULTS_AT_MOST, Rule, Source};
+pub use self::selector::{Labels, Matcher, Selector, take_name, take_quoted};
 use super::quantity::Lasting;
 
 crate::typed_id!(
@@ -33,6 +39,8 @@ pub struct Pack {
     pub services: Vec<Service>,
     #[serde(default, rename = "probe")]
     pub probes: Vec<Probe>,
+    #[serde(default, rename = "scrape")]
+    pub scrapes: Vec<Scrape>,
     #[serde(default, rename = "indicator")]
     pub indicators: Vec<Indicator>,
     #[serde(default, rename = "event_type")]
@@ -49,6 +57,15 @@ pub struct Pack {
     pub runbooks: Vec<Runbook>,
     #[serde(default, rename = "accept")]
     pub accepted: Vec<Acceptance>,
+}
+
+impl Pack {
+    /// What is probed, pages of metrics among it.
+    #[must_use]
+    pub fn all_probes(&self) -> Vec<Probe> {
+        let scrapes = self.scrapes.iter().map(|it| it.probe(&self.rules));
+        self.probes.iter().cloned().chain(scrapes).collect()
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1174,6 +1174,35 @@ diesel::table! {
 }
 
 diesel::table! {
+    series (id) {
+        id -> Int8,
+        scrape_id -> Uuid,
+        name -> Text,
+        labels -> Jsonb,
+    }
+}
+
+diesel::table! {
+    series_point (series_id, at) {
+        series_id -> Int8,
+        at -> Timestamptz,
+        value -> Float8,
+    }
+}
+
+diesel::table! {
+    series_step (series_id, at) {
+        series_id -> Int8,
+        at -> Timestamptz,
+        points -> Int4,
+        increase -> Float8,
+        low -> Float8,
+        high -> Float8,
+        last -> Float8,
+    }
+}
+
+diesel::table! {
     session (id) {
         id -> Uuid,
         token_hash -> Bytea,
@@ -1314,6 +1343,9 @@ diesel::joinable!(screening_disposition -> screening_hit (hit_id));
 diesel::joinable!(screening_hit -> platform (platform_id));
 diesel::joinable!(screening_hit -> screening_entry (entry_id));
 diesel::joinable!(screening_hit -> subject (subject_id));
+diesel::joinable!(series -> pack_item (scrape_id));
+diesel::joinable!(series_point -> series (series_id));
+diesel::joinable!(series_step -> series (series_id));
 diesel::joinable!(session -> person (person_id));
 diesel::joinable!(subject -> platform (platform_id));
 diesel::joinable!(subject_personal -> subject (subject_id));
@@ -1410,6 +1442,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     screening_hit,
     screening_list,
     screening_load,
+    series,
+    series_point,
+    series_step,
     session,
     sign_in_throttle,
     subject,

@@ -20,6 +20,7 @@ fn every_key_figure_and_error_of_a_pack_is_documented() {
         "pack/check.rs",
         "pack/heartbeats.rs",
         "pack/logs.rs",
+        "pack/metrics.rs",
         "pack/rules.rs",
     ]
     .iter()
@@ -29,6 +30,7 @@ fn every_key_figure_and_error_of_a_pack_is_documented() {
     let renamed = [
         "services",
         "probes",
+        "scrapes",
         "indicators",
         "event_types",
         "heartbeats",
@@ -61,7 +63,7 @@ fn every_key_figure_and_error_of_a_pack_is_documented() {
         assert!(document.contains(&row), "{measure:?}");
     }
 
-    let linter = ["lint.rs", "lint/heartbeats.rs", "lint/logs.rs"]
+    let linter = ["lint.rs", "lint/heartbeats.rs", "lint/logs.rs", "lint/metrics.rs"]
         .iter()
         .map(|file| read(&format!("src/features/packs/{file}")))
         .collect::<String>();

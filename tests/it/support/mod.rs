@@ -10,6 +10,7 @@ pub mod events;
 pub mod keys;
 pub mod page;
 pub mod personas;
+pub mod programs;
 pub mod provider;
 pub mod reference;
 pub mod subjects;

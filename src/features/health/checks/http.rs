@@ -22,7 +22,7 @@ pub async fn check(client: &Client, http: &Http) -> Outcome {
     if http.json.is_empty() && http.text.is_none() {
         return Outcome::Good(Vec::new());
     }
-    match read_body(response).await {
+    match read_body(response, BODY_LIMIT).await {
         Ok(body) => {
             check_body(&body, http).map_or_else(Outcome::Failed, |()| Outcome::Good(Vec::new()))
         }
@@ -30,7 +30,8 @@ pub async fn check(client: &Client, http: &Http) -> Outcome {
     }
 }
 
-async fn failed(error: &reqwest::Error, url: &str) -> Outcome {
+/// What a request that was not answered says of its target.
+pub async fn failed(error: &reqwest::Error, url: &str) -> Outcome {
     if error.is_dns() {
         let message = innermost(error);
         return if is_temporary(&message) {
@@ -57,15 +58,21 @@ fn host_and_port(url: &str) -> Option<(String, u16)> {
     Some((host, url.port_or_known_default()?))
 }
 
-fn check_head(response: &Response, http: &Http) -> Result<(), Failure> {
+/// Fails for a status that is none of these.
+pub fn check_status(response: &Response, wanted: &[u16]) -> Result<(), Failure> {
     let status = response.status().as_u16();
-    if !http.status.contains(&status) {
-        let kind = match status {
-            401 | 403 | 407 => ErrorKind::Authentication,
-            _ => ErrorKind::WrongAnswer,
-        };
-        return Err(Failure::new(kind, format!("status {status}")));
+    if wanted.contains(&status) {
+        return Ok(());
     }
+    let kind = match status {
+        401 | 403 | 407 => ErrorKind::Authentication,
+        _ => ErrorKind::WrongAnswer,
+    };
+    Err(Failure::new(kind, format!("status {status}")))
+}
+
+fn check_head(response: &Response, http: &Http) -> Result<(), Failure> {
+    check_status(response, &http.status)?;
     for (name, expected) in &http.header {
         let given = response
             .headers()
@@ -79,15 +86,16 @@ fn check_head(response: &Response, http: &Http) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn read_body(response: Response) -> Result<Vec<u8>, Outcome> {
+/// The body, up to so many bytes.
+pub async fn read_body(response: Response, limit: usize) -> Result<Vec<u8>, Outcome> {
     let mut body = Vec::new();
     let mut chunks = response.bytes_stream();
     while let Some(chunk) = chunks.next().await {
         let chunk = chunk.map_err(|error| outcome_of(&error, ErrorKind::WrongAnswer))?;
-        if body.len() + chunk.len() > BODY_LIMIT {
+        if body.len() + chunk.len() > limit {
             return Err(Outcome::failed(
                 ErrorKind::WrongAnswer,
-                "the answer is larger than 256 KiB",
+                format!("the answer is larger than {} KiB", limit / 1024),
             ));
         }
         body.extend_from_slice(&chunk);

@@ -9,6 +9,7 @@ mod files;
 mod host;
 mod http;
 mod postgres;
+mod prometheus;
 mod redis;
 mod tcp;
 mod tls;
@@ -21,6 +22,7 @@ use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 
 use super::cache::Tally;
+use super::exposition::Value;
 use super::probe::{self, ErrorKind, Outcome, Run};
 use crate::features::packs::pack::{Check, Probe};
 
@@ -54,11 +56,13 @@ impl Checks {
     pub async fn run(&self, probe: &Probe, at: DateTime<Utc>, mut tally: Option<Tally>) -> Run {
         let deadline = Instant::now() + millis(probe.deadline().millis());
         let mut attempts = 0;
+        let mut scraped = Vec::new();
         loop {
             attempts += 1;
             let started = Instant::now();
             let timeout = millis(probe.timeout().millis()).min(deadline - started);
-            let outcome = self.attempt(&probe.check, timeout, at, &mut tally).await;
+            let brought = (&mut tally, &mut scraped);
+            let outcome = self.attempt(&probe.check, timeout, at, brought).await;
             let took = started.elapsed();
             let done = !matches!(outcome, Outcome::Failed(_)) || attempts > probe.retries;
             if done || !self.pause(deadline).await {
@@ -69,6 +73,7 @@ impl Checks {
                     latency_us,
                     attempts,
                     tally,
+                    scraped,
                 };
             }
         }
@@ -79,7 +84,7 @@ impl Checks {
         check: &Check,
         timeout: Duration,
         at: DateTime<Utc>,
-        tally: &mut Option<Tally>,
+        (tally, scraped): (&mut Option<Tally>, &mut Vec<Value>),
     ) -> Outcome {
         let answer = async {
             match check {
@@ -89,6 +94,7 @@ impl Checks {
                 Check::Postgres(pg) => postgres::check(pg).await,
                 Check::Redis(redis) => redis::check(redis, at, tally).await,
                 Check::Host(host) => host::check(host).await,
+                Check::Prometheus(scrape) => prometheus::check(&self.http, scrape, scraped).await,
                 Check::File(files) => files::check(files, at, &self.looks).await,
             }
         };

@@ -6,17 +6,17 @@ use crate::features::packs::pattern::Pattern;
 pub fn address_problems(check: &Check) -> Vec<String> {
     let mut problems = Vec::new();
     match check {
-        Check::Http(http) => {
-            match url::Url::parse(&http.url) {
-                Ok(url) if !matches!(url.scheme(), "http" | "https") || url.host().is_none() => {
-                    problems.push(format!("{} is not an http address", http.url));
-                }
-                Ok(url) if !url.username().is_empty() || url.password().is_some() => {
-                    problems.push("an address carries no user name or password".to_owned());
-                }
-                Ok(_) => {}
-                Err(error) => problems.push(format!("{}: {error}", http.url)),
+        Check::Prometheus(scrape) => {
+            problems.extend(no_url(&scrape.url));
+            if scrape.user.is_empty() != scrape.password_file.is_empty() {
+                problems.push("a user and a password_file go together".to_owned());
             }
+            if !scrape.bearer_file.is_empty() && !scrape.password_file.is_empty() {
+                problems.push("give a bearer_file or a password_file, not both".to_owned());
+            }
+        }
+        Check::Http(http) => {
+            problems.extend(no_url(&http.url));
             if let Some(pointer) = http
                 .json
                 .keys()
@@ -61,6 +61,19 @@ pub fn address_problems(check: &Check) -> Vec<String> {
         Check::Postgres(_) | Check::Host(_) => {}
     }
     problems
+}
+
+fn no_url(text: &str) -> Option<String> {
+    match url::Url::parse(text) {
+        Ok(url) if !matches!(url.scheme(), "http" | "https") || url.host().is_none() => {
+            Some(format!("{text} is not an http address"))
+        }
+        Ok(url) if !url.username().is_empty() || url.password().is_some() => {
+            Some("an address carries no user name or password".to_owned())
+        }
+        Ok(_) => None,
+        Err(error) => Some(format!("{text}: {error}")),
+    }
 }
 
 fn no_address(address: &str) -> Option<String> {

@@ -23,7 +23,7 @@ pub fn condition_problems(source: &Source, condition: &Condition) -> Vec<&'stati
             }
             0
         }
-        Source::Event(_) => 0,
+        Source::Event(_) | Source::Absence(_) => 0,
         _ => 1,
     };
     if thresholds != expected {
@@ -56,30 +56,28 @@ pub fn condition_problems(source: &Source, condition: &Condition) -> Vec<&'stati
 fn unit_problems(source: &Source, condition: &Condition) -> Option<&'static str> {
     let quantities = [condition.above, condition.below, condition.clear];
     let mut given = quantities.into_iter().flatten();
-    let (fits, otherwise): (fn(Quantity) -> bool, _) = match source {
-        Source::Latency(_) | Source::Age(_) => {
+    let (fits, otherwise): (fn(Quantity) -> bool, _) = match (source, source.unit()) {
+        (Source::Latency(_) | Source::Age(_), _) => {
             (is_lasting, "compare with a length of time, such as \"2s\"")
         }
-        Source::Measure(of) => match of.name.unit() {
-            Unit::Share => (
-                is_share,
-                "this is a share of the whole: write \"90%\", which is 0.9",
-            ),
-            Unit::Seconds => (
-                |given| is_number(given) || is_lasting(given),
-                "compare with a length of time, such as \"26h\", or a number of seconds",
-            ),
-            Unit::Days => (
-                |given| is_number(given) || is_lasting(given),
-                "compare with a length of time, such as \"21d\", or a number of days",
-            ),
-            Unit::Bytes => (
-                |given| is_number(given) || matches!(given, Quantity::Bytes(_)),
-                "compare with bytes, such as \"500MB\"",
-            ),
-            Unit::Count => (is_number, "compare with a number"),
-        },
-        _ => (
+        (_, Some(Unit::Share)) => (
+            is_share,
+            "this is a share of the whole: write \"90%\", which is 0.9",
+        ),
+        (_, Some(Unit::Seconds)) => (
+            |given| is_number(given) || is_lasting(given),
+            "compare with a length of time, such as \"26h\", or a number of seconds",
+        ),
+        (_, Some(Unit::Days)) => (
+            |given| is_number(given) || is_lasting(given),
+            "compare with a length of time, such as \"21d\", or a number of days",
+        ),
+        (_, Some(Unit::Bytes)) => (
+            |given| is_number(given) || matches!(given, Quantity::Bytes(_)),
+            "compare with bytes, such as \"500MB\"",
+        ),
+        (_, Some(Unit::Count)) => (is_number, "compare with a number"),
+        (_, None) => (
             is_number,
             "compare with a number, not a length of time or bytes",
         ),

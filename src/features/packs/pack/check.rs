@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::Measure;
+use super::{Measure, Prometheus};
 
 /// What a probe does. Each carries only what it needs, and passwords only as the name of a file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -19,6 +19,7 @@ pub enum Check {
     Redis(Redis),
     Host(Host),
     File(Files),
+    Prometheus(Prometheus),
 }
 
 impl Check {
@@ -32,6 +33,7 @@ impl Check {
             Self::Redis(_) => "redis",
             Self::Host(_) => "host",
             Self::File(_) => "file",
+            Self::Prometheus(_) => "prometheus",
         }
     }
 
@@ -40,6 +42,7 @@ impl Check {
     pub fn target(&self) -> String {
         match self {
             Self::Http(http) => http.url.clone(),
+            Self::Prometheus(scrape) => scrape.url.clone(),
             Self::Tcp(tcp) => tcp.address.clone(),
             Self::Tls(tls) if tls.name.is_empty() => tls.address.clone(),
             Self::Tls(tls) => format!("{} as {}", tls.address, tls.name),
@@ -54,7 +57,7 @@ impl Check {
     #[must_use]
     pub const fn measures(&self) -> &'static [Measure] {
         match self {
-            Self::Http(_) | Self::Tcp(_) => &[],
+            Self::Http(_) | Self::Tcp(_) | Self::Prometheus(_) => &[],
             Self::Tls(_) => &[Measure::Days],
             Self::Postgres(_) => &[Measure::Connections, Measure::Size, Measure::Lag],
             Self::Redis(_) => &[

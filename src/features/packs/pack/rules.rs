@@ -4,7 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{LinesOf, Measure, ProbeState};
+use super::{
+    AbsenceOf, GrowthOf, LinesOf, Measure, MetricOf, ProbeState, QuantileOf, ShareOf, Unit,
+};
 use crate::features::packs::quantity::{Lasting, Quantity};
 use crate::foundation::kernel::Level;
 
@@ -63,7 +65,7 @@ impl Rule {
 }
 
 /// What a rule reads.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", deny_unknown_fields)]
 pub enum Source {
     /// The state of a probe.
@@ -81,6 +83,17 @@ pub enum Source {
     Heartbeat(String),
     /// How many lines a log had.
     Log(LinesOf),
+    /// A scraped number as it is now.
+    Metric(MetricOf),
+    /// What a scraped counter grows by a second.
+    Rate(GrowthOf),
+    /// What a scraped counter grew by in a window.
+    Increase(GrowthOf),
+    Share(ShareOf),
+    /// A quantile of a scraped histogram.
+    Quantile(QuantileOf),
+    /// That a scrape does not bring a metric.
+    Absence(AbsenceOf),
 }
 
 impl Source {
@@ -90,16 +103,79 @@ impl Source {
         match self {
             Self::State(probe) | Self::Latency(probe) => Some(probe),
             Self::Measure(of) => Some(&of.probe),
-            _ => None,
+            Self::Metric(of) => Some(&of.scrape),
+            Self::Rate(of) | Self::Increase(of) => Some(&of.scrape),
+            Self::Share(of) => Some(&of.scrape),
+            Self::Quantile(of) => Some(&of.scrape),
+            Self::Absence(of) => Some(&of.scrape),
+            Self::Indicator(_)
+            | Self::Age(_)
+            | Self::Event(_)
+            | Self::Heartbeat(_)
+            | Self::Log(_) => None,
         }
     }
 
     /// The number that a threshold over this stands for.
     #[must_use]
-    pub const fn number(&self, threshold: Quantity) -> f64 {
+    pub fn number(&self, threshold: Quantity) -> f64 {
+        match self.unit() {
+            Some(unit) => threshold.counted_in(unit),
+            None => threshold.value(),
+        }
+    }
+
+    /// What it is counted in, where that is known from the source alone.
+    #[must_use]
+    pub fn unit(&self) -> Option<Unit> {
         match self {
-            Self::Measure(of) => threshold.counted_in(of.name.unit()),
-            _ => threshold.value(),
+            Self::Measure(of) => Some(of.name.unit()),
+            Self::Metric(of) => Some(of.unit()),
+            // Seconds in a second are a number.
+            Self::Rate(of) if of.unit() == Unit::Bytes => Some(Unit::Bytes),
+            Self::Rate(_) => Some(Unit::Count),
+            Self::Increase(of) => Some(of.unit()),
+            Self::Share(_) => Some(Unit::Share),
+            Self::Quantile(of) => Some(of.unit()),
+            _ => None,
+        }
+    }
+
+    /// Whether it reads what was scraped.
+    #[must_use]
+    pub const fn is_scraped(&self) -> bool {
+        matches!(
+            self,
+            Self::Metric(_)
+                | Self::Rate(_)
+                | Self::Increase(_)
+                | Self::Share(_)
+                | Self::Quantile(_)
+                | Self::Absence(_)
+        )
+    }
+
+    /// The names of the metrics that it reads.
+    #[must_use]
+    pub fn metrics(&self) -> Vec<String> {
+        match self {
+            Self::Metric(of) => vec![of.select.name.clone()],
+            Self::Rate(of) | Self::Increase(of) => vec![of.select.name.clone()],
+            Self::Share(of) => vec![of.part.name.clone(), of.whole.name.clone()],
+            Self::Quantile(of) => vec![of.buckets()],
+            Self::Absence(of) => vec![of.select.name.clone()],
+            _ => Vec::new(),
+        }
+    }
+
+    /// How far back it looks; nothing where only what is now counts.
+    #[must_use]
+    pub const fn window(&self) -> Option<Lasting> {
+        match self {
+            Self::Rate(of) | Self::Increase(of) => Some(of.window),
+            Self::Share(of) => of.window,
+            Self::Quantile(of) => Some(of.window),
+            _ => None,
         }
     }
 }
@@ -115,6 +191,12 @@ impl fmt::Display for Source {
             Self::Event(event) => write!(f, "event {event}"),
             Self::Heartbeat(heartbeat) => write!(f, "heartbeat {heartbeat}"),
             Self::Log(lines) => lines.fmt(f),
+            Self::Metric(of) => of.fmt(f),
+            Self::Rate(of) => write!(f, "rate of {} over {}", of.select, of.window),
+            Self::Increase(of) => write!(f, "increase of {} over {}", of.select, of.window),
+            Self::Share(of) => of.fmt(f),
+            Self::Quantile(of) => of.fmt(f),
+            Self::Absence(of) => write!(f, "absence of {}", of.select),
         }
     }
 }

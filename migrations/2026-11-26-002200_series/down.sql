@@ -1,0 +1,3 @@
+DROP TABLE series_step;
+DROP TABLE series_point;
+DROP TABLE series;
