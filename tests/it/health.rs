@@ -1,8 +1,9 @@
 //! Probes against real listeners, claims between two processes, and what is reported.
 
 mod files;
+mod platforms;
 mod redis;
-mod scrapes;
+pub mod scrapes;
 mod signals;
 mod tls;
 

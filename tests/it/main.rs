@@ -12,6 +12,7 @@ mod front_door;
 mod health;
 mod heartbeats;
 mod intake;
+mod interop;
 mod jobs;
 mod keys;
 mod lists;

@@ -158,7 +158,7 @@ fn histogram(dice: &mut Dice, name: &str) -> Vec<Generated> {
             .iter()
             .zip(&holes)
             .map(|(counts, hole)| hole.map(|_| counts[at] as f64));
-        Generated::of(&format!("{name}_bucket"), ("le", le), values.collect())
+        Generated::of(&format!("{name}_bucket"), ("le", *le), values.collect())
     };
     BOUNDS.iter().enumerate().map(bucket).collect()
 }
@@ -182,7 +182,7 @@ fn shape(dice: &mut Dice, at: usize, all: &mut Vec<Generated>) -> Shape {
                 .take(usize::try_from(1 + dice.roll(3)).unwrap())
             {
                 let values = make(dice);
-                all.push(Generated::of(&name, ("s", label), values));
+                all.push(Generated::of(&name, ("s", *label), values));
             }
         };
     let select = dice.one_of(&[

@@ -1,5 +1,7 @@
 //! Packs: the ones that ship, what the linter says, and what applying one does.
 
+mod metrics;
+
 use std::path::Path;
 
 use signalbox::app::simulator;

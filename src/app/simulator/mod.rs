@@ -9,6 +9,7 @@
 mod crons;
 mod dumps;
 mod logs;
+mod metrics;
 mod page;
 mod redis;
 mod site;

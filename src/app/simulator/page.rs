@@ -86,6 +86,9 @@ impl Mode {
             Self::Slow => "Does not answer in time",
             Self::Refusing => "Refuses connections",
             Self::Wrong => "Answers wrongly",
+            Self::Erring => "Counts many errors",
+            Self::Lagging => "Counts slow answers",
+            Self::Silent => "Leaves out a metric",
         }
     }
 
@@ -96,6 +99,9 @@ impl Mode {
             Self::Slow => "Slow down",
             Self::Refusing => "Refuse",
             Self::Wrong => "Answer wrongly",
+            Self::Erring => "Count errors",
+            Self::Lagging => "Count slow answers",
+            Self::Silent => "Leave out a metric",
         }
     }
 }
@@ -140,6 +146,11 @@ async fn index(sites: Data<Vec<Site>>, crons: Data<Crons>) -> pages::Result {
         mode: site.mode(),
         others: Mode::ALL
             .into_iter()
+            .chain(
+                Mode::TOLD
+                    .into_iter()
+                    .filter(|_| site.described.has_metrics()),
+            )
             .filter(|mode| *mode != site.mode())
             .collect(),
     };

@@ -1,12 +1,13 @@
 use std::io;
 use std::net::SocketAddr;
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
+use super::metrics::Traffic;
 use super::sites::{Described, Speaks};
 use super::{redis, wire};
 
@@ -22,9 +23,16 @@ pub enum Mode {
     Refusing,
     /// Answers, but not what is expected; a database or a cache refuses the credentials.
     Wrong,
+    /// Answers its probes, and its metrics say that one request in eight fails.
+    Erring,
+    /// Answers its probes, and its metrics say that it takes long and that work waits.
+    Lagging,
+    /// Answers its probes, and a metric that was there is there no more.
+    Silent,
 }
 
 impl Mode {
+    /// Those that probes notice.
     pub const ALL: [Self; 5] = [
         Self::Well,
         Self::Failing,
@@ -32,6 +40,9 @@ impl Mode {
         Self::Refusing,
         Self::Wrong,
     ];
+
+    /// Those that only metrics tell of.
+    pub const TOLD: [Self; 3] = [Self::Erring, Self::Lagging, Self::Silent];
 
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -41,6 +52,9 @@ impl Mode {
             Self::Slow => "slow",
             Self::Refusing => "refusing",
             Self::Wrong => "wrong",
+            Self::Erring => "erring",
+            Self::Lagging => "lagging",
+            Self::Silent => "silent",
         }
     }
 }
@@ -49,7 +63,10 @@ impl FromStr for Mode {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let found = Self::ALL.into_iter().find(|mode| mode.as_str() == text);
+        let found = Self::ALL
+            .into_iter()
+            .chain(Self::TOLD)
+            .find(|mode| mode.as_str() == text);
         found.ok_or_else(|| format!("\"{text}\" is not a way to behave"))
     }
 }
@@ -64,6 +81,9 @@ pub struct Site {
     pub address: SocketAddr,
     mode: Arc<watch::Sender<Option<Mode>>>,
 }
+
+/// What it has counted.
+pub type Counted = Arc<Mutex<Traffic>>;
 
 impl Site {
     pub async fn start(described: Described, port: u16) -> io::Result<Self> {
@@ -107,6 +127,7 @@ async fn keep(
     mut mode: watch::Receiver<Option<Mode>>,
 ) {
     let mut listener = Some(first);
+    let counted = Counted::default();
     loop {
         let now = *mode.borrow_and_update();
         let Some(now) = now else { return };
@@ -124,7 +145,7 @@ async fn keep(
                 tokio::select! {
                     changed = mode.changed() => break changed,
                     accepted = listener.accept() => if let Ok((stream, _)) = accepted {
-                        tokio::spawn(answer(described, now, stream));
+                        tokio::spawn(answer(described, now, stream, Arc::clone(&counted)));
                     },
                 }
             },
@@ -135,13 +156,13 @@ async fn keep(
     }
 }
 
-async fn answer(described: Described, mode: Mode, stream: TcpStream) {
+async fn answer(described: Described, mode: Mode, stream: TcpStream, counted: Counted) {
     if mode == Mode::Slow {
         tokio::time::sleep(SLOW).await;
     }
     // A probe that hangs up early is its own affair.
     let _ = match described.speaks {
-        Speaks::Http(routes) => wire::http(stream, routes, mode).await,
+        Speaks::Http(routes) => wire::http(stream, routes, mode, &counted).await,
         Speaks::Postgres => wire::postgres(stream, mode).await,
         Speaks::Redis => redis::serve(stream, mode).await,
     };

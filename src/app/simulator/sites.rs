@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 
+use super::metrics::Named;
+
 /// A service that the simulator answers for.
 #[derive(Clone, Copy, Debug)]
 pub struct Described {
@@ -28,12 +30,15 @@ pub struct Answer {
     pub body: &'static str,
     /// Whether the pack's probe reads the body; where it does not, only another status is wrong.
     pub body_counts: bool,
+    /// What it calls the metrics that it serves instead of the body.
+    pub metrics: Option<Named>,
 }
 
 const OK: Answer = Answer {
     kind: "application/json",
     body: r#"{"status":"ok"}"#,
     body_counts: true,
+    metrics: None,
 };
 const OK_BY_STATUS: Answer = Answer {
     body_counts: false,
@@ -43,16 +48,39 @@ const FRONT: Answer = Answer {
     kind: "text/html",
     body: "<!doctype html><title>Simulated</title><p>Simulated front page.",
     body_counts: false,
-};
-const METRICS: Answer = Answer {
-    kind: "text/plain; version=0.0.4",
-    body: "# TYPE http_requests_total counter\nhttp_requests_total{simulated=\"true\"} 1\n\
-           # TYPE finchat_questions_total counter\nfinchat_questions_total{simulated=\"true\"} 1\n",
-    body_counts: true,
+    metrics: None,
 };
 
-const HORIZON_API: &[(&str, Answer)] = &[("/health", OK), ("/metrics", METRICS)];
-const FINCHAT_API: &[(&str, Answer)] = &[("/health", OK_BY_STATUS), ("/metrics", METRICS)];
+const fn metrics(named: Named) -> Answer {
+    Answer {
+        kind: "text/plain; version=0.0.4",
+        body: "",
+        body_counts: true,
+        metrics: Some(named),
+    }
+}
+
+const HORIZON_METRICS: Answer = metrics(Named {
+    requests: "http_requests_total",
+    duration: "report_generation_duration_seconds",
+    waiting: Some(("ingestion_lag", 42, 420)),
+    also: None,
+});
+const FINCHAT_METRICS: Answer = metrics(Named {
+    requests: "finchat_http_requests_total",
+    duration: "finchat_response_seconds",
+    waiting: None,
+    also: Some("finchat_questions_total"),
+});
+const DEBT_OS_METRICS: Answer = metrics(Named {
+    requests: "http_requests_total",
+    duration: "http_request_duration_seconds",
+    waiting: Some(("bull_queue_waiting", 7, 160)),
+    also: None,
+});
+
+const HORIZON_API: &[(&str, Answer)] = &[("/health", OK), ("/metrics", HORIZON_METRICS)];
+const FINCHAT_API: &[(&str, Answer)] = &[("/health", OK_BY_STATUS), ("/metrics", FINCHAT_METRICS)];
 const LAIT_BACKEND: &[(&str, Answer)] = &[
     ("/api/health", OK_BY_STATUS),
     ("/api/readiness", OK_BY_STATUS),
@@ -63,6 +91,7 @@ const DEBT_OS_API: &[(&str, Answer)] = &[
     ("/api/health", OK),
     ("/api/health/db", OK_BY_STATUS),
     ("/api/health/redis", OK_BY_STATUS),
+    ("/metrics", DEBT_OS_METRICS),
 ];
 
 /// All of them, in the order of their ports.
@@ -98,6 +127,14 @@ pub fn all() -> Vec<Described> {
 }
 
 impl Described {
+    /// Whether it serves metrics, which may tell of what probes do not notice.
+    pub fn has_metrics(&self) -> bool {
+        match self.speaks {
+            Speaks::Http(routes) => routes.iter().any(|(_, answer)| answer.metrics.is_some()),
+            Speaks::Postgres | Speaks::Redis => false,
+        }
+    }
+
     /// The parameters that send the platform's pack to `address`.
     pub fn parameters(&self, address: SocketAddr) -> Vec<(String, String)> {
         let platform = self.platform.to_uppercase().replace('-', "_");

@@ -1,23 +1,33 @@
 //! Just enough of HTTP and of PostgreSQL's protocol to be probed.
 
 use std::io;
+use std::sync::PoisonError;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::site::Mode;
+use super::site::{Counted, Mode};
 use super::sites::Answer;
 
 /// Longest request that is read.
 const REQUEST_LIMIT: usize = 16 * 1024;
 
 /// Answers one request and closes.
-pub async fn http(mut stream: TcpStream, routes: &[(&str, Answer)], mode: Mode) -> io::Result<()> {
+pub async fn http(
+    mut stream: TcpStream,
+    routes: &[(&str, Answer)],
+    mode: Mode,
+    counted: &Counted,
+) -> io::Result<()> {
     let path = read_path(&mut stream).await?;
     let known = routes
         .iter()
         .find(|(of, _)| *of == path)
         .map(|(_, answer)| answer);
+    let metrics = known.and_then(|answer| answer.metrics).map(|named| {
+        let mut traffic = counted.lock().unwrap_or_else(PoisonError::into_inner);
+        traffic.page(named, mode)
+    });
     let (status, kind, body) = match (known, mode) {
         (_, Mode::Failing) => (
             "500 Internal Server Error",
@@ -30,7 +40,11 @@ pub async fn http(mut stream: TcpStream, routes: &[(&str, Answer)], mode: Mode) 
             ("200 OK", answer.kind, r#"{"status":"degraded"}"#)
         }
         (Some(_), Mode::Wrong) => ("302 Found", "text/plain", "moved, in simulation"),
-        (Some(answer), _) => ("200 OK", answer.kind, answer.body),
+        (Some(answer), _) => (
+            "200 OK",
+            answer.kind,
+            metrics.as_deref().unwrap_or(answer.body),
+        ),
     };
     let head = format!(
         "HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",

@@ -18,6 +18,7 @@ pub mod api;
 pub mod clock;
 mod display;
 pub mod evaluate;
+mod figures;
 mod lamp;
 pub mod overview;
 pub mod pages;

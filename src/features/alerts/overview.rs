@@ -194,6 +194,11 @@ impl LitSources {
         )
     }
 
+    /// The worst lamp over this source itself.
+    pub(super) fn over_source(&self, platform: PlatformId, source: &Source) -> Option<Lamp> {
+        self.worst(platform, |on| on == source)
+    }
+
     fn of_indicator(&self, indicator: &Item<Indicator>) -> Option<Lamp> {
         self.worst(indicator.platform, |on| {
             matches!(on, Source::Indicator(slug) | Source::Age(slug) if *slug == indicator.slug)

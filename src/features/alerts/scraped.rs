@@ -11,6 +11,7 @@ use crate::features::health::series::{self, Figure, Moment, Series};
 use crate::features::health::store::State;
 use crate::features::health::store::series::{self as stored, Wanted};
 use crate::features::packs::pack::{ItemId, Selector, Source};
+use crate::features::packs::quantity::Lasting;
 use crate::features::packs::store::Item;
 use crate::foundation::db::{self, Conn};
 
@@ -46,6 +47,39 @@ impl Scraped {
         Ok(Self(stored::read(conn, &wanted, now)?))
     }
 
+    /// Reads what these sources need to say what they said at any moment since `since`.
+    pub fn read_since(
+        conn: &mut Conn,
+        asked: &[Asked<'_>],
+        now: DateTime<Utc>,
+        since: DateTime<Utc>,
+    ) -> db::Result<Self> {
+        let wanted: Vec<Wanted> = asked
+            .iter()
+            .flat_map(|one| {
+                let window = one.source.window().map(Lasting::delta);
+                wanted(one.scrape, one.source, since - window.unwrap_or_default())
+            })
+            .collect();
+        Ok(Self(stored::read(conn, &wanted, now)?))
+    }
+
+    /// When a page of the scrape was last read before `moment`, and not before `since`.
+    #[must_use]
+    pub fn read_before(
+        &self,
+        scrape: ItemId,
+        moment: DateTime<Utc>,
+        since: DateTime<Utc>,
+    ) -> Option<DateTime<Utc>> {
+        let range = since.timestamp_millis()..=moment.timestamp_millis();
+        let points = self.of(scrape).iter().flat_map(|series| &series.points);
+        let read = points
+            .map(|point| point.at_ms)
+            .filter(|at| range.contains(at));
+        DateTime::from_timestamp_millis(read.max()?)
+    }
+
     /// What a source says at `now`, when its page was last read at `read`.
     #[must_use]
     pub fn figure(
@@ -62,8 +96,7 @@ impl Scraped {
         series::figure(source, self.of(scrape), moment)
     }
 
-    #[must_use]
-    pub fn of(&self, scrape: ItemId) -> &[Series] {
+    fn of(&self, scrape: ItemId) -> &[Series] {
         self.0.get(&scrape).map_or(&[], Vec::as_slice)
     }
 }

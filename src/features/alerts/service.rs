@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use actix_web::web::{Data, Path};
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::figures;
 use super::overview::LitSources;
 use super::pages::directory;
 use super::store::{self, Alert};
@@ -20,7 +21,7 @@ use crate::foundation::auth::{Permission, Signed};
 use crate::foundation::db::{self, Conn};
 use crate::foundation::kernel::Scope;
 use crate::foundation::web::format::counted;
-use crate::foundation::web::{self, Chrome, Nav, block};
+use crate::foundation::web::{self, Chrome, Nav, Tile, block};
 
 /// How much of the probe log, of the changes and of the alerts the page shows.
 const LOG_LINES: i64 = 50;
@@ -58,6 +59,7 @@ pub async fn service(signed: Signed, services: Data<Services>, id: Path<ItemId>)
     let over = |probe: &Item<Probe>, measure| found.lit.over(probe, measure);
     let of_this = std::slice::from_ref(status);
     let groups = health_views::measure_tiles(of_this, &over, now);
+    let measured = groups.into_iter().flat_map(|(_, tiles)| tiles);
     web::page(&views::ServicePage {
         chrome: Chrome::new(&signed, &services, &status.name, Nav::Services),
         row: status.into(),
@@ -78,7 +80,7 @@ pub async fn service(signed: Signed, services: Data<Services>, id: Path<ItemId>)
             .iter()
             .map(|item| RunbookCard::of(item, now))
             .collect(),
-        tiles: groups.into_iter().flat_map(|(_, tiles)| tiles).collect(),
+        tiles: measured.chain(found.scraped).collect(),
     })
 }
 
@@ -98,6 +100,7 @@ struct Found {
     hours: Samples,
     days: Samples,
     lit: LitSources,
+    scraped: Vec<Tile>,
     changes: Vec<health_views::ChangeLine>,
     log: Vec<health_views::LogLine>,
     alerts: Vec<Alert>,
@@ -119,6 +122,7 @@ fn read_service(conn: &mut Conn, id: ItemId, sight: Sight) -> db::Result<Found> 
     if sight.alerts.allows(status.platform.id) {
         alerts = store::of_service(conn, id, ALERTS_SHOWN)?;
     }
+    let lit = LitSources::read(conn, &alerts)?;
     Ok(Found {
         minutes: samples::since(conn, &probes, Span::Minute, now - day)?,
         // Of the days that have no sum yet: the running one, and for a while the one before.
@@ -132,7 +136,8 @@ fn read_service(conn: &mut Conn, id: ItemId, sight: Sight) -> db::Result<Found> 
             .iter()
             .map(|change| health_views::ChangeLine::of(change, &status.probes))
             .collect(),
-        lit: LitSources::read(conn, &alerts)?,
+        scraped: figures::tiles(conn, &status, &lit, now)?,
+        lit,
         alerts,
         directory: directory(conn, sight.acts)?,
         runbooks: runbooks_of(conn, &status)?,

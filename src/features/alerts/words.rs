@@ -29,7 +29,7 @@ pub fn summary(rule: &Rule, level: Level, reading: &Reading, unit: &str) -> Stri
         (Source::Absence(of), _) => format!("{} is not served", of.select),
         (_, Reading::Nothing) => format!("{}: nothing to read", rule.on),
         (_, Reading::Scarce) => format!("{}: not enough data", rule.on),
-        (_, reading) => format!("{} is {}{limit}", rule.on, value(rule, reading, unit)),
+        (_, reading) => format!("{} is {}{limit}", rule.on, value(&rule.on, reading, unit)),
     }
 }
 
@@ -41,7 +41,9 @@ pub fn reading(rule: &Rule, reading: &Reading, unit: &str) -> String {
         Reading::Age(age) if age.num_minutes() > 0 => {
             length(age.num_minutes() * MILLIS_OF_A_MINUTE)
         }
-        Reading::Number(_) | Reading::Latencies(_) | Reading::Age(_) => value(rule, reading, unit),
+        Reading::Number(_) | Reading::Latencies(_) | Reading::Age(_) => {
+            value(&rule.on, reading, unit)
+        }
         Reading::Scarce => "not enough data".to_owned(),
         Reading::State(_)
         | Reading::Beat(_)
@@ -49,6 +51,12 @@ pub fn reading(rule: &Rule, reading: &Reading, unit: &str) -> String {
         | Reading::Absent(_)
         | Reading::Nothing => String::new(),
     }
+}
+
+/// "3.2 %": a reading of this source by itself.
+#[must_use]
+pub fn figure_of(on: &Source, reading: &Reading) -> String {
+    value(on, reading, "")
 }
 
 const fn beat_word(beat: Beat) -> &'static str {
@@ -76,10 +84,10 @@ fn limit(rule: &Rule, condition: &Condition, unit: &str) -> String {
     }
 }
 
-fn value(rule: &Rule, reading: &Reading, unit: &str) -> String {
+fn value(on: &Source, reading: &Reading, unit: &str) -> String {
     match reading {
-        Reading::Number(number) => match rule.on.unit() {
-            Some(unit) => counted(&rule.on, *number, unit),
+        Reading::Number(number) => match on.unit() {
+            Some(unit) => counted(on, *number, unit),
             None => with_unit(&number.to_string(), unit),
         },
         Reading::Latencies(latencies) => latencies

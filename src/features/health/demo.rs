@@ -26,17 +26,13 @@ const DAYS: u64 = 90;
 const REPORTS_KEPT: TimeDelta = TimeDelta::hours(1);
 
 /// What the demo's platforms are said to report.
-const VALUES: [(&str, f64); 15] = [
+const VALUES: [(&str, f64); 11] = [
     ("ncc_qos", 99.1),
-    ("ingestion_lag", 42.0),
-    ("report_generation", 12.4),
     ("legal_search_p95", 6.2),
     ("invoice_upload_p95", 2.9),
     ("dashboard_p95", 1.1),
-    ("error_share", 0.2),
     ("external_latency", 3.8),
     ("upstream_429", 0.0),
-    ("queue_depth", 7.0),
     ("queue_wait", 4.0),
     ("app_memory", 46.0),
     ("llm_tokens", 38.0),

@@ -303,7 +303,9 @@ async fn every_way_to_break_a_simulated_service_fails_its_probes() {
         for (name, source) in shipped() {
             let (file, _) = packs::check(&source, &given).unwrap();
             let simulated = |check: &Check| match check {
-                Check::Http(_) | Check::Postgres(_) | Check::Redis(_) | Check::Prometheus(_) => true,
+                Check::Http(_) | Check::Postgres(_) | Check::Redis(_) | Check::Prometheus(_) => {
+                    true
+                }
                 Check::Tcp(_) | Check::Tls(_) | Check::Host(_) | Check::File(_) => false,
             };
             let probes = file.pack.all_probes();
@@ -341,7 +343,8 @@ fn in_the_demo_a_broken_service_is_lit_within_half_a_minute() {
             let Source::State(probe) = &rule.on else {
                 continue;
             };
-            let probe = file.pack.probes.iter().find(|it| it.id == *probe).unwrap();
+            let probes = file.pack.all_probes();
+            let probe = probes.iter().find(|it| it.id == *probe).unwrap();
             let slots = probe.interval.millis() * i64::from(probe.failures_to_down);
             let longest = slots + probe.longest_run().millis() + LOOKED_FOR_MS + TICK_MS;
             assert!(longest <= 30_000, "{name}, {}: {longest} ms", rule.id);

@@ -231,7 +231,7 @@ pub fn roll_up(conn: &mut Conn, now: DateTime<Utc>) -> Result<()> {
                 min(value), max(value), (array_agg(value ORDER BY at DESC))[1] \
          FROM (SELECT series_id, at, value, lag(value) OVER (PARTITION BY series_id ORDER BY at) AS before, \
                       date_bin('5 minutes', at, 'epoch') AS step \
-               FROM series_point WHERE at >= $1 - interval '1 hour' AND at < $2) AS grown \
+               FROM series_point WHERE at >= $1 - interval '1 hour' AND at <= $2) AS grown \
          WHERE at >= $1 \
          GROUP BY series_id, step \
          ON CONFLICT (series_id, at) DO UPDATE SET points = excluded.points, increase = excluded.increase, \
