@@ -1,7 +1,9 @@
 //! What a scraper reads, as strictly as one that complains about everything.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write as _;
 use std::net::TcpListener;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,6 +14,7 @@ use signalbox::foundation::telemetry::metrics;
 
 use crate::support::app::services;
 use crate::support::db::TestDb;
+use crate::support::programs;
 
 #[derive(Default)]
 struct Family {
@@ -110,6 +113,25 @@ fn check_histogram(name: &str, family: &Family) {
     assert_eq!(counts.count(), series_count, "{name} lacks a +Inf");
 }
 
+/// The one who complains about everything, where it is installed.
+fn promtool_agrees(page: &str) {
+    let Some(promtool) = programs::find("promtool") else {
+        return;
+    };
+    let mut checking = Command::new(promtool)
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut told = checking.stdin.take().unwrap();
+    told.write_all(page.as_bytes()).unwrap();
+    drop(told);
+    let said = checking.wait_with_output().unwrap();
+    assert!(said.status.success(), "{said:?}");
+}
+
 async fn get(url: &str) -> String {
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
     let answer = http.get(url).send().await.unwrap();
@@ -163,6 +185,7 @@ async fn every_series_says_what_it_is() {
     for (name, family) in &families {
         check(name, family);
     }
+    promtool_agrees(&get(&scrape).await);
     assert_eq!(value(&families, "ingestion_lag"), Some(90.0));
     for name in [
         "http_requests_total",

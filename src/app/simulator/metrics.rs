@@ -22,6 +22,8 @@ pub struct Named {
     pub waiting: Option<(&'static str, u64, u64)>,
     /// What else it counts.
     pub also: Option<&'static str>,
+    /// How it can be made to count what the platform's rules are about.
+    pub told: &'static [Mode],
 }
 
 /// What a platform has counted since it started.
@@ -107,6 +109,7 @@ mod tests {
         duration: "d_seconds",
         waiting: Some(("w", 7, 160)),
         also: None,
+        told: &[],
     };
 
     #[test]

@@ -146,11 +146,7 @@ async fn index(sites: Data<Vec<Site>>, crons: Data<Crons>) -> pages::Result {
         mode: site.mode(),
         others: Mode::ALL
             .into_iter()
-            .chain(
-                Mode::TOLD
-                    .into_iter()
-                    .filter(|_| site.described.has_metrics()),
-            )
+            .chain(site.described.told().iter().copied())
             .filter(|mode| *mode != site.mode())
             .collect(),
     };

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use super::Mode;
 use super::metrics::Named;
 
 /// A service that the simulator answers for.
@@ -65,18 +66,21 @@ const HORIZON_METRICS: Answer = metrics(Named {
     duration: "report_generation_duration_seconds",
     waiting: Some(("ingestion_lag", 42, 420)),
     also: None,
+    told: &[Mode::Lagging, Mode::Silent],
 });
 const FINCHAT_METRICS: Answer = metrics(Named {
     requests: "finchat_http_requests_total",
     duration: "finchat_response_seconds",
     waiting: None,
     also: Some("finchat_questions_total"),
+    told: &[Mode::Erring],
 });
 const DEBT_OS_METRICS: Answer = metrics(Named {
     requests: "http_requests_total",
     duration: "http_request_duration_seconds",
     waiting: Some(("bull_queue_waiting", 7, 160)),
     also: None,
+    told: &[Mode::Erring, Mode::Lagging],
 });
 
 const HORIZON_API: &[(&str, Answer)] = &[("/health", OK), ("/metrics", HORIZON_METRICS)];
@@ -127,12 +131,13 @@ pub fn all() -> Vec<Described> {
 }
 
 impl Described {
-    /// Whether it serves metrics, which may tell of what probes do not notice.
-    pub fn has_metrics(&self) -> bool {
-        match self.speaks {
-            Speaks::Http(routes) => routes.iter().any(|(_, answer)| answer.metrics.is_some()),
-            Speaks::Postgres | Speaks::Redis => false,
-        }
+    /// The ways to misbehave that only its metrics tell of.
+    pub fn told(&self) -> &'static [Mode] {
+        let Speaks::Http(routes) = self.speaks else {
+            return &[];
+        };
+        let mut named = routes.iter().filter_map(|(_, answer)| answer.metrics);
+        named.next().map_or(&[], |named| named.told)
     }
 
     /// The parameters that send the platform's pack to `address`.
