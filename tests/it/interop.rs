@@ -106,7 +106,7 @@ blue = {}
 #[tokio::test]
 async fn a_postgres_exporter_is_scraped_and_drives_rules() {
     let watched = crate::support::db::TestDb::create();
-    let source = format!("{}?sslmode=disable", watched.app_url.expose());
+    let source = format!("{}?sslmode=disable", watched.superuser_url.expose());
     let started = Server::start("prometheus-postgres-exporter", |command| {
         command.env("DATA_SOURCE_NAME", &source);
     });
@@ -126,7 +126,7 @@ name = "Connections are many"
 on.share = { scrape = "metrics", part = 'pg_stat_activity_count{datname="DATABASE"}', whole = "pg_settings_max_connections" }
 yellow = { above = "SHARE", clear = "SHARE" }
 "#;
-    let url = url::Url::parse(watched.app_url.expose()).unwrap();
+    let url = url::Url::parse(watched.superuser_url.expose()).unwrap();
     let database = url.path().trim_start_matches('/');
     // The exporter's own, and one at most that is just leaving.
     let share = 4.5 / most_connections(&watched);

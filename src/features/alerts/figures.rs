@@ -1,5 +1,7 @@
 //! What is scraped of a service, as tiles: what its rules read, and what its scrapes keep.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::overview::LitSources;
@@ -9,12 +11,11 @@ use super::words;
 use crate::features::health::board::{ProbeStatus, ServiceStatus};
 use crate::features::health::series::Figure;
 use crate::features::packs::pack::{
-    Check, GrowthOf, MetricOf, QuantileOf, Rule, Selector, Source, Take,
+    Check, GrowthOf, ItemId, MetricOf, QuantileOf, Rule, Selector, Source, Take,
 };
 use crate::features::packs::quantity::Lasting;
 use crate::features::packs::store as packs;
 use crate::foundation::db::{self, Conn};
-use crate::foundation::kernel::PlatformId;
 use crate::foundation::web::spark::Spark;
 use crate::foundation::web::{Lamp, Tile};
 
@@ -32,6 +33,15 @@ struct Shown<'s> {
     scrape: &'s ProbeStatus,
 }
 
+impl Shown<'_> {
+    const fn asked(&self) -> Asked<'_> {
+        Asked {
+            scrape: self.scrape.item.id,
+            source: &self.source,
+        }
+    }
+}
+
 /// A tile for each, with its last hour.
 pub fn tiles(
     conn: &mut Conn,
@@ -41,45 +51,80 @@ pub fn tiles(
 ) -> db::Result<Vec<Tile>> {
     let platform = status.platform.id;
     let shown = shown(conn, status)?;
-    let asked: Vec<Asked<'_>> = shown
-        .iter()
-        .map(|one| Asked {
-            scrape: one.scrape.item.id,
-            source: &one.source,
-        })
-        .collect();
+    let asked: Vec<Asked<'_>> = shown.iter().map(Shown::asked).collect();
     let since = now - STEP * (STEPS + 1);
     let scraped = Scraped::read_since(conn, &asked, now, since)?;
-    Ok(shown
-        .iter()
-        .map(|one| tile(one, &scraped, lit.over_source(platform, &one.source), now))
-        .collect())
+    let tile = |one: &Shown<'_>| {
+        let tile = tile(one, &scraped, lit.over_source(platform, &one.source), now);
+        let spark = Spark::new("the last hour", history(one, &scraped, now));
+        Tile {
+            spark: tile.reading.is_some().then_some(spark),
+            ..tile
+        }
+    };
+    Ok(shown.iter().map(tile).collect())
 }
 
-fn shown<'s>(conn: &mut Conn, status: &'s ServiceStatus) -> db::Result<Vec<Shown<'s>>> {
-    let scrapes: Vec<&ProbeStatus> = status
-        .probes
+/// What the rules of these services read now, for the Overview.
+pub fn of_rules(
+    conn: &mut Conn,
+    board: &[ServiceStatus],
+    lit: &LitSources,
+    now: DateTime<Utc>,
+) -> db::Result<Vec<Tile>> {
+    let rules = packs::live::<Rule>(conn)?;
+    let shown: Vec<(&ServiceStatus, Shown<'_>)> = board
         .iter()
-        .filter(|probe| matches!(probe.item.spec.check, Check::Prometheus(_)))
+        .flat_map(|service| read(&rules, service).map(move |one| (service, one)))
         .collect();
-    let mut shown: Vec<Shown<'s>> = Vec::new();
-    if scrapes.is_empty() {
-        return Ok(shown);
-    }
-    for rule in rules(conn, status.platform.id)? {
-        let scrape = scrapes
-            .iter()
-            .copied()
-            .find(|scrape| rule.on.probe() == Some(scrape.item.slug.as_str()));
-        if let Some(scrape) = scrape.filter(|_| is_figure(&rule.on)) {
-            shown.push(Shown {
-                name: rule.name,
-                source: rule.on,
-                scrape,
-            });
+    let asked: Vec<Asked<'_>> = shown.iter().map(|(_, one)| one.asked()).collect();
+    let pages: HashMap<ItemId, DateTime<Utc>> = shown
+        .iter()
+        .filter_map(|(_, one)| Some((one.scrape.item.id, one.scrape.checked_at?)))
+        .collect();
+    let since = |scrape: ItemId| pages.get(&scrape).copied().unwrap_or(now);
+    let scraped = Scraped::read(conn, &asked, now, since)?;
+    let tile = |(service, one): &(&ServiceStatus, Shown<'_>)| {
+        let lit = lit.over_source(service.platform.id, &one.source);
+        let mut tile = tile(one, &scraped, lit, now).href(format!("/services/{}", service.id));
+        tile.name = format!("{} {}: {}", service.platform.name, service.name, one.name);
+        tile
+    };
+    Ok(shown.iter().map(tile).collect())
+}
+
+fn scrapes(service: &ServiceStatus) -> impl Iterator<Item = &ProbeStatus> {
+    let probes = service.probes.iter();
+    probes.filter(|probe| matches!(probe.item.spec.check, Check::Prometheus(_)))
+}
+
+/// What rules read of a service's scrapes.
+fn read<'s>(
+    rules: &[packs::Item<Rule>],
+    service: &'s ServiceStatus,
+) -> impl Iterator<Item = Shown<'s>> {
+    rules.iter().filter_map(move |rule| {
+        let on = &rule.spec.on;
+        if rule.platform != service.platform.id || !is_figure(on) {
+            return None;
         }
+        let mut scrapes = scrapes(service);
+        Some(Shown {
+            scrape: scrapes.find(|scrape| on.probe() == Some(scrape.item.slug.as_str()))?,
+            name: rule.name.clone(),
+            source: on.clone(),
+        })
+    })
+}
+
+/// That, and what its scrapes keep besides.
+fn shown<'s>(conn: &mut Conn, service: &'s ServiceStatus) -> db::Result<Vec<Shown<'s>>> {
+    if scrapes(service).next().is_none() {
+        return Ok(Vec::new());
     }
-    for scrape in scrapes {
+    let rules = packs::live::<Rule>(conn)?;
+    let mut shown: Vec<Shown<'s>> = read(&rules, service).collect();
+    for scrape in scrapes(service) {
         let Check::Prometheus(check) = &scrape.item.spec.check else {
             continue;
         };
@@ -97,12 +142,6 @@ fn shown<'s>(conn: &mut Conn, status: &'s ServiceStatus) -> db::Result<Vec<Shown
 /// That something is not there is no figure.
 const fn is_figure(on: &Source) -> bool {
     on.is_scraped() && !matches!(on, Source::Absence(_))
-}
-
-fn rules(conn: &mut Conn, platform: PlatformId) -> db::Result<Vec<Rule>> {
-    let all = packs::live::<Rule>(conn)?.into_iter();
-    let own = all.filter(|rule| rule.platform == platform);
-    Ok(own.map(|rule| rule.spec).collect())
 }
 
 /// How a metric is shown that no rule reads: by what Prometheus's custom says of its name.
@@ -161,12 +200,8 @@ fn tile(shown: &Shown<'_>, scraped: &Scraped, lit: Option<Lamp>, now: DateTime<U
         from,
         seen,
     );
-    let spark = Spark::new("the last hour", history(shown, scraped, now));
-    Tile {
-        spark: Some(spark),
-        ..tile.note(note)
-    }
-    .stale_after(scrape.item.spec.interval.delta() * 3, now)
+    tile.note(note)
+        .stale_after(scrape.item.spec.interval.delta() * 3, now)
 }
 
 /// The figure as it was every five minutes. Between two pages, what counts is the last that was read.

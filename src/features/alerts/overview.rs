@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use actix_web::web::Data;
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::figures;
 use super::pages::directory;
 use super::store::{self, Alert, rules};
 use super::verdict::Verdict;
@@ -92,6 +93,7 @@ fn groups(
     let groups = [
         ("Alerts and evidence", signalbox),
         ("Indicators", indicator_tiles(conn, scope, &lit, now)?),
+        ("Metrics", figures::of_rules(conn, board, &lit, now)?),
     ];
     let groups = groups
         .into_iter()

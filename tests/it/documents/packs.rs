@@ -63,10 +63,15 @@ fn every_key_figure_and_error_of_a_pack_is_documented() {
         assert!(document.contains(&row), "{measure:?}");
     }
 
-    let linter = ["lint.rs", "lint/heartbeats.rs", "lint/logs.rs", "lint/metrics.rs"]
-        .iter()
-        .map(|file| read(&format!("src/features/packs/{file}")))
-        .collect::<String>();
+    let linter = [
+        "lint.rs",
+        "lint/heartbeats.rs",
+        "lint/logs.rs",
+        "lint/metrics.rs",
+    ]
+    .iter()
+    .map(|file| read(&format!("src/features/packs/{file}")))
+    .collect::<String>();
     let mut codes = 0;
     for (index, call) in linter.match_indices("self.") {
         let call = &linter[index + call.len()..];

@@ -105,6 +105,8 @@ async fn late_data_and_a_metric_that_is_gone_are_yellow() {
     platform
         .lights(Mode::Silent, unseen, Level::Yellow, (300, 330))
         .await;
+    let page = platform.app.as_operator().get("/").await;
+    assert!(page.says("RegTech Horizon API: Data is late"));
     let page = platform.app.as_operator().get("/services").await;
     let service = page.link("API");
     let page = platform.app.as_operator().get(&service).await;
