@@ -181,7 +181,10 @@ fn quantile(of: &QuantileOf, all: &[Series], moment: Moment) -> Figure {
         let (Some(bound), Some(count)) = (bound, grown) else {
             continue;
         };
-        match buckets.iter_mut().find(|bucket| bucket.bound == bound) {
+        match buckets
+            .iter_mut()
+            .find(|bucket| bucket.bound.total_cmp(&bound).is_eq())
+        {
             Some(bucket) => bucket.count += count,
             None => buckets.push(Bucket { bound, count }),
         }

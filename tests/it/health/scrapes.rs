@@ -532,15 +532,14 @@ async fn values_are_summed_up_in_steps_and_dropped_in_time() {
 async fn an_exporter_that_invents_labels_is_not_let_fill_the_disk() {
     let ground = Ground::with(LAG).await;
     for turn in 0..12 {
-        let page: String = (0..1_000)
-            .map(|at| format!("ingestion_lag_seconds{{id=\"{turn}-{at}\"}} 1\n"))
-            .collect();
+        let line =
+            |page: String, at| page + &format!("ingestion_lag_seconds{{id=\"{turn}-{at}\"}} 1\n");
+        let page = (0..1_000).fold(String::new(), line);
         ground.turn(&page).await;
     }
     assert_eq!(ground.count("series"), 10_000);
-    let page: String = (0..1_001)
-        .map(|at| format!("ingestion_lag_seconds{{id=\"{at}\"}} 1\n"))
-        .collect();
+    let line = |page: String, at| page + &format!("ingestion_lag_seconds{{id=\"{at}\"}} 1\n");
+    let page = (0..1_001).fold(String::new(), line);
     ground.turn(&page).await;
     assert_eq!(
         state_of(&ground).message,

@@ -1,10 +1,10 @@
 //! Which series of a scraped metric are meant, in the words that Prometheus uses:
 //! `http_requests_total{status=~"5..", method!="HEAD"}`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::str::FromStr;
-use std::sync::OnceLock;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use regex::{Regex, RegexBuilder};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -29,8 +29,7 @@ pub struct Matcher {
     label: String,
     operator: Operator,
     value: String,
-    /// Made at first use: most selectors are read far more often than their patterns are needed.
-    pattern: OnceLock<Option<Regex>>,
+    pattern: Option<Arc<Regex>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,17 +78,30 @@ impl Matcher {
     }
 
     fn fits(&self, given: &str) -> bool {
-        let pattern = self.pattern.get_or_init(|| pattern(&self.value).ok());
-        pattern.as_ref().is_some_and(|it| it.is_match(given))
+        self.pattern.as_ref().is_some_and(|it| it.is_match(given))
     }
 }
 
+/// Patterns that were made ready. Rules are read at every look, and the same few patterns with them.
+static READY: LazyLock<Mutex<HashMap<String, Arc<Regex>>>> = LazyLock::new(Mutex::default);
+const READY_AT_MOST: usize = 500;
+
 /// A pattern has to fit a label's whole value.
-fn pattern(text: &str) -> Result<Regex, regex::Error> {
-    RegexBuilder::new(&format!("^(?:{text})$"))
+fn pattern(text: &str) -> Result<Arc<Regex>, regex::Error> {
+    let mut ready = READY.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(pattern) = ready.get(text) {
+        return Ok(Arc::clone(pattern));
+    }
+    let pattern = RegexBuilder::new(&format!("^(?:{text})$"))
         .size_limit(PATTERN_BYTES)
         .dfa_size_limit(PATTERN_BYTES)
-        .build()
+        .build()?;
+    let pattern = Arc::new(pattern);
+    if ready.len() >= READY_AT_MOST {
+        ready.clear();
+    }
+    ready.insert(text.to_owned(), Arc::clone(&pattern));
+    Ok(pattern)
 }
 
 impl Selector {
@@ -226,14 +238,14 @@ fn take_matcher(rest: &mut &str) -> Result<Matcher, String> {
         .ok_or("a label is compared by =, !=, =~ or !~")?;
     *rest = rest[operator.as_str().len()..].trim_start();
     let value = take_quoted(rest).ok_or("a label's value stands in double quotes")?;
-    if matches!(operator, Operator::Matches | Operator::MatchesNot) {
-        pattern(&value).map_err(|_| format!("\"{value}\" is not a pattern"))?;
-    }
+    let is_pattern = matches!(operator, Operator::Matches | Operator::MatchesNot);
+    let pattern = is_pattern.then(|| pattern(&value)).transpose();
+    let pattern = pattern.map_err(|_| format!("\"{value}\" is not a pattern"))?;
     Ok(Matcher {
         label: label.to_owned(),
         operator,
         value,
-        pattern: OnceLock::new(),
+        pattern,
     })
 }
 
@@ -320,7 +332,7 @@ mod tests {
             pairs in prop::collection::vec(("[a-z][a-z0-9_]{0,5}", any::<String>()), 0..4),
         ) {
             let matchers = pairs.into_iter().map(|(label, value)| Matcher {
-                label, operator: Operator::NotEqual, value, pattern: OnceLock::new(),
+                label, operator: Operator::NotEqual, value, pattern: None,
             });
             let selector = Selector { name, matchers: matchers.collect() };
             let text = selector.to_string();
