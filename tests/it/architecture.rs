@@ -97,6 +97,7 @@ const PURE: &[&str] = &[
     "health/latency",
     "health/probe",
     "health/series",
+    "health/queue",
     "heartbeats/heartbeat",
     "heartbeats/ping",
     "health/resp",

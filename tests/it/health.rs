@@ -2,6 +2,7 @@
 
 mod files;
 mod platforms;
+mod queues;
 mod redis;
 pub mod scrapes;
 mod signals;

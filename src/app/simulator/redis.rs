@@ -45,14 +45,34 @@ fn answer(command: &Reply, mode: Mode) -> String {
         (_, Some(Reply::Bulk(name))) => match name.as_slice() {
             b"PING" => "+PONG\r\n".to_owned(),
             b"AUTH" | b"SELECT" => "+OK\r\n".to_owned(),
-            b"INFO" => {
-                let info = info();
-                format!("${}\r\n{info}\r\n", info.len())
-            }
+            b"INFO" => bulk(&info()),
+            b"LLEN" => format!(":{}\r\n", waiting()),
+            b"ZCARD" => format!(":{}\r\n", waiting() / 2),
+            b"LINDEX" => bulk(&next_message()),
             _ => "-ERR unknown command (simulated)\r\n".to_owned(),
         },
         _ => "-ERR Protocol error (simulated)\r\n".to_owned(),
     }
+}
+
+fn bulk(text: &str) -> String {
+    format!("${}\r\n{text}\r\n", text.len())
+}
+
+/// Messages that wait: a few, more and fewer of them.
+fn waiting() -> i64 {
+    let minute = chrono::Utc::now().timestamp() / 10 % 12;
+    3 + (minute - 6).abs()
+}
+
+/// A job of Laravel's that was pushed a moment ago.
+fn next_message() -> String {
+    let pushed = chrono::Utc::now().timestamp_millis() - 4_000;
+    format!(
+        r#"{{"displayName":"Simulated","pushedAt":"{}.{:03}"}}"#,
+        pushed / 1_000,
+        pushed % 1_000
+    )
 }
 
 /// Figures of a healthy cache, whose counters grow with the time.

@@ -22,6 +22,7 @@ mod figures;
 mod lamp;
 pub mod overview;
 pub mod pages;
+mod queues;
 pub mod rule;
 pub mod runner;
 mod scraped;
@@ -72,6 +73,7 @@ pub fn routes() -> Routes {
             Access::Key(KeyScope::AlertsAcknowledge),
             api::acknowledge,
         )
+        .get("/queues", Access::Needs(HealthRead), queues::list)
         .get("/runbooks/{id}", Access::Needs(AlertsRead), pages::runbook)
         .get(
             "/services/{id}",

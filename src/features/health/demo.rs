@@ -26,7 +26,7 @@ const DAYS: u64 = 90;
 const REPORTS_KEPT: TimeDelta = TimeDelta::hours(1);
 
 /// What the demo's platforms are said to report.
-const VALUES: [(&str, f64); 11] = [
+const VALUES: [(&str, f64); 10] = [
     ("ncc_qos", 99.1),
     ("legal_search_p95", 6.2),
     ("invoice_upload_p95", 2.9),
@@ -37,7 +37,6 @@ const VALUES: [(&str, f64); 11] = [
     ("app_memory", 46.0),
     ("llm_tokens", 38.0),
     ("bank_connectors_open", 0.0),
-    ("queue_oldest", 6.0),
 ];
 
 /// Gives every probe that has none a past, and every indicator named above a value. A second start

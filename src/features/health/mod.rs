@@ -21,6 +21,7 @@ pub mod exposition;
 pub mod latency;
 pub mod pages;
 pub mod probe;
+pub mod queue;
 pub mod resp;
 pub mod runner;
 pub mod series;

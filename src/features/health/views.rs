@@ -8,7 +8,7 @@ use askama::Template;
 use chrono::{DateTime, DurationRound, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;
 
-pub use self::tiles::{Lit, indicator_tile, measure_tiles};
+pub use self::tiles::{Lit, figure, indicator_tile, measure_tiles};
 use super::board::{ProbeStatus, ServiceStatus, Standing, steps};
 use super::latency::Histogram;
 use super::probe::ErrorKind;

@@ -6,6 +6,7 @@ mod heartbeats;
 mod logs;
 mod measure;
 mod metrics;
+mod queue;
 mod rules;
 mod selector;
 
@@ -21,6 +22,7 @@ pub use self::measure::{Measure, Unit};
 pub use self::metrics::{
     AbsenceOf, GrowthOf, MetricOf, Prometheus, QuantileOf, Scrape, ShareOf, Take,
 };
+pub use self::queue::{Layout, Queue};
 pub use self::rules::{Condition, Is, MeasureOf, NoData, RESULTS_AT_MOST, Rule, Source};
 pub use self::selector::{Labels, Matcher, Selector, take_name, take_quoted};
 use super::quantity::Lasting;

@@ -20,6 +20,7 @@ pub enum Nav {
     Overview,
     Services,
     Alerts,
+    Queues,
     Heartbeats,
     Logs,
     Jobs,
@@ -51,6 +52,7 @@ const GROUPS: [(&str, &[Nav]); 5] = [
             Nav::Overview,
             Nav::Services,
             Nav::Alerts,
+            Nav::Queues,
             Nav::Heartbeats,
             Nav::Logs,
             Nav::Jobs,
@@ -83,6 +85,7 @@ impl Nav {
             Self::Overview => "Overview",
             Self::Services => "Services",
             Self::Alerts => "Alerts",
+            Self::Queues => "Queues",
             Self::Heartbeats => "Heartbeats",
             Self::Logs => "Logs",
             Self::Jobs => "Jobs",
@@ -110,6 +113,7 @@ impl Nav {
             Self::Overview => "/",
             Self::Services => "/services",
             Self::Alerts => "/alerts",
+            Self::Queues => "/queues",
             Self::Heartbeats => "/heartbeats",
             Self::Logs => "/logs",
             Self::Jobs => "/jobs",
@@ -138,6 +142,7 @@ impl Nav {
             Self::Overview => Some('o'),
             Self::Services => Some('s'),
             Self::Alerts => Some('a'),
+            Self::Queues => Some('z'),
             Self::Heartbeats => Some('b'),
             Self::Logs => Some('g'),
             Self::Jobs => Some('j'),
@@ -160,7 +165,9 @@ impl Nav {
     /// What a person must be allowed, to be shown the way here.
     fn permission(self) -> Option<Permission> {
         match self {
-            Self::Overview | Self::Services | Self::Heartbeats => Some(Permission::HealthRead),
+            Self::Overview | Self::Services | Self::Queues | Self::Heartbeats => {
+                Some(Permission::HealthRead)
+            }
             Self::Logs => Some(Permission::LogsRead),
             Self::Alerts => Some(Permission::AlertsRead),
             Self::Jobs => Some(Permission::JobsRead),

@@ -21,6 +21,7 @@ fn every_key_figure_and_error_of_a_pack_is_documented() {
         "pack/heartbeats.rs",
         "pack/logs.rs",
         "pack/metrics.rs",
+        "pack/queue.rs",
         "pack/rules.rs",
     ]
     .iter()
@@ -55,7 +56,9 @@ fn every_key_figure_and_error_of_a_pack_is_documented() {
     let untold: Vec<&&str> = keys.iter().filter(|key| !is_told(key)).collect();
     assert!(untold.is_empty(), "not in docs/packs.md: {untold:?}");
 
-    for kind in ["http", "tcp", "tls", "postgres", "redis", "host", "file"] {
+    for kind in [
+        "http", "tcp", "tls", "postgres", "redis", "queue", "host", "file",
+    ] {
         assert!(document.contains(&format!("### `check.{kind}`")), "{kind}");
     }
     for measure in Measure::ALL {

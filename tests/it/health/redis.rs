@@ -21,7 +21,7 @@ use super::{failure, parameter, probe, probes, run, state};
 use crate::packs::apply;
 use crate::support::app::TestApp;
 
-fn redis(address: impl ToString) -> Redis {
+pub fn redis(address: impl ToString) -> Redis {
     Redis {
         address: address.to_string(),
         user: String::new(),
@@ -38,7 +38,7 @@ async fn failed(redis: Redis) -> Failure {
     }
 }
 
-fn figure(run: &Run, measure: Measure) -> Option<f64> {
+pub fn figure(run: &Run, measure: Measure) -> Option<f64> {
     let mut measures = run.outcome.measures().iter();
     measures
         .find(|(name, _)| *name == measure)
@@ -46,15 +46,15 @@ fn figure(run: &Run, measure: Measure) -> Option<f64> {
 }
 
 /// A server of its own for one test.
-struct Server {
+pub struct Server {
     process: Child,
-    address: SocketAddr,
+    pub address: SocketAddr,
 }
 
 impl Server {
     /// Nothing where it is not installed. Debian has the server in `redis-tools` under the name of one of its tools,
     /// and its package of the server's name would start one.
-    async fn start(options: &[&str]) -> Option<Self> {
+    pub async fn start(options: &[&str]) -> Option<Self> {
         let program = ["/usr/bin/redis-server", "/usr/bin/redis-check-rdb"]
             .into_iter()
             .find(|path| Path::new(path).exists());
@@ -97,7 +97,7 @@ impl Server {
     }
 
     /// Says all of it at once, and waits until the last command is answered.
-    async fn say(&self, commands: &str) {
+    pub async fn say(&self, commands: &str) {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
         stream.write_all(commands.as_bytes()).await.unwrap();
         stream.write_all(b"ECHO done\r\n").await.unwrap();

@@ -303,9 +303,11 @@ async fn every_way_to_break_a_simulated_service_fails_its_probes() {
         for (name, source) in shipped() {
             let (file, _) = packs::check(&source, &given).unwrap();
             let simulated = |check: &Check| match check {
-                Check::Http(_) | Check::Postgres(_) | Check::Redis(_) | Check::Prometheus(_) => {
-                    true
-                }
+                Check::Http(_)
+                | Check::Postgres(_)
+                | Check::Redis(_)
+                | Check::Queue(_)
+                | Check::Prometheus(_) => true,
                 Check::Tcp(_) | Check::Tls(_) | Check::Host(_) | Check::File(_) => false,
             };
             let probes = file.pack.all_probes();

@@ -10,6 +10,7 @@ mod host;
 mod http;
 mod postgres;
 mod prometheus;
+mod queue;
 mod redis;
 mod tcp;
 mod tls;
@@ -95,6 +96,7 @@ impl Checks {
                 Check::Redis(redis) => redis::check(redis, at, tally).await,
                 Check::Host(host) => host::check(host).await,
                 Check::Prometheus(scrape) => prometheus::check(&self.http, scrape, scraped).await,
+                Check::Queue(of) => queue::check(of, at).await,
                 Check::File(files) => files::check(files, at, &self.looks).await,
             }
         };

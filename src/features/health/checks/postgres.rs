@@ -19,6 +19,25 @@ const CONNECT_LIMIT: Duration = Duration::from_mins(1);
 
 /// Connects, asks `SELECT 1`, and reads how full the server is.
 pub async fn check(pg: &Postgres) -> Outcome {
+    run(pg, &Asking::Server).await
+}
+
+/// Connects, and reads the figures that a query of the pack's tells by the names of its columns. It can change nothing:
+/// the transaction only reads.
+pub async fn figures(pg: &Postgres, query: &str, measures: &[Measure]) -> Outcome {
+    run(pg, &Asking::Query { query, measures }).await
+}
+
+/// What is asked of a server.
+enum Asking<'q> {
+    Server,
+    Query {
+        query: &'q str,
+        measures: &'q [Measure],
+    },
+}
+
+async fn run(pg: &Postgres, asking: &Asking<'_>) -> Outcome {
     let config = match config(pg).await {
         Ok(config) => config,
         Err(outcome) => return outcome,
@@ -30,7 +49,7 @@ pub async fn check(pg: &Postgres) -> Outcome {
     // A folder is where a server on this machine has its socket.
     if pg.host.starts_with('/') {
         return match config.connect(tls).await {
-            Ok((client, connection)) => converse(&client, connection).await,
+            Ok((client, connection)) => converse(&client, connection, asking).await,
             Err(error) => sort(&error),
         };
     }
@@ -44,14 +63,23 @@ pub async fn check(pg: &Postgres) -> Outcome {
         Err(error) => return Outcome::failed(ErrorKind::Tls, error.to_string()),
     };
     match config.connect_raw(stream, tls).await {
-        Ok((client, connection)) => converse(&client, connection).await,
+        Ok((client, connection)) => converse(&client, connection, asking).await,
         Err(error) => sort(&error),
     }
 }
 
 /// The connection is driven beside the questions and ends with them.
-async fn converse(client: &Client, connection: impl Future<Output = Result<(), Error>>) -> Outcome {
-    let answers = ask(client);
+async fn converse(
+    client: &Client,
+    connection: impl Future<Output = Result<(), Error>>,
+    asking: &Asking<'_>,
+) -> Outcome {
+    let answers = async {
+        match asking {
+            Asking::Server => ask(client).await,
+            Asking::Query { query, measures } => ask_for(client, query, measures).await,
+        }
+    };
     tokio::pin!(answers);
     tokio::select! {
         answered = &mut answers => answered.map_or_else(|error| sort(&error), Outcome::Good),
@@ -109,6 +137,31 @@ async fn ask(client: &Client) -> Result<Vec<(Measure, f64)>, Error> {
     Ok(read
         .filter_map(|(column, measure)| Some((measure, figure(column)?)))
         .collect())
+}
+
+/// The first row of a query, each figure by the name of its column.
+async fn ask_for(
+    client: &Client,
+    query: &str,
+    measures: &[Measure],
+) -> Result<Vec<(Measure, f64)>, Error> {
+    client.simple_query("BEGIN READ ONLY").await?;
+    let answer = client.simple_query(query).await?;
+    client.simple_query("ROLLBACK").await?;
+    let row = answer.iter().find_map(|message| match message {
+        SimpleQueryMessage::Row(row) => Some(row),
+        _ => None,
+    });
+    let Some(row) = row else {
+        return Ok(Vec::new());
+    };
+    let named = row.columns().iter().enumerate();
+    let figures = named.filter_map(|(place, column)| {
+        let measure = measures.iter().find(|it| it.as_str() == column.name())?;
+        let figure: f64 = row.get(place)?.parse().ok()?;
+        figure.is_finite().then_some((*measure, figure))
+    });
+    Ok(figures.collect())
 }
 
 /// RH-4: "connection refused" and wrong credentials are two things, and so are a timeout and TLS.

@@ -17,7 +17,7 @@ const READ_AT_ONCE: usize = 16 * 1024;
 /// Says who we are, asks whether it is there, and reads what it says of itself. The tally is that of the last
 /// run, and becomes that of the next.
 pub async fn check(redis: &Redis, at: DateTime<Utc>, tally: &mut Option<Tally>) -> Outcome {
-    let info = match ask(redis).await {
+    let info = match info(redis).await {
         Ok(info) => info,
         Err(outcome) => return outcome,
     };
@@ -25,28 +25,19 @@ pub async fn check(redis: &Redis, at: DateTime<Utc>, tally: &mut Option<Tally>) 
     Outcome::Good(Info::read(&info).measures(at, tally))
 }
 
-async fn ask(redis: &Redis) -> Result<Vec<u8>, Outcome> {
-    let password = password(&redis.password_file).await?;
-    let stream = connect_to(&redis.address).await?;
-    if !redis.tls {
-        return converse(stream, redis, password).await;
+async fn info(redis: &Redis) -> Result<Vec<u8>, Outcome> {
+    let mut talk = talk_to(redis).await?;
+    match good(talk.say(&["INFO"]).await?)? {
+        Reply::Bulk(info) => Ok(info),
+        _ => Err(wrong("INFO was not answered with a text")),
     }
-    let host = host_and_port(&redis.address).map_or("", |(host, _)| host);
-    let refused = |error: native_tls::Error| outcome_of(&error, ErrorKind::Tls);
-    let connector = TlsConnector::new().map_err(refused)?;
-    // The database driver's, which knows how to wait and cares for no protocol of its own.
-    let connector = postgres_native_tls::TlsConnector::new(connector, host);
-    let stream = TlsConnect::<TcpStream>::connect(connector, stream);
-    converse(stream.await.map_err(refused)?, redis, password).await
 }
 
-async fn converse(
-    stream: impl AsyncRead + AsyncWrite + Unpin,
-    redis: &Redis,
-    password: Option<String>,
-) -> Result<Vec<u8>, Outcome> {
+/// A server that has let us in and is there.
+pub async fn talk_to(redis: &Redis) -> Result<Talk, Outcome> {
+    let password = password(&redis.password_file).await?;
     let mut talk = Talk {
-        stream,
+        stream: connect(redis).await?,
         received: Vec::new(),
     };
     if let Some(password) = password {
@@ -65,23 +56,38 @@ async fn converse(
         good(talk.say(&["SELECT", &database]).await?)?;
     }
     match good(talk.say(&["PING"]).await?)? {
-        Reply::Simple(pong) if pong == "PONG" => {}
-        _ => return Err(wrong("PING was not answered with PONG")),
-    }
-    match good(talk.say(&["INFO"]).await?)? {
-        Reply::Bulk(info) => Ok(info),
-        _ => Err(wrong("INFO was not answered with a text")),
+        Reply::Simple(pong) if pong == "PONG" => Ok(talk),
+        _ => Err(wrong("PING was not answered with PONG")),
     }
 }
 
-struct Talk<S> {
-    stream: S,
+/// A connection, encrypted or not.
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+
+async fn connect(redis: &Redis) -> Result<Box<dyn Stream>, Outcome> {
+    let stream = connect_to(&redis.address).await?;
+    if !redis.tls {
+        return Ok(Box::new(stream));
+    }
+    let host = host_and_port(&redis.address).map_or("", |(host, _)| host);
+    let refused = |error: native_tls::Error| outcome_of(&error, ErrorKind::Tls);
+    let connector = TlsConnector::new().map_err(refused)?;
+    // The database driver's, which knows how to wait and cares for no protocol of its own.
+    let connector = postgres_native_tls::TlsConnector::new(connector, host);
+    let stream = TlsConnect::<TcpStream>::connect(connector, stream);
+    Ok(Box::new(stream.await.map_err(refused)?))
+}
+
+pub struct Talk {
+    stream: Box<dyn Stream>,
     received: Vec<u8>,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
+impl Talk {
     /// Sends a command and waits for what it is answered with.
-    async fn say(&mut self, parts: &[&str]) -> Result<Reply, Outcome> {
+    pub async fn say(&mut self, parts: &[&str]) -> Result<Reply, Outcome> {
         let broken = |error| outcome_of(&error, ErrorKind::WrongAnswer);
         let command = resp::command(parts);
         self.stream.write_all(&command).await.map_err(broken)?;
@@ -102,7 +108,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
 }
 
 /// What is no error. Whom it does not let in, and who may not ask this, both have the wrong credentials.
-fn good(reply: Reply) -> Result<Reply, Outcome> {
+pub fn good(reply: Reply) -> Result<Reply, Outcome> {
     let Reply::Error(message) = reply else {
         return Ok(reply);
     };
@@ -127,7 +133,7 @@ fn turned_away(message: &str) -> Outcome {
     }
 }
 
-fn wrong(message: &str) -> Outcome {
+pub fn wrong(message: &str) -> Outcome {
     Outcome::failed(ErrorKind::WrongAnswer, message)
 }
 

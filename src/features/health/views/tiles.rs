@@ -20,7 +20,7 @@ pub fn measure_tiles(
     services: &[ServiceStatus],
     lit: Lit<'_>,
     now: DateTime<Utc>,
-) -> [(&'static str, Vec<Tile>); 5] {
+) -> [(&'static str, Vec<Tile>); 6] {
     let tiles_of = |kind| {
         let probes = services
             .iter()
@@ -36,6 +36,7 @@ pub fn measure_tiles(
     [
         ("Databases", tiles_of("postgres")),
         ("Caches", tiles_of("redis")),
+        ("Queues", tiles_of("queue")),
         ("Hosts", tiles_of("host")),
         ("Files", tiles_of("file")),
         ("Certificates", tiles_of("tls")),
@@ -50,6 +51,9 @@ fn measure_tile(
     now: DateTime<Utc>,
 ) -> Option<Tile> {
     let name = match measure {
+        // The rest of a queue stands beside what waits in it.
+        Measure::Waiting => "Waiting",
+        Measure::Delayed | Measure::Reserved | Measure::Failed | Measure::Oldest => return None,
         Measure::Cpu => "Processor",
         Measure::Memory => "Memory",
         Measure::Disk => "Disk",
@@ -65,7 +69,7 @@ fn measure_tile(
     };
     // A service has one database, but any number of dumps and certificates.
     let which = match probe.item.spec.check {
-        Check::File(_) | Check::Tls(_) => format!(" {}", probe.item.slug),
+        Check::File(_) | Check::Tls(_) | Check::Queue(_) => format!(" {}", probe.item.slug),
         _ => String::new(),
     };
     let name = format!("{} {}{which}: {name}", service.platform.name, service.name);
@@ -85,12 +89,44 @@ fn measure_tile(
     };
     let reading = reading(value, measure.unit());
     // What is alarming is the rules' word.
-    let lamp = lit(&probe.item, measure).unwrap_or(Lamp::Clear);
-    let tile = Tile::new(name, lamp, reading, "", source, seen);
+    let over = [measure, beside(measure)];
+    let lamps = over.into_iter().filter_map(|of| lit(&probe.item, of));
+    let lamp = lamps.min().unwrap_or(Lamp::Clear);
+    let tile = Tile::new(name, lamp, reading, "", source, seen).note(note(probe, measure));
     Some(
         tile.stale_after(probe.item.spec.interval.delta() * 3, now)
             .href(href),
     )
+}
+
+/// The figure that a tile shows beside its own, whose lamps it wears as well.
+const fn beside(measure: Measure) -> Measure {
+    match measure {
+        Measure::Waiting => Measure::Oldest,
+        other => other,
+    }
+}
+
+/// "longest 12 s, 3 delayed", of a queue.
+fn note(probe: &ProbeStatus, measure: Measure) -> String {
+    if measure != Measure::Waiting {
+        return String::new();
+    }
+    let told = |of: Measure, word: &str| {
+        let (_, value) = probe.measures.iter().find(|(known, _)| *known == of)?;
+        let value = figure(*value, of);
+        Some(match of {
+            Measure::Oldest => format!("{word} {value}"),
+            _ => format!("{value} {word}"),
+        })
+    };
+    let parts = [
+        told(Measure::Oldest, "longest"),
+        told(Measure::Delayed, "delayed"),
+        told(Measure::Reserved, "in hand"),
+        told(Measure::Failed, "failed"),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 /// "21 days"; "ended 3 days ago".
@@ -108,6 +144,12 @@ fn days(value: f64) -> String {
     } else {
         counted(value)
     }
+}
+
+/// A figure of this kind, in what it is counted in.
+#[must_use]
+pub fn figure(value: f64, measure: Measure) -> String {
+    reading(value, measure.unit())
 }
 
 /// A figure in what it is counted in.

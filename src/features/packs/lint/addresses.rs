@@ -1,6 +1,6 @@
 //! Where a probe looks.
 
-use crate::features::packs::pack::{Check, host_and_port};
+use crate::features::packs::pack::{Check, Queue, Redis, host_and_port};
 use crate::features::packs::pattern::Pattern;
 
 pub fn address_problems(check: &Check) -> Vec<String> {
@@ -45,15 +45,11 @@ pub fn address_problems(check: &Check) -> Vec<String> {
                 problems.push(format!("\"{}\" is not the path of a file", tls.trust));
             }
         }
-        Check::Redis(redis) => {
-            problems.extend(no_address(&redis.address));
-            if !redis.user.is_empty() && redis.password_file.is_empty() {
-                problems.push("a user of Redis needs a password_file".to_owned());
-            }
-        }
+        Check::Redis(redis) => problems.extend(of_redis(redis)),
         Check::Postgres(pg) if pg.host.is_empty() || pg.port == 0 => {
-            problems.push("a database needs a host and a port".to_owned());
+            problems.push(NO_DATABASE.to_owned());
         }
+        Check::Queue(queue) => problems.extend(of_queue(queue)),
         Check::Host(host) if !host.disk.starts_with('/') => {
             problems.push(format!("\"{}\" is not a mount point", host.disk));
         }
@@ -73,6 +69,45 @@ fn no_url(text: &str) -> Option<String> {
         }
         Ok(_) => None,
         Err(error) => Some(format!("{text}: {error}")),
+    }
+}
+
+const NO_DATABASE: &str = "a database needs a host and a port";
+
+fn of_redis(redis: &Redis) -> Vec<String> {
+    let mut problems: Vec<String> = no_address(&redis.address).into_iter().collect();
+    if !redis.user.is_empty() && redis.password_file.is_empty() {
+        problems.push("a user of Redis needs a password_file".to_owned());
+    }
+    problems
+}
+
+fn of_queue(queue: &Queue) -> Vec<String> {
+    let wrong = |why: &str| vec![why.to_owned()];
+    match (&queue.redis, &queue.postgres) {
+        (Some(redis), None) if !queue.query.is_empty() => {
+            let mut problems = of_redis(redis);
+            problems.extend(wrong(
+                "a query goes with postgres; a queue in Redis has a name",
+            ));
+            problems
+        }
+        (Some(_), None) if queue.name.is_empty() => wrong("a queue in Redis needs a name"),
+        (Some(redis), None) => of_redis(redis),
+        (None, Some(pg)) if pg.host.is_empty() || pg.port == 0 => wrong(NO_DATABASE),
+        (None, Some(_)) => {
+            let begins = queue.query.trim_start().get(..6);
+            if begins.is_some_and(|word| word.eq_ignore_ascii_case("select"))
+                && !queue.query.contains(';')
+            {
+                Vec::new()
+            } else {
+                wrong(
+                    "a query is one SELECT, whose columns are waiting, delayed, reserved, failed or oldest",
+                )
+            }
+        }
+        _ => wrong("say where the queue is, in one way: redis or postgres"),
     }
 }
 

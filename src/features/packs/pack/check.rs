@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Measure, Prometheus};
+use super::{Measure, Prometheus, Queue};
 
 /// What a probe does. Each carries only what it needs, and passwords only as the name of a file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -20,6 +20,8 @@ pub enum Check {
     Host(Host),
     File(Files),
     Prometheus(Prometheus),
+    /// A message queue. In a box: it holds two ways to ask.
+    Queue(Box<Queue>),
 }
 
 impl Check {
@@ -34,6 +36,7 @@ impl Check {
             Self::Host(_) => "host",
             Self::File(_) => "file",
             Self::Prometheus(_) => "prometheus",
+            Self::Queue(_) => "queue",
         }
     }
 
@@ -50,6 +53,7 @@ impl Check {
             Self::Redis(redis) => format!("{}/{}", redis.address, redis.database),
             Self::Host(host) => format!("this host, disk {}", host.disk),
             Self::File(files) => format!("{} of {}", files.which.as_str(), files.pattern),
+            Self::Queue(queue) => queue.target(),
         }
     }
 
@@ -69,6 +73,13 @@ impl Check {
             ],
             Self::Host(_) => &[Measure::Cpu, Measure::Memory, Measure::Disk],
             Self::File(_) => &[Measure::Age, Measure::Size, Measure::Count],
+            Self::Queue(_) => &[
+                Measure::Waiting,
+                Measure::Delayed,
+                Measure::Reserved,
+                Measure::Failed,
+                Measure::Oldest,
+            ],
         }
     }
 

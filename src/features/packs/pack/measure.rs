@@ -31,6 +31,16 @@ pub enum Measure {
     Clients,
     /// Seconds since the data was last saved to disk.
     Saved,
+    /// Messages that wait for a worker.
+    Waiting,
+    /// Messages whose time has not come.
+    Delayed,
+    /// Messages that a worker has in hand.
+    Reserved,
+    /// Messages that were given up.
+    Failed,
+    /// Seconds that the message which comes next has waited.
+    Oldest,
 }
 
 /// What a figure is counted in.
@@ -46,7 +56,7 @@ pub enum Unit {
 }
 
 impl Measure {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 17] = [
         Self::Cpu,
         Self::Memory,
         Self::Disk,
@@ -59,6 +69,11 @@ impl Measure {
         Self::Hits,
         Self::Clients,
         Self::Saved,
+        Self::Waiting,
+        Self::Delayed,
+        Self::Reserved,
+        Self::Failed,
+        Self::Oldest,
     ];
 
     #[must_use]
@@ -76,6 +91,11 @@ impl Measure {
             Self::Hits => "hits",
             Self::Clients => "clients",
             Self::Saved => "saved",
+            Self::Waiting => "waiting",
+            Self::Delayed => "delayed",
+            Self::Reserved => "reserved",
+            Self::Failed => "failed",
+            Self::Oldest => "oldest",
         }
     }
 
@@ -89,8 +109,10 @@ impl Measure {
             | Self::Hits
             | Self::Clients => Unit::Share,
             Self::Size => Unit::Bytes,
-            Self::Lag | Self::Age | Self::Saved => Unit::Seconds,
-            Self::Count => Unit::Count,
+            Self::Lag | Self::Age | Self::Saved | Self::Oldest => Unit::Seconds,
+            Self::Count | Self::Waiting | Self::Delayed | Self::Reserved | Self::Failed => {
+                Unit::Count
+            }
             Self::Days => Unit::Days,
         }
     }

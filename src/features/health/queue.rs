@@ -1,0 +1,164 @@
+//! What is asked of Redis about a queue, and what its answers mean.
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+
+use super::resp::Reply;
+use crate::features::packs::pack::{Layout, Measure, Queue};
+
+/// A command whose answer is a part of a figure: parts of one are added.
+pub type Part = (Measure, Vec<String>);
+
+/// How many messages are in which state.
+#[must_use]
+pub fn lengths(queue: &Queue) -> Vec<Part> {
+    let Queue { prefix, name, .. } = queue;
+    let part = |measure, command: &str, key: String| (measure, vec![command.to_owned(), key]);
+    match queue.layout {
+        Layout::List => vec![part(Measure::Waiting, "LLEN", format!("{prefix}{name}"))],
+        Layout::Sorted => vec![part(Measure::Waiting, "ZCARD", format!("{prefix}{name}"))],
+        Layout::Laravel => {
+            let key = |end: &str| format!("{prefix}queues:{name}{end}");
+            vec![
+                part(Measure::Waiting, "LLEN", key("")),
+                part(Measure::Delayed, "ZCARD", key(":delayed")),
+                part(Measure::Reserved, "ZCARD", key(":reserved")),
+            ]
+        }
+        Layout::BullMq => {
+            let key = |end: &str| bull(queue, end);
+            vec![
+                part(Measure::Waiting, "LLEN", key("wait")),
+                part(Measure::Waiting, "LLEN", key("paused")),
+                part(Measure::Waiting, "ZCARD", key("prioritized")),
+                part(Measure::Delayed, "ZCARD", key("delayed")),
+                part(Measure::Reserved, "LLEN", key("active")),
+                part(Measure::Failed, "ZCARD", key("failed")),
+            ]
+        }
+    }
+}
+
+fn bull(queue: &Queue, end: &str) -> String {
+    let prefix = if queue.prefix.is_empty() {
+        "bull:"
+    } else {
+        queue.prefix.as_str()
+    };
+    format!("{prefix}{}:{end}", queue.name)
+}
+
+/// How the message is asked for that comes next, which has waited longest; none where nothing tells how long.
+#[must_use]
+pub fn next(queue: &Queue) -> Option<Vec<String>> {
+    let (key, place) = match queue.layout {
+        Layout::List | Layout::Sorted => return None,
+        Layout::Laravel => (format!("{}queues:{}", queue.prefix, queue.name), "0"),
+        Layout::BullMq => (bull(queue, "wait"), "-1"),
+    };
+    Some(vec!["LINDEX".to_owned(), key, place.to_owned()])
+}
+
+/// How the moment is asked for at which that message came, where the message is only its name.
+#[must_use]
+pub fn moment_of(queue: &Queue, message: &[u8]) -> Option<Vec<String>> {
+    let id = std::str::from_utf8(message).ok()?;
+    (queue.layout == Layout::BullMq)
+        .then(|| vec!["HGET".to_owned(), bull(queue, id), "timestamp".to_owned()])
+}
+
+/// When a message of Laravel was pushed, as Horizon writes it into it.
+#[must_use]
+pub fn pushed_at(message: &[u8]) -> Option<f64> {
+    let message: Value = serde_json::from_slice(message).ok()?;
+    let found = ["pushedAt", "createdAt"]
+        .iter()
+        .find_map(|name| message.get(*name))?;
+    match found {
+        Value::String(text) => text.parse().ok(),
+        number => number.as_f64(),
+    }
+}
+
+/// Milliseconds since 1970, as BullMQ writes them.
+#[must_use]
+pub fn millis(reply: &Reply) -> Option<f64> {
+    let Reply::Bulk(text) = reply else {
+        return None;
+    };
+    let millis: f64 = std::str::from_utf8(text).ok()?.parse().ok()?;
+    Some(millis / 1_000.0)
+}
+
+/// How long something has waited, in seconds. Clocks that differ make nobody wait less than no time.
+#[must_use]
+pub fn waited(since: f64, at: DateTime<Utc>) -> f64 {
+    (at.timestamp_millis() as f64 / 1_000.0 - since).max(0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn queue(layout: Layout, prefix: &str) -> Queue {
+        Queue {
+            redis: None,
+            layout,
+            name: "events".to_owned(),
+            prefix: prefix.to_owned(),
+            postgres: None,
+            query: String::new(),
+        }
+    }
+
+    fn asked(queue: &Queue) -> Vec<String> {
+        let parts = lengths(queue).into_iter();
+        parts.map(|(_, command)| command.join(" ")).collect()
+    }
+
+    #[test]
+    fn each_layout_has_its_keys() {
+        assert_eq!(asked(&queue(Layout::List, "q:")), ["LLEN q:events"]);
+        assert_eq!(asked(&queue(Layout::Sorted, "")), ["ZCARD events"]);
+        // FA-10: waiting, delayed, reserved.
+        let laravel = queue(Layout::Laravel, "finaegis_database_");
+        assert_eq!(
+            asked(&laravel),
+            [
+                "LLEN finaegis_database_queues:events",
+                "ZCARD finaegis_database_queues:events:delayed",
+                "ZCARD finaegis_database_queues:events:reserved",
+            ]
+        );
+        assert_eq!(next(&laravel).unwrap()[2], "0");
+        assert_eq!(moment_of(&laravel, b"7"), None);
+        let bull = queue(Layout::BullMq, "");
+        assert_eq!(asked(&bull).len(), 6);
+        assert_eq!(asked(&bull)[0], "LLEN bull:events:wait");
+        assert_eq!(next(&bull).unwrap().join(" "), "LINDEX bull:events:wait -1");
+        let moment = moment_of(&bull, b"7").unwrap();
+        assert_eq!(moment.join(" "), "HGET bull:events:7 timestamp");
+        assert_eq!(next(&queue(Layout::List, "")), None);
+    }
+
+    #[test]
+    fn what_a_message_says_of_its_time_is_read() {
+        assert_eq!(
+            pushed_at(br#"{"pushedAt":"1700000000.5"}"#),
+            Some(1_700_000_000.5)
+        );
+        assert_eq!(
+            pushed_at(br#"{"createdAt":1700000000}"#),
+            Some(1_700_000_000.0)
+        );
+        assert_eq!(pushed_at(b"nothing of the kind"), None);
+        assert_eq!(
+            millis(&Reply::Bulk(b"1700000000500".to_vec())),
+            Some(1_700_000_000.5)
+        );
+        assert_eq!(millis(&Reply::Nothing), None);
+        let at = DateTime::from_timestamp(1_700_000_010, 0).unwrap();
+        assert!((waited(1_700_000_000.0, at) - 10.0).abs() < 1e-9);
+        assert!(waited(1_800_000_000.0, at).abs() < f64::EPSILON);
+    }
+}
