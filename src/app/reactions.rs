@@ -1,6 +1,7 @@
 //! What follows from an event, across features: the jobs that are enqueued in its transaction.
 
 use super::own_events;
+use crate::features::notify::delivery;
 use crate::features::{intake, reviews, screening};
 use crate::foundation::audit::{Event, NewJob};
 use crate::foundation::auth::break_glass;
@@ -12,6 +13,9 @@ pub fn reactions(event: &Event) -> Vec<NewJob> {
         screening::lists::LIST_LOADED => Some(reviews::jobs::after_list_loaded(event)),
         "job.discarded" | "job.cancel_requested" => intake::events::after_job(event),
         break_glass::USED => Some(own_events::reported(break_glass::USED)),
+        kind @ (delivery::GIVEN_UP | delivery::ENDPOINT_DISABLED) => {
+            Some(own_events::reported(kind))
+        }
         _ => None,
     };
     job.into_iter().collect()

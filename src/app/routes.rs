@@ -1,7 +1,7 @@
 use super::{health_routes, home, openapi};
 use crate::features::{
-    account, alerts, audit_log, health, heartbeats, intake, keys, logs, packs, people, policies,
-    posture, reviews, sar, screening, upkeep,
+    account, alerts, audit_log, health, heartbeats, intake, keys, logs, notify, packs, people,
+    policies, posture, reviews, sar, screening, upkeep,
 };
 use crate::foundation::web::{Access, Routes, assets, live};
 
@@ -21,6 +21,7 @@ pub fn routes() -> Routes {
         .and(intake::routes())
         .and(keys::routes())
         .and(logs::routes())
+        .and(notify::routes())
         .and(packs::routes())
         .and(people::routes())
         .and(policies::routes())

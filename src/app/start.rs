@@ -8,6 +8,7 @@ use crate::features::alerts;
 use crate::features::health::runner::Runner as Prober;
 use crate::features::heartbeats;
 use crate::features::logs;
+use crate::features::notify::runner::Runner as Sender;
 use crate::foundation::Services;
 use crate::foundation::config::DEMO_METRICS;
 use crate::foundation::jobs::{Runner, Ticker};
@@ -27,6 +28,7 @@ pub struct Application {
     probes: Prober,
     heartbeats: Ticker,
     logs: Ticker,
+    notices: Sender,
     rules: Ticker,
 }
 
@@ -43,6 +45,7 @@ pub fn start(services: Services, listener: TcpListener) -> std::io::Result<Appli
         probes: Prober::start(services.clone()).map_err(std::io::Error::other)?,
         heartbeats: heartbeats::runner::start(services.clone()),
         logs: logs::runner::start(services.clone()),
+        notices: Sender::start(services.clone()),
         rules: alerts::runner::start(services),
     })
 }
@@ -91,6 +94,7 @@ impl Application {
         tokio::join!(
             within("metrics", WORK_LIMIT, metrics),
             within("probes", WORK_LIMIT, self.probes.stop()),
+            within("notices", WORK_LIMIT, self.notices.stop()),
             within("heartbeats", WORK_LIMIT, self.heartbeats.stop()),
             within("logs", WORK_LIMIT, self.logs.stop()),
             within("rules", WORK_LIMIT, self.rules.stop()),

@@ -6,7 +6,8 @@ use crate::foundation::web::live::Topic;
 #[must_use]
 pub fn topic_of(kind: &str) -> Option<Topic> {
     use Permission::{
-        AlertsRead, AuditRead, HealthRead, JobsRead, ReviewsRead, ScreeningRead, SubjectsRead,
+        AlertsRead, AuditRead, HealthRead, JobsRead, NoticesRead, ReviewsRead, ScreeningRead,
+        SubjectsRead,
     };
     let noun = kind.split('.').next()?;
     // Alerts, cases and customers belong to platforms: an event that names none is about those of several, or
@@ -17,6 +18,7 @@ pub fn topic_of(kind: &str) -> Option<Topic> {
         "probe" | "indicator" | "event" | "heartbeat" => ("health", HealthRead, false),
         "kyc" => ("reviews", ReviewsRead, false),
         "intake" | "subject" => ("intake", SubjectsRead, false),
+        "notice" => ("notices", NoticesRead, false),
         "job" => ("jobs", JobsRead, true),
         "screening" => ("screening", ScreeningRead, true),
         // A pack decides what the health pages show.

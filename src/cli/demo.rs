@@ -9,7 +9,7 @@ use super::simulate;
 use crate::app::{Application, simulator};
 use crate::features::intake::actions::{Order, Received};
 use crate::features::intake::desk::Shell;
-use crate::features::{account, intake, screening};
+use crate::features::{account, intake, notify, screening};
 use crate::foundation::Services;
 use crate::foundation::audit::Actor;
 use crate::foundation::config::{Config, Mode};
@@ -66,6 +66,11 @@ fn start() -> ExitCode {
         Err(error) => return failed(error),
     };
     if let Err(error) = account::demo::seed(&instance.services) {
+        return failed(error);
+    }
+    if let Some(port) = instance.services.config.simulator
+        && let Err(error) = notify::demo::seed(&instance.services, port)
+    {
         return failed(error);
     }
     let simulated = match simulate::stand_in(&instance.services) {

@@ -13,10 +13,15 @@ use signalbox::features::heartbeats::actions as heartbeats;
 use signalbox::features::heartbeats::store as beats;
 use signalbox::features::keys::actions as keys;
 use signalbox::features::logs::actions as logs;
+use signalbox::features::notify::actions as outbox;
+use signalbox::features::notify::delivery::deliver_due;
+use signalbox::features::notify::endpoint::{Kind, Standing};
+use signalbox::features::notify::notice::{About, Destination, EndpointId, Notice};
+use signalbox::features::notify::store::endpoints;
 use signalbox::features::packs::actions as packs;
 use signalbox::features::packs::pack::Heartbeat;
 use signalbox::features::packs::parameters::Given;
-use signalbox::features::packs::store::live;
+use signalbox::features::packs::store::{self as packed, live};
 use signalbox::foundation::audit::note::CheckpointSigner;
 use signalbox::foundation::audit::seal::LogSealer;
 use signalbox::foundation::audit::{Actor, Log};
@@ -25,7 +30,7 @@ use signalbox::foundation::auth::{Role, identities};
 use signalbox::foundation::db;
 use signalbox::foundation::db::roles::Role as DbRole;
 use signalbox::foundation::db::schema::{job, passkey};
-use signalbox::foundation::kernel::Scope;
+use signalbox::foundation::kernel::{Level, Scope};
 
 use crate::support::app::TestApp;
 use crate::support::personas::Client;
@@ -86,11 +91,56 @@ pub async fn furnish(app: &TestApp) -> Vec<String> {
     app.as_admin().post_form("/people/reviews", &[]).await;
     app.run_jobs();
     make_keys(app);
+    notify(app).await;
     seal(app);
     vec![asked.location().to_owned(), uploaded.location().to_owned()]
 }
 
-/// Jobs that have run and said so: some in time, one with a failure, one that began and never ended.
+/// Endpoints of both kinds, one of them switched off, and notices in every state.
+async fn notify(app: &TestApp) {
+    let platform = app.services.db.read(packed::platforms).unwrap().remove(0);
+    let notice = |to, key: &str| Notice {
+        platform: Some(platform.id),
+        to,
+        about: About::new("alert", key),
+        title: "Balances are not synchronised".to_owned(),
+        text: "Nothing came by its deadline.\nThe last run ended at 10:03.".to_owned(),
+        link: "/alerts".to_owned(),
+        level: Some(Level::Red),
+        key: key.to_owned(),
+    };
+    let mail = |name: &str| Destination::Email(format!("{name}@bank.example"));
+    app.services
+        .audit
+        .write::<_, db::Error>(&Actor::command_line("test"), |tx| {
+            let ends = [
+                ("Operations", Kind::Standard),
+                ("Channel of the operators", Kind::Slack),
+                ("Old pager", Kind::Standard),
+            ]
+            .map(|(name, kind)| (EndpointId::new(), name, kind));
+            for (id, name, kind) in ends {
+                let new = endpoints::New {
+                    name,
+                    kind,
+                    host: "127.0.0.1:9",
+                    url: "http://127.0.0.1:9/in",
+                    secret: (kind == Kind::Standard).then_some(&b"a secret of before"[..]),
+                };
+                endpoints::insert(tx, id, &new)?;
+                outbox::enqueue(tx, &notice(Destination::Endpoint(id), name))?;
+            }
+            endpoints::rotate(tx, ends[0].0, b"a secret from now on")?;
+            let (why, now) = ("It answered 410: it is gone, and wants no more.", tx.now());
+            endpoints::set_standing(tx, ends[2].0, Standing::Disabled, Some(why), now)?;
+            outbox::enqueue(tx, &notice(mail("nobody at all"), "given up"))?;
+            outbox::enqueue(tx, &notice(mail("ada"), "taken back"))?;
+            outbox::cancel_queued(tx, &About::new("alert", "taken back"), "Ada took it.")
+        })
+        .unwrap();
+    deliver_due(&app.services).await.unwrap();
+}
+
 /// Lines of every level, with what makes a page of them hard to show.
 fn write_logs(app: &TestApp) {
     let sources = logs::enrol(&app.services).unwrap();
@@ -105,6 +155,7 @@ fn write_logs(app: &TestApp) {
     }
 }
 
+/// Jobs that have run and said so: some in time, one with a failure, one that began and never ended.
 async fn ping_heartbeats(app: &TestApp) {
     heartbeats::enrol(&app.services).unwrap();
     let live = |conn: &mut _| live::<Heartbeat>(conn);

@@ -1,16 +1,24 @@
 //! Notices: queued once, sent at least once, and on record whatever came of them.
 
+mod delivering;
+mod killed;
 mod outbox;
+mod pages;
+pub mod receivers;
+
+use std::sync::Arc;
 
 use signalbox::features::notify::actions;
 use signalbox::features::notify::endpoint::Kind;
 use signalbox::features::notify::notice::{About, Destination, EndpointId, Notice, NoticeId};
 use signalbox::features::notify::store::{self, Told, endpoints};
 use signalbox::foundation::audit::{Actor, Event, Subject, Tx};
+use signalbox::foundation::config::{MailConfig, Protection};
 use signalbox::foundation::db;
 use signalbox::foundation::kernel::Level;
 
 use crate::support::app::TestApp;
+use receivers::MailServer;
 
 pub fn write<T>(app: &TestApp, work: impl FnOnce(&mut Tx<'_>) -> db::Result<T>) -> T {
     app.services
@@ -46,6 +54,41 @@ pub fn enqueue(app: &TestApp, notice: &Notice) -> Option<NoticeId> {
 pub fn told(app: &TestApp) -> Vec<Told> {
     let read = |conn: &mut _| store::about(conn, &About::new("alert", "7"));
     app.services.db.read(read).unwrap()
+}
+
+/// An application that mails through this server.
+pub async fn mailing(server: &MailServer) -> TestApp {
+    let port = server.port;
+    TestApp::start_with(|services| {
+        let mut config = (*services.config).clone();
+        config.notices.mail = Some(MailConfig {
+            host: "127.0.0.1".to_owned(),
+            port,
+            protection: Protection::Loopback,
+            user: None,
+            password: None,
+            from: "Signalbox <signalbox@bank.example>".to_owned(),
+        });
+        services.config = Arc::new(config);
+    })
+    .await
+}
+
+/// An endpoint that is written directly, whatever its address.
+pub fn endpoint_at(app: &TestApp, url: &str) -> EndpointId {
+    let id = EndpointId::new();
+    let name = format!("Test {id}");
+    write(app, |tx| {
+        let new = endpoints::New {
+            name: &name,
+            kind: Kind::Standard,
+            host: "127.0.0.1",
+            url,
+            secret: Some(b"a secret of before"),
+        };
+        endpoints::insert(tx, id, &new)
+    });
+    id
 }
 
 /// An endpoint that is written directly, and whose secret has been changed once.

@@ -19,7 +19,7 @@ use crate::support::db::TestDb;
 const START: Duration = Duration::from_mins(1);
 
 /// The program without anything of the surrounding environment that could lead it elsewhere.
-fn signalbox(args: &[&str]) -> Command {
+pub fn signalbox(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_signalbox"));
     for (name, _) in std::env::vars() {
         let is_ours = name.starts_with("SIGNALBOX_") || name.starts_with("PG");

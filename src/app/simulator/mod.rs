@@ -8,6 +8,7 @@
 
 mod crons;
 mod dumps;
+mod inbox;
 mod logs;
 mod metrics;
 mod page;

@@ -10,6 +10,7 @@ use actix_web::{App, HttpRequest, HttpServer};
 use askama::Template;
 
 use super::crons::Cron;
+use super::inbox::{self, Inbox, Message};
 use super::site::{Mode, Site};
 use super::{Crons, Habit};
 use crate::foundation::web::{self as pages, Error, Lamp, assets};
@@ -21,6 +22,7 @@ struct Page {
     styles: String,
     rows: Vec<Row>,
     jobs: Vec<JobRow>,
+    messages: Vec<Message>,
 }
 
 struct JobRow {
@@ -113,10 +115,14 @@ pub(super) fn serve(
     crons: Crons,
 ) -> io::Result<(SocketAddr, ServerHandle)> {
     let (sites, crons) = (Data::new(sites), Data::new(crons));
+    let inbox = Data::new(Inbox::default());
     let server = HttpServer::new(move || {
         App::new()
             .app_data(sites.clone())
             .app_data(crons.clone())
+            .app_data(inbox.clone())
+            .route("/receivers/taken", web::post().to(inbox::take))
+            .route("/receivers/away", web::post().to(inbox::be_away))
             .route("/", web::get().to(index))
             .route("/sites/{index}/{mode}", web::post().to(set))
             .route("/jobs/{index}/{habit}", web::post().to(set_job))
@@ -132,7 +138,7 @@ pub(super) fn serve(
     Ok((address, handle))
 }
 
-async fn index(sites: Data<Vec<Site>>, crons: Data<Crons>) -> pages::Result {
+async fn index(sites: Data<Vec<Site>>, crons: Data<Crons>, inbox: Data<Inbox>) -> pages::Result {
     let row = |(index, site): (usize, &Site)| Row {
         index,
         platform: site.described.platform,
@@ -155,6 +161,7 @@ async fn index(sites: Data<Vec<Site>>, crons: Data<Crons>) -> pages::Result {
         styles: assets::asset("css/main.css"),
         rows: sites.iter().enumerate().map(row).collect(),
         jobs: jobs(&crons).iter().enumerate().map(JobRow::of).collect(),
+        messages: inbox.messages(),
     })
 }
 

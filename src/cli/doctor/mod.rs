@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use chrono::Utc;
 
 use crate::features::posture::finding::{Finding, Verdict};
-use crate::features::posture::{database, files, settings};
+use crate::features::posture::{database, files, notices, settings};
 use crate::foundation::config::{Config, ConfigError, Mode};
 use crate::foundation::db::cluster::{Cluster, ClusterConfig, survey};
 use crate::foundation::db::roles::Role;
@@ -69,6 +69,7 @@ fn examine() -> Vec<Finding> {
     findings.extend(certificates.map(|paths| settings::certificate(paths, now)));
     findings.extend(settings::proxies(&config));
     findings.extend(provider::examine(&config));
+    findings.push(notices::mail(&config.notices));
     findings.extend(match &config.database.app_url {
         Some(app) => database::examine(&config, app, config.database.sealer_url.as_ref(), false),
         None => private_cluster(&config),

@@ -1,6 +1,7 @@
 //! The outbox's rows.
 
 pub mod endpoints;
+pub mod outbox;
 
 use std::collections::HashMap;
 
@@ -10,10 +11,15 @@ use diesel::sql_query;
 use diesel::sql_types::{Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use uuid::Uuid;
 
-use super::notice::{About, Destination, EndpointId, Notice, NoticeId, State};
+use super::notice::{About, Channel, Destination, EndpointId, Notice, NoticeId, State};
 use crate::foundation::db::schema::{notice, notice_attempt, notice_endpoint};
 use crate::foundation::db::{Conn, Error, Result};
-use crate::foundation::kernel::{Level, PlatformId};
+use crate::foundation::kernel::{Level, PlatformId, Scope};
+
+diesel::define_sql_function! {
+    /// The database's clock, which all replicas share.
+    fn clock_timestamp() -> Timestamptz;
+}
 
 /// Puts a notice into the outbox. False where its key was there before.
 pub fn insert(conn: &mut Conn, id: NoticeId, new: &Notice, now: DateTime<Utc>) -> Result<bool> {
@@ -85,6 +91,10 @@ pub struct Told {
     pub to: Destination,
     /// The mailbox, or the name of the endpoint.
     pub to_name: String,
+    /// Whether its endpoint is switched off, so that it waits.
+    pub is_held: bool,
+    /// Whether somebody is sending it at this moment.
+    pub is_being_sent: bool,
     pub about: About,
     pub title: String,
     pub text: String,
@@ -111,7 +121,7 @@ pub struct Attempt {
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = notice)]
-pub(super) struct Row {
+struct Row {
     id: Uuid,
     platform_id: Option<Uuid>,
     email: Option<String>,
@@ -127,29 +137,121 @@ pub(super) struct Row {
     queued_at: DateTime<Utc>,
     next_at: DateTime<Utc>,
     ended_at: Option<DateTime<Utc>>,
+    lease_until: Option<DateTime<Utc>>,
 }
+
+/// A notice with the name of its endpoint and how that stands.
+type Joined = (Row, Option<(String, String)>);
 
 /// What was told about something, or is to be, in the order of queuing, with every attempt.
 pub fn about(conn: &mut Conn, about: &About) -> Result<Vec<Told>> {
     const MOST: i64 = 500;
-    let rows: Vec<(Row, Option<String>)> = notice::table
+    let rows: Vec<Joined> = notice::table
         .left_join(notice_endpoint::table)
         .filter(notice::about_kind.eq(&about.kind))
         .filter(notice::about_id.eq(&about.id))
         .order(notice::id)
         .limit(MOST)
-        .select((Row::as_select(), notice_endpoint::name.nullable()))
+        .select((
+            Row::as_select(),
+            (notice_endpoint::name, notice_endpoint::state).nullable(),
+        ))
         .load(conn)?;
     told(conn, rows)
 }
 
-pub(super) fn told(conn: &mut Conn, rows: Vec<(Row, Option<String>)>) -> Result<Vec<Told>> {
+pub fn find(conn: &mut Conn, id: NoticeId) -> Result<Told> {
+    let row: Joined = notice::table
+        .find(id.uuid())
+        .left_join(notice_endpoint::table)
+        .select((
+            Row::as_select(),
+            (notice_endpoint::name, notice_endpoint::state).nullable(),
+        ))
+        .first(conn)?;
+    let mut found = told(conn, vec![row])?;
+    found.pop().ok_or(Error::NotFound)
+}
+
+/// Whether somebody who reaches so far may know of a notice. Those of no platform are for whoever reaches all.
+#[must_use]
+pub fn is_within(reach: &Scope, platform: Option<PlatformId>) -> bool {
+    match platform {
+        Some(platform) => reach.allows(platform),
+        None => *reach == Scope::All,
+    }
+}
+
+/// Which notices a list shows.
+#[derive(Clone, Debug)]
+pub struct Wanted<'a> {
+    pub states: &'a [State],
+    pub channel: Option<Channel>,
+    pub endpoint: Option<EndpointId>,
+    pub scope: Scope,
+    /// Older than this one, the newest first; or newer, the oldest first.
+    pub before: Option<Uuid>,
+    pub after: Option<Uuid>,
+}
+
+/// Up to `limit` notices, with their attempts.
+pub fn list(conn: &mut Conn, wanted: &Wanted<'_>, limit: usize) -> Result<Vec<Told>> {
+    let states: Vec<&str> = wanted.states.iter().map(|state| state.as_str()).collect();
+    let mut query = notice::table
+        .left_join(notice_endpoint::table)
+        .filter(notice::state.eq_any(states))
+        .select((
+            Row::as_select(),
+            (notice_endpoint::name, notice_endpoint::state).nullable(),
+        ))
+        .limit(i64::try_from(limit).unwrap_or(i64::MAX))
+        .into_boxed();
+    if let Some(platforms) = wanted.scope.ids() {
+        query = query.filter(notice::platform_id.eq_any(platforms));
+    }
+    if let Some(channel) = wanted.channel {
+        query = query.filter(notice::channel.eq(channel.as_str()));
+    }
+    if let Some(endpoint) = wanted.endpoint {
+        query = query.filter(notice::endpoint_id.eq(endpoint.uuid()));
+    }
+    query = match (wanted.before, wanted.after) {
+        (_, Some(after)) => query.filter(notice::id.gt(after)).order(notice::id.asc()),
+        (Some(before), None) => query.filter(notice::id.lt(before)).order(notice::id.desc()),
+        (None, None) => query.order(notice::id.desc()),
+    };
+    let rows: Vec<Joined> = query.load(conn)?;
+    told(conn, rows)
+}
+
+/// How many notices of these platforms are in each of the states that want a hand: queued, and given up.
+pub fn counts(conn: &mut Conn, scope: &Scope) -> Result<(i64, i64)> {
+    let mut query = notice::table
+        .filter(notice::state.eq_any(["queued", "given_up"]))
+        .group_by(notice::state)
+        .select((notice::state, diesel::dsl::count_star()))
+        .into_boxed();
+    if let Some(platforms) = scope.ids() {
+        query = query.filter(notice::platform_id.eq_any(platforms));
+    }
+    let rows: Vec<(String, i64)> = query.load(conn)?;
+    let of = |wanted: State| {
+        let mut rows = rows.iter();
+        rows.find(|(state, _)| state == wanted.as_str())
+            .map_or(0, |(_, count)| *count)
+    };
+    Ok((of(State::Queued), of(State::GivenUp)))
+}
+
+fn told(conn: &mut Conn, rows: Vec<Joined>) -> Result<Vec<Told>> {
     let ids: Vec<Uuid> = rows.iter().map(|(row, _)| row.id).collect();
     let mut attempts = attempts(conn, &ids)?;
+    // Leases are by the database's clock.
+    let now = diesel::select(clock_timestamp()).get_result(conn)?;
     rows.into_iter()
         .map(|(row, endpoint)| {
             let attempts = attempts.remove(&row.id).unwrap_or_default();
-            row.told(endpoint, attempts)
+            row.told(endpoint, attempts, now)
         })
         .collect()
 }
@@ -173,13 +275,22 @@ fn attempts(conn: &mut Conn, notices: &[Uuid]) -> Result<HashMap<Uuid, Vec<Attem
 }
 
 impl Row {
-    fn told(self, endpoint: Option<String>, attempts: Vec<Attempt>) -> Result<Told> {
+    fn told(
+        self,
+        endpoint: Option<(String, String)>,
+        attempts: Vec<Attempt>,
+        now: DateTime<Utc>,
+    ) -> Result<Told> {
+        let is_queued = self.state == State::Queued.as_str();
+        let is_off = endpoint
+            .as_ref()
+            .is_some_and(|(_, state)| state != "active");
         let damaged = |_| Error::Damaged("a notice");
         let (to, to_name) = match (self.email, self.endpoint_id) {
             (Some(email), _) => (Destination::Email(email.clone()), email),
             (None, Some(id)) => (
                 Destination::Endpoint(EndpointId::from(id)),
-                endpoint.unwrap_or_default(),
+                endpoint.map(|(name, _)| name).unwrap_or_default(),
             ),
             (None, None) => return Err(Error::Damaged("a notice to nobody")),
         };
@@ -188,6 +299,8 @@ impl Row {
             platform: self.platform_id.map(PlatformId::from),
             to,
             to_name,
+            is_held: is_queued && is_off,
+            is_being_sent: is_queued && self.lease_until.is_some_and(|until| until > now),
             about: About {
                 kind: self.about_kind,
                 id: self.about_id,

@@ -14,6 +14,7 @@ pub mod finding;
 pub mod front;
 mod hello;
 mod lookout;
+pub mod notices;
 mod pages;
 mod proven;
 mod secrets;

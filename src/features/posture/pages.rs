@@ -8,7 +8,8 @@ use super::finding::Finding;
 use super::front::Seen;
 use super::lookout::Lookout;
 use super::views::{Acts, PosturePage, Section};
-use super::{access, database, door, files, secrets, settings};
+use super::{access, database, door, files, notices, secrets, settings};
+use crate::features::notify::store::outbox;
 use crate::features::people;
 use crate::foundation::Services;
 use crate::foundation::audit::package::EventRow;
@@ -43,6 +44,7 @@ struct Found {
     people: Vec<Finding>,
     keys: Vec<Finding>,
     database: Vec<Finding>,
+    notices: Finding,
     /// The newest acts on the command line; `None` for whoever may not read the log.
     acts: Option<Vec<EventRow>>,
 }
@@ -65,6 +67,7 @@ impl Found {
             people: access::people(&holders(conn, services)?, oversight, now),
             keys: access::keys(&keys::list(conn, now)?, now),
             database,
+            notices: notices::outbox(&services.config.notices, &outbox::health(conn, now)?, now),
             acts: signed
                 .may(Permission::AuditRead)
                 .then(|| log::command_line_acts(conn, dates, ACTS_SHOWN))
@@ -116,6 +119,7 @@ fn sections(
     keys.extend(files::secrets(config));
 
     let program = vec![
+        found.notices,
         settings::logs(config),
         settings::age(settings::built_at(), now),
     ];

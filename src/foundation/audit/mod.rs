@@ -56,6 +56,8 @@ pub enum Unaudited {
     SessionEnd,
     /// A job's claim, lease, progress and retry.
     JobHeartbeat,
+    /// A notice's claim by whoever sends it; what comes of it is an event.
+    NoticeLease,
     /// Tries at the door, counted before the secret is checked.
     Throttle,
     /// The same of somebody who is signed in and proves again who they are.
@@ -91,6 +93,7 @@ impl Unaudited {
             Self::Sample => "job:samples",
             Self::SessionTouch | Self::SessionEnd => "job:sessions",
             Self::JobHeartbeat => "job:queue",
+            Self::NoticeLease => "job:notices",
             Self::Throttle | Self::Proof | Self::KeyUse | Self::Denial => "job:throttle",
             Self::DoorQuestion | Self::Question => "job:passkeys",
             Self::RuleState => "job:rules",
@@ -182,6 +185,7 @@ impl Audit {
             Unaudited::Sample
             | Unaudited::LogLine
             | Unaudited::JobHeartbeat
+            | Unaudited::NoticeLease
             | Unaudited::RuleState
             | Unaudited::Rewrap
             | Unaudited::FileChunk

@@ -20,6 +20,10 @@ pub enum Permission {
     HeartbeatsManage,
     /// What the platforms' logs say.
     LogsRead,
+    /// What was told to whom, and whether it arrived.
+    NoticesRead,
+    /// Try again, and send tests.
+    NoticesAct,
     PacksRead,
     PacksApply,
     JobsRead,
@@ -49,6 +53,9 @@ pub enum Permission {
     /// Which API keys there are; never their secrets.
     KeysRead,
     KeysManage,
+    /// Which endpoints take webhooks; never their secrets.
+    WebhooksRead,
+    WebhooksManage,
     /// The posture page: what protects this installation, and what does not.
     SecurityRead,
 }
@@ -62,6 +69,8 @@ impl Permission {
                 | Self::JobsAct
                 | Self::PeopleRead
                 | Self::PeopleManage
+                | Self::WebhooksRead
+                | Self::WebhooksManage
                 | Self::SecurityRead
         )
     }
@@ -119,9 +128,9 @@ impl Role {
         use Permission::{
             AlertsAct, AlertsRead, AuditExport, AuditRead, AuditVerify, HealthRead,
             HeartbeatsManage, IntakeWrite, JobsAct, JobsRead, KeysManage, KeysRead, LogsRead,
-            PacksApply, PacksRead, PeopleManage, PeopleRead, PolicyApprove, PolicyPropose,
-            PolicyRead, ReviewsAct, ReviewsApprove, ReviewsRead, ScreeningLoad, ScreeningRead,
-            SecurityRead, SubjectsRead,
+            NoticesAct, NoticesRead, PacksApply, PacksRead, PeopleManage, PeopleRead,
+            PolicyApprove, PolicyPropose, PolicyRead, ReviewsAct, ReviewsApprove, ReviewsRead,
+            ScreeningLoad, ScreeningRead, SecurityRead, SubjectsRead, WebhooksManage, WebhooksRead,
         };
         match self {
             Self::Operator => &[
@@ -130,6 +139,8 @@ impl Role {
                 AlertsRead,
                 AlertsAct,
                 LogsRead,
+                NoticesRead,
+                NoticesAct,
                 PacksRead,
                 JobsRead,
                 JobsAct,
@@ -164,6 +175,7 @@ impl Role {
                 HealthRead,
                 AlertsRead,
                 LogsRead,
+                NoticesRead,
                 PacksRead,
                 JobsRead,
                 SubjectsRead,
@@ -175,6 +187,7 @@ impl Role {
                 AuditVerify,
                 PeopleRead,
                 KeysRead,
+                WebhooksRead,
                 SecurityRead,
             ],
             Self::Administrator => &[
@@ -182,6 +195,8 @@ impl Role {
                 HeartbeatsManage,
                 AlertsRead,
                 LogsRead,
+                NoticesRead,
+                NoticesAct,
                 PacksRead,
                 PacksApply,
                 JobsRead,
@@ -191,6 +206,8 @@ impl Role {
                 PeopleManage,
                 KeysRead,
                 KeysManage,
+                WebhooksRead,
+                WebhooksManage,
                 SecurityRead,
             ],
         }
@@ -276,7 +293,9 @@ mod tests {
 
     /// What an auditor must never be able to do, and an operator or administrator neither when it
     /// is about cases.
-    const ACTING: [Permission; 10] = [
+    const ACTING: [Permission; 12] = [
+        Permission::NoticesAct,
+        Permission::WebhooksManage,
         Permission::AlertsAct,
         Permission::PacksApply,
         Permission::IntakeWrite,

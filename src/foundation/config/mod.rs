@@ -3,6 +3,7 @@
 //! Every secret `NAME` may come from a file named by `NAME_FILE`. Problems are collected and told
 //! together, because a person who mends one at a time is a person who restarts ten times.
 
+mod notices;
 mod provider;
 mod read;
 mod secrets;
@@ -12,6 +13,7 @@ use std::path::PathBuf;
 
 use url::Url;
 
+pub use self::notices::{MailConfig, NoticesConfig, Protection};
 pub use self::provider::ProviderConfig;
 pub(super) use self::provider::is_loopback;
 use self::read::Reader;
@@ -41,6 +43,7 @@ pub struct Config {
     pub password: PasswordConfig,
     /// The organisation's own place to sign in, where it has one.
     pub provider: Option<ProviderConfig>,
+    pub notices: NoticesConfig,
     pub log_level: String,
     /// The port of the page that breaks and mends the demo's simulated platforms. The demo sets it.
     pub simulator: Option<u16>,
@@ -168,9 +171,11 @@ impl Config {
         let web = read_web(&mut reader);
         let database = read_database(&mut reader);
         let provider = provider::read(&mut reader, mode);
+        let notices = notices::read(&mut reader, mode);
         let config = Self {
             mode,
             provider,
+            notices,
             keys: KeysConfig {
                 encryption: reader.secret("SIGNALBOX_ENCRYPTION_KEY"),
                 encryption_file: reader

@@ -76,6 +76,10 @@ fn describe() {
         "job_duration_seconds",
         "Time from a job's claim to its end."
     );
+    describe_counter!(
+        "notices_total",
+        "Attempts to deliver a notice, by channel and by what came of them."
+    );
     describe_gauge!(
         "ingestion_lag",
         "Seconds since the oldest record that was taken in and is not yet read and assessed; 0 when nothing waits."

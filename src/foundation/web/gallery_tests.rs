@@ -186,6 +186,7 @@ fn navigation_shows_what_a_person_may_open() {
             "Heartbeats",
             "Logs",
             "Jobs",
+            "Deliveries",
             "Packs"
         ]
     );

@@ -1,0 +1,256 @@
+//! Sending what is due: claimed, sent, and only then noted. Between the three no transaction is open.
+
+use std::time::Instant;
+
+use chrono::TimeDelta;
+
+use super::channels::{self, Outcome, To};
+use super::endpoint::Standing;
+use super::notice::{self, Channel, Destination, EndpointId, LONGEST_ANSWER, NoticeId, State};
+use super::setup::TEST;
+use super::store::endpoints;
+use super::store::outbox::{self, Claim, Ended, Settled};
+use crate::foundation::Services;
+use crate::foundation::audit::{Actor, Event, Outcome as Said, Subject, Tx, Unaudited};
+use crate::foundation::db::{self, PoolKind};
+use crate::foundation::kernel::PlatformId;
+
+/// What given-up notices and switched-off endpoints are called in the log; a lamp is lit by them.
+pub const GIVEN_UP: &str = "notice.given_up";
+pub const ENDPOINT_DISABLED: &str = "endpoint.disabled";
+
+/// How long a notice waits for an endpoint that is switched off.
+const HELD_FOR: TimeDelta = TimeDelta::hours(24);
+
+/// Who sends: no person does.
+fn ourselves() -> Actor {
+    Actor::job("notices")
+}
+
+/// Takes a notice that is due by one of these channels.
+pub fn claim(services: &Services, channels: &[Channel]) -> db::Result<Option<Claim>> {
+    let now = services.clock.now();
+    services
+        .audit
+        .write_unaudited(Unaudited::NoticeLease, |conn| {
+            outbox::claim(conn, channels, now)
+        })
+}
+
+/// Sends what was claimed, and notes what became of it.
+pub async fn deliver(services: &Services, claim: Claim) -> db::Result<()> {
+    let now = services.clock.now();
+    let (app, to) = (services.clone(), claim.to.clone());
+    let to = blocking(move || destination(&app, &to)).await?;
+    let mut letter = claim.letter.clone();
+    let base = services.config.web.base_url.as_str();
+    letter.link = format!("{}{}", base.trim_end_matches('/'), letter.link);
+    let begun = Instant::now();
+    let outcome = channels::send(&services.config.notices, to, letter, now).await;
+    let ended = Ended {
+        begun_at: now,
+        took_ms: i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX),
+        delivered: outcome.is_delivered(),
+        answer: notice::line(outcome.text(), LONGEST_ANSWER),
+    };
+    let word = if ended.delivered {
+        "delivered"
+    } else {
+        "failed"
+    };
+    let channel = claim.to.channel().as_str();
+    metrics::counter!("notices_total", "channel" => channel, "outcome" => word).increment(1);
+    let app = services.clone();
+    blocking(move || settle(&app, &claim, &outcome, &ended)).await
+}
+
+fn destination(services: &Services, to: &Destination) -> db::Result<To> {
+    match to {
+        Destination::Email(address) => Ok(To::Mailbox(address.clone())),
+        Destination::Endpoint(id) => {
+            let now = services.clock.now();
+            let line = services.db.read_on(PoolKind::Jobs, |conn| {
+                endpoints::line(conn, &services.keyring, *id, now)
+            })?;
+            Ok(To::Endpoint(line))
+        }
+    }
+}
+
+/// Everything that is due, one after another. For tests and whoever has to wait for it. Returns how many were sent.
+pub async fn deliver_due(services: &Services) -> db::Result<usize> {
+    let mut sent = 0;
+    loop {
+        let app = services.clone();
+        let Some(claim) = blocking(move || claim(&app, &Channel::ALL)).await? else {
+            return Ok(sent);
+        };
+        deliver(services, claim).await?;
+        sent += 1;
+    }
+}
+
+/// One notice, now. False where somebody else is sending it, or has.
+pub async fn deliver_one(services: &Services, id: NoticeId) -> db::Result<bool> {
+    let app = services.clone();
+    let claimed = blocking(move || {
+        app.audit
+            .write_unaudited(Unaudited::NoticeLease, |conn| outbox::claim_one(conn, id))
+    })
+    .await?;
+    let Some(claim) = claimed else {
+        return Ok(false);
+    };
+    deliver(services, claim).await?;
+    Ok(true)
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> db::Result<T> + Send + 'static,
+) -> db::Result<T> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or_else(|error| Err(db::Error::Unavailable(error.to_string())))
+}
+
+/// Notes an attempt. Whoever has lost the lease notes nothing: somebody else is sending it.
+pub fn settle(
+    services: &Services,
+    claim: &Claim,
+    outcome: &Outcome,
+    ended: &Ended,
+) -> db::Result<()> {
+    let noted = services.audit.write_on(PoolKind::Jobs, &ourselves(), |tx| {
+        let now = tx.now();
+        let settled = settled(claim, outcome, ended, now);
+        let Some(state) = outbox::settle(tx, claim, &settled, now)? else {
+            return Err(db::Error::NoEvent);
+        };
+        outbox::insert_attempt(tx, claim, ended)?;
+        tx.record(attempt_event(claim, state, ended))?;
+        if let Destination::Endpoint(id) = claim.to
+            && (outcome.is_delivered() || !is_test(claim))
+        {
+            note_endpoint(tx, id, outcome)?;
+        }
+        Ok(())
+    });
+    match noted {
+        Err(db::Error::NoEvent) => {
+            tracing::warn!(notice = %claim.letter.id, "a notice's lease was lost; somebody else sends it");
+            Ok(())
+        }
+        noted => noted,
+    }
+}
+
+fn settled(
+    claim: &Claim,
+    outcome: &Outcome,
+    ended: &Ended,
+    now: chrono::DateTime<chrono::Utc>,
+) -> Settled {
+    let why = |what: &str| notice::cut(&format!("{what} {}", ended.answer), LONGEST_ANSWER);
+    match outcome {
+        Outcome::Delivered(_) => Settled::Delivered,
+        Outcome::Hopeless(_) => Settled::GivenUp {
+            why: why("Trying again is of no use:"),
+        },
+        Outcome::Gone(_) => Settled::GivenUp {
+            why: why("The receiver wants no more:"),
+        },
+        Outcome::Failed(_) if is_test(claim) => Settled::GivenUp {
+            why: why("A test is tried once:"),
+        },
+        Outcome::Failed(_) => match claim.to.channel().wait_after(claim.attempts + 1) {
+            Some(wait) => Settled::Again { at: now + wait },
+            None => Settled::GivenUp {
+                why: why("Every attempt has failed, the last one with:"),
+            },
+        },
+    }
+}
+
+fn is_test(claim: &Claim) -> bool {
+    claim.letter.key.starts_with(TEST)
+}
+
+fn attempt_event(claim: &Claim, state: State, ended: &Ended) -> Event {
+    let (kind, said) = match state {
+        State::Delivered => ("notice.delivered", Said::Success),
+        // Whoever asked for a test is looking at what came of it.
+        State::GivenUp if is_test(claim) => ("notice.test_failed", Said::Failure),
+        State::GivenUp => (GIVEN_UP, Said::Failure),
+        State::Cancelled => ("notice.cancelled", Said::Success),
+        State::Queued => ("notice.attempt_failed", Said::Failure),
+    };
+    let event = about(kind, claim.letter.id, claim.platform)
+        .outcome(said)
+        .detail("attempt", claim.attempts + 1)
+        .detail("channel", claim.to.channel().as_str())
+        .detail("took_ms", ended.took_ms);
+    match claim.to {
+        Destination::Endpoint(id) => event.detail("endpoint", id.to_string()),
+        Destination::Email(_) => event,
+    }
+}
+
+fn about(kind: &'static str, id: NoticeId, platform: Option<PlatformId>) -> Event {
+    let event = Event::new(kind, Subject::new("notice", id));
+    match platform {
+        Some(platform) => event.platform(platform),
+        None => event,
+    }
+}
+
+/// What an attempt says of its endpoint. One that is gone, or has failed for too long, gets no more.
+fn note_endpoint(tx: &mut Tx<'_>, id: EndpointId, outcome: &Outcome) -> db::Result<()> {
+    let now = tx.now();
+    let endpoint = endpoints::lock(tx, id)?;
+    if outcome.is_delivered() {
+        return endpoints::set_succeeded(tx, id, now);
+    }
+    let failures = endpoint.failures.and_one_at(now);
+    endpoints::set_failures(tx, id, failures)?;
+    if endpoint.standing != Standing::Active {
+        return Ok(());
+    }
+    let why = if matches!(outcome, Outcome::Gone(_)) {
+        "It answered 410: it is gone, and wants no more."
+    } else if failures.are_enough(now) {
+        "It failed ten times and more, for over an hour."
+    } else {
+        return Ok(());
+    };
+    endpoints::set_standing(tx, id, Standing::Disabled, Some(why), now)?;
+    tx.record(
+        Event::new(ENDPOINT_DISABLED, Subject::new("endpoint", id))
+            .outcome(Said::Failure)
+            .detail("why", why)
+            .detail("failures", failures.count),
+    )?;
+    Ok(())
+}
+
+/// Ends what nobody will send: taken back while its sender died, or held for too long by an endpoint that is off.
+pub fn tidy(services: &Services) -> db::Result<usize> {
+    let done = services.audit.write_on(PoolKind::Jobs, &ourselves(), |tx| {
+        let now = tx.now();
+        let cancelled = outbox::end_taken_back(tx, now)?;
+        for left in &cancelled {
+            tx.record(about("notice.cancelled", left.id(), left.platform()))?;
+        }
+        let why = "Its endpoint was switched off for more than a day.";
+        let given_up = outbox::give_up_held(tx, why, HELD_FOR, now)?;
+        for left in &given_up {
+            let event = about(GIVEN_UP, left.id(), left.platform());
+            tx.record(event.outcome(Said::Failure).detail("why", why))?;
+        }
+        Ok(cancelled.len() + given_up.len())
+    });
+    match done {
+        // Nothing to end, and so nothing to say.
+        Err(db::Error::NoEvent) => Ok(0),
+        done => done,
+    }
+}
