@@ -4,7 +4,7 @@ mod files;
 mod platforms;
 mod queues;
 mod redis;
-pub mod scrapes;
+mod scrapes;
 mod signals;
 mod tls;
 

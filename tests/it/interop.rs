@@ -5,8 +5,8 @@ use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use crate::health::scrapes::Ground;
 use crate::support::programs;
+use crate::support::scraped::Ground;
 
 /// A server of somebody else's, for one test.
 struct Server {

@@ -13,4 +13,5 @@ pub mod personas;
 pub mod programs;
 pub mod provider;
 pub mod reference;
+pub mod scraped;
 pub mod subjects;
