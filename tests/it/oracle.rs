@@ -435,7 +435,7 @@ fn a_hundred_rules_are_pending_firing_and_resolved_as_in_prometheus() {
 fn judged(promtool: &std::path::Path, all: &[Generated], rules: &[Value], expected: &[Vec<Value>]) {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, value: &Value| {
-        std::fs::write(folder.path().join(name), value.to_string()).unwrap()
+        std::fs::write(folder.path().join(name), value.to_string()).unwrap();
     };
     let step = format!("{STEP_SECS}s");
     write(
