@@ -115,6 +115,7 @@ const PURE: &[&str] = &[
     "logs/filter",
     "logs/line",
     "logs/mask",
+    "logs/moment",
     "notify/signing",
     "packs/pack",
     "packs/parameters",

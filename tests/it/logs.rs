@@ -195,10 +195,14 @@ async fn a_turn_that_was_never_finished_is_taken_by_another() {
     assert_eq!(ground.read(), 0, "somebody else is at it");
     ground.app.advance(TimeDelta::seconds(31));
     assert_eq!(ground.read(), 1);
+    let look = store::Look {
+        seen: None,
+        trouble: None,
+    };
     let late = services
         .audit
         .write_unaudited(signalbox::foundation::audit::Unaudited::LogLine, |conn| {
-            store::release(conn, id, dead, Ok(now))
+            store::release(conn, id, dead, look)
         });
     assert!(!late.unwrap(), "its turn is over");
     assert_eq!(ground.messages(), ["INFO once"]);

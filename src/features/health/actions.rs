@@ -138,13 +138,20 @@ fn conclude(item: &Item<Probe>, claim: Claim, run: Run, now: DateTime<Utc>) -> F
 /// so that after a long stop nothing is dropped that was never added up.
 pub fn tidy(services: &Services) -> db::Result<usize> {
     let now = services.clock.now();
-    services.audit.write_unaudited(Unaudited::Sample, |conn| {
-        samples::roll_up(conn, now)?;
-        series::roll_up(conn, now)
+    services
+        .audit
+        .write_unaudited(Unaudited::Sample, |conn| samples::roll_up(conn, now))?;
+    // What is scraped is anybody's, and keeps nothing else from being tidied.
+    let summed = services
+        .audit
+        .write_unaudited(Unaudited::Sample, |conn| series::roll_up(conn, now));
+    let gone = services.audit.write_unaudited(Unaudited::Expiry, |conn| {
+        Ok::<_, db::Error>(
+            samples::prune(conn, now)? + reports::prune(conn, now)? + series::prune(conn, now)?,
+        )
     })?;
-    services.audit.write_unaudited(Unaudited::Expiry, |conn| {
-        Ok(samples::prune(conn, now)? + reports::prune(conn, now)? + series::prune(conn, now)?)
-    })
+    summed?;
+    Ok(gone)
 }
 
 /// Reports how far the audit log's seal and anchors are behind, over both logs: to `/metrics`, and to the

@@ -7,6 +7,9 @@ use std::collections::HashSet;
 
 use crate::features::packs::pack::{Labels, take_name, take_quoted};
 
+/// Bytes of the labels of one series: with them it is found, and an index holds no more.
+const LABEL_BYTES_AT_MOST: usize = 1_000;
+
 /// Values that a page may hold, kept or not.
 const VALUES_AT_MOST: usize = 200_000;
 /// Series that are kept of a page.
@@ -65,6 +68,10 @@ pub fn read(page: &str, keeps: impl Fn(&str) -> bool) -> Result<Vec<Value>, Unre
         if !keeps(&value.name) {
             continue;
         }
+        let label_bytes = |(name, value): (&String, &String)| name.len() + value.len();
+        if value.labels.iter().map(label_bytes).sum::<usize>() > LABEL_BYTES_AT_MOST {
+            return Err(wrong("its labels are too long to be kept"));
+        }
         if !seen.insert((value.name.clone(), value.labels.clone())) {
             return Err(wrong("its series was there before"));
         }
@@ -117,8 +124,14 @@ fn sample(text: &str) -> Result<Value, &'static str> {
 }
 
 /// As Go writes numbers, which is as Rust reads them.
+/// What lies beyond everything that is counted stands for infinity: sums of it would be no numbers any more.
 fn number(text: &str) -> Option<f64> {
-    text.parse().ok()
+    const COUNTABLE: f64 = 1e300;
+    let number: f64 = text.parse().ok()?;
+    if number.abs() > COUNTABLE {
+        return Some(f64::INFINITY.copysign(number));
+    }
+    Some(number)
 }
 
 /// The labels up to the closing brace, which is taken too.

@@ -48,23 +48,33 @@ fn bull(queue: &Queue, end: &str) -> String {
     format!("{prefix}{}:{end}", queue.name)
 }
 
-/// How the message is asked for that comes next, which has waited longest; none where nothing tells how long.
+/// How the message is asked for that comes next, which has waited longest: of several places the first that has one.
+/// None where nothing tells how long.
 #[must_use]
-pub fn next(queue: &Queue) -> Option<Vec<String>> {
-    let (key, place) = match queue.layout {
-        Layout::List | Layout::Sorted => return None,
-        Layout::Laravel => (format!("{}queues:{}", queue.prefix, queue.name), "0"),
-        Layout::BullMq => (bull(queue, "wait"), "-1"),
-    };
-    Some(vec!["LINDEX".to_owned(), key, place.to_owned()])
+pub fn next(queue: &Queue) -> Vec<Vec<String>> {
+    let asked = |parts: &[&str]| parts.iter().map(|part| (*part).to_owned()).collect();
+    match queue.layout {
+        Layout::List | Layout::Sorted => Vec::new(),
+        Layout::Laravel => {
+            let key = format!("{}queues:{}", queue.prefix, queue.name);
+            vec![asked(&["LINDEX", &key, "0"])]
+        }
+        // A queue that is paused has its messages elsewhere.
+        Layout::BullMq => vec![
+            asked(&["LINDEX", &bull(queue, "wait"), "-1"]),
+            asked(&["LINDEX", &bull(queue, "paused"), "-1"]),
+        ],
+    }
 }
 
-/// How the moment is asked for at which that message came, where the message is only its name.
+/// How the moment is asked for from which on that message has waited, where the message is only its name.
 #[must_use]
 pub fn moment_of(queue: &Queue, message: &[u8]) -> Option<Vec<String>> {
     let id = std::str::from_utf8(message).ok()?;
-    (queue.layout == Layout::BullMq)
-        .then(|| vec!["HGET".to_owned(), bull(queue, id), "timestamp".to_owned()])
+    (queue.layout == Layout::BullMq).then(|| {
+        let parts = ["HMGET", &bull(queue, id), "timestamp", "delay"];
+        parts.map(str::to_owned).to_vec()
+    })
 }
 
 /// When a message of Laravel was pushed, as Horizon writes it into it.
@@ -80,14 +90,18 @@ pub fn pushed_at(message: &[u8]) -> Option<f64> {
     }
 }
 
-/// Milliseconds since 1970, as BullMQ writes them.
+/// Since when a message of BullMQ has waited, in seconds since 1970: from when it came, after the delay that it came with.
 #[must_use]
-pub fn millis(reply: &Reply) -> Option<f64> {
-    let Reply::Bulk(text) = reply else {
+pub fn waits_since(reply: &Reply) -> Option<f64> {
+    let Reply::Array(parts) = reply else {
         return None;
     };
-    let millis: f64 = std::str::from_utf8(text).ok()?.parse().ok()?;
-    Some(millis / 1_000.0)
+    let millis = |part: Option<&Reply>| match part {
+        Some(Reply::Bulk(text)) => std::str::from_utf8(text).ok()?.parse::<f64>().ok(),
+        _ => None,
+    };
+    let delay = millis(parts.get(1)).unwrap_or(0.0);
+    Some((millis(parts.first())? + delay) / 1_000.0)
 }
 
 /// How long something has waited, in seconds. Clocks that differ make nobody wait less than no time.
@@ -130,15 +144,15 @@ mod tests {
                 "ZCARD finaegis_database_queues:events:reserved",
             ]
         );
-        assert_eq!(next(&laravel).unwrap()[2], "0");
+        assert_eq!(next(&laravel)[0][2], "0");
         assert_eq!(moment_of(&laravel, b"7"), None);
         let bull = queue(Layout::BullMq, "");
         assert_eq!(asked(&bull).len(), 6);
         assert_eq!(asked(&bull)[0], "LLEN bull:events:wait");
-        assert_eq!(next(&bull).unwrap().join(" "), "LINDEX bull:events:wait -1");
+        assert_eq!(next(&bull)[0].join(" "), "LINDEX bull:events:wait -1");
         let moment = moment_of(&bull, b"7").unwrap();
-        assert_eq!(moment.join(" "), "HGET bull:events:7 timestamp");
-        assert_eq!(next(&queue(Layout::List, "")), None);
+        assert_eq!(moment.join(" "), "HMGET bull:events:7 timestamp delay");
+        assert!(next(&queue(Layout::List, "")).is_empty());
     }
 
     #[test]
@@ -152,11 +166,12 @@ mod tests {
             Some(1_700_000_000.0)
         );
         assert_eq!(pushed_at(b"nothing of the kind"), None);
-        assert_eq!(
-            millis(&Reply::Bulk(b"1700000000500".to_vec())),
-            Some(1_700_000_000.5)
-        );
-        assert_eq!(millis(&Reply::Nothing), None);
+        let bulk = |text: &[u8]| Reply::Bulk(text.to_vec());
+        let late = Reply::Array(vec![bulk(b"1700000000500"), bulk(b"60000")]);
+        assert_eq!(waits_since(&late), Some(1_700_000_060.5));
+        let plain = Reply::Array(vec![bulk(b"1700000000500"), Reply::Nothing]);
+        assert_eq!(waits_since(&plain), Some(1_700_000_000.5));
+        assert_eq!(waits_since(&Reply::Nothing), None);
         let at = DateTime::from_timestamp(1_700_000_010, 0).unwrap();
         assert!((waited(1_700_000_000.0, at) - 10.0).abs() < 1e-9);
         assert!(waited(1_800_000_000.0, at).abs() < f64::EPSILON);

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use super::files::{self, Turn};
 use super::line::{Line, read_all};
 use super::mask;
-use super::store::{self, Delivered, State};
+use super::store::{self, Delivered, Look, State};
 use crate::features::packs::pack::{ErrorCode, ItemId, LogSource};
 use crate::features::packs::store::{self as packs, Item};
 use crate::foundation::Services;
@@ -65,29 +65,31 @@ pub fn read_files(services: &Services, source: &Source) -> db::Result<usize> {
         };
         let first = store::states(conn)?
             .get(&id)
-            .is_none_or(|state| state.looked_at.is_none());
+            .is_none_or(|state| state.files.as_deref() != Some(pattern));
         Ok::<_, db::Error>(Some((token, store::positions(conn, id)?, first)))
     })?;
     let Some((token, known, first)) = turn else {
         return Ok(0);
     };
-    let read = files::read_on(pattern, &known, first);
-    services.audit.write_unaudited(Unaudited::LogLine, |conn| {
-        let looked = read
-            .as_ref()
-            .map(|_| now)
-            .map_err(|why| why.chars().take(ERROR_AT_MOST).collect::<String>());
-        let is_ours = store::release(
-            conn,
-            id,
-            token,
-            looked.as_ref().copied().map_err(String::as_str),
-        )?;
-        match &read {
-            Ok(turn) if is_ours => take(conn, source, turn, &known, now),
-            _ => Ok(0),
-        }
-    })
+    let read = files::read_on(pattern, &known, first, now);
+    let trouble = match &read {
+        Ok(turn) => turn.trouble.as_deref(),
+        Err(why) => Some(why.as_str()),
+    };
+    let trouble: Option<String> = trouble.map(|why| why.chars().take(ERROR_AT_MOST).collect());
+    let look = Look {
+        seen: read.is_ok().then_some((pattern, now)),
+        trouble: trouble.as_deref(),
+    };
+    services
+        .audit
+        .write_unaudited(Unaudited::LogLine, |conn| match &read {
+            Ok(turn) if store::release(conn, id, token, look)? => {
+                take(conn, source, turn, &known, now)
+            }
+            Ok(_) => Ok(0),
+            Err(_) => store::release(conn, id, token, look).map(|_| 0),
+        })
 }
 
 /// Keeps what a turn brought, and how far it came.
@@ -132,11 +134,11 @@ fn take(
 impl Source {
     /// The lines of a text that may be kept, without what must not stand in a log.
     fn readable(&self, text: &str) -> Vec<Line> {
-        let mut lines = read_all(text);
-        lines.retain(|line| !mask::is_about_sar(line));
+        let mut lines = read_all(text, mask::is_about_sar);
         for line in &mut lines {
             line.find_code(&self.codes);
             mask::mask(line);
+            line.cut();
         }
         lines
     }

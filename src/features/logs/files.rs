@@ -7,6 +7,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 
 use super::store::Position;
@@ -37,6 +38,8 @@ pub struct Turn {
     pub read: Vec<(Position, String)>,
     /// Files that are there and have nothing new.
     pub still: Vec<Position>,
+    /// What could not be read beside them, in words.
+    pub trouble: Option<String>,
 }
 
 /// Reads on. A log that is looked at for the first time is read from the end of what is there: nobody is to be woken by
@@ -44,12 +47,25 @@ pub struct Turn {
 ///
 /// # Errors
 /// Why the folder or a file cannot be read, in words.
-pub fn read_on(pattern: &str, known: &[Position], first: bool) -> Result<Turn, String> {
+pub fn read_on(
+    pattern: &str,
+    known: &[Position],
+    first: bool,
+    now: DateTime<Utc>,
+) -> Result<Turn, String> {
     let pattern = Pattern::parse(pattern)?;
     let folder = Path::new(pattern.folder());
     let mut turn = Turn::default();
     let mut left = CHUNKS;
-    let entries = fs::read_dir(folder).map_err(|error| told(&error, folder))?;
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        // It was looked at: what appears there later is new.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            turn.trouble = Some(told(&error, folder));
+            return Ok(turn);
+        }
+        Err(error) => return Err(told(&error, folder)),
+    };
     let mut paths = Vec::new();
     for entry in entries.take(ENTRIES_AT_MOST) {
         let entry = entry.map_err(|error| told(&error, folder))?;
@@ -60,15 +76,28 @@ pub fn read_on(pattern: &str, known: &[Position], first: bool) -> Result<Turn, S
         }
     }
     paths.sort();
+    // Not always the same one first: there may be more to read than one turn has room for.
+    if !paths.is_empty() {
+        let begin = usize::try_from(now.timestamp()).unwrap_or(0) % paths.len();
+        paths.rotate_left(begin);
+    }
+    let mut passed_over = 0;
     for path in paths {
-        match one(&path, known, first, &mut left) {
+        match one(&path, known, first, now, &mut left) {
             Ok(Some((position, text))) if text.is_empty() => turn.still.push(position),
             Ok(Some(read)) => turn.read.push(read),
-            Ok(None) => {}
+            Ok(None) => passed_over += 1,
             // It was moved aside between the list and the look.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(told(&error, &path)),
+            // One file's trouble keeps no other from being read.
+            Err(error) => turn.trouble = Some(told(&error, &path)),
         }
+    }
+    if turn.read.is_empty() && turn.still.is_empty() && turn.trouble.is_none() {
+        turn.trouble = Some(match passed_over {
+            0 => "no file fits its pattern".to_owned(),
+            _ => "what fits its pattern are links and folders, which are not followed".to_owned(),
+        });
     }
     Ok(turn)
 }
@@ -77,6 +106,7 @@ fn one(
     path: &Path,
     known: &[Position],
     first: bool,
+    now: DateTime<Utc>,
     left: &mut usize,
 ) -> io::Result<Option<(Position, String)>> {
     // Links are not followed: they lead elsewhere.
@@ -94,7 +124,7 @@ fn one(
         None if first => meta.len(),
         _ => 0,
     };
-    let text = read_from(&mut file, &meta, start, left)?;
+    let text = read_from(&mut file, &meta, start, now, left)?;
     let (head, head_bytes) = head(&mut file, meta.len())?;
     let position = Position {
         device,
@@ -132,6 +162,7 @@ fn read_from(
     file: &mut File,
     meta: &Metadata,
     start: u64,
+    now: DateTime<Utc>,
     left: &mut usize,
 ) -> io::Result<Vec<u8>> {
     let room = CHUNK.min(*left);
@@ -141,7 +172,7 @@ fn read_from(
     let mut bytes = Vec::new();
     file.seek(SeekFrom::Start(start))?;
     file.by_ref().take(room as u64).read_to_end(&mut bytes)?;
-    let is_quiet = SystemTime::now()
+    let is_quiet = SystemTime::from(now)
         .duration_since(meta.modified()?)
         .is_ok_and(|quiet| quiet > UNFINISHED);
     let ends = bytes
@@ -188,6 +219,7 @@ mod tests {
         folder: tempfile::TempDir,
         known: Vec<Position>,
         first: bool,
+        trouble: Option<String>,
     }
 
     impl Log {
@@ -196,6 +228,7 @@ mod tests {
                 folder: tempfile::tempdir().unwrap(),
                 known: Vec::new(),
                 first: false,
+                trouble: None,
             }
         }
 
@@ -215,9 +248,11 @@ mod tests {
 
         fn read(&mut self) -> Vec<String> {
             let pattern = self.path("api.log*").display().to_string();
-            let turn = read_on(&pattern, &self.known, self.first).unwrap();
+            let turn = read_on(&pattern, &self.known, self.first, Utc::now()).unwrap();
+            self.trouble.clone_from(&turn.trouble);
             self.first = false;
-            let texts = turn.read.iter().map(|(_, text)| text.clone()).collect();
+            let mut texts: Vec<_> = turn.read.iter().map(|(_, text)| text.clone()).collect();
+            texts.sort();
             let read = turn.read.into_iter().map(|(position, _)| position);
             self.known = read.chain(turn.still).collect();
             texts
@@ -276,9 +311,37 @@ mod tests {
         assert_eq!(log.read(), [format!("{}\nnext\n", "x".repeat(10))]);
     }
 
+    /// Whoever ended without ending their line is heard.
     #[test]
-    fn a_folder_that_is_not_there_is_told() {
-        let told = read_on("/nowhere/at/all/*.log", &[], false).unwrap_err();
-        assert_eq!(told, "/nowhere/at/all does not exist");
+    fn a_last_line_without_an_end_is_taken_after_a_while() {
+        let mut log = Log::new();
+        log.append("api.log", "one\ntwo");
+        log.read();
+        let later = Utc::now() + chrono::TimeDelta::minutes(2);
+        let pattern = log.path("api.log*").display().to_string();
+        let turn = read_on(&pattern, &log.known, false, later).unwrap();
+        assert_eq!(turn.read[0].1, "two");
+    }
+
+    #[test]
+    fn one_that_cannot_be_read_keeps_no_other_from_being_read() {
+        let mut log = Log::new();
+        log.append("api.log", "one\n");
+        fs::create_dir(log.path("api.log.d")).unwrap();
+        std::os::unix::fs::symlink("/etc/hostname", log.path("api.log.l")).unwrap();
+        assert_eq!(log.read(), ["one\n"]);
+        assert_eq!(log.trouble, None);
+        fs::remove_file(log.path("api.log")).unwrap();
+        log.read();
+        assert!(log.trouble.unwrap().contains("links"));
+    }
+
+    #[test]
+    fn what_is_not_there_is_told() {
+        let turn = read_on("/nowhere/at/all/*.log", &[], false, Utc::now()).unwrap();
+        assert_eq!(turn.trouble.unwrap(), "/nowhere/at/all does not exist");
+        let mut log = Log::new();
+        log.read();
+        assert_eq!(log.trouble.unwrap(), "no file fits its pattern");
     }
 }

@@ -1,13 +1,18 @@
 //! One line of a log, whoever wrote it: JSON, `key=value`, plain text, and either of them wrapped by a container's
 //! runtime. What a line is, is decided line by line, so that a start-up banner in a log of JSON loses nothing.
 
-use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
+
+use super::moment::{self, Moment, leading};
 
 use crate::features::packs::severity::Severity;
 
 /// Characters of a message that are kept.
 pub const MESSAGE_AT_MOST: usize = 8_000;
+
+/// Characters of it that are read: what lies beyond those that are kept may be the end of a secret.
+const MESSAGE_READ: usize = 64_000;
 
 /// Bytes of a line's other fields, as JSON, that are kept.
 pub const FIELDS_AT_MOST: usize = 8_000;
@@ -21,7 +26,7 @@ const FIRST_WORDS: usize = 8;
 /// A line as far as it could be read. What could not be stays in its message.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Line {
-    /// When it was written, where it says so. A time without a zone is taken for UTC.
+    /// When it was written, where it says so.
     pub at: Option<DateTime<Utc>>,
     pub severity: Severity,
     pub component: String,
@@ -31,24 +36,33 @@ pub struct Line {
     pub fields: Map<String, Value>,
 }
 
-/// Reads all lines of a text. Lines that go on where the one before stopped, such as those of a stack trace, are added
-/// to it.
+/// Reads all lines of a text, but those of which `skip` says so by how they were written. Lines that go on where the one
+/// before stopped, such as those of a stack trace, are added to it, or skipped with it.
 #[must_use]
-pub fn read_all(text: &str) -> Vec<Line> {
+pub fn read_all(text: &str, skip: impl Fn(&str) -> bool) -> Vec<Line> {
     let mut lines: Vec<Line> = Vec::new();
+    let mut is_skipping = false;
     for raw in text.lines() {
         let (wrapped_at, inner) = unwrap(raw);
         let inner = plain(&inner);
         if inner.trim().is_empty() {
             continue;
         }
-        match lines.last_mut() {
-            Some(before) if goes_on(&inner) => before.add(&inner),
-            _ => {
-                let mut line = read(&inner);
-                line.at = line.at.or(wrapped_at);
-                lines.push(line);
+        let goes_on = goes_on(&inner) && (is_skipping || !lines.is_empty());
+        if goes_on && is_skipping {
+            continue;
+        }
+        if skip(&inner) {
+            if goes_on {
+                lines.pop();
             }
+            is_skipping = true;
+            continue;
+        }
+        is_skipping = false;
+        match lines.last_mut() {
+            Some(before) if goes_on => before.add(&inner),
+            _ => lines.push(read(&inner, wrapped_at)),
         }
     }
     lines
@@ -57,11 +71,19 @@ pub fn read_all(text: &str) -> Vec<Line> {
 impl Line {
     fn add(&mut self, more: &str) {
         let kept = self.message.chars().count();
-        let room = MESSAGE_AT_MOST.saturating_sub(kept + 1);
+        let room = MESSAGE_READ.saturating_sub(kept + 1);
         if room > 0 {
             self.message.push('\n');
             self.message.extend(more.trim_end().chars().take(room));
         }
+    }
+
+    /// Cuts it down to what is kept. Secrets are masked before: what is cut in half is not recognised.
+    pub fn cut(&mut self) {
+        cut_fields(&mut self.fields);
+        self.message = cut(&self.message, MESSAGE_AT_MOST);
+        self.component = cut(&self.component, WORD_AT_MOST);
+        self.code = cut(&self.code, WORD_AT_MOST);
     }
 
     /// Gives a line that names no code the first of these that stands in its message as a word of its own.
@@ -74,6 +96,20 @@ impl Line {
         if let Some(code) = words.find(|word| known.iter().any(|code| code == word)) {
             self.code = code.to_owned();
         }
+    }
+}
+
+/// Drops the longest of the fields until the rest may be kept.
+fn cut_fields(fields: &mut Map<String, Value>) {
+    let size = |value: &Value| value.to_string().len();
+    let mut total: usize = fields.iter().map(|(key, it)| key.len() + size(it)).sum();
+    while total > FIELDS_AT_MOST {
+        let longest = fields.iter().max_by_key(|(key, it)| key.len() + size(it));
+        let Some((key, value)) = longest.map(|(key, value)| (key.clone(), size(value))) else {
+            return;
+        };
+        total -= key.len() + value;
+        fields.remove(&key);
     }
 }
 
@@ -90,7 +126,7 @@ fn unwrap(raw: &str) -> (Option<DateTime<Utc>>, String) {
         && let (Some(Value::String(log)), Some(Value::String(_))) =
             (outer.get("log"), outer.get("stream"))
     {
-        let at = outer.get("time").and_then(time);
+        let at = outer.get("time").and_then(moment::of).map(|it| it.at);
         return (at, log.trim_end_matches(['\r', '\n']).to_owned());
     }
     let mut parts = raw.splitn(4, ' ');
@@ -117,7 +153,7 @@ fn plain(text: &str) -> String {
                     }
                 }
             }
-            '\t' => out.push(letter),
+            '\t' | '\n' => out.push(letter),
             hidden if hidden.is_control() => {}
             shown => out.push(shown),
         }
@@ -125,16 +161,21 @@ fn plain(text: &str) -> String {
     out
 }
 
-fn read(text: &str) -> Line {
-    if text.starts_with('{')
-        && let Ok(Value::Object(fields)) = serde_json::from_str(text)
-    {
-        return from_fields(fields, text);
-    }
-    match pairs(text) {
-        Some(fields) => from_fields(fields, text),
+/// What a container's runtime says of the time is exact, and gives way only to a line that knows its own zone.
+fn read(text: &str, wrapped_at: Option<DateTime<Utc>>) -> Line {
+    let object = match serde_json::from_str(text) {
+        Ok(Value::Object(fields)) if text.starts_with('{') => Some(fields),
+        _ => pairs(text),
+    };
+    let (mut line, moment) = match object {
+        Some(fields) => from_fields(fields),
         None => from_text(text),
-    }
+    };
+    line.at = match moment {
+        Some(moment) if moment.zoned => Some(moment.at),
+        told => wrapped_at.or(told.map(|it| it.at)),
+    };
+    line
 }
 
 const TIMES: [&str; 5] = ["timestamp", "time", "ts", "@timestamp", "datetime"];
@@ -160,7 +201,8 @@ const LATENCIES: [&str; 5] = [
 /// Names of objects whose members are a line's own: what they are about, and nothing else.
 const NESTED: [&str; 3] = ["context", "extra", "fields"];
 
-fn from_fields(mut fields: Map<String, Value>, whole: &str) -> Line {
+fn from_fields(mut fields: Map<String, Value>) -> (Line, Option<Moment>) {
+    clean(&mut fields);
     for name in NESTED {
         if let Some(Value::Object(inner)) = fields.get(name) {
             let inner = inner.clone();
@@ -176,39 +218,44 @@ fn from_fields(mut fields: Map<String, Value>, whole: &str) -> Line {
             .find(|name| fields.get(**name).is_some_and(fits))?;
         fields.remove(*found)
     };
-    let at = take(&TIMES, |value| time(value).is_some());
+    let at = take(&TIMES, |value| moment::of(value).is_some());
     let level = take(&LEVELS, |value| Severity::of(value).is_some());
     let message = take(&MESSAGES, Value::is_string);
     let component = take(&COMPONENTS, Value::is_string);
     let code = take(&CODES, |value| word(value).is_some());
     let latency = take(&LATENCIES, |value| number(value).is_some());
+    // A line without a message says what its fields say.
     let message = match message {
         Some(Value::String(message)) => message,
-        _ => whole.to_owned(),
+        _ => String::new(),
     };
-    cut_fields(&mut fields);
-    Line {
-        at: at.as_ref().and_then(time),
+    let line = Line {
+        at: None,
         severity: level.as_ref().and_then(Severity::of).unwrap_or_default(),
         component: component.as_ref().and_then(word).unwrap_or_default(),
         code: code.as_ref().and_then(word).unwrap_or_default(),
-        message: cut(&message, MESSAGE_AT_MOST),
+        message: cut(&message, MESSAGE_READ),
         latency_ms: latency.as_ref().and_then(number),
         fields,
-    }
+    };
+    (line, at.as_ref().and_then(moment::of))
 }
 
-/// Drops the longest of the fields until the rest may be kept.
-fn cut_fields(fields: &mut Map<String, Value>) {
-    let size = |value: &Value| value.to_string().len();
-    let mut total: usize = fields.iter().map(|(key, it)| key.len() + size(it)).sum();
-    while total > FIELDS_AT_MOST {
-        let longest = fields.iter().max_by_key(|(key, it)| key.len() + size(it));
-        let Some((key, value)) = longest.map(|(key, value)| (key.clone(), size(value))) else {
-            return;
-        };
-        total -= key.len() + value;
-        fields.remove(&key);
+/// What is escaped in JSON may be anything, also what no column of text can hold.
+fn clean(fields: &mut Map<String, Value>) {
+    let cleaned = std::mem::take(fields).into_iter().map(|(name, mut value)| {
+        clean_value(&mut value);
+        (plain(&name), value)
+    });
+    *fields = cleaned.collect();
+}
+
+fn clean_value(value: &mut Value) {
+    match value {
+        Value::String(text) => *text = plain(text),
+        Value::Array(all) => all.iter_mut().for_each(clean_value),
+        Value::Object(fields) => clean(fields),
+        _ => {}
     }
 }
 
@@ -257,29 +304,29 @@ fn quoted_value(text: &str) -> Option<(String, &str)> {
     None
 }
 
-fn from_text(text: &str) -> Line {
-    let (at, rest) = leading_time(text);
+fn from_text(text: &str) -> (Line, Option<Moment>) {
+    let (at, rest) = leading(text);
     if let Some((component, severity, message)) = dashed(rest) {
-        return Line {
-            at,
+        let line = Line {
             severity,
-            component: cut(component, WORD_AT_MOST),
-            message: cut(message, MESSAGE_AT_MOST),
+            component: component.to_owned(),
+            message: cut(message, MESSAGE_READ),
             latency_ms: latency_within(message),
             ..Line::default()
         };
+        return (line, at);
     }
     let message = match at {
         Some(_) => rest.trim_start_matches([']', ' ', ':', '-']),
         None => text,
     };
-    Line {
-        at,
+    let line = Line {
         severity: leading_severity(rest),
-        message: cut(message.trim_end(), MESSAGE_AT_MOST),
+        message: cut(message.trim_end(), MESSAGE_READ),
         latency_ms: latency_within(text),
         ..Line::default()
-    }
+    };
+    (line, at)
 }
 
 /// ` - api - ERROR - It broke`, as Python writes it: who, how bad, and what.
@@ -289,44 +336,6 @@ fn dashed(rest: &str) -> Option<(&str, Severity, &str)> {
     let severity = Severity::named(level.trim())?;
     let is_name = !component.is_empty() && !component.contains(char::is_whitespace);
     is_name.then_some((component, severity, message.trim_end()))
-}
-
-/// The time that a line begins with, and what comes after it.
-fn leading_time(text: &str) -> (Option<DateTime<Utc>>, &str) {
-    let text = text.trim_start_matches('[');
-    let first = text.find([' ', ']']).unwrap_or(text.len());
-    if let Ok(at) = DateTime::parse_from_rfc3339(&text[..first]) {
-        return (Some(at.to_utc()), &text[first..]);
-    }
-    const FORMATS: [(&str, usize); 4] = [
-        ("%Y-%m-%d %H:%M:%S", 19),
-        ("%Y-%m-%dT%H:%M:%S", 19),
-        ("%Y/%m/%d %H:%M:%S", 19),
-        ("%d/%b/%Y:%H:%M:%S", 20),
-    ];
-    for (format, length) in FORMATS {
-        if let Some(head) = text.get(..length)
-            && let Ok(at) = NaiveDateTime::parse_from_str(head, format)
-        {
-            let rest = &text[length..];
-            let (millis, rest) = fraction(rest);
-            return (Some(at.and_utc() + millis), rest);
-        }
-    }
-    (None, text)
-}
-
-/// What a time has below its second: `,123` or `.123456`.
-fn fraction(rest: &str) -> (TimeDelta, &str) {
-    let Some(digits) = rest.strip_prefix([',', '.']) else {
-        return (TimeDelta::zero(), rest);
-    };
-    let end = digits
-        .find(|it: char| !it.is_ascii_digit())
-        .unwrap_or(digits.len());
-    let millis: String = digits[..end].chars().chain("000".chars()).take(3).collect();
-    let millis = TimeDelta::milliseconds(millis.parse().unwrap_or(0));
-    (millis, &digits[end..])
 }
 
 /// The level among the first words. It has to look like one: "error" in the middle of a sentence is a word.
@@ -354,35 +363,6 @@ fn latency_within(text: &str) -> Option<f64> {
     })
 }
 
-/// ISO 8601 with or without a zone, or seconds or milliseconds since 1970.
-fn time(value: &Value) -> Option<DateTime<Utc>> {
-    /// Numbers above this many seconds are milliseconds: it lies in the year 5138.
-    const SECONDS_END: f64 = 1e11;
-    match value {
-        Value::String(text) => {
-            let text = text.trim();
-            DateTime::parse_from_rfc3339(text)
-                .map(|at| at.to_utc())
-                .ok()
-                .or_else(|| leading_time(text).0)
-        }
-        Value::Number(_) => {
-            let seconds = number(value)?;
-            let millis = if seconds.abs() < SECONDS_END {
-                seconds * 1_000.0
-            } else {
-                seconds
-            };
-            #[allow(
-                clippy::cast_possible_truncation,
-                reason = "what is cut off lies below a millisecond"
-            )]
-            DateTime::from_timestamp_millis(millis as i64)
-        }
-        _ => None,
-    }
-}
-
 fn number(value: &Value) -> Option<f64> {
     let number = match value {
         Value::Number(number) => number.as_f64(),
@@ -399,7 +379,7 @@ fn word(value: &Value) -> Option<String> {
         Value::Number(number) => number.to_string(),
         _ => return None,
     };
-    (!text.is_empty()).then(|| cut(&text, WORD_AT_MOST))
+    (!text.is_empty()).then_some(text)
 }
 
 fn cut(text: &str, at_most: usize) -> String {

@@ -4,7 +4,8 @@ use serde_json::json;
 use super::*;
 
 fn one(text: &str) -> Line {
-    let mut lines = read_all(text);
+    let mut lines = read_all(text, |_| false);
+    lines.iter_mut().for_each(Line::cut);
     assert_eq!(lines.len(), 1, "{lines:?}");
     lines.remove(0)
 }
@@ -103,6 +104,7 @@ fn what_a_container_wraps_is_unwrapped() {
 fn a_stack_trace_belongs_to_its_line() {
     let lines = read_all(
         "ERROR it broke\n  at a (b.js:1)\n\tat c (d.js:2)\nCaused by: water\n\nINFO it goes on\n",
+        |_| false,
     );
     assert_eq!(lines.len(), 2);
     assert_eq!(
@@ -137,6 +139,29 @@ fn colours_and_control_characters_are_dropped() {
     );
 }
 
+/// PostgreSQL holds no NUL, however it came.
+#[test]
+fn what_is_escaped_is_cleaned_like_what_is_not() {
+    let line = one(r#"{"msg":"a\u0000b\nc","code":"x\u0007","k\u0000":{"v":["\u0000z"]}}"#);
+    assert_eq!((line.message.as_str(), line.code.as_str()), ("ab\nc", "x"));
+    assert_eq!(Value::Object(line.fields), json!({"k": {"v": ["z"]}}));
+}
+
+#[test]
+fn the_runtimes_time_gives_way_only_to_one_with_a_zone() {
+    let wrapped = |log: &str| {
+        one(&json!({"log": log, "stream": "stdout", "time": "2024-01-15T10:30:00Z"}).to_string()).at
+    };
+    assert_eq!(
+        wrapped("2024-01-15 05:30:00 INFO x"),
+        at("2024-01-15T10:30:00Z")
+    );
+    assert_eq!(
+        wrapped("2024-01-15 05:29:59-0500 INFO x"),
+        at("2024-01-15T10:29:59Z")
+    );
+}
+
 #[test]
 fn long_ones_are_cut() {
     let line = one(&format!(
@@ -151,7 +176,8 @@ fn long_ones_are_cut() {
 proptest! {
     #[test]
     fn nothing_that_can_be_sent_breaks_it(text in "\\PC{0,200}|[\\x00-\\x7f]{0,200}") {
-        for line in read_all(&text) {
+        for mut line in read_all(&text, |_| false) {
+            line.cut();
             prop_assert!(line.message.chars().count() <= MESSAGE_AT_MOST);
             prop_assert!(!line.message.contains('\0'));
             prop_assert!(line.component.chars().count() <= WORD_AT_MOST);

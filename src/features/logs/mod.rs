@@ -17,6 +17,7 @@ pub mod files;
 pub mod filter;
 pub mod line;
 pub mod mask;
+pub mod moment;
 pub mod pages;
 pub mod runner;
 pub mod store;

@@ -30,6 +30,8 @@ pub const LINES_A_DAY: i64 = 1_000_000;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct State {
     pub looked_at: Option<DateTime<Utc>>,
+    /// The pattern that was looked for then.
+    pub files: Option<String>,
     pub error: Option<String>,
     pub heard_at: Option<DateTime<Utc>>,
 }
@@ -78,29 +80,31 @@ pub fn claim(
     Ok((taken == 1).then_some(token))
 }
 
-/// Ends a turn, with how its look came out. False where the turn was over before: somebody else reads now.
-pub fn release(
-    conn: &mut Conn,
-    source: ItemId,
-    token: Uuid,
-    looked: std::result::Result<DateTime<Utc>, &str>,
-) -> Result<bool> {
+/// How a look at a log's files came out.
+#[derive(Clone, Copy, Debug)]
+pub struct Look<'l> {
+    /// The pattern that was looked for, and when, where anything could be seen.
+    pub seen: Option<(&'l str, DateTime<Utc>)>,
+    pub trouble: Option<&'l str>,
+}
+
+/// Ends a turn. False where the turn was over before: somebody else reads now.
+pub fn release(conn: &mut Conn, source: ItemId, token: Uuid, look: Look<'_>) -> Result<bool> {
     let ours =
         diesel::update(log_source::table.find(source.uuid())).filter(log_source::claim.eq(token));
     let free = (
         log_source::claim.eq(None::<Uuid>),
         log_source::claimed_until.eq(None::<DateTime<Utc>>),
     );
-    let released = match looked {
-        Ok(at) => ours
-            .set((
-                free,
-                log_source::looked_at.eq(at),
-                log_source::error.eq(None::<&str>),
-            ))
-            .execute(conn)?,
-        Err(why) => ours.set((free, log_source::error.eq(why))).execute(conn)?,
-    };
+    let seen = look.seen.map(|(pattern, at)| {
+        (
+            log_source::looked_at.eq(at),
+            log_source::files.eq(pattern.to_owned()),
+        )
+    });
+    let released = ours
+        .set((free, log_source::error.eq(look.trouble), seen))
+        .execute(conn)?;
     Ok(released == 1)
 }
 
@@ -116,24 +120,29 @@ pub fn states(conn: &mut Conn) -> Result<HashMap<ItemId, State>> {
         Uuid,
         Option<DateTime<Utc>>,
         Option<String>,
+        Option<String>,
         Option<DateTime<Utc>>,
     );
     let rows: Vec<Row> = log_source::table
         .select((
             log_source::id,
             log_source::looked_at,
+            log_source::files,
             log_source::error,
             log_source::heard_at,
         ))
         .load(conn)?;
-    let each = rows.into_iter().map(|(id, looked_at, error, heard_at)| {
-        let state = State {
-            looked_at,
-            error,
-            heard_at,
-        };
-        (id.into(), state)
-    });
+    let each = rows
+        .into_iter()
+        .map(|(id, looked_at, files, error, heard_at)| {
+            let state = State {
+                looked_at,
+                files,
+                error,
+                heard_at,
+            };
+            (id.into(), state)
+        });
     Ok(each.collect())
 }
 
@@ -295,7 +304,8 @@ fn counted_since(conn: &mut Conn, source: ItemId, from: DateTime<Utc>) -> Result
 pub fn counted(conn: &mut Conn, source: ItemId, of: &LinesOf, now: DateTime<Utc>) -> Result<i64> {
     let mut query = log_count::table
         .filter(log_count::source_id.eq(source.uuid()))
-        .filter(log_count::minute.gt(now - of.within.delta()))
+        // The minute in which the time begins belongs to it: rather one line too many than one too few.
+        .filter(log_count::minute.gt(now - of.within.delta() - TimeDelta::minutes(1)))
         .filter(log_count::level.ge(of.level.number()))
         .select(diesel::dsl::sum(log_count::lines))
         .into_boxed();
@@ -352,8 +362,8 @@ pub fn deliver(
 /// How long the name of a delivery is remembered.
 const DELIVERIES_KEPT: TimeDelta = TimeDelta::days(2);
 
-/// How long a pack that no longer names a log leaves its lines.
-const RETIRED_KEPT: TimeDelta = TimeDelta::days(30);
+/// How long the lines of a log are kept of which nobody can read any more how long.
+const UNREAD_KEPT: TimeDelta = TimeDelta::days(30);
 
 /// Removes lines, counts and names of deliveries whose time is over. Returns how many lines went.
 pub fn purge(conn: &mut Conn, now: DateTime<Utc>, at_most: i64) -> Result<usize> {
@@ -361,8 +371,8 @@ pub fn purge(conn: &mut Conn, now: DateTime<Utc>, at_most: i64) -> Result<usize>
         .filter(log_delivery::at.lt(now - DELIVERIES_KEPT))
         .execute(conn)?;
     let mut gone = 0;
-    for (source, keep_ms) in kept_for(conn)? {
-        let before = now - keep_ms;
+    for (source, kept) in kept_for(conn)? {
+        let before = now - kept;
         diesel::delete(log_count::table)
             .filter(log_count::source_id.eq(source))
             .filter(log_count::minute.lt(before))
@@ -379,16 +389,13 @@ pub fn purge(conn: &mut Conn, now: DateTime<Utc>, at_most: i64) -> Result<usize>
     Ok(gone)
 }
 
+/// How long the lines of each log are kept: as its pack says, or said last.
 fn kept_for(conn: &mut Conn) -> Result<Vec<(Uuid, TimeDelta)>> {
     use crate::features::packs::store as packs;
-    let live: HashMap<Uuid, TimeDelta> = packs::live::<LogSource>(conn)?
-        .into_iter()
-        .map(|item| (item.id.uuid(), item.spec.keep.delta()))
-        .collect();
     let known: Vec<Uuid> = log_source::table.select(log_source::id).load(conn)?;
     let each = known.into_iter().map(|id| {
-        let kept = live.get(&id).copied().unwrap_or(RETIRED_KEPT);
-        (id, kept)
+        let kept = packs::item::<LogSource>(conn, id.into());
+        (id, kept.map_or(UNREAD_KEPT, |item| item.spec.keep.delta()))
     });
     Ok(each.collect())
 }

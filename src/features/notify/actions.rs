@@ -35,7 +35,10 @@ pub fn enqueue(tx: &mut Tx<'_>, notice: &Notice) -> db::Result<Option<NoticeId>>
 /// Takes back what was not yet sent about something. It stays on record, with `why` (a sentence for people). What is being
 /// sent at this moment is not tried again if that fails. Returns how many were taken back.
 pub fn cancel_queued(tx: &mut Tx<'_>, about: &About, why: &str) -> db::Result<usize> {
-    let why = notice::line(why, LONGEST_ANSWER);
+    let why = match notice::line(why, LONGEST_ANSWER) {
+        said if said.is_empty() => "it is no longer wanted".to_owned(),
+        said => said,
+    };
     let now = tx.now();
     let cancelled = store::cancel(tx, about, &why, now)?;
     for (id, platform) in &cancelled {

@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use chrono::TimeDelta;
+use sha2::{Digest as _, Sha256};
 
 use crate::foundation::kernel::{Level, PlatformId};
 
@@ -181,6 +182,7 @@ impl Notice {
                 }
                 endpoint @ Destination::Endpoint(_) => endpoint,
             },
+            key: fitting_key(self.key),
             title: or(line(&self.title, LONGEST_TITLE), "Notice"),
             text: lines(&self.text, LONGEST_TEXT),
             link: if is_local && is_short {
@@ -191,6 +193,16 @@ impl Notice {
             ..self
         }
     }
+}
+
+/// A key as it is, or what stands for one that is too long: other keys have other ones.
+fn fitting_key(key: String) -> String {
+    const LONGEST: usize = 300;
+    let fits = (1..=LONGEST).contains(&key.chars().count()) && !key.contains('\0');
+    if fits {
+        return key;
+    }
+    hex::encode(Sha256::digest(key.as_bytes()))
 }
 
 /// One line without control characters, of `most` characters.

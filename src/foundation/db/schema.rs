@@ -569,6 +569,7 @@ diesel::table! {
         looked_at -> Nullable<Timestamptz>,
         error -> Nullable<Text>,
         heard_at -> Nullable<Timestamptz>,
+        files -> Nullable<Text>,
     }
 }
 

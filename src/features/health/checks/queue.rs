@@ -48,25 +48,37 @@ async fn in_redis(
             None => figures.push((measure, length)),
         }
     }
-    if let Some(oldest) = oldest(&mut talk, of, at).await? {
+    let waiting = figures
+        .iter()
+        .any(|(measure, length)| *measure == Measure::Waiting && *length > 0.0);
+    if let Some(oldest) = oldest(&mut talk, of, at, waiting).await? {
         figures.push((Measure::Oldest, oldest));
     }
     Ok(figures)
 }
 
-/// Nothing waits no time; what does not say since when it waits has no figure.
-async fn oldest(talk: &mut Talk, of: &Queue, at: DateTime<Utc>) -> Result<Option<f64>, Outcome> {
-    let Some(command) = queue::next(of) else {
-        return Ok(None);
-    };
-    let Reply::Bulk(message) = ask(talk, &command).await? else {
+/// Where nothing waits, nothing waits long; what does not say since when it waits has no figure.
+async fn oldest(
+    talk: &mut Talk,
+    of: &Queue,
+    at: DateTime<Utc>,
+    waiting: bool,
+) -> Result<Option<f64>, Outcome> {
+    let places = queue::next(of);
+    if !waiting && !places.is_empty() {
         return Ok(Some(0.0));
-    };
-    let since = match queue::moment_of(of, &message) {
-        Some(command) => queue::millis(&ask(talk, &command).await?),
-        None => queue::pushed_at(&message),
-    };
-    Ok(since.map(|since| queue::waited(since, at)))
+    }
+    for command in places {
+        let Reply::Bulk(message) = ask(talk, &command).await? else {
+            continue;
+        };
+        let since = match queue::moment_of(of, &message) {
+            Some(command) => queue::waits_since(&ask(talk, &command).await?),
+            None => queue::pushed_at(&message),
+        };
+        return Ok(since.map(|since| queue::waited(since, at)));
+    }
+    Ok(None)
 }
 
 async fn ask(talk: &mut Talk, command: &[String]) -> Result<Reply, Outcome> {

@@ -1,0 +1,1 @@
+ALTER TABLE log_source DROP COLUMN files;

@@ -1,0 +1,2 @@
+DROP INDEX series_step_age;
+DROP INDEX series_point_age;
