@@ -66,7 +66,11 @@ impl Pack {
     #[must_use]
     pub fn all_probes(&self) -> Vec<Probe> {
         let scrapes = self.scrapes.iter().map(|it| it.probe(&self.rules));
-        self.probes.iter().cloned().chain(scrapes).collect()
+        let probes = self.probes.iter().cloned();
+        probes
+            .map(|it| it.keeping(&self.rules))
+            .chain(scrapes)
+            .collect()
     }
 }
 

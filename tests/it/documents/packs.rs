@@ -57,7 +57,15 @@ fn every_key_figure_and_error_of_a_pack_is_documented() {
     assert!(untold.is_empty(), "not in docs/packs.md: {untold:?}");
 
     for kind in [
-        "http", "tcp", "tls", "postgres", "redis", "queue", "host", "file",
+        "http",
+        "tcp",
+        "tls",
+        "postgres",
+        "prometheus",
+        "redis",
+        "queue",
+        "host",
+        "file",
     ] {
         assert!(document.contains(&format!("### `check.{kind}`")), "{kind}");
     }

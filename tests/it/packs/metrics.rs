@@ -1,5 +1,9 @@
 //! Scrapes in packs, and what the linter says of rules on them.
 
+use signalbox::features::packs::file;
+use signalbox::features::packs::pack::Check;
+use signalbox::features::packs::parameters::Given;
+
 use super::{SMALL, findings};
 
 const SCRAPE: &str = r#"
@@ -152,6 +156,22 @@ fn what_cannot_be_meant_is_an_error() {
         let said = said(on, levels);
         assert!(said.iter().any(|it| it.contains(why)), "{on}: {said:?}");
     }
+}
+
+#[test]
+fn a_probe_that_scrapes_keeps_what_its_rules_read() {
+    let rule = "[[rule]]\nid = \"r\"\nname = \"R\"\n\
+                on.metric = { scrape = \"own\", select = \"lag\", take = \"max\" }\nyellow = { above = 5 }\n";
+    let probe = "[[probe]]\nid = \"own\"\nservice = \"api\"\nfailures_to_down = 5\n\
+                 check.prometheus = { url = \"http://localhost:1/\", keep = [\"zeal\"] }\n";
+    let source = format!("{SMALL}{probe}{rule}");
+    assert!(findings(&source).is_empty());
+    let pack = file::read(&source, &Given::default()).unwrap().pack;
+    let probes = pack.all_probes();
+    let Check::Prometheus(check) = &probes[1].check else {
+        panic!("{probes:?}")
+    };
+    assert_eq!(check.keep, ["lag", "zeal"]);
 }
 
 #[test]

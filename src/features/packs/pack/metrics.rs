@@ -36,12 +36,7 @@ impl Scrape {
     /// The probe that it is. It keeps what these rules read of it.
     #[must_use]
     pub fn probe(&self, rules: &[Rule]) -> Probe {
-        let read = rules
-            .iter()
-            .filter(|rule| rule.on.probe() == Some(&self.id))
-            .flat_map(|rule| rule.on.metrics());
-        let keep: BTreeSet<String> = read.chain(self.keep.iter().cloned()).collect();
-        Probe {
+        let probe = Probe {
             id: self.id.clone(),
             service: self.service.clone(),
             check: Check::Prometheus(Prometheus {
@@ -50,14 +45,31 @@ impl Scrape {
                 user: self.user.clone(),
                 password_file: self.password_file.clone(),
                 labels: self.labels.clone(),
-                keep: keep.into_iter().collect(),
+                keep: self.keep.clone(),
             }),
             interval: self.interval,
             timeout: self.timeout,
             retries: one(),
             failures_to_down: three(),
             successes_to_up: two(),
+        };
+        probe.keeping(rules)
+    }
+}
+
+impl Probe {
+    /// The same; where it scrapes metrics, it keeps what these rules read of it.
+    #[must_use]
+    pub fn keeping(mut self, rules: &[Rule]) -> Self {
+        if let Check::Prometheus(check) = &mut self.check {
+            let read = rules
+                .iter()
+                .filter(|rule| rule.on.probe() == Some(&self.id))
+                .flat_map(|rule| rule.on.metrics());
+            let keep: BTreeSet<String> = check.keep.drain(..).chain(read).collect();
+            check.keep = keep.into_iter().collect();
         }
+        self
     }
 }
 
