@@ -8,10 +8,10 @@ use super::Mode;
 /// Bounds of the histograms in seconds; a last bucket takes everything above.
 const BOUNDS: [&str; 8] = ["0.05", "0.1", "0.5", "1", "2", "5", "10", "+Inf"];
 
-/// Requests between two readings, of which so many fail, and how many of those are 1 in a hundred when all is well.
+/// Requests between two readings, and one in how many of them fails: when it errs, and when all is well.
 const REQUESTS: u64 = 240;
-const FAILING_SHARE: u64 = 8;
-const WELL_SHARE: u64 = 600;
+const FAILS_ERRING: u64 = 8;
+const FAILS_WELL: u64 = 600;
 
 /// What a platform calls its metrics.
 #[derive(Clone, Copy, Debug)]
@@ -40,9 +40,9 @@ impl Traffic {
     pub fn page(&mut self, named: Named, mode: Mode) -> String {
         self.readings += 1;
         let one_in = if mode == Mode::Erring {
-            FAILING_SHARE
+            FAILS_ERRING
         } else {
-            WELL_SHARE
+            FAILS_WELL
         };
         let failed =
             (self.readings * REQUESTS) / one_in - ((self.readings - 1) * REQUESTS) / one_in;
