@@ -21,6 +21,9 @@ diesel::define_sql_function! {
     fn clock_timestamp() -> Timestamptz;
 }
 
+/// The keys of tests.
+const TESTS: &str = "test:%";
+
 /// Puts a notice into the outbox. False where its key was there before.
 pub fn insert(conn: &mut Conn, id: NoticeId, new: &Notice, now: DateTime<Utc>) -> Result<bool> {
     let (email, endpoint) = match &new.to {
@@ -224,10 +227,13 @@ pub fn list(conn: &mut Conn, wanted: &Wanted<'_>, limit: usize) -> Result<Vec<To
     told(conn, rows)
 }
 
-/// How many notices of these platforms are in each of the states that want a hand: queued, and given up.
-pub fn counts(conn: &mut Conn, scope: &Scope) -> Result<(i64, i64)> {
+/// How many notices of these platforms are in each of the states that want a hand: queued, and given up since then.
+/// Tests are looked at by whoever asked for them.
+pub fn counts(conn: &mut Conn, scope: &Scope, since: DateTime<Utc>) -> Result<(i64, i64)> {
     let mut query = notice::table
         .filter(notice::state.eq_any(["queued", "given_up"]))
+        .filter(notice::ended_at.is_null().or(notice::ended_at.gt(since)))
+        .filter(notice::key.not_like(TESTS))
         .group_by(notice::state)
         .select((notice::state, diesel::dsl::count_star()))
         .into_boxed();

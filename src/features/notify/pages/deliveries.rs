@@ -1,6 +1,7 @@
 //! What left, what waits, and what was given up.
 
 use actix_web::web::{Data, Path, Query};
+use chrono::TimeDelta;
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -14,6 +15,9 @@ use crate::foundation::db;
 use crate::foundation::kernel::Scope;
 use crate::foundation::web::paging::{Cursor, Direction, PAGE_ROWS, Page};
 use crate::foundation::web::{self, Chrome, Form, Nav, block, page, see_other};
+
+/// What was given up before that stands in the list and is no news.
+const COUNTED: TimeDelta = TimeDelta::days(7);
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
@@ -46,11 +50,12 @@ pub async fn list(signed: Signed, services: Data<Services>, asked: Query<Asked>)
             before: key(Direction::Next),
             after: key(Direction::Previous),
         };
+        let now = services.clock.now();
         let (rows, counts, health) = services.db.read(|conn| {
             Ok::<_, db::Error>((
                 store::list(conn, &wanted, PAGE_ROWS + 1)?,
-                store::counts(conn, &wanted.scope)?,
-                store::outbox::health(conn, services.clock.now())?,
+                store::counts(conn, &wanted.scope, now - COUNTED)?,
+                store::outbox::health(conn, now)?,
             ))
         })?;
         let page = Page::from_rows(rows, cursor.as_ref(), |told| told.id.uuid());

@@ -141,8 +141,8 @@ fn standing(told: &Told) -> (Lamp, &'static str) {
     match told.state {
         State::Queued if told.why.is_some() => (Lamp::Yellow, "Being taken back"),
         State::Queued if told.is_being_sent => (Lamp::Blue, "Being sent"),
-        State::Queued if told.is_held => (Lamp::Yellow, "Held: its endpoint is off"),
-        State::Queued if !told.attempts.is_empty() => (Lamp::Yellow, "Waiting to be tried again"),
+        State::Queued if told.is_held => (Lamp::Yellow, "Held, endpoint off"),
+        State::Queued if !told.attempts.is_empty() => (Lamp::Yellow, "Waiting to retry"),
         State::Queued => (Lamp::Unknown, "Waiting"),
         State::Delivered => (Lamp::Clear, "Delivered"),
         State::GivenUp => (Lamp::Red, "Given up"),
@@ -214,7 +214,11 @@ fn verdict((queued, given_up): (i64, i64), ways: bool) -> (Lamp, String, String)
             String::new(),
         ),
         (_, _) => {
-            let sentence = counted(lost, "notice was given up", "notices were given up");
+            let sentence = counted(
+                lost,
+                "notice was given up within a week",
+                "notices were given up within a week",
+            );
             let also = if waiting > 0 {
                 format!(" {waits}.")
             } else {
@@ -278,7 +282,12 @@ mod tests {
             Lamp::Clear,
             "2 notices wait, none was given up",
         );
-        check((1, 1), true, Lamp::Red, "1 notice was given up");
+        check(
+            (1, 1),
+            true,
+            Lamp::Red,
+            "1 notice was given up within a week",
+        );
         let none = verdict((3, 0), false);
         assert_eq!(none.0, Lamp::Red);
         assert!(none.2.contains("SIGNALBOX_SMTP_URL"));
