@@ -239,6 +239,12 @@ fn items(pack: &Pack) -> db::Result<Vec<NewItem>> {
         (&it.id, &it.name)
     })?;
     add(&mut items, "rule", &pack.rules, |it| (&it.id, &it.name))?;
+    add(&mut items, "inhibit", &pack.inhibitions, |it| {
+        (&it.id, if it.name.is_empty() { &it.id } else { &it.name })
+    })?;
+    add(&mut items, "maintenance", &pack.maintenance, |it| {
+        (&it.id, &it.name)
+    })?;
     add(&mut items, "runbook", &pack.runbooks, |it| {
         (&it.id, &it.title)
     })?;

@@ -4,6 +4,7 @@ mod addresses;
 mod conditions;
 mod heartbeats;
 mod logs;
+mod maintenance;
 mod metrics;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -84,6 +85,8 @@ pub fn lint(file: &File) -> Vec<Finding> {
     linter.logs();
     linter.rules();
     linter.runbooks();
+    linter.maintenance();
+    linter.causes();
     linter.acceptances();
     linter.findings.sort_by_key(|finding| finding.line);
     linter.findings
@@ -474,6 +477,14 @@ fn named(pack: &Pack) -> BTreeMap<&'static str, Vec<&str>> {
             pack.log_sources.iter().map(|it| it.id.as_str()).collect(),
         ),
         ("rule", pack.rules.iter().map(|it| it.id.as_str()).collect()),
+        (
+            "inhibit",
+            pack.inhibitions.iter().map(|it| it.id.as_str()).collect(),
+        ),
+        (
+            "maintenance",
+            pack.maintenance.iter().map(|it| it.id.as_str()).collect(),
+        ),
         (
             "runbook",
             pack.runbooks

@@ -9,6 +9,7 @@
 //!   how probes stand, `alerts` keeps which rules are lit.
 
 pub mod actions;
+pub mod calendar;
 pub mod file;
 pub mod lint;
 pub mod pack;

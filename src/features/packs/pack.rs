@@ -1,9 +1,11 @@
 //! What a pack says, as types. A file that parses has the right shape; whether it makes sense is
 //! the linter's word.
 
+mod causes;
 mod check;
 mod heartbeats;
 mod logs;
+mod maintenance;
 mod measure;
 mod metrics;
 mod queue;
@@ -13,11 +15,13 @@ mod selector;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
+pub use self::causes::Inhibition;
 pub use self::check::{
     Certificate, Check, Files, Host, Http, Postgres, Redis, Tcp, Tls, Which, host_and_port,
 };
 pub use self::heartbeats::Heartbeat;
 pub use self::logs::{ErrorCode, LinesOf, LogSource};
+pub use self::maintenance::Maintenance;
 pub use self::measure::{Measure, Unit};
 pub use self::metrics::{
     AbsenceOf, GrowthOf, MetricOf, Prometheus, QuantileOf, Scrape, ShareOf, Take,
@@ -55,6 +59,10 @@ pub struct Pack {
     pub error_codes: Vec<ErrorCode>,
     #[serde(default, rename = "rule")]
     pub rules: Vec<Rule>,
+    #[serde(default, rename = "inhibit")]
+    pub inhibitions: Vec<Inhibition>,
+    #[serde(default)]
+    pub maintenance: Vec<Maintenance>,
     #[serde(default, rename = "runbook")]
     pub runbooks: Vec<Runbook>,
     #[serde(default, rename = "accept")]
@@ -98,6 +106,9 @@ pub struct Service {
     pub name: String,
     #[serde(default)]
     pub about: String,
+    /// Services that it cannot do without: while one of them is red, nobody is told of this one as well.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub depends_on: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

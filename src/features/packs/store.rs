@@ -10,8 +10,8 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::pack::{
-    ErrorCode, EventType, Heartbeat, Indicator, ItemId, LogSource, Platform, Probe, Rule, Runbook,
-    Service,
+    ErrorCode, EventType, Heartbeat, Indicator, Inhibition, ItemId, LogSource, Maintenance,
+    Platform, Probe, Rule, Runbook, Service,
 };
 use crate::foundation::audit::Tx;
 use crate::foundation::db::schema::{pack, pack_item, platform};
@@ -43,6 +43,12 @@ impl Definition for LogSource {
 }
 impl Definition for ErrorCode {
     const KIND: &'static str = "error_code";
+}
+impl Definition for Inhibition {
+    const KIND: &'static str = "inhibit";
+}
+impl Definition for Maintenance {
+    const KIND: &'static str = "maintenance";
 }
 impl Definition for Rule {
     const KIND: &'static str = "rule";

@@ -14,7 +14,7 @@ mod secret;
 mod timetable;
 
 pub use clock::Clock;
-pub use day::day_begins;
+pub use day::{day_begins, local_moment};
 pub use ids::{PersonId, PlatformId, SubjectId};
 pub use level::Level;
 pub use money::{Currency, Money, MoneyError};

@@ -17,11 +17,13 @@ fn every_key_figure_and_error_of_a_pack_is_documented() {
     let document = read("docs/packs.md");
     let shapes: String = [
         "pack.rs",
+        "pack/causes.rs",
         "pack/check.rs",
         "pack/heartbeats.rs",
         "pack/logs.rs",
         "pack/metrics.rs",
         "pack/queue.rs",
+        "pack/maintenance.rs",
         "pack/rules.rs",
     ]
     .iter()
@@ -37,6 +39,7 @@ fn every_key_figure_and_error_of_a_pack_is_documented() {
         "heartbeats",
         "log_sources",
         "error_codes",
+        "inhibitions",
         "rules",
         "runbooks",
         "accepted",
@@ -79,6 +82,7 @@ fn every_key_figure_and_error_of_a_pack_is_documented() {
         "lint/heartbeats.rs",
         "lint/logs.rs",
         "lint/metrics.rs",
+        "lint/maintenance.rs",
     ]
     .iter()
     .map(|file| read(&format!("src/features/packs/{file}")))
