@@ -58,6 +58,8 @@ pub async fn furnish(app: &TestApp) -> Vec<String> {
     health::report_indicator(&app.services, &actor, "ncc_qos", 97.4, None).unwrap();
     app.advance(chrono::Duration::seconds(5));
     evaluate::tick(&app.services).unwrap();
+    silence(app).await;
+    announce(app).await;
     let asked = app
         .as_auditor()
         .post_form("/audit/exports", &[("format", "csv")])
@@ -141,6 +143,39 @@ async fn notify(app: &TestApp) {
     deliver_due(&app.services).await.unwrap();
 }
 
+/// One alert that nobody is told of, and a silence that waits for a second person.
+async fn silence(app: &TestApp) {
+    for (matchers, lasts) in [
+        ("alertname=ncc-qos-breach", "1h"),
+        ("alertname=~\".+\"", "8h"),
+    ] {
+        let fields = [
+            ("platform", "regtech-horizon"),
+            ("matchers", matchers),
+            ("lasts", lasts),
+            ("reason", "Deploying the reporting service"),
+        ];
+        app.as_operator().post_form("/silences", &fields).await;
+    }
+}
+
+/// A window in three days.
+async fn announce(app: &TestApp) {
+    let at = |hours: i64| {
+        let at = app.now() + chrono::Duration::hours(hours);
+        at.format("%Y-%m-%dT%H:%M").to_string()
+    };
+    let (from, to) = (at(72), at(74));
+    let fields = [
+        ("platform", "regtech-horizon"),
+        ("name", "New disks"),
+        ("starts", from.as_str()),
+        ("ends", to.as_str()),
+    ];
+    app.as_operator().post_form("/maintenance", &fields).await;
+}
+
+/// Jobs that have run and said so: some in time, one with a failure, one that began and never ended.
 /// Lines of every level, with what makes a page of them hard to show.
 fn write_logs(app: &TestApp) {
     let sources = logs::enrol(&app.services).unwrap();

@@ -2,6 +2,7 @@
 
 mod life;
 mod scope;
+mod silences;
 mod sources;
 
 use chrono::TimeDelta;

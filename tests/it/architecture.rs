@@ -90,7 +90,11 @@ const ACROSS: &[(&str, &str, &str)] = &[
 /// own, no IO.
 const PURE: &[&str] = &[
     "alerts/alert",
+    "alerts/labels",
     "alerts/rule",
+    "alerts/silences/matcher",
+    "alerts/silences/silence",
+    "alerts/windows/window",
     "alerts/words",
     "audit_log/filter",
     "health/cache",
@@ -117,6 +121,7 @@ const PURE: &[&str] = &[
     "logs/mask",
     "logs/moment",
     "notify/signing",
+    "packs/calendar",
     "packs/pack",
     "packs/parameters",
     "packs/pattern",

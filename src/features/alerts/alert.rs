@@ -4,10 +4,27 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::features::packs::pack::{NoData, Rule};
-use crate::foundation::kernel::Level;
+use crate::foundation::kernel::{Level, PersonId};
 
 /// The longest that an acknowledgement holds; after it the clock runs again.
 pub const ACKNOWLEDGED_AT_MOST: TimeDelta = TimeDelta::hours(8);
+
+/// Who has done something about an alert.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Holder {
+    Person(PersonId),
+    /// A program, by the public id of its key.
+    Key(String),
+}
+
+impl std::fmt::Display for Holder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Person(id) => id.fmt(f),
+            Self::Key(id) => f.write_str(id),
+        }
+    }
+}
 
 /// One value for each level.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

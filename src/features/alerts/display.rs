@@ -73,7 +73,7 @@ pub async fn show(keyed: Keyed, services: Data<Services>) -> web::Result {
             let board = board::services(conn, keyed.reach(), now)?;
             let open = store::open(conn, keyed.reach())?;
             let evaluated = rules::last_tick(conn)?;
-            let directory = directory(conn, Scope::nothing())?;
+            let directory = directory(conn, Scope::nothing(), now)?;
             Ok::<_, web::Error>((board, open, evaluated, directory))
         })?;
         let zone = zone_of(&directory, keyed.reach());

@@ -4,7 +4,8 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::AlertId;
-use super::alert::{Change, fingerprint};
+use super::alert::Change;
+use super::labels::{self, ALERTNAME, Labels, PLATFORM, SERVICE};
 use super::rule::Reading;
 use super::snapshot::Snapshot;
 use super::store::timeline;
@@ -20,7 +21,7 @@ pub struct Lamp<'s> {
     about: About,
     rule: &'s Item<Value>,
     service: Option<ItemId>,
-    fingerprint: String,
+    labels: Labels,
     name: String,
     reading: String,
     summary: Box<dyn Fn(Level) -> String + 's>,
@@ -34,15 +35,12 @@ impl<'s> Lamp<'s> {
         reading: &'s Reading,
     ) -> Self {
         let service = snapshot.service(item.platform, rule);
-        let platform = snapshot.platform(item.platform);
-        let mut labels = vec![("alertname", item.slug.as_str()), ("platform", platform)];
-        labels.extend(service.map(|(_, slug)| ("service", slug)));
         let unit = snapshot.unit(item.platform, &rule.on);
         Self {
             about: About::Platform,
             rule: item,
             service: service.map(|(id, _)| id),
-            fingerprint: fingerprint(&labels),
+            labels: labels_of(snapshot, item, rule),
             name: item.name.clone(),
             reading: words::reading(rule, reading, unit),
             summary: Box::new(move |level| words::summary(rule, level, reading, unit)),
@@ -51,15 +49,16 @@ impl<'s> Lamp<'s> {
 
     pub fn of_rule_health(snapshot: &'s Snapshot, item: &'s Item<Value>, error: &'s str) -> Self {
         let labels = [
-            ("alertname", "rule-cannot-be-evaluated"),
-            ("platform", snapshot.platform(item.platform)),
+            (ALERTNAME, "rule-cannot-be-evaluated"),
+            (PLATFORM, snapshot.platform(item.platform)),
             ("rule", item.slug.as_str()),
         ];
+        let labels = labels.map(|(name, value)| (name.to_owned(), value.to_owned()));
         Self {
             about: About::Rule,
             rule: item,
             service: None,
-            fingerprint: fingerprint(&labels),
+            labels: labels.into(),
             name: format!("The rule \"{}\" cannot be evaluated", item.name),
             reading: String::new(),
             summary: Box::new(move |_| error.to_owned()),
@@ -85,15 +84,13 @@ impl<'s> Lamp<'s> {
         active_at: DateTime<Utc>,
         now: DateTime<Utc>,
     ) -> db::Result<()> {
-        if let Some(unseen) = store::lock_unseen(tx, &self.fingerprint)? {
-            return self.fire_again(tx, unseen, level, active_at, now);
-        }
         let alert = Alert {
             id: AlertId::new(),
             platform: self.rule.platform,
-            rule: self.rule.id,
+            rule: Some(self.rule.id),
             service: self.service,
-            fingerprint: self.fingerprint.clone(),
+            fingerprint: labels::identity(&self.labels),
+            labels: self.labels.clone(),
             firing: true,
             level,
             name: self.name.clone(),
@@ -106,35 +103,7 @@ impl<'s> Lamp<'s> {
             resolved_at: None,
             acknowledged: None,
         };
-        store::insert(tx, self.about, &alert)?;
-        note(tx, &alert, "fired", &alert.summary)?;
-        record(tx, "alert.fired", &alert, &self.rule.slug)
-    }
-
-    /// A red one that nobody has seen is not listed once more for each time that it comes back; and its
-    /// clock to be acknowledged does not begin anew because it went out meanwhile.
-    fn fire_again(
-        &self,
-        tx: &mut Tx<'_>,
-        mut alert: Alert,
-        level: Level,
-        active_at: DateTime<Utc>,
-        now: DateTime<Utc>,
-    ) -> db::Result<()> {
-        if level > alert.level {
-            alert.level_at = now;
-        }
-        alert.firing = true;
-        alert.resolved_at = None;
-        alert.level = level;
-        alert.was_red |= level == Level::Red;
-        alert.active_at = active_at;
-        alert.fired_at = now;
-        alert.summary = (self.summary)(level);
-        alert.reading.clone_from(&self.reading);
-        store::save(tx, &alert)?;
-        note(tx, &alert, "fired", &format!("again: {}", alert.summary))?;
-        record(tx, "alert.fired", &alert, &self.rule.slug)
+        light(tx, self.about, alert, &self.rule.slug).map(drop)
     }
 
     fn shift(&self, tx: &mut Tx<'_>, from: Level, to: Level, now: DateTime<Utc>) -> db::Result<()> {
@@ -168,6 +137,48 @@ impl<'s> Lamp<'s> {
     }
 }
 
+/// Lights a lamp, or lights the one again that went out before anybody saw it. Returns which.
+pub fn light(tx: &mut Tx<'_>, about: About, alert: Alert, rule: &str) -> db::Result<AlertId> {
+    if let Some(unseen) = store::lock_unseen(tx, about, &alert)? {
+        return light_again(tx, unseen, alert, rule);
+    }
+    store::insert(tx, about, &alert)?;
+    note(tx, &alert, "fired", &alert.summary)?;
+    record(tx, "alert.fired", &alert, rule)?;
+    Ok(alert.id)
+}
+
+/// A red one that nobody has seen is not listed once more for each time that it comes back; and its
+/// clock to be acknowledged does not begin anew because it went out meanwhile.
+fn light_again(tx: &mut Tx<'_>, unseen: Alert, now: Alert, rule: &str) -> db::Result<AlertId> {
+    let alert = Alert {
+        id: unseen.id,
+        level_at: if now.level > unseen.level {
+            now.level_at
+        } else {
+            unseen.level_at
+        },
+        was_red: unseen.was_red || now.was_red,
+        ..now
+    };
+    store::save(tx, &alert)?;
+    note(tx, &alert, "fired", &format!("again: {}", alert.summary))?;
+    record(tx, "alert.fired", &alert, rule)?;
+    Ok(alert.id)
+}
+
+/// What a rule's lamp is about: the same however it is read and whatever it says.
+pub fn labels_of(snapshot: &Snapshot, item: &Item<Value>, rule: &Rule) -> Labels {
+    let service = snapshot.service(item.platform, rule);
+    let platform = snapshot.platform(item.platform);
+    let mut labels = vec![(ALERTNAME, item.slug.as_str()), (PLATFORM, platform)];
+    labels.extend(service.map(|(_, slug)| (SERVICE, slug)));
+    let owned = labels.into_iter();
+    owned
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
+}
+
 /// Puts a lamp out.
 pub fn resolve(tx: &mut Tx<'_>, mut alert: Alert, rule: &str, why: &str) -> db::Result<()> {
     alert.firing = false;
@@ -185,12 +196,16 @@ pub fn record(tx: &mut Tx<'_>, kind: &'static str, alert: &Alert, rule: &str) ->
 }
 
 fn described(kind: &'static str, alert: &Alert, rule: &str) -> Event {
-    Event::new(kind, Subject::new("alert", alert.id))
+    let event = Event::new(kind, Subject::new("alert", alert.id))
         .platform(alert.platform)
         .detail("rule", rule)
         .detail("level", alert.level.as_str())
-        .detail("fingerprint", alert.fingerprint.as_str())
-        .detail("summary", alert.summary.as_str())
+        .detail("fingerprint", alert.fingerprint.as_str());
+    // What another program says may be anything, also about people.
+    match alert.rule {
+        Some(_) => event.detail("summary", alert.summary.as_str()),
+        None => event,
+    }
 }
 
 /// What the timeline of an alert says that the rules did.

@@ -15,10 +15,12 @@
 pub mod actions;
 pub mod alert;
 pub mod api;
+mod causes;
 pub mod clock;
 mod display;
 pub mod evaluate;
 mod figures;
+pub mod labels;
 mod lamp;
 pub mod overview;
 pub mod pages;
@@ -27,11 +29,14 @@ pub mod rule;
 pub mod runner;
 mod scraped;
 pub mod service;
+pub mod silences;
 mod snapshot;
 pub mod store;
+pub mod suppression;
 mod sweep;
 pub mod verdict;
 pub mod views;
+pub mod windows;
 pub mod words;
 
 use crate::foundation::auth::Permission::{AlertsAct, AlertsRead, HealthRead};
@@ -45,6 +50,8 @@ crate::typed_id!(
 
 pub fn routes() -> Routes {
     Routes::new()
+        .and(silences::routes())
+        .and(windows::routes())
         .get("/alerts", Access::Needs(AlertsRead), pages::list)
         .post(
             "/alerts/acknowledgement",

@@ -10,6 +10,7 @@ use super::pages::directory;
 use super::store::{self, Alert, rules};
 use super::verdict::Verdict;
 use super::views::{self, Group};
+use super::windows;
 use crate::features::health::board::{self, ServiceStatus};
 use crate::features::health::store::reports;
 use crate::features::health::views as health_views;
@@ -23,6 +24,9 @@ use crate::foundation::db::{self, Conn};
 use crate::foundation::kernel::{Level, PlatformId, Scope};
 use crate::foundation::web::format::number;
 use crate::foundation::web::{self, Chrome, Lamp, Nav, Tile, block};
+
+/// Maintenance is told of so long ahead.
+const SOON: TimeDelta = TimeDelta::hours(48);
 
 /// Unsealed for longer than this, and the seal is behind.
 const SEAL_LATE: TimeDelta = TimeDelta::seconds(60);
@@ -41,6 +45,7 @@ pub async fn overview(signed: Signed, services: Data<Services>) -> web::Result {
             groups: Vec::new(),
             demo: false,
             services: Vec::new(),
+            maintenance: Vec::new(),
             simulator: None,
         });
     }
@@ -49,12 +54,15 @@ pub async fn overview(signed: Signed, services: Data<Services>) -> web::Result {
     let health = within(Permission::HealthRead);
     let alerts = within(Permission::AlertsRead);
     let acts = signed.reach_for(Permission::AlertsAct);
-    let (board, open, directory, groups) = block(move || {
+    let (board, open, directory, groups, maintenance) = block(move || {
         app.db.read(|conn| {
             let board = board::services(conn, &health, now)?;
             let open = store::open(conn, &alerts)?;
             let groups = groups(conn, &health, &board, &open, now)?;
-            Ok::<_, web::Error>((board, open, directory(conn, acts)?, groups))
+            let mut maintenance = windows::pages::upcoming(conn, &alerts, now)?;
+            maintenance.retain(|it| it.starts - now < SOON);
+            let directory = directory(conn, acts, now)?;
+            Ok::<_, web::Error>((board, open, directory, groups, maintenance))
         })
     })
     .await?;
@@ -68,6 +76,7 @@ pub async fn overview(signed: Signed, services: Data<Services>) -> web::Result {
             .map(|alert| directory.row(alert, now))
             .collect(),
         groups,
+        maintenance,
         demo: board.iter().any(|service| service.demo),
         services: board.iter().map(health_views::ServiceRow::from).collect(),
         simulator: services.config.simulator_url(),
@@ -176,7 +185,7 @@ impl LitSources {
         let lit: HashMap<ItemId, Level> = open
             .iter()
             .filter(|alert| alert.firing)
-            .map(|alert| (alert.rule, alert.level))
+            .filter_map(|alert| Some((alert.rule?, alert.level)))
             .collect();
         let mut by_platform: HashMap<_, Vec<_>> = HashMap::new();
         for rule in packs::live::<Rule>(conn)? {

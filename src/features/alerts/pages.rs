@@ -6,7 +6,9 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use uuid::Uuid;
 
+use super::silences;
 use super::store::{self, Alert, rules, timeline};
+use super::suppression::Suppression;
 use super::views::{self, AlertGroup, Directory, RunbookCard};
 use super::{AlertId, actions};
 use crate::features::packs::pack::{ItemId, Rule, Runbook, Service};
@@ -16,6 +18,7 @@ use crate::foundation::audit::FormKey;
 use crate::foundation::auth::{Permission, Signed};
 use crate::foundation::db::{self, Conn};
 use crate::foundation::kernel::{PlatformId, Scope};
+use crate::foundation::web::format::counted;
 use crate::foundation::web::paging::{Cursor, Direction, PAGE_ROWS};
 use crate::foundation::web::{self, Chrome, Form, Lamp, Nav, Problems, block};
 
@@ -70,7 +73,7 @@ async fn listed(
     let after: Option<Cursor<Place>> = query.after.as_deref().map(Cursor::decode).transpose()?;
     let (app, now) = (services.clone(), services.clock.now());
     let (view, acts) = (signed.view(), signed.reach_for(Permission::AlertsAct));
-    let (mut alerts, directory, pending) = block(move || {
+    let (mut alerts, directory, pending, overdue) = block(move || {
         app.db.read(|conn| {
             let alerts = if open {
                 store::open(conn, &view)?
@@ -83,7 +86,9 @@ async fn listed(
             } else {
                 Vec::new()
             };
-            Ok::<_, web::Error>((alerts, directory(conn, acts)?, pending))
+            let owed = silences::store::owed(conn, &view)?;
+            let overdue = owed.iter().filter(|it| it.is_overdue(now)).count();
+            Ok::<_, web::Error>((alerts, directory(conn, acts, now)?, pending, overdue))
         })
     })
     .await?;
@@ -107,6 +112,8 @@ async fn listed(
     Ok(views::List {
         chrome: Chrome::new(&signed, &services, "Alerts", Nav::Alerts),
         open,
+        overdue: counted(overdue as u64, "silence", "silences"),
+        is_overdue: overdue > 0,
         storm: open && alerts.len() >= store::OPEN_AT_MOST,
         may_act: rows.iter().any(|row| row.may_act),
         groups: if open {
@@ -150,7 +157,7 @@ fn pending(conn: &mut Conn, scope: &Scope) -> db::Result<Vec<(String, PlatformId
 }
 
 /// Names of platforms, who is expected to act on a rule's alerts, and where the reader may.
-pub(super) fn directory(conn: &mut Conn, acts: Scope) -> db::Result<Directory> {
+pub(super) fn directory(conn: &mut Conn, acts: Scope, now: DateTime<Utc>) -> db::Result<Directory> {
     let platforms = packs::platforms(conn)?
         .into_iter()
         .map(|it| (it.id, it))
@@ -164,6 +171,7 @@ pub(super) fn directory(conn: &mut Conn, acts: Scope) -> db::Result<Directory> {
         platforms,
         owners,
         acts,
+        suppression: Some(Suppression::read(conn, now)?),
     })
 }
 
@@ -195,11 +203,18 @@ async fn one(
                 .map(|id| packs::item::<Service>(conn, id))
                 .transpose()?;
             let changes = timeline::changes(conn, id)?;
-            Ok::<_, web::Error>((alert, directory(conn, acts)?, changes, runbook, service))
+            Ok::<_, web::Error>((
+                alert,
+                directory(conn, acts, now)?,
+                changes,
+                runbook,
+                service,
+            ))
         })
     })
     .await?;
     let row = directory.row(&alert, now);
+    let may_silence = signed.may_at(Permission::AlertsAct, alert.platform);
     let held = alert.is_acknowledged(now);
     let no_form = match (alert.is_open(), row.may_act, held) {
         (false, ..) => "It is closed: nothing is left to do.",
@@ -212,6 +227,7 @@ async fn one(
         row,
         active_at: alert.active_at,
         fingerprint: alert.fingerprint.clone(),
+        labels: alert.labels(),
         service: service.map(|item| (item.id.to_string(), item.name)),
         note: alert
             .acknowledged
@@ -228,12 +244,16 @@ async fn one(
         form: no_form.is_empty().then_some(typed.problems),
         typed: typed.note,
         no_form,
+        may_silence: alert.firing && may_silence,
     })
 }
 
 /// The runbook of an alert's rule, while both are in force.
 fn runbook_of(conn: &mut Conn, alert: &Alert) -> db::Result<Option<packs::Item<Runbook>>> {
-    let rule = match packs::item::<Rule>(conn, alert.rule) {
+    let Some(rule) = alert.rule else {
+        return Ok(None);
+    };
+    let rule = match packs::item::<Rule>(conn, rule) {
         Ok(rule) => rule,
         // A rule that cannot be read has lit this very lamp.
         Err(db::Error::Query(_)) => return Ok(None),
@@ -361,7 +381,7 @@ pub async fn runbook(signed: Signed, services: Data<Services>, id: Path<ItemId>)
                 .filter(leads)
                 .map(|rule| rule.name);
             let rules: Vec<String> = rules.collect();
-            Ok::<_, web::Error>((item, directory(conn, Scope::nothing())?, rules))
+            Ok::<_, web::Error>((item, directory(conn, Scope::nothing(), now)?, rules))
         })
     })
     .await?;

@@ -10,6 +10,7 @@ use super::overview::LitSources;
 use super::pages::directory;
 use super::store::{self, Alert};
 use super::views::{self, ProbeRow, RunbookCard};
+use super::windows;
 use crate::features::health::board::{self, ServiceStatus};
 use crate::features::health::store::log;
 use crate::features::health::store::samples::{self, Span};
@@ -27,6 +28,7 @@ use crate::foundation::web::{self, Chrome, Nav, Tile, block};
 const LOG_LINES: i64 = 50;
 const CHANGES_SHOWN: i64 = 20;
 const ALERTS_SHOWN: i64 = 20;
+const WINDOWS_SHOWN: usize = 3;
 
 /// `GET /services/{id}`: probes, latency, alerts and runbooks of one service.
 pub async fn service(signed: Signed, services: Data<Services>, id: Path<ItemId>) -> web::Result {
@@ -81,6 +83,7 @@ pub async fn service(signed: Signed, services: Data<Services>, id: Path<ItemId>)
             .map(|item| RunbookCard::of(item, now))
             .collect(),
         tiles: measured.chain(found.scraped).collect(),
+        maintenance: found.maintenance,
     })
 }
 
@@ -106,6 +109,7 @@ struct Found {
     alerts: Vec<Alert>,
     directory: views::Directory,
     runbooks: Vec<packs::Item<Runbook>>,
+    maintenance: Vec<windows::pages::Window>,
 }
 
 fn read_service(conn: &mut Conn, id: ItemId, sight: Sight) -> db::Result<Found> {
@@ -123,7 +127,15 @@ fn read_service(conn: &mut Conn, id: ItemId, sight: Sight) -> db::Result<Found> 
         alerts = store::of_service(conn, id, ALERTS_SHOWN)?;
     }
     let lit = LitSources::read(conn, &alerts)?;
+    let mut maintenance = Vec::new();
+    if sight.alerts.allows(status.platform.id) {
+        let here = Scope::one(status.platform.id);
+        maintenance = windows::pages::upcoming(conn, &here, now)?;
+        maintenance.retain(|it| it.is_about(id));
+        maintenance.truncate(WINDOWS_SHOWN);
+    }
     Ok(Found {
+        maintenance,
         minutes: samples::since(conn, &probes, Span::Minute, now - day)?,
         // Of the days that have no sum yet: the running one, and for a while the one before.
         hours: samples::since(conn, &probes, Span::Hour, now - TimeDelta::days(2))?,
@@ -139,7 +151,7 @@ fn read_service(conn: &mut Conn, id: ItemId, sight: Sight) -> db::Result<Found> 
         scraped: figures::tiles(conn, &status, &lit, now)?,
         lit,
         alerts,
-        directory: directory(conn, sight.acts)?,
+        directory: directory(conn, sight.acts, now)?,
         runbooks: runbooks_of(conn, &status)?,
         status,
     })

@@ -1,5 +1,6 @@
 //! Alerts.
 
+pub mod known;
 pub mod listed;
 pub mod rules;
 pub mod timeline;
@@ -8,23 +9,29 @@ use chrono::{DateTime, Utc};
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Integer};
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::AlertId;
+pub use super::alert::Holder;
+use super::labels::{self, Labels};
 use crate::features::packs::pack::ItemId;
 use crate::foundation::audit::Tx;
 use crate::foundation::db::schema::alert;
 use crate::foundation::db::{Conn, Error, Result};
-use crate::foundation::kernel::{Level, PersonId, PlatformId, Scope};
+use crate::foundation::kernel::{Level, PlatformId, Scope};
 
 /// An alert as it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Alert {
     pub id: AlertId,
     pub platform: PlatformId,
-    pub rule: ItemId,
+    /// What lit it; nothing where another program handed it in.
+    pub rule: Option<ItemId>,
     pub service: Option<ItemId>,
     pub fingerprint: String,
+    /// What its fingerprint is made of.
+    pub labels: Labels,
     pub firing: bool,
     pub level: Level,
     pub name: String,
@@ -52,23 +59,6 @@ pub struct Acknowledged {
     pub ended_at: Option<DateTime<Utc>>,
 }
 
-/// Who has an alert in hand.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Holder {
-    Person(PersonId),
-    /// A program, by the public id of its key.
-    Key(String),
-}
-
-impl std::fmt::Display for Holder {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Person(id) => id.fmt(f),
-            Self::Key(id) => f.write_str(id),
-        }
-    }
-}
-
 impl Alert {
     /// From when on it waits for somebody: since it came to its level, or since the last who had it in
     /// hand had it no longer.
@@ -78,6 +68,12 @@ impl Alert {
             Some(held) => self.level_at.max(held.until),
             None => self.level_at,
         }
+    }
+
+    /// What it is about, with how bad it is now.
+    #[must_use]
+    pub fn labels(&self) -> Labels {
+        labels::with_severity(&self.labels, self.level)
     }
 
     /// Whether somebody has it in hand: an acknowledgement holds until it ends.
@@ -100,7 +96,7 @@ impl Alert {
 struct AlertRow {
     id: Uuid,
     platform_id: Uuid,
-    rule_id: Uuid,
+    rule_id: Option<Uuid>,
     service_id: Option<Uuid>,
     fingerprint: String,
     status: String,
@@ -120,6 +116,7 @@ struct AlertRow {
     reading: String,
     acknowledgement_ended_at: Option<DateTime<Utc>>,
     acknowledged_by_key: Option<String>,
+    labels: Value,
 }
 
 impl TryFrom<AlertRow> for Alert {
@@ -142,9 +139,10 @@ impl TryFrom<AlertRow> for Alert {
         Ok(Self {
             id: row.id.into(),
             platform: row.platform_id.into(),
-            rule: row.rule_id.into(),
+            rule: row.rule_id.map(ItemId::from),
             service: row.service_id.map(ItemId::from),
             fingerprint: row.fingerprint,
+            labels: read_labels(row.labels)?,
             firing: row.status == "firing",
             level: read_level(&row.level)?,
             name: row.name,
@@ -158,6 +156,10 @@ impl TryFrom<AlertRow> for Alert {
             acknowledged,
         })
     }
+}
+
+fn read_labels(labels: Value) -> Result<Labels> {
+    serde_json::from_value(labels).map_err(|_| Error::Damaged("the labels of an alert"))
 }
 
 fn read_level(text: &str) -> Result<Level> {
@@ -238,8 +240,9 @@ pub struct Lit {
 pub fn lit(conn: &mut Conn) -> Result<Vec<(ItemId, Lit)>> {
     let rows: Vec<(Uuid, Uuid, String, String, String)> = alert::table
         .filter(alert::status.eq("firing"))
+        .filter(alert::about.ne(About::Outside.as_str()))
         .select((
-            alert::rule_id,
+            alert::rule_id.assume_not_null(),
             alert::id,
             alert::about,
             alert::level,
@@ -320,10 +323,12 @@ pub fn lock_lit(tx: &mut Tx<'_>, rule: ItemId, about: About) -> Result<Option<Al
         .transpose()
 }
 
-/// The last red one of this identity that went out before anybody saw it, locked.
-pub fn lock_unseen(tx: &mut Tx<'_>, fingerprint: &str) -> Result<Option<Alert>> {
+/// The last red one with the identity of `new` that went out before anybody saw it, locked.
+pub fn lock_unseen(tx: &mut Tx<'_>, about: About, new: &Alert) -> Result<Option<Alert>> {
     alert::table
-        .filter(alert::fingerprint.eq(fingerprint))
+        .filter(alert::fingerprint.eq(&new.fingerprint))
+        .filter(alert::platform_id.eq(new.platform.uuid()))
+        .filter(alert::about.eq(about.as_str()))
         .filter(alert::status.eq("resolved"))
         .filter(alert::was_red)
         .filter(alert::acknowledged_at.is_null())
@@ -351,6 +356,8 @@ pub enum About {
     Platform,
     /// The rule itself, which cannot be evaluated.
     Rule,
+    /// Whatever another program says that it is about.
+    Outside,
 }
 
 impl About {
@@ -358,6 +365,7 @@ impl About {
         match self {
             Self::Platform => "platform",
             Self::Rule => "rule",
+            Self::Outside => "outside",
         }
     }
 }
@@ -367,9 +375,10 @@ pub fn insert(tx: &mut Tx<'_>, about: About, new: &Alert) -> Result<()> {
         .values((
             alert::id.eq(new.id.uuid()),
             alert::platform_id.eq(new.platform.uuid()),
-            alert::rule_id.eq(new.rule.uuid()),
+            alert::rule_id.eq(new.rule.map(ItemId::uuid)),
             alert::service_id.eq(new.service.map(ItemId::uuid)),
             alert::fingerprint.eq(&new.fingerprint),
+            alert::labels.eq(json!(new.labels)),
             alert::about.eq(about.as_str()),
             alert::status.eq("firing"),
             alert::level.eq(new.level.as_str()),

@@ -7,7 +7,7 @@ use super::evaluate::{audited, carry_on};
 use super::lamp::{note, record, resolve};
 use super::snapshot::Snapshot;
 use super::store::rules::{self, RuleState};
-use super::store::{self, About};
+use super::store::{self, About, Alert};
 use crate::features::packs::pack::ItemId;
 use crate::features::packs::store as packs;
 use crate::foundation::Services;
@@ -91,7 +91,15 @@ fn note_run_out(services: &Services, snapshot: &Snapshot, id: AlertId) -> db::Re
         let text = format!("{} had it in hand, for as long as that can be", held.name);
         store::save(tx, &alert)?;
         note(tx, &alert, "acknowledgement_ended", &text)?;
-        let (rule, _) = packs::named(tx, alert.rule)?;
+        let rule = name_of_rule(tx, &alert)?;
         record(tx, "alert.acknowledgement_ran_out", &alert, &rule)
     })
+}
+
+/// The name of the rule that lit it; of what another program handed in, the name that it came with.
+fn name_of_rule(conn: &mut db::Conn, alert: &Alert) -> db::Result<String> {
+    match alert.rule {
+        Some(rule) => Ok(packs::named(conn, rule)?.0),
+        None => Ok(alert.name.clone()),
+    }
 }

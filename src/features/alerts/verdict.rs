@@ -118,6 +118,8 @@ impl Verdict {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use chrono::Utc;
     use chrono_tz::Tz;
 
@@ -155,9 +157,10 @@ mod tests {
         Alert {
             id: AlertId::new(),
             platform: PlatformId::new(),
-            rule: ItemId::new(),
+            rule: Some(ItemId::new()),
             service,
             fingerprint: "0".repeat(16),
+            labels: BTreeMap::new(),
             firing: true,
             level,
             name: "A".into(),

@@ -7,9 +7,12 @@ use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 
 use super::clock::acknowledge_by;
+use super::labels::Labels;
 use super::store::Alert;
 use super::store::timeline::Change;
+use super::suppression::{Reason, Suppression};
 use super::verdict::Verdict;
+use super::windows;
 use crate::features::health::views::{ChangeLine, LogLine, ServiceRow};
 use crate::features::packs::pack::{ItemId, Runbook};
 use crate::features::packs::store::{Item, Watched};
@@ -28,6 +31,8 @@ pub struct Overview {
     pub groups: Vec<Group>,
     pub services: Vec<ServiceRow>,
     pub demo: bool,
+    /// Windows that are now or soon.
+    pub maintenance: Vec<windows::pages::Window>,
     /// Where services can be broken and mended; in the demo only.
     pub simulator: Option<String>,
 }
@@ -48,6 +53,9 @@ pub struct List {
     pub pending: Vec<PendingRow>,
     /// Whether any of them may be acknowledged.
     pub may_act: bool,
+    /// How many silences of red alerts nobody has countersigned in time, and whether there are some.
+    pub overdue: String,
+    pub is_overdue: bool,
     /// There are more than a page shows.
     pub storm: bool,
     pub next: Option<String>,
@@ -112,6 +120,8 @@ pub struct AlertRow {
     pub may_act: bool,
     /// It is ticked.
     pub chosen: bool,
+    /// Why nobody is told of it.
+    pub suppressed: Vec<Reason>,
 }
 
 /// Who has it in hand, or by when somebody should.
@@ -128,6 +138,8 @@ pub struct Directory {
     pub owners: HashMap<ItemId, String>,
     /// Where the reader may acknowledge.
     pub acts: Scope,
+    /// What keeps notices back; nothing where it is not shown.
+    pub suppression: Option<Suppression>,
 }
 
 impl Directory {
@@ -152,10 +164,18 @@ impl Directory {
             },
             since: alert.fired_at,
             ended: alert.resolved_at,
-            owner: self.owners.get(&alert.rule).cloned().unwrap_or_default(),
+            owner: alert
+                .rule
+                .and_then(|rule| self.owners.get(&rule).cloned())
+                .unwrap_or_default(),
             clock: clock(alert, self.zone(alert.platform), now),
             may_act: alert.is_open() && self.acts.allows(alert.platform),
             chosen: false,
+            suppressed: self
+                .suppression
+                .as_ref()
+                .map(|it| it.of(alert))
+                .unwrap_or_default(),
         }
     }
 
@@ -212,6 +232,8 @@ pub struct AlertPage {
     pub row: AlertRow,
     pub active_at: DateTime<Utc>,
     pub fingerprint: String,
+    /// Names and values, with how bad it is.
+    pub labels: Labels,
     pub service: Option<(String, String)>,
     pub note: Option<String>,
     /// Who has it in hand, whom another acknowledgement takes it over from.
@@ -223,6 +245,8 @@ pub struct AlertPage {
     /// The note that was typed into it.
     pub typed: String,
     pub no_form: &'static str,
+    /// Whether the reader may silence it: it is lit.
+    pub may_silence: bool,
 }
 
 pub struct TimelineRow {
@@ -242,6 +266,9 @@ impl From<&Change> for TimelineRow {
             "reported" => "Reported again".to_owned(),
             "acknowledged" => format!("{} acknowledged it", change.who),
             "acknowledgement_ended" => "The acknowledgement ended".to_owned(),
+            "silenced" => format!("Silenced by {}", change.who),
+            "silence_ending" => "Its silence ends soon".to_owned(),
+            "silence_ended" => format!("{} ended its silence", change.who),
             _ => "Resolved".to_owned(),
         };
         let lit = matches!(change.kind.as_str(), "fired" | "moved");
@@ -309,6 +336,8 @@ pub struct ServicePage {
     pub alerts: Vec<AlertRow>,
     pub runbooks: Vec<RunbookCard>,
     pub tiles: Vec<Tile>,
+    /// Windows that concern it, now and soon.
+    pub maintenance: Vec<windows::pages::Window>,
 }
 
 pub struct ProbeRow {

@@ -37,7 +37,7 @@ diesel::table! {
     alert (id) {
         id -> Uuid,
         platform_id -> Uuid,
-        rule_id -> Uuid,
+        rule_id -> Nullable<Uuid>,
         service_id -> Nullable<Uuid>,
         fingerprint -> Text,
         about -> Text,
@@ -58,6 +58,7 @@ diesel::table! {
         reading -> Text,
         acknowledgement_ended_at -> Nullable<Timestamptz>,
         acknowledged_by_key -> Nullable<Text>,
+        labels -> Jsonb,
     }
 }
 
@@ -570,6 +571,28 @@ diesel::table! {
         error -> Nullable<Text>,
         heard_at -> Nullable<Timestamptz>,
         files -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    maintenance_window (id) {
+        id -> Uuid,
+        platform_id -> Uuid,
+        item_id -> Nullable<Uuid>,
+        name -> Text,
+        services -> Array<Nullable<Uuid>>,
+        starts_at -> Timestamptz,
+        ends_at -> Timestamptz,
+        announced_at -> Timestamptz,
+        announced_by -> Nullable<Uuid>,
+        announced_name -> Text,
+        needs_second -> Bool,
+        approved_at -> Nullable<Timestamptz>,
+        approved_by -> Nullable<Uuid>,
+        approved_name -> Nullable<Text>,
+        ended_at -> Nullable<Timestamptz>,
+        ended_by -> Nullable<Text>,
+        ended_name -> Nullable<Text>,
     }
 }
 
@@ -1234,6 +1257,38 @@ diesel::table! {
 }
 
 diesel::table! {
+    silence (id) {
+        id -> Uuid,
+        platform_id -> Uuid,
+        matchers -> Jsonb,
+        fingerprint -> Nullable<Text>,
+        covers_red -> Bool,
+        reason -> Text,
+        starts_at -> Timestamptz,
+        ends_at -> Timestamptz,
+        created_at -> Timestamptz,
+        created_by -> Nullable<Uuid>,
+        created_by_key -> Nullable<Text>,
+        created_name -> Text,
+        needs_second -> Bool,
+        approved_at -> Nullable<Timestamptz>,
+        approved_by -> Nullable<Uuid>,
+        approved_name -> Nullable<Text>,
+        refused_at -> Nullable<Timestamptz>,
+        refused_by -> Nullable<Uuid>,
+        refused_name -> Nullable<Text>,
+        ended_at -> Nullable<Timestamptz>,
+        ended_by -> Nullable<Text>,
+        ended_name -> Nullable<Text>,
+        countersign_by -> Nullable<Timestamptz>,
+        countersigned_at -> Nullable<Timestamptz>,
+        countersigned_by -> Nullable<Uuid>,
+        countersigned_name -> Nullable<Text>,
+        reminded_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     subject (id) {
         id -> Uuid,
         platform_id -> Uuid,
@@ -1317,6 +1372,8 @@ diesel::joinable!(log_file -> log_source (source_id));
 diesel::joinable!(log_line -> log_source (source_id));
 diesel::joinable!(log_line -> platform (platform_id));
 diesel::joinable!(log_source -> pack_item (id));
+diesel::joinable!(maintenance_window -> pack_item (item_id));
+diesel::joinable!(maintenance_window -> platform (platform_id));
 diesel::joinable!(notice -> notice_endpoint (endpoint_id));
 diesel::joinable!(notice -> platform (platform_id));
 diesel::joinable!(notice_attempt -> notice (notice_id));
@@ -1348,6 +1405,8 @@ diesel::joinable!(series -> pack_item (scrape_id));
 diesel::joinable!(series_point -> series (series_id));
 diesel::joinable!(series_step -> series (series_id));
 diesel::joinable!(session -> person (person_id));
+diesel::joinable!(silence -> api_key (created_by_key));
+diesel::joinable!(silence -> platform (platform_id));
 diesel::joinable!(subject -> platform (platform_id));
 diesel::joinable!(subject_personal -> subject (subject_id));
 diesel::joinable!(subject_token -> subject (subject_id));
@@ -1400,6 +1459,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     log_file,
     log_line,
     log_source,
+    maintenance_window,
     notice,
     notice_attempt,
     notice_endpoint,
@@ -1448,6 +1508,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     series_step,
     session,
     sign_in_throttle,
+    silence,
     subject,
     subject_key,
     subject_personal,

@@ -25,6 +25,7 @@ pub enum Nav {
     Logs,
     Jobs,
     Deliveries,
+    Maintenance,
     Queue,
     Approvals,
     Subjects,
@@ -59,6 +60,7 @@ const GROUPS: [(&str, &[Nav]); 5] = [
             Nav::Logs,
             Nav::Jobs,
             Nav::Deliveries,
+            Nav::Maintenance,
         ],
     ),
     (
@@ -94,6 +96,7 @@ impl Nav {
             Self::Logs => "Logs",
             Self::Jobs => "Jobs",
             Self::Deliveries => "Deliveries",
+            Self::Maintenance => "Maintenance",
             Self::Queue => "Queue",
             Self::Approvals => "Awaiting my approval",
             Self::Subjects => "Subjects",
@@ -124,6 +127,7 @@ impl Nav {
             Self::Logs => "/logs",
             Self::Jobs => "/jobs",
             Self::Deliveries => "/deliveries",
+            Self::Maintenance => "/maintenance",
             Self::Queue => "/reviews",
             Self::Approvals => "/reviews/approvals",
             Self::Subjects => "/subjects",
@@ -162,7 +166,11 @@ impl Nav {
             Self::ScreeningLists => Some('l'),
             Self::Policy => Some('y'),
             Self::AuditLog => Some('e'),
-            Self::Exports | Self::SarGrants | Self::AccessReview | Self::Account => None,
+            Self::Maintenance
+            | Self::Exports
+            | Self::SarGrants
+            | Self::AccessReview
+            | Self::Account => None,
             Self::Verify => Some('v'),
             Self::People => Some('u'),
             Self::Keys => Some('k'),
@@ -179,7 +187,7 @@ impl Nav {
                 Some(Permission::HealthRead)
             }
             Self::Logs => Some(Permission::LogsRead),
-            Self::Alerts => Some(Permission::AlertsRead),
+            Self::Alerts | Self::Maintenance => Some(Permission::AlertsRead),
             Self::Jobs => Some(Permission::JobsRead),
             Self::Deliveries => Some(Permission::NoticesRead),
             Self::Queue => Some(Permission::ReviewsRead),

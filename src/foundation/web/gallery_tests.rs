@@ -187,6 +187,7 @@ fn navigation_shows_what_a_person_may_open() {
             "Logs",
             "Jobs",
             "Deliveries",
+            "Maintenance",
             "Packs"
         ]
     );

@@ -66,7 +66,7 @@ pub fn rule_states(conn: &mut Conn) -> Result<HashMap<ItemId, RuleState>> {
     let firing: HashMap<Uuid, String> = alert::table
         .filter(alert::status.eq("firing"))
         .filter(alert::about.eq("platform"))
-        .select((alert::rule_id, alert::level))
+        .select((alert::rule_id.assume_not_null(), alert::level))
         .load::<(Uuid, String)>(conn)?
         .into_iter()
         .collect();

@@ -1,0 +1,2 @@
+DROP TABLE maintenance_window;
+DROP FUNCTION window_is_kept;

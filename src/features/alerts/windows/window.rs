@@ -1,0 +1,169 @@
+//! A maintenance window: when it holds, for what, and whether it was planned. Pure.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::features::packs::pack::ItemId;
+use crate::foundation::kernel::{PersonId, PlatformId};
+
+crate::typed_id!(
+    /// A time in which a platform is worked on.
+    WindowId,
+);
+
+/// Announced so long ahead, a window is planned.
+pub const NOTICE: TimeDelta = TimeDelta::hours(48);
+pub const LONGEST: TimeDelta = TimeDelta::hours(24);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Window {
+    pub id: WindowId,
+    pub platform: PlatformId,
+    /// The pack's definition; nothing where a person made it.
+    pub item: Option<ItemId>,
+    pub name: String,
+    /// The services that are worked on; none: all of the platform.
+    pub services: Vec<ItemId>,
+    pub starts_at: DateTime<Utc>,
+    pub ends_at: DateTime<Utc>,
+    pub announced_at: DateTime<Utc>,
+    pub announced_by: Option<PersonId>,
+    pub announced_name: String,
+    pub needs_second: bool,
+    pub approved: Option<(DateTime<Utc>, PersonId, String)>,
+    /// Ended before its time, or called off.
+    pub ended: Option<(DateTime<Utc>, String)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// It waits for a second person, and keeps nothing back.
+    Proposed,
+    Lapsed,
+    Coming,
+    Active,
+    Over,
+    CalledOff,
+}
+
+impl State {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Proposed => "waits for a second person",
+            Self::Lapsed => "lapsed unapproved",
+            Self::Coming => "to come",
+            Self::Active => "now",
+            Self::Over => "over",
+            Self::CalledOff => "called off",
+        }
+    }
+}
+
+impl Window {
+    #[must_use]
+    pub fn state(&self, now: DateTime<Utc>) -> State {
+        if let Some((at, _)) = self.ended {
+            return if at <= self.starts_at {
+                State::CalledOff
+            } else {
+                State::Over
+            };
+        }
+        match (self.needs_second && self.approved.is_none(), now) {
+            (true, now) if now >= self.ends_at => State::Lapsed,
+            (true, _) => State::Proposed,
+            (false, now) if now >= self.ends_at => State::Over,
+            (false, now) if now >= self.starts_at => State::Active,
+            (false, _) => State::Coming,
+        }
+    }
+
+    #[must_use]
+    pub fn end(&self) -> DateTime<Utc> {
+        self.ended
+            .as_ref()
+            .map_or(self.ends_at, |(at, _)| (*at).min(self.ends_at))
+    }
+
+    /// Whether it counts as planned for the service level.
+    #[must_use]
+    pub fn is_planned(&self) -> bool {
+        self.starts_at - self.announced_at >= NOTICE
+    }
+
+    /// Whether it is about an alert of this service, or of none.
+    #[must_use]
+    pub fn covers(&self, platform: PlatformId, service: Option<ItemId>) -> bool {
+        platform == self.platform
+            && (self.services.is_empty()
+                || service.is_some_and(|service| self.services.contains(&service)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(hours: i64) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + TimeDelta::hours(hours)
+    }
+
+    fn window() -> Window {
+        Window {
+            id: WindowId::new(),
+            platform: PlatformId::new(),
+            item: None,
+            name: "Upgrade".to_owned(),
+            services: Vec::new(),
+            starts_at: at(48),
+            ends_at: at(50),
+            announced_at: at(0),
+            announced_by: Some(PersonId::new()),
+            announced_name: "Ada".to_owned(),
+            needs_second: false,
+            approved: None,
+            ended: None,
+        }
+    }
+
+    /// FC-14, FC-15
+    #[test]
+    fn it_is_planned_when_announced_two_days_ahead() {
+        let mut it = window();
+        assert!(it.is_planned());
+        it.announced_at = at(0) + TimeDelta::seconds(1);
+        assert!(!it.is_planned());
+    }
+
+    #[test]
+    fn it_holds_from_its_start_to_its_end() {
+        let mut it = window();
+        let states = [47, 48, 50].map(|hour| it.state(at(hour)));
+        assert_eq!(states, [State::Coming, State::Active, State::Over]);
+        it.ended = Some((at(49), "Ada".to_owned()));
+        assert_eq!((it.state(at(49)), it.end()), (State::Over, at(49)));
+        it.ended = Some((at(1), "Ada".to_owned()));
+        assert_eq!(it.state(at(49)), State::CalledOff);
+    }
+
+    #[test]
+    fn at_short_notice_it_takes_two() {
+        let mut it = window();
+        it.needs_second = true;
+        assert_eq!(it.state(at(49)), State::Proposed);
+        assert_eq!(it.state(at(50)), State::Lapsed);
+        it.approved = Some((at(47), PersonId::new(), "Grace".to_owned()));
+        assert_eq!(it.state(at(49)), State::Active);
+    }
+
+    #[test]
+    fn it_is_about_its_services_or_about_everything() {
+        let mut it = window();
+        let (api, web) = (ItemId::new(), ItemId::new());
+        let covers = |it: &Window, service| it.covers(it.platform, service);
+        assert!(covers(&it, None) && covers(&it, Some(api)));
+        assert!(!it.covers(PlatformId::new(), Some(api)));
+        it.services = vec![api];
+        assert!(covers(&it, Some(api)) && !covers(&it, Some(web)) && !covers(&it, None));
+    }
+}
