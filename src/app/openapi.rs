@@ -8,7 +8,7 @@ use utoipa::{Modify, OpenApi};
 use crate::features::{alerts, audit_log, health, intake, logs, reviews};
 use crate::foundation::web::{self, api};
 
-/// Everything under `/api/v1`.
+/// Everything under `/api/v1`, what of Alertmanager's API is under `/api/v2`, and the hooks.
 #[derive(OpenApi)]
 #[openapi(
     info(
@@ -30,6 +30,16 @@ use crate::foundation::web::{self, api};
         health::api::report_indicator,
         health::api::report_event,
         logs::api::hand_in,
+        alerts::alertmanager::alerts::list,
+        alerts::alertmanager::alerts::groups,
+        alerts::alertmanager::intake::post,
+        alerts::alertmanager::intake::hook,
+        alerts::alertmanager::answers::status,
+        alerts::alertmanager::answers::receivers,
+        alerts::alertmanager::silences::list,
+        alerts::alertmanager::silences::one,
+        alerts::alertmanager::silences::create,
+        alerts::alertmanager::silences::end,
         audit_log::api::events,
     ),
     components(schemas(api::Problem)),

@@ -40,7 +40,8 @@ struct Add {
     /// The program that is to use it
     #[arg(long)]
     name: String,
-    /// What it may do: subjects:write, cases:read, alerts:read, alerts:acknowledge, audit:read; or display, alone
+    /// What it may do: subjects:write, cases:read, alerts:read, alerts:acknowledge, alerts:write, alerts:silence,
+    /// audit:read; or display, alone
     #[arg(long = "scope", value_name = "SCOPE", required = true, num_args = 1..)]
     scopes: Vec<KeyScope>,
     /// How long it lives, at most a year

@@ -1,9 +1,12 @@
 //! From a reading to a lamp, and from a lamp to a person.
 
+mod alertmanager;
+mod interop;
 mod life;
 mod scope;
 mod silences;
 mod sources;
+mod windows;
 
 use chrono::TimeDelta;
 use diesel::connection::SimpleConnection as _;

@@ -90,6 +90,7 @@ const ACROSS: &[(&str, &str, &str)] = &[
 /// own, no IO.
 const PURE: &[&str] = &[
     "alerts/alert",
+    "alerts/alertmanager/posted",
     "alerts/labels",
     "alerts/rule",
     "alerts/silences/matcher",

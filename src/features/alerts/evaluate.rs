@@ -13,7 +13,7 @@ use super::rule::{self, Reading};
 use super::snapshot::Snapshot;
 use super::store::rules::{self, RuleState};
 use super::store::{self, About};
-use super::{silences, sweep, windows, words};
+use super::{alertmanager, silences, sweep, windows, words};
 use crate::features::health::store::reports;
 use crate::features::packs::pack::{ItemId, Rule, Source};
 use crate::features::packs::store::Item;
@@ -46,6 +46,7 @@ pub fn tick(services: &Services) -> db::Result<usize> {
     }
     changed += sweep::put_out_what_is_retired(services, &snapshot)?;
     changed += sweep::note_what_has_run_out(services, &snapshot)?;
+    changed += alertmanager::intake::put_out_what_has_ended(services)?;
     silences::sweep::remind(services)?;
     windows::sweep::announce(services)?;
     Ok(changed)

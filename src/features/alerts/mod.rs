@@ -14,6 +14,7 @@
 
 pub mod actions;
 pub mod alert;
+pub mod alertmanager;
 pub mod api;
 mod causes;
 pub mod clock;
@@ -50,6 +51,7 @@ crate::typed_id!(
 
 pub fn routes() -> Routes {
     Routes::new()
+        .and(alertmanager::routes())
         .and(silences::routes())
         .and(windows::routes())
         .get("/alerts", Access::Needs(AlertsRead), pages::list)

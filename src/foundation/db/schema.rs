@@ -655,6 +655,17 @@ diesel::table! {
 }
 
 diesel::table! {
+    outside_alert (alert_id) {
+        alert_id -> Uuid,
+        annotations -> Jsonb,
+        generator -> Text,
+        ends_at -> Nullable<Timestamptz>,
+        seen_at -> Timestamptz,
+        sent_by -> Text,
+    }
+}
+
+diesel::table! {
     pack (platform_id) {
         platform_id -> Uuid,
         version -> Text,
@@ -1377,6 +1388,7 @@ diesel::joinable!(maintenance_window -> platform (platform_id));
 diesel::joinable!(notice -> notice_endpoint (endpoint_id));
 diesel::joinable!(notice -> platform (platform_id));
 diesel::joinable!(notice_attempt -> notice (notice_id));
+diesel::joinable!(outside_alert -> alert (alert_id));
 diesel::joinable!(pack -> platform (platform_id));
 diesel::joinable!(pack_item -> platform (platform_id));
 diesel::joinable!(parked_form -> person (person_id));
@@ -1463,6 +1475,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     notice,
     notice_attempt,
     notice_endpoint,
+    outside_alert,
     pack,
     pack_item,
     parked_form,

@@ -219,7 +219,8 @@ fn wants_json(request: &HttpRequest) -> bool {
         .get(ACCEPT)
         .and_then(|value| value.to_str().ok())
         .is_some_and(|accept| accept.contains("json") && !accept.contains("text/html"));
-    accepts_json || request.path().starts_with("/api/")
+    let path = request.path();
+    accepts_json || path.starts_with("/api/") || path.starts_with("/hooks/")
 }
 
 /// `reads`: the request only asked for something.

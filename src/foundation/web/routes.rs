@@ -76,6 +76,16 @@ impl Routes {
         self.route(Method::POST, path, access, handler)
     }
 
+    #[must_use]
+    pub fn delete<F, Args>(self, path: &'static str, access: Access, handler: F) -> Self
+    where
+        F: Handler<Args> + Send + Sync,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.route(Method::DELETE, path, access, handler)
+    }
+
     /// Asks for a fresh proof of identity on the route added last.
     #[must_use]
     pub fn with_step_up(mut self) -> Self {

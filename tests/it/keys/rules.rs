@@ -34,6 +34,10 @@ const CHANGING: &[(&str, KeyScope)] = &[
         "/api/v1/alerts/{id}/acknowledgement",
         KeyScope::AlertsAcknowledge,
     ),
+    ("/api/v2/alerts", KeyScope::AlertsWrite),
+    ("/hooks/alertmanager/{id}", KeyScope::AlertsWrite),
+    ("/api/v2/silences", KeyScope::AlertsSilence),
+    ("/api/v2/silence/{id}", KeyScope::AlertsSilence),
 ];
 
 #[test]
@@ -47,7 +51,9 @@ fn no_key_opens_what_decides_or_manages() {
         }
         let Access::Key(scope) = route.access else {
             assert!(
-                !route.path.starts_with("/api/v1"),
+                !["/api/v1", "/api/v2", "/hooks/"]
+                    .iter()
+                    .any(|begin| route.path.starts_with(begin)),
                 "{} is for programs and asks for no key",
                 route.path
             );
@@ -55,7 +61,9 @@ fn no_key_opens_what_decides_or_manages() {
         };
         opened.push(scope);
         assert!(
-            route.path.starts_with("/api/v1/"),
+            ["/api/v1/", "/api/v2/", "/hooks/"]
+                .iter()
+                .any(|begin| route.path.starts_with(begin)),
             "{} is not where programs go",
             route.path
         );

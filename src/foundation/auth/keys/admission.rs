@@ -6,6 +6,8 @@ use std::net::IpAddr;
 use actix_web::dev::{Payload, ServiceRequest};
 use actix_web::http::header::{AUTHORIZATION, HeaderMap};
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use chrono::{DateTime, Duration, Utc};
 use subtle::{Choice, ConstantTimeEq};
 
@@ -79,15 +81,20 @@ pub(in super::super) async fn admit(
     services: &Services,
 ) -> Result<(), Error> {
     let from = client_address(request.request());
-    let Some(text) = bearer(request.headers()) else {
+    let route = request.match_pattern().unwrap_or_default();
+    let text = match bearer(request.headers()) {
+        None if takes_basic(&route) => password(request.headers()),
+        found => found.map(str::to_owned),
+    };
+    let Some(text) = text else {
         services.limits.check_address(from)?;
         return Err(Error::KeyMissing);
     };
     let asking = Asking {
-        presented: Presented::read(text),
+        presented: Presented::read(&text),
         from,
         scope,
-        route: request.match_pattern().unwrap_or_default(),
+        route,
         request: RequestId::of(request.request()),
     };
     let services = services.clone();
@@ -96,14 +103,30 @@ pub(in super::super) async fn admit(
     Ok(())
 }
 
+/// Where programs of others come, of which some know names and passwords only.
+fn takes_basic(route: &str) -> bool {
+    route.starts_with("/api/v2/") || route.starts_with("/hooks/")
+}
+
 /// The one credential of the request, if it is of the kind that we take.
 fn bearer(headers: &HeaderMap) -> Option<&str> {
+    credential(headers, "bearer")
+}
+
+/// The password of a request whose name may be any: it is the key.
+fn password(headers: &HeaderMap) -> Option<String> {
+    let decoded = BASE64.decode(credential(headers, "basic")?).ok()?;
+    let text = String::from_utf8(decoded).ok()?;
+    Some(text.split_once(':')?.1.to_owned())
+}
+
+fn credential<'h>(headers: &'h HeaderMap, wanted: &str) -> Option<&'h str> {
     let mut sent = headers.get_all(AUTHORIZATION);
     let (only, None) = (sent.next()?, sent.next()) else {
         return None;
     };
     let (scheme, text) = only.to_str().ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| text.trim())
+    scheme.eq_ignore_ascii_case(wanted).then(|| text.trim())
 }
 
 struct Asking {
@@ -329,6 +352,17 @@ mod tests {
         for refused in [&[][..], &["abc"], &["Basic abc"], &["Bearer a", "Bearer b"]] {
             assert_eq!(bearer(&headers(refused)), None, "{refused:?}");
         }
+    }
+
+    #[test]
+    fn a_name_and_a_password_are_a_key_where_others_programs_come() {
+        let of = |line: &str| password(&headers(&[line]));
+        assert_eq!(of("Basic YW10b29sOnNnYng6eA=="), Some("sgbx:x".to_owned()));
+        for refused in ["Basic YWJj", "Basic !", "Bearer YW10b29sOnNnYng6eA=="] {
+            assert_eq!(of(refused), None, "{refused}");
+        }
+        assert!(takes_basic("/api/v2/alerts") && takes_basic("/hooks/alertmanager/{id}"));
+        assert!(!takes_basic("/api/v1/alerts"));
     }
 
     fn key() -> (Key, Secrets) {

@@ -8,6 +8,10 @@ pub enum KeyScope {
     CasesRead,
     AlertsRead,
     AlertsAcknowledge,
+    /// Hand in alerts, as Prometheus does.
+    AlertsWrite,
+    /// Silence one alert, as one person may.
+    AlertsSilence,
     AuditRead,
     LogsWrite,
     IndicatorsWrite,
@@ -17,11 +21,13 @@ pub enum KeyScope {
 }
 
 impl KeyScope {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::SubjectsWrite,
         Self::CasesRead,
         Self::AlertsRead,
         Self::AlertsAcknowledge,
+        Self::AlertsWrite,
+        Self::AlertsSilence,
         Self::AuditRead,
         Self::LogsWrite,
         Self::IndicatorsWrite,
@@ -36,6 +42,8 @@ impl KeyScope {
             Self::CasesRead => "cases:read",
             Self::AlertsRead => "alerts:read",
             Self::AlertsAcknowledge => "alerts:acknowledge",
+            Self::AlertsWrite => "alerts:write",
+            Self::AlertsSilence => "alerts:silence",
             Self::AuditRead => "audit:read",
             Self::LogsWrite => "logs:write",
             Self::IndicatorsWrite => "indicators:write",
@@ -52,6 +60,10 @@ impl KeyScope {
             Self::CasesRead => "Read review cases, without names or notes",
             Self::AlertsRead => "Read alerts",
             Self::AlertsAcknowledge => "Take alerts in hand that nobody has in hand",
+            Self::AlertsWrite => "Hand in alerts, as Prometheus and Alertmanager do",
+            Self::AlertsSilence => {
+                "Silence one alert for as long as one person may, as amtool does"
+            }
             Self::AuditRead => "Read the audit log, as it is sealed",
             Self::LogsWrite => "Hand in lines of the platform's logs",
             Self::IndicatorsWrite => "Report values of indicators",

@@ -1,0 +1,89 @@
+//! What every address of the API has in common, and what it says of itself.
+
+use actix_web::HttpResponse;
+use actix_web::web::Data;
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::Serialize;
+use serde_json::json;
+use utoipa::ToSchema;
+
+use crate::features::alerts::silences::matcher::{self, Matcher};
+use crate::foundation::Services;
+use crate::foundation::web::api::Always;
+use crate::foundation::web::{self};
+
+/// Whom alerts go to, as Alertmanager has it: there is one, and who is told is said elsewhere.
+pub const RECEIVER: &str = "signalbox";
+
+/// A receiver.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ReceiverView {
+    pub name: &'static str,
+}
+
+/// 400 with a sentence, as Alertmanager says what is wrong: `amtool` shows it.
+#[must_use]
+pub fn refused(why: &str) -> HttpResponse {
+    HttpResponse::BadRequest().json(why)
+}
+
+/// A moment as Go reads it.
+#[must_use]
+pub fn moment(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
+/// The values of `filter` in a query, each one matcher or several between commas.
+///
+/// # Errors
+/// What cannot be read, in words.
+pub fn filters(query: &str) -> Result<Vec<Matcher>, String> {
+    let mut all = Vec::new();
+    for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+        if name == "filter" {
+            all.extend(matcher::parse(&value)?);
+        }
+    }
+    if all.len() > matcher::AT_MOST {
+        return Err(format!("at most {} filters", matcher::AT_MOST));
+    }
+    Ok(all)
+}
+
+/// Whether a switch of the query is on; those that are not given are.
+#[must_use]
+pub fn is_on(query: &str, wanted: &str) -> bool {
+    let mut pairs = url::form_urlencoded::parse(query.as_bytes());
+    pairs
+        .find(|(name, _)| name == wanted)
+        .is_none_or(|(_, value)| value != "false")
+}
+
+/// What answers in Alertmanager's place.
+#[utoipa::path(
+    get, path = "/api/v2/status", tag = "Alertmanager", operation_id = "alertmanagerStatus",
+    responses((status = 200, description = "That there is no cluster, and which version this is"), Always),
+    security(("key" = ["alerts:read"])),
+)]
+pub async fn status(services: Data<Services>) -> web::Result {
+    let version = env!("CARGO_PKG_VERSION");
+    Ok(HttpResponse::Ok().json(json!({
+        "cluster": { "name": "signalbox", "status": "disabled", "peers": [] },
+        "config": { "original": "# Signalbox has packs in place of this file.\n" },
+        "uptime": moment(services.clock.now()),
+        "versionInfo": {
+            "version": version, "revision": "signalbox", "branch": "", "buildUser": "", "buildDate": "",
+            "goVersion": "",
+        },
+    })))
+}
+
+/// Whom alerts go to.
+#[utoipa::path(
+    get, path = "/api/v2/receivers", tag = "Alertmanager", operation_id = "alertmanagerReceivers",
+    responses((status = 200, description = "The one that there is", body = Vec<ReceiverView>), Always),
+    security(("key" = ["alerts:read"])),
+)]
+pub async fn receivers() -> web::Result {
+    Ok(HttpResponse::Ok().json([ReceiverView { name: RECEIVER }]))
+}

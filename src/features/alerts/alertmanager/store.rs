@@ -1,0 +1,119 @@
+//! What other programs say of the alerts that they have handed in.
+
+use std::collections::{BTreeMap, HashMap};
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::posted::Posted;
+use crate::features::alerts::AlertId;
+use crate::foundation::db::schema::{alert, outside_alert};
+use crate::foundation::db::{Conn, Result};
+use crate::foundation::kernel::PlatformId;
+
+const OUTSIDE: &str = "outside";
+
+/// What came with an alert.
+#[derive(Clone, Debug, Default)]
+pub struct Outside {
+    pub annotations: BTreeMap<String, String>,
+    pub generator: String,
+    pub ends_at: Option<DateTime<Utc>>,
+    pub seen_at: Option<DateTime<Utc>>,
+}
+
+type Row = (Uuid, Value, String, Option<DateTime<Utc>>, DateTime<Utc>);
+
+fn read(row: Row) -> (AlertId, Outside) {
+    let (id, annotations, generator, ends_at, seen_at) = row;
+    let outside = Outside {
+        annotations: serde_json::from_value(annotations).unwrap_or_default(),
+        generator,
+        ends_at,
+        seen_at: Some(seen_at),
+    };
+    (id.into(), outside)
+}
+
+/// What came with everything that is lit.
+pub fn of_lit(conn: &mut Conn) -> Result<HashMap<AlertId, Outside>> {
+    let rows: Vec<Row> = outside_alert::table
+        .inner_join(alert::table)
+        .filter(alert::status.eq("firing"))
+        .select((
+            outside_alert::alert_id,
+            outside_alert::annotations,
+            outside_alert::generator,
+            outside_alert::ends_at,
+            outside_alert::seen_at,
+        ))
+        .load(conn)?;
+    Ok(rows.into_iter().map(read).collect())
+}
+
+/// What came with one alert; nothing where a rule of ours lit it.
+pub fn of(conn: &mut Conn, id: AlertId) -> Result<Option<Outside>> {
+    let row: Option<Row> = outside_alert::table
+        .find(id.uuid())
+        .select((
+            outside_alert::alert_id,
+            outside_alert::annotations,
+            outside_alert::generator,
+            outside_alert::ends_at,
+            outside_alert::seen_at,
+        ))
+        .first(conn)
+        .optional()?;
+    Ok(row.map(|row| read(row).1))
+}
+
+/// What another program has lit on a platform, by identity.
+pub fn lit(conn: &mut Conn, platform: PlatformId) -> Result<HashMap<String, AlertId>> {
+    let rows: Vec<(String, Uuid)> = alert::table
+        .filter(alert::platform_id.eq(platform.uuid()))
+        .filter(alert::status.eq("firing"))
+        .filter(alert::about.eq(OUTSIDE))
+        .select((alert::fingerprint, alert::id))
+        .load(conn)?;
+    Ok(rows
+        .into_iter()
+        .map(|(print, id)| (print, id.into()))
+        .collect())
+}
+
+/// Those that are lit and were not sent again in time.
+pub fn overdue(conn: &mut Conn, now: DateTime<Utc>) -> Result<Vec<AlertId>> {
+    let ids: Vec<Uuid> = outside_alert::table
+        .inner_join(alert::table)
+        .filter(alert::status.eq("firing"))
+        .filter(outside_alert::ends_at.le(now))
+        .select(outside_alert::alert_id)
+        .load(conn)?;
+    Ok(ids.into_iter().map(AlertId::from).collect())
+}
+
+/// Notes what came with an alert, in place of what came before.
+pub fn save(
+    conn: &mut Conn,
+    id: AlertId,
+    posted: &Posted,
+    sent_by: &str,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let news = (
+        outside_alert::annotations.eq(json!(posted.annotations)),
+        outside_alert::generator.eq(&posted.generator),
+        outside_alert::ends_at.eq(posted.ends_at),
+        outside_alert::seen_at.eq(now),
+        outside_alert::sent_by.eq(sent_by),
+    );
+    diesel::insert_into(outside_alert::table)
+        .values((outside_alert::alert_id.eq(id.uuid()), news.clone()))
+        .on_conflict(outside_alert::alert_id)
+        .do_update()
+        .set(news)
+        .execute(conn)?;
+    Ok(())
+}
