@@ -9,7 +9,7 @@ use super::simulate;
 use crate::app::{Application, simulator};
 use crate::features::intake::actions::{Order, Received};
 use crate::features::intake::desk::Shell;
-use crate::features::{account, intake, notify, screening};
+use crate::features::{account, alerts, intake, notify, screening};
 use crate::foundation::Services;
 use crate::foundation::audit::Actor;
 use crate::foundation::config::{Config, Mode};
@@ -78,6 +78,9 @@ fn start() -> ExitCode {
         Err(error) => return failed(error),
     };
     if let Err(error) = take_in_customers(&instance.services) {
+        return failed(error);
+    }
+    if let Err(error) = alerts::demo::fill(&instance.services) {
         return failed(error);
     }
     let ended = instance.run(|services, running| {

@@ -18,6 +18,7 @@ pub mod alertmanager;
 pub mod api;
 mod causes;
 pub mod clock;
+pub mod demo;
 mod display;
 pub mod evaluate;
 mod figures;
