@@ -323,10 +323,8 @@ fn clock(ahead_ms: i64) -> Finding {
     match ahead_ms.abs() {
         CLOCK_FAIL_MS.. => Finding::fail("clock", found, mend),
         CLOCK_WARN_MS.. => Finding::warn("clock", found, mend),
-        _ => Finding::ok(
-            "clock",
-            format!("{ahead_ms} ms between database and this machine"),
-        ),
+        // What lies below is the time that asking takes, and another one each time.
+        _ => Finding::ok("clock", "the database and this machine agree"),
     }
 }
 

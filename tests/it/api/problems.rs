@@ -13,7 +13,7 @@ async fn unknown_addresses_and_methods_are_problems_too() {
     for path in [
         "/api/nowhere",
         "/api/v1/",
-        "/api/v2/alerts",
+        "/api/v3/alerts",
         "/api/v1/alerts/x/y/z",
     ] {
         let answer = program.get(path).await;
