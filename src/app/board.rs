@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use crate::features::{alerts, intake, packs, reviews};
+use crate::features::{alerts, intake, oncall, packs, reviews};
 use crate::foundation::db::{self, Conn, PoolKind};
 use crate::foundation::kernel::{Level, PlatformId, Scope};
 use crate::foundation::web::live;
@@ -48,8 +48,10 @@ fn post(services: &Services) -> db::Result<()> {
             name: platform.name,
         });
         services.board.post_platforms(places.collect());
+        let now = services.clock.now();
+        services.board.post_duties(oncall::duty::now(conn, now)?);
         services.board.post_head(live::head(conn)?);
-        measure_intake(conn, services.clock.now())?;
+        measure_intake(conn, now)?;
         Ok(())
     })
 }

@@ -1,7 +1,7 @@
 use super::{health_routes, home, openapi};
 use crate::features::{
-    account, alerts, audit_log, health, heartbeats, intake, keys, logs, notify, packs, people,
-    policies, posture, reviews, sar, screening, upkeep,
+    account, alerts, audit_log, health, heartbeats, intake, keys, logs, notify, oncall, packs,
+    people, policies, posture, reviews, sar, screening, upkeep,
 };
 use crate::foundation::web::{Access, Routes, assets, live};
 
@@ -22,6 +22,7 @@ pub fn routes() -> Routes {
         .and(keys::routes())
         .and(logs::routes())
         .and(notify::routes())
+        .and(oncall::routes())
         .and(packs::routes())
         .and(people::routes())
         .and(policies::routes())

@@ -6,9 +6,8 @@ use super::jobs::registry;
 use super::server::{Running, serve, serve_metrics};
 use crate::features::alerts;
 use crate::features::health::runner::Runner as Prober;
-use crate::features::heartbeats;
-use crate::features::logs;
 use crate::features::notify::runner::Runner as Sender;
+use crate::features::{heartbeats, logs, oncall};
 use crate::foundation::Services;
 use crate::foundation::config::DEMO_METRICS;
 use crate::foundation::jobs::{Runner, Ticker};
@@ -30,6 +29,7 @@ pub struct Application {
     logs: Ticker,
     notices: Sender,
     rules: Ticker,
+    escalations: Ticker,
 }
 
 /// Starts everything that runs inside this process.
@@ -46,7 +46,8 @@ pub fn start(services: Services, listener: TcpListener) -> std::io::Result<Appli
         heartbeats: heartbeats::runner::start(services.clone()),
         logs: logs::runner::start(services.clone()),
         notices: Sender::start(services.clone()),
-        rules: alerts::runner::start(services),
+        rules: alerts::runner::start(services.clone()),
+        escalations: oncall::runner::start(services),
     })
 }
 
@@ -98,6 +99,7 @@ impl Application {
             within("heartbeats", WORK_LIMIT, self.heartbeats.stop()),
             within("logs", WORK_LIMIT, self.logs.stop()),
             within("rules", WORK_LIMIT, self.rules.stop()),
+            within("escalations", WORK_LIMIT, self.escalations.stop()),
             within("jobs", WORK_LIMIT, jobs),
         );
     }

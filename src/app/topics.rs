@@ -13,7 +13,10 @@ pub fn topic_of(kind: &str) -> Option<Topic> {
     // Alerts, cases and customers belong to platforms: an event that names none is about those of several, or
     // hides whose they are. Jobs, lists and the log are one for all.
     let (name, needs, is_shared) = match noun {
-        "alert" | "silence" | "maintenance" => ("alerts", AlertsRead, false),
+        // Who is told stands with the alert, and who is on call with them.
+        "alert" | "silence" | "maintenance" | "escalation" | "rota" => {
+            ("alerts", AlertsRead, false)
+        }
         // What the platforms report is shown beside what the probes find.
         "probe" | "indicator" | "event" | "heartbeat" => ("health", HealthRead, false),
         "kyc" => ("reviews", ReviewsRead, false),

@@ -9,6 +9,7 @@ pub mod intake;
 pub mod keys;
 pub mod logs;
 pub mod notify;
+pub mod oncall;
 pub mod packs;
 pub mod people;
 pub mod policies;

@@ -44,11 +44,12 @@ pub async fn furnish(app: &TestApp) -> Vec<String> {
     for file in std::fs::read_dir(root.join("packs")).unwrap().flatten() {
         if file.path().extension().is_some_and(|end| end == "toml") {
             let source = std::fs::read_to_string(file.path()).unwrap();
-            packs::apply(&app.services, &actor, &source, &Given::default()).unwrap();
+            packs::apply(&app.services, &actor, &source, &addresses()).unwrap();
         }
     }
     ping_heartbeats(app).await;
     write_logs(app);
+    put_in(app).await;
     subjects::load_demo_list(&app.services);
     let examples = std::fs::read_to_string(root.join("examples/subjects.csv")).unwrap();
     subjects::take_in(&app.services, &app.db, &examples);
@@ -176,6 +177,35 @@ async fn announce(app: &TestApp) {
 }
 
 /// Jobs that have run and said so: some in time, one with a failure, one that began and never ended.
+/// Where some of those are reached who are told.
+fn addresses() -> Given {
+    let reached = [
+        ("ONCALL_FIRST_NAME", "Ada Night"),
+        ("ONCALL_FIRST_EMAIL", "operator@test.example"),
+        ("ONCALL_FIRST_PHONE", "+1 555 0100"),
+        ("ONCALL_SECOND_EMAIL", "second@test.example"),
+        ("OPERATIONS_EMAIL", "operations@test.example"),
+    ];
+    reached.into_iter().collect()
+}
+
+/// Somebody who stands in for somebody else.
+async fn put_in(app: &TestApp) {
+    let operator = app.as_operator();
+    let list = operator.get("/on-call").await;
+    let rota = list.link("Primary");
+    let cover = [
+        ("contact", "second"),
+        ("from", "2026-03-03T10:00"),
+        ("until", "2026-03-04T10:00"),
+        ("reason", "Swapped for a day"),
+    ];
+    let sent = operator
+        .post_form(&format!("{rota}/overrides"), &cover)
+        .await;
+    assert_eq!(sent.status, 303, "{}", sent.text());
+}
+
 /// Lines of every level, with what makes a page of them hard to show.
 fn write_logs(app: &TestApp) {
     let sources = logs::enrol(&app.services).unwrap();

@@ -11,6 +11,11 @@ const BETWEEN_FEATURES: &[(&str, &str, &str)] = &[
     ("alerts", "logs", "rules count lines"),
     (
         "alerts",
+        "notify",
+        "an alert shows what became of the notices about it",
+    ),
+    (
+        "alerts",
         "packs",
         "rules and runbooks are declared in packs",
     ),
@@ -25,6 +30,17 @@ const BETWEEN_FEATURES: &[(&str, &str, &str)] = &[
         "logs",
         "packs",
         "logs and error codes are declared in packs",
+    ),
+    (
+        "oncall",
+        "alerts",
+        "who is told of an alert depends on how it stands, and stands with it",
+    ),
+    ("oncall", "notify", "whoever is told is sent a notice"),
+    (
+        "oncall",
+        "packs",
+        "contacts, rotas and escalations are declared in packs",
     ),
     (
         "posture",
@@ -123,6 +139,8 @@ const PURE: &[&str] = &[
     "logs/moment",
     "notify/signing",
     "packs/calendar",
+    "oncall/escalation",
+    "oncall/rota",
     "packs/pack",
     "packs/parameters",
     "packs/pattern",

@@ -22,6 +22,7 @@ mod look;
 mod metrics;
 mod migrations;
 mod notify;
+mod oncall;
 mod oracle;
 mod packs;
 mod people;

@@ -70,6 +70,17 @@ owner = "Operations"
 version = "1"
 next_review = "2027-01-01"
 steps = ["Look.", "Mend."]
+
+[[contact]]
+id = "ada"
+name = "Ada"
+email = "ada@test.example"
+
+[[escalation]]
+id = "critical"
+name = "Critical"
+levels = ["red"]
+steps = [{ notify.contact = "ada" }]
 "#;
 
 pub fn apply(app: &TestApp, source: &str) -> actions::Outcome {
@@ -444,7 +455,7 @@ fn a_warning_can_be_accepted_with_a_reason() {
 async fn applying_writes_everything_once_with_its_event() {
     let app = TestApp::start().await;
     let first = apply(&app, SMALL);
-    assert_eq!(first.differences.len(), 8);
+    assert_eq!(first.differences.len(), 10);
     assert!(
         first
             .differences

@@ -135,6 +135,30 @@ pub fn free_port() -> u16 {
         .unwrap_or(DEFAULT_PORT)
 }
 
+/// Who is told in the demo: its people where they have a part in it, and an endpoint of its own.
+const PEOPLE: [(&str, &str); 20] = [
+    ("ONCALL_FIRST_NAME", "Demo operator"),
+    ("ONCALL_FIRST_EMAIL", "operator@demo.signalbox"),
+    ("ONCALL_FIRST_ENDPOINT", "Simulated receiver"),
+    ("ONCALL_FIRST_PHONE", "+1 555 0100"),
+    ("ONCALL_SECOND_EMAIL", "backup@demo.signalbox"),
+    ("TEAM_LEAD_EMAIL", "lead@demo.signalbox"),
+    ("TEAM_LEAD_ENDPOINT", "Simulated receiver"),
+    ("SECURITY_TEAM_EMAIL", "security@demo.signalbox"),
+    ("INFRASTRUCTURE_EMAIL", "infrastructure@demo.signalbox"),
+    ("OPERATIONS_NAME", "Demo operator"),
+    ("OPERATIONS_EMAIL", "operator@demo.signalbox"),
+    ("OPERATIONS_ENDPOINT", "Simulated receiver"),
+    ("OPERATIONS_RESERVE_EMAIL", "reserve@demo.signalbox"),
+    ("COMPLIANCE_EMAIL", "compliance@demo.signalbox"),
+    ("SYSTEM_ADMIN_EMAIL", "system-admin@demo.signalbox"),
+    ("SYSTEM_ADMIN_ENDPOINT", "Simulated receiver"),
+    ("DATABASE_ADMIN_EMAIL", "database-admin@demo.signalbox"),
+    ("ADMINISTRATOR_FIRST_NAME", "Demo administrator"),
+    ("ADMINISTRATOR_FIRST_EMAIL", "admin@demo.signalbox"),
+    ("ADMINISTRATOR_SECOND_EMAIL", "second-admin@demo.signalbox"),
+];
+
 /// The parameters that point the packs at a simulator on this port with its dumps and logs in `folder`, with intervals
 /// short enough to see a service turn red within half a minute.
 #[must_use]
@@ -151,11 +175,14 @@ pub fn parameters(port: u16, folder: &Path) -> Vec<(String, String)> {
         ("SYNC_EVERY", "20s"),
         ("SYNC_GRACE", "15s"),
     ];
-    let quick = QUICK.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let quick = QUICK
+        .iter()
+        .chain(&PEOPLE)
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     let addressed = (1..).zip(sites::all()).flat_map(|(index, described)| {
         let address = SocketAddr::from(([127, 0, 0, 1], port + index));
         described.parameters(address)
     });
     let written = dumps::parameters(folder).chain(logs::parameters(folder));
-    quick.into_iter().chain(addressed).chain(written).collect()
+    quick.chain(addressed).chain(written).collect()
 }

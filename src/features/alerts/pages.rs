@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::silences;
 use super::store::{self, Alert, rules, timeline};
 use super::suppression::Suppression;
+use super::telling::{self, Telling};
 use super::views::{self, AlertGroup, Directory, RunbookCard};
 use super::{AlertId, actions};
 use crate::features::packs::pack::{ItemId, Rule, Runbook, Service};
@@ -191,7 +192,7 @@ async fn one(
         signed.reach().clone(),
         signed.reach_for(Permission::AlertsAct),
     );
-    let (alert, directory, changes, runbook, service) = block(move || {
+    let (alert, directory, changes, runbook, service, known) = block(move || {
         app.db.read(|conn| {
             let alert = store::alert(conn, id)?;
             if !reach.allows(alert.platform) {
@@ -203,13 +204,9 @@ async fn one(
                 .map(|id| packs::item::<Service>(conn, id))
                 .transpose()?;
             let changes = timeline::changes(conn, id)?;
-            Ok::<_, web::Error>((
-                alert,
-                directory(conn, acts, now)?,
-                changes,
-                runbook,
-                service,
-            ))
+            let known = telling::read(conn, id)?;
+            let directory = directory(conn, acts, now)?;
+            Ok::<_, web::Error>((alert, directory, changes, runbook, service, known))
         })
     })
     .await?;
@@ -239,6 +236,7 @@ async fn one(
             .as_ref()
             .filter(|_| held)
             .map(|held| held.name.clone()),
+        telling: Telling::of(&known, &alert, now, signed.preferences.zone),
         timeline: changes.iter().rev().map(views::TimelineRow::from).collect(),
         runbook: runbook.map(|item| RunbookCard::of(&item, now)),
         form: no_form.is_empty().then_some(typed.problems),

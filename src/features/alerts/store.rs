@@ -1,5 +1,6 @@
 //! Alerts.
 
+pub mod decisions;
 pub mod known;
 pub mod listed;
 pub mod rules;

@@ -11,6 +11,7 @@ use super::labels::Labels;
 use super::store::Alert;
 use super::store::timeline::Change;
 use super::suppression::{Reason, Suppression};
+use super::telling::Telling;
 use super::verdict::Verdict;
 use super::windows;
 use crate::features::health::views::{ChangeLine, LogLine, ServiceRow};
@@ -238,6 +239,8 @@ pub struct AlertPage {
     pub note: Option<String>,
     /// Who has it in hand, whom another acknowledgement takes it over from.
     pub held_by: Option<String>,
+    /// Who was told of it.
+    pub telling: Telling,
     pub timeline: Vec<TimelineRow>,
     pub runbook: Option<RunbookCard>,
     /// Whether the reader may acknowledge it now; why not, where they may not.

@@ -205,6 +205,7 @@ mod tests {
             keep_firing_for: None,
             no_data: NoData::Keep,
             no_data_for: Lasting::ZERO,
+            escalation: None,
             runbook: None,
             owner: String::new(),
         }

@@ -245,6 +245,13 @@ fn items(pack: &Pack) -> db::Result<Vec<NewItem>> {
     add(&mut items, "maintenance", &pack.maintenance, |it| {
         (&it.id, &it.name)
     })?;
+    add(&mut items, "contact", &pack.contacts, |it| {
+        (&it.id, &it.name)
+    })?;
+    add(&mut items, "rota", &pack.rotas, |it| (&it.id, &it.name))?;
+    add(&mut items, "escalation", &pack.escalations, |it| {
+        (&it.id, &it.name)
+    })?;
     add(&mut items, "runbook", &pack.runbooks, |it| {
         (&it.id, &it.title)
     })?;

@@ -6,6 +6,7 @@ mod heartbeats;
 mod logs;
 mod maintenance;
 mod metrics;
+mod oncall;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -84,6 +85,7 @@ pub fn lint(file: &File) -> Vec<Finding> {
     linter.heartbeats();
     linter.logs();
     linter.rules();
+    linter.oncall();
     linter.runbooks();
     linter.maintenance();
     linter.causes();
@@ -475,6 +477,15 @@ fn named(pack: &Pack) -> BTreeMap<&'static str, Vec<&str>> {
         (
             "log_source",
             pack.log_sources.iter().map(|it| it.id.as_str()).collect(),
+        ),
+        (
+            "contact",
+            pack.contacts.iter().map(|it| it.id.as_str()).collect(),
+        ),
+        ("rota", pack.rotas.iter().map(|it| it.id.as_str()).collect()),
+        (
+            "escalation",
+            pack.escalations.iter().map(|it| it.id.as_str()).collect(),
         ),
         ("rule", pack.rules.iter().map(|it| it.id.as_str()).collect()),
         (

@@ -8,6 +8,7 @@ mod logs;
 mod maintenance;
 mod measure;
 mod metrics;
+mod oncall;
 mod queue;
 mod rules;
 mod selector;
@@ -26,6 +27,7 @@ pub use self::measure::{Measure, Unit};
 pub use self::metrics::{
     AbsenceOf, GrowthOf, MetricOf, Prometheus, QuantileOf, Scrape, ShareOf, Take,
 };
+pub use self::oncall::{Contact, Escalation, REPEAT_AT_MOST, Rota, Step, Target, Turn};
 pub use self::queue::{Layout, Queue};
 pub use self::rules::{Condition, Is, MeasureOf, NoData, RESULTS_AT_MOST, Rule, Source};
 pub use self::selector::{Labels, Matcher, Selector, take_name, take_quoted};
@@ -63,6 +65,12 @@ pub struct Pack {
     pub inhibitions: Vec<Inhibition>,
     #[serde(default)]
     pub maintenance: Vec<Maintenance>,
+    #[serde(default, rename = "contact")]
+    pub contacts: Vec<Contact>,
+    #[serde(default, rename = "rota")]
+    pub rotas: Vec<Rota>,
+    #[serde(default, rename = "escalation")]
+    pub escalations: Vec<Escalation>,
     #[serde(default, rename = "runbook")]
     pub runbooks: Vec<Runbook>,
     #[serde(default, rename = "accept")]

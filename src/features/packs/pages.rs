@@ -46,13 +46,16 @@ fn card(
     pack: Applied,
     counts: &BTreeMap<(PlatformId, String), i64>,
 ) -> PackCard {
-    const KINDS: [(&str, &str, &str); 7] = [
+    const KINDS: [(&str, &str, &str); 10] = [
         ("service", "service", "services"),
         ("probe", "probe", "probes"),
         ("indicator", "indicator", "indicators"),
         ("event_type", "type of event", "types of event"),
         ("heartbeat", "heartbeat", "heartbeats"),
         ("rule", "rule", "rules"),
+        ("contact", "contact", "contacts"),
+        ("rota", "rota", "rotas"),
+        ("escalation", "escalation", "escalations"),
         ("runbook", "runbook", "runbooks"),
     ];
     let runs: Vec<String> = KINDS

@@ -10,8 +10,8 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::pack::{
-    ErrorCode, EventType, Heartbeat, Indicator, Inhibition, ItemId, LogSource, Maintenance,
-    Platform, Probe, Rule, Runbook, Service,
+    Contact, ErrorCode, Escalation, EventType, Heartbeat, Indicator, Inhibition, ItemId, LogSource,
+    Maintenance, Platform, Probe, Rota, Rule, Runbook, Service,
 };
 use crate::foundation::audit::Tx;
 use crate::foundation::db::schema::{pack, pack_item, platform};
@@ -52,6 +52,15 @@ impl Definition for Maintenance {
 }
 impl Definition for Rule {
     const KIND: &'static str = "rule";
+}
+impl Definition for Contact {
+    const KIND: &'static str = "contact";
+}
+impl Definition for Rota {
+    const KIND: &'static str = "rota";
+}
+impl Definition for Escalation {
+    const KIND: &'static str = "escalation";
 }
 impl Definition for Runbook {
     const KIND: &'static str = "runbook";

@@ -75,6 +75,29 @@ diesel::table! {
 }
 
 diesel::table! {
+    alert_decision (id) {
+        id -> Uuid,
+        alert_id -> Uuid,
+        at -> Timestamptz,
+        kind -> Text,
+        news -> Text,
+        who -> Text,
+        why -> Text,
+        channel -> Nullable<Text>,
+        address -> Nullable<Text>,
+        notice_id -> Nullable<Uuid>,
+    }
+}
+
+diesel::table! {
+    alert_next (alert_id) {
+        alert_id -> Uuid,
+        at -> Timestamptz,
+        who -> Text,
+    }
+}
+
+diesel::table! {
     api_key (id) {
         id -> Text,
         name -> Text,
@@ -269,6 +292,23 @@ diesel::table! {
         expires_at -> Timestamptz,
         used_at -> Nullable<Timestamptz>,
         confirmation -> Nullable<Bytea>,
+    }
+}
+
+diesel::table! {
+    escalation (alert_id) {
+        alert_id -> Uuid,
+        policies -> Jsonb,
+        phase -> Text,
+        level -> Text,
+        begun -> Int4,
+        step -> Int4,
+        round -> Int4,
+        due_at -> Nullable<Timestamptz>,
+        told_lately -> Bool,
+        told_in_round -> Bool,
+        held_back -> Bool,
+        opened_at -> Timestamptz,
     }
 }
 
@@ -958,6 +998,23 @@ diesel::table! {
 }
 
 diesel::table! {
+    rota_override (id) {
+        id -> Uuid,
+        rota_id -> Uuid,
+        contact_id -> Uuid,
+        starts_at -> Timestamptz,
+        ends_at -> Timestamptz,
+        reason -> Text,
+        made_at -> Timestamptz,
+        made_by -> Uuid,
+        made_name -> Text,
+        cancelled_at -> Nullable<Timestamptz>,
+        cancelled_by -> Nullable<Uuid>,
+        cancelled_name -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
     rule_state (rule_id) {
         rule_id -> Uuid,
         red_at -> Nullable<Timestamptz>,
@@ -1357,12 +1414,15 @@ diesel::table! {
 diesel::joinable!(alert -> api_key (acknowledged_by_key));
 diesel::joinable!(alert -> platform (platform_id));
 diesel::joinable!(alert_change -> alert (alert_id));
+diesel::joinable!(alert_decision -> alert (alert_id));
+diesel::joinable!(alert_next -> alert (alert_id));
 diesel::joinable!(api_key_platform -> api_key (key_id));
 diesel::joinable!(api_key_platform -> platform (platform_id));
 diesel::joinable!(case_decision -> review_case (case_id));
 diesel::joinable!(case_step -> review_case (case_id));
 diesel::joinable!(display -> api_key (key_id));
 diesel::joinable!(enrolment_link -> person (person_id));
+diesel::joinable!(escalation -> alert (alert_id));
 diesel::joinable!(event_report -> pack_item (event_type_id));
 diesel::joinable!(event_tally -> pack_item (event_type_id));
 diesel::joinable!(file_chunk -> file (file_id));
@@ -1431,6 +1491,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     access_review_line,
     alert,
     alert_change,
+    alert_decision,
+    alert_next,
     api_key,
     api_key_platform,
     audit_anchor,
@@ -1448,6 +1510,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     case_step,
     display,
     enrolment_link,
+    escalation,
     event_report,
     event_tally,
     evidence_export,
@@ -1497,6 +1560,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     provider_journey,
     recovery_code,
     review_case,
+    rota_override,
     rule_state,
     rule_tick,
     sample,

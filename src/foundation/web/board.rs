@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, Utc};
+
 use super::format::capped;
 use super::{Lamp, Nav};
 use crate::foundation::kernel::{PlatformId, Scope};
@@ -51,6 +53,14 @@ pub struct Place {
     pub name: String,
 }
 
+/// A rota on which somebody is on call now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Duty {
+    pub rota: String,
+    pub platform: String,
+    pub until: DateTime<Utc>,
+}
+
 /// What waits, by platform.
 pub type Counts = BTreeMap<PlatformId, Count>;
 
@@ -58,6 +68,8 @@ pub type Counts = BTreeMap<PlatformId, Count>;
 struct Posted {
     counts: BTreeMap<Nav, (Counts, Instant)>,
     platforms: Vec<Place>,
+    /// Who is on call, by address in small letters.
+    duties: BTreeMap<String, Vec<Duty>>,
     /// The sealed head of the log, as it was posted last and the time before.
     heads: [Option<i64>; 2],
 }
@@ -75,6 +87,19 @@ impl Board {
     pub fn post_platforms(&self, platforms: Vec<Place>) {
         let mut posted = self.0.write().unwrap_or_else(PoisonError::into_inner);
         posted.platforms = platforms;
+    }
+
+    pub fn post_duties(&self, duties: BTreeMap<String, Vec<Duty>>) {
+        let mut posted = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        posted.duties = duties;
+    }
+
+    /// The rotas on which whoever has this address is on call.
+    pub fn duties(&self, email: &str, now: DateTime<Utc>) -> Vec<Duty> {
+        let posted = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let held = posted.duties.get(&email.to_lowercase());
+        let on_call = held.into_iter().flatten().filter(|duty| duty.until > now);
+        on_call.cloned().collect()
     }
 
     pub fn post_head(&self, head: i64) {

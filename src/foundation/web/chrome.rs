@@ -8,7 +8,7 @@ use chrono_tz::Tz;
 use uuid::Uuid;
 
 use super::format::When;
-use super::{Board, Count, Lamp, Place, assets};
+use super::{Board, Count, Duty, Lamp, Place, assets};
 use crate::foundation::Services;
 use crate::foundation::auth::preferences::Theme;
 use crate::foundation::auth::{Permission, Signed};
@@ -26,6 +26,7 @@ pub enum Nav {
     Jobs,
     Deliveries,
     Maintenance,
+    OnCall,
     Queue,
     Approvals,
     Subjects,
@@ -61,6 +62,7 @@ const GROUPS: [(&str, &[Nav]); 5] = [
             Nav::Jobs,
             Nav::Deliveries,
             Nav::Maintenance,
+            Nav::OnCall,
         ],
     ),
     (
@@ -97,6 +99,7 @@ impl Nav {
             Self::Jobs => "Jobs",
             Self::Deliveries => "Deliveries",
             Self::Maintenance => "Maintenance",
+            Self::OnCall => "On call",
             Self::Queue => "Queue",
             Self::Approvals => "Awaiting my approval",
             Self::Subjects => "Subjects",
@@ -128,6 +131,7 @@ impl Nav {
             Self::Jobs => "/jobs",
             Self::Deliveries => "/deliveries",
             Self::Maintenance => "/maintenance",
+            Self::OnCall => "/on-call",
             Self::Queue => "/reviews",
             Self::Approvals => "/reviews/approvals",
             Self::Subjects => "/subjects",
@@ -159,6 +163,7 @@ impl Nav {
             Self::Logs => Some('g'),
             Self::Jobs => Some('j'),
             Self::Deliveries => Some('d'),
+            Self::OnCall => Some('c'),
             Self::Queue => Some('q'),
             Self::Approvals => Some('w'),
             Self::Subjects => Some('p'),
@@ -187,7 +192,7 @@ impl Nav {
                 Some(Permission::HealthRead)
             }
             Self::Logs => Some(Permission::LogsRead),
-            Self::Alerts | Self::Maintenance => Some(Permission::AlertsRead),
+            Self::Alerts | Self::Maintenance | Self::OnCall => Some(Permission::AlertsRead),
             Self::Jobs => Some(Permission::JobsRead),
             Self::Deliveries => Some(Permission::NoticesRead),
             Self::Queue => Some(Permission::ReviewsRead),
@@ -219,6 +224,8 @@ pub struct Chrome {
     pub title: String,
     pub nav: Vec<NavGroup>,
     pub person: Badge,
+    /// The rotas on which the reader is on call.
+    pub duties: Vec<Duty>,
     pub search: Option<Search>,
     /// For those who see more than one platform.
     pub switch: Option<Switch>,
@@ -358,6 +365,7 @@ impl Chrome {
             title,
             nav: navigation(signed, board, at),
             person: Badge::of(signed),
+            duties: board.duties(&signed.email, now),
             search: signed.may(Permission::SubjectsRead).then_some(Search {
                 action: Nav::Subjects.href(),
                 label: "Search subjects",

@@ -188,6 +188,7 @@ fn navigation_shows_what_a_person_may_open() {
             "Jobs",
             "Deliveries",
             "Maintenance",
+            "On call",
             "Packs"
         ]
     );

@@ -35,7 +35,7 @@ pub mod tls;
 mod who;
 
 pub use block::{Lanes, block, block_sign_in};
-pub use board::{Board, Count, Counts, Place};
+pub use board::{Board, Count, Counts, Duty, Place};
 pub use chrome::{Chrome, Door, Nav};
 pub use error::{Error, Refusal};
 pub use form::{CSRF_FIELD, Form, KEY_FIELD, Posted};

@@ -24,6 +24,7 @@ fn every_key_figure_and_error_of_a_pack_is_documented() {
         "pack/metrics.rs",
         "pack/queue.rs",
         "pack/maintenance.rs",
+        "pack/oncall.rs",
         "pack/rules.rs",
     ]
     .iter()
@@ -40,6 +41,9 @@ fn every_key_figure_and_error_of_a_pack_is_documented() {
         "log_sources",
         "error_codes",
         "inhibitions",
+        "contacts",
+        "rotas",
+        "escalations",
         "rules",
         "runbooks",
         "accepted",
@@ -83,6 +87,7 @@ fn every_key_figure_and_error_of_a_pack_is_documented() {
         "lint/logs.rs",
         "lint/metrics.rs",
         "lint/maintenance.rs",
+        "lint/oncall.rs",
     ]
     .iter()
     .map(|file| read(&format!("src/features/packs/{file}")))

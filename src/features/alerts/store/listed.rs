@@ -8,6 +8,17 @@ use crate::foundation::db::schema::alert;
 use crate::foundation::db::{Conn, Result};
 use crate::foundation::kernel::Scope;
 
+/// Every alert that is lit, the oldest first.
+pub fn firing(conn: &mut Conn) -> Result<Vec<Alert>> {
+    read_all(
+        alert::table
+            .filter(alert::status.eq("firing"))
+            .order(alert::id)
+            .select(AlertRow::as_select())
+            .load(conn)?,
+    )
+}
+
 /// Open or closed alerts of these platforms that were lit before `before`.
 pub fn listed(
     conn: &mut Conn,

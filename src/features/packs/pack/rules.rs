@@ -36,6 +36,9 @@ pub struct Rule {
     pub no_data_for: Lasting,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub runbook: Option<String>,
+    /// Who is told; by default the policy of the pack for the alert's level.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub escalation: Option<String>,
     /// Who is expected to act.
     #[serde(default)]
     pub owner: String,

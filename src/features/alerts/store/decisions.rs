@@ -1,0 +1,195 @@
+//! Who was told of an alert, who was not, and why; and who is told next.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use uuid::Uuid;
+
+use crate::features::alerts::AlertId;
+use crate::foundation::audit::Tx;
+use crate::foundation::db::schema::{alert_decision, alert_next};
+use crate::foundation::db::{Conn, Error, Result};
+
+/// What was decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A notice was queued for them.
+    Told,
+    NotTold,
+    /// It would have been time, and the alert's notices are suppressed.
+    HeldBack,
+    /// Somebody has it in hand, so nobody else is told.
+    Stopped,
+    /// The steps begin again.
+    Restarted,
+    /// No step is left.
+    Finished,
+}
+
+impl Kind {
+    const ALL: [Self; 6] = [
+        Self::Told,
+        Self::NotTold,
+        Self::HeldBack,
+        Self::Stopped,
+        Self::Restarted,
+        Self::Finished,
+    ];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Told => "told",
+            Self::NotTold => "not_told",
+            Self::HeldBack => "held_back",
+            Self::Stopped => "stopped",
+            Self::Restarted => "restarted",
+            Self::Finished => "finished",
+        }
+    }
+}
+
+/// What they were told, or were not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum News {
+    Fires,
+    /// It fires again, having been over.
+    Again,
+    Over,
+}
+
+impl News {
+    const ALL: [Self; 3] = [Self::Fires, Self::Again, Self::Over];
+
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Fires => "fires",
+            Self::Again => "again",
+            Self::Over => "over",
+        }
+    }
+}
+
+/// By which way a notice went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Way {
+    /// "email" or "endpoint".
+    pub channel: String,
+    /// The mailbox, or the endpoint's id.
+    pub address: String,
+    pub notice: Uuid,
+}
+
+/// A line of the trace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    pub at: DateTime<Utc>,
+    pub kind: Kind,
+    pub news: News,
+    pub who: String,
+    pub why: String,
+    /// Of those who were told.
+    pub way: Option<Way>,
+}
+
+pub fn insert(tx: &mut Tx<'_>, alert: AlertId, decision: &Decision) -> Result<()> {
+    let way = decision.way.as_ref();
+    diesel::insert_into(alert_decision::table)
+        .values((
+            alert_decision::id.eq(Uuid::now_v7()),
+            alert_decision::alert_id.eq(alert.uuid()),
+            alert_decision::at.eq(decision.at),
+            alert_decision::kind.eq(decision.kind.as_str()),
+            alert_decision::news.eq(decision.news.as_str()),
+            alert_decision::who.eq(&decision.who),
+            alert_decision::why.eq(&decision.why),
+            alert_decision::channel.eq(way.map(|way| &way.channel)),
+            alert_decision::address.eq(way.map(|way| &way.address)),
+            alert_decision::notice_id.eq(way.map(|way| way.notice)),
+        ))
+        .execute(&mut **tx)?;
+    Ok(())
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = alert_decision)]
+struct Row {
+    at: DateTime<Utc>,
+    kind: String,
+    news: String,
+    who: String,
+    why: String,
+    channel: Option<String>,
+    address: Option<String>,
+    notice_id: Option<Uuid>,
+}
+
+impl TryFrom<Row> for Decision {
+    type Error = Error;
+
+    fn try_from(row: Row) -> Result<Self> {
+        let damaged = Error::Damaged("a decision about an alert");
+        let kind = Kind::ALL.into_iter().find(|it| it.as_str() == row.kind);
+        let news = News::ALL.into_iter().find(|it| it.as_str() == row.news);
+        let (Some(kind), Some(news)) = (kind, news) else {
+            return Err(damaged);
+        };
+        let way = match (row.channel, row.address, row.notice_id) {
+            (Some(channel), Some(address), Some(notice)) => Some(Way {
+                channel,
+                address,
+                notice,
+            }),
+            _ => None,
+        };
+        Ok(Self {
+            at: row.at,
+            kind,
+            news,
+            who: row.who,
+            why: row.why,
+            way,
+        })
+    }
+}
+
+/// The trace, oldest first.
+pub fn of_alert(conn: &mut Conn, alert: AlertId) -> Result<Vec<Decision>> {
+    const AT_MOST: i64 = 500;
+    let rows: Vec<Row> = alert_decision::table
+        .filter(alert_decision::alert_id.eq(alert.uuid()))
+        .order((alert_decision::at, alert_decision::id))
+        .limit(AT_MOST)
+        .select(Row::as_select())
+        .load(conn)?;
+    rows.into_iter().map(Decision::try_from).collect()
+}
+
+/// Who is told next, and when, unless somebody has it in hand by then.
+#[derive(Clone, Debug, PartialEq, Eq, Queryable)]
+pub struct Next {
+    pub at: DateTime<Utc>,
+    pub who: String,
+}
+
+pub fn next(conn: &mut Conn, alert: AlertId) -> Result<Option<Next>> {
+    Ok(alert_next::table
+        .find(alert.uuid())
+        .select((alert_next::at, alert_next::who))
+        .first(conn)
+        .optional()?)
+}
+
+pub fn save_next(tx: &mut Tx<'_>, alert: AlertId, next: Option<&Next>) -> Result<()> {
+    let Some(next) = next else {
+        diesel::delete(alert_next::table.find(alert.uuid())).execute(&mut **tx)?;
+        return Ok(());
+    };
+    let news = (alert_next::at.eq(next.at), alert_next::who.eq(&next.who));
+    diesel::insert_into(alert_next::table)
+        .values((alert_next::alert_id.eq(alert.uuid()), news))
+        .on_conflict(alert_next::alert_id)
+        .do_update()
+        .set(news)
+        .execute(&mut **tx)?;
+    Ok(())
+}

@@ -1,0 +1,316 @@
+//! Who was told of an alert, who was not, and who is told next: the verdict first, then every decision with what became
+//! of its notice.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use uuid::Uuid;
+
+use super::AlertId;
+use super::store::Alert;
+use super::store::decisions::{self, Decision, Kind, News, Next};
+use crate::features::notify::notice::{About, State};
+use crate::features::notify::store::{self as outbox, Told};
+use crate::foundation::db::{self, Conn};
+use crate::foundation::web::Lamp;
+use crate::foundation::web::format::relative;
+
+/// What is known of it.
+pub struct Known {
+    decisions: Vec<Decision>,
+    next: Option<Next>,
+    /// What became of each notice.
+    sent: HashMap<Uuid, Told>,
+}
+
+pub fn read(conn: &mut Conn, alert: AlertId) -> db::Result<Known> {
+    let sent = outbox::about(conn, &About::new("alert", alert))?;
+    Ok(Known {
+        decisions: decisions::of_alert(conn, alert)?,
+        next: decisions::next(conn, alert)?,
+        sent: sent.into_iter().map(|it| (it.id.uuid(), it)).collect(),
+    })
+}
+
+/// The section of an alert's page.
+pub struct Telling {
+    pub verdict: String,
+    /// Newest first.
+    pub rows: Vec<Row>,
+}
+
+pub struct Row {
+    pub at: DateTime<Utc>,
+    pub what: String,
+    pub why: String,
+    /// How the notice stands; nothing where none was queued.
+    pub delivery: Option<(Lamp, String)>,
+}
+
+impl Telling {
+    #[must_use]
+    pub fn of(known: &Known, alert: &Alert, now: DateTime<Utc>, zone: Tz) -> Self {
+        let rows = known.decisions.iter().rev();
+        Self {
+            verdict: verdict(known, alert, now, zone),
+            rows: rows.map(|decision| row(decision, &known.sent)).collect(),
+        }
+    }
+}
+
+fn is_known(sent: &HashMap<Uuid, Told>, decision: &Decision) -> bool {
+    let state = decision
+        .way
+        .as_ref()
+        .and_then(|way| sent.get(&way.notice))
+        .map(|notice| notice.state);
+    decision.kind == Kind::Told && state != Some(State::Cancelled)
+}
+
+/// "Ada was told 2 minutes ago; next: the team lead in 13 minutes."
+fn verdict(known: &Known, alert: &Alert, now: DateTime<Utc>, zone: Tz) -> String {
+    let told = |news: News| {
+        let mut decisions = known.decisions.iter().rev();
+        decisions.find(|it| it.news == news && is_known(&known.sent, it))
+    };
+    let fires = [told(News::Fires), told(News::Again)];
+    let last = fires.into_iter().flatten().max_by_key(|it| it.at);
+    if !alert.firing {
+        return match (told(News::Over).is_some(), last) {
+            (true, _) => "It is over, and everybody who was told of it was told so.".to_owned(),
+            (false, Some(_)) => "It is over. Whoever was told of it is being told so.".to_owned(),
+            (false, None) => "It is over, and nobody was told of it.".to_owned(),
+        };
+    }
+    if let Some(held) = alert
+        .acknowledged
+        .as_ref()
+        .filter(|_| alert.is_acknowledged(now))
+    {
+        return format!("{} has it in hand: nobody else is told.", held.name);
+    }
+    let newest = known.decisions.last();
+    if let Some(held) = newest.filter(|it| it.kind == Kind::HeldBack) {
+        let who = if held.who.is_empty() {
+            "Nobody"
+        } else {
+            &held.who
+        };
+        return format!(
+            "{} is not told: {}. When that ends and it still fires, they are told at once.",
+            capital(who),
+            held.why
+        );
+    }
+    let before = match last {
+        Some(last) => format!("{} was told {}", last.who, relative(last.at, now, zone)),
+        None if known.decisions.iter().any(|it| it.kind == Kind::NotTold) => {
+            "Nobody could be told".to_owned()
+        }
+        None => "Nobody was told yet".to_owned(),
+    };
+    match (&known.next, newest.map(|it| it.kind)) {
+        (Some(next), _) if next.at > now => {
+            format!(
+                "{before}; next: {} {}.",
+                next.who,
+                relative(next.at, now, zone)
+            )
+        }
+        (Some(next), _) => format!("{before}; next: {} now.", next.who),
+        (None, Some(Kind::Finished)) => {
+            format!("{before}. No step is left, and nobody has it in hand.")
+        }
+        (None, Some(_)) => format!("{before}. Nobody is told next."),
+        (None, None) => format!(
+            "Nobody is told: no escalation of its pack is for a {} alert.",
+            alert.level
+        ),
+    }
+}
+
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    let first: String = letters
+        .next()
+        .into_iter()
+        .flat_map(char::to_uppercase)
+        .collect();
+    format!("{first}{}", letters.as_str())
+}
+
+fn row(decision: &Decision, sent: &HashMap<Uuid, Told>) -> Row {
+    let way = decision.way.as_ref();
+    let notice = way.and_then(|way| sent.get(&way.notice));
+    let what = match (decision.kind, way) {
+        (Kind::Told, Some(way)) => {
+            let of = match decision.news {
+                News::Fires => "told",
+                News::Again => "told that it fires again",
+                News::Over => "told that it is over",
+            };
+            let name = notice.map_or(way.address.as_str(), |it| it.to_name.as_str());
+            let by = if way.channel == "email" {
+                format!("by e-mail to {name}")
+            } else {
+                format!("through {name}")
+            };
+            format!("{} was {of} {by}", decision.who)
+        }
+        (Kind::Told, None) => format!("{} was told", decision.who),
+        (Kind::NotTold, _) => format!("{} was not told", decision.who),
+        (Kind::HeldBack, _) => format!("{} was not told for now", capital(&decision.who)),
+        (Kind::Stopped, _) => "Nobody else is told".to_owned(),
+        (Kind::Restarted, _) => "It begins again at the first step".to_owned(),
+        (Kind::Finished, _) => "No step is left".to_owned(),
+    };
+    Row {
+        at: decision.at,
+        what,
+        why: decision.why.clone(),
+        delivery: notice.map(delivery),
+    }
+}
+
+fn delivery(notice: &Told) -> (Lamp, String) {
+    let why = notice.why.as_deref().unwrap_or("no reason was kept");
+    let tries = notice.attempts.len();
+    match notice.state {
+        State::Delivered => (Lamp::Clear, "Delivered".to_owned()),
+        State::Queued if tries > 0 => {
+            let last = notice.attempts.last().map_or("", |it| it.answer.as_str());
+            (Lamp::Yellow, format!("Not delivered yet: {last}"))
+        }
+        State::Queued => (Lamp::Unknown, "On its way".to_owned()),
+        State::GivenUp => (Lamp::Red, format!("Not delivered: {why}")),
+        State::Cancelled => (Lamp::Unknown, format!("Taken back: {why}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::*;
+    use crate::features::alerts::labels::Labels;
+    use crate::features::alerts::store::Acknowledged;
+    use crate::features::alerts::store::Holder;
+    use crate::features::packs::pack::ItemId;
+    use crate::foundation::kernel::{Level, PersonId, PlatformId};
+
+    fn now() -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + TimeDelta::days(20_000)
+    }
+
+    fn alert() -> Alert {
+        Alert {
+            id: AlertId::new(),
+            platform: PlatformId::new(),
+            rule: Some(ItemId::new()),
+            service: None,
+            fingerprint: String::new(),
+            labels: Labels::default(),
+            firing: true,
+            level: Level::Red,
+            name: "API is down".to_owned(),
+            summary: String::new(),
+            reading: String::new(),
+            active_at: now(),
+            fired_at: now(),
+            level_at: now(),
+            was_red: true,
+            resolved_at: None,
+            acknowledged: None,
+        }
+    }
+
+    fn decided(kind: Kind, news: News, who: &str, minutes_ago: i64) -> Decision {
+        Decision {
+            at: now() - TimeDelta::minutes(minutes_ago),
+            kind,
+            news,
+            who: who.to_owned(),
+            why: "a reason".to_owned(),
+            way: None,
+        }
+    }
+
+    fn said(alert: &Alert, decisions: Vec<Decision>, next: Option<(&str, i64)>) -> String {
+        let known = Known {
+            decisions,
+            next: next.map(|(who, minutes)| Next {
+                at: now() + TimeDelta::minutes(minutes),
+                who: who.to_owned(),
+            }),
+            sent: HashMap::new(),
+        };
+        Telling::of(&known, alert, now(), Tz::UTC).verdict
+    }
+
+    #[test]
+    fn the_verdict_says_who_was_told_and_who_is_next() {
+        let told = || decided(Kind::Told, News::Fires, "Ada", 2);
+        assert_eq!(
+            said(&alert(), vec![told()], Some(("the team lead", 13))),
+            "Ada was told 2 minutes ago; next: the team lead in 13 minutes."
+        );
+        let finished = decided(Kind::Finished, News::Fires, "", 1);
+        assert_eq!(
+            said(&alert(), vec![told(), finished], None),
+            "Ada was told 2 minutes ago. No step is left, and nobody has it in hand."
+        );
+        assert_eq!(
+            said(&alert(), vec![], Some(("Ada", 0))),
+            "Nobody was told yet; next: Ada now."
+        );
+        let missed = decided(Kind::NotTold, News::Fires, "Ada", 1);
+        assert_eq!(
+            said(&alert(), vec![missed], Some(("Grace", 5))),
+            "Nobody could be told; next: Grace in 5 minutes."
+        );
+        let held_back = decided(Kind::HeldBack, News::Fires, "whoever is on call", 1);
+        assert!(
+            said(&alert(), vec![told(), held_back], Some(("Grace", -1)))
+                .starts_with("Whoever is on call is not told: a reason.")
+        );
+        assert_eq!(
+            said(&alert(), vec![], None),
+            "Nobody is told: no escalation of its pack is for a red alert."
+        );
+    }
+
+    #[test]
+    fn in_hand_or_over_nobody_is_next() {
+        let told = || decided(Kind::Told, News::Fires, "Ada", 2);
+        let held = Alert {
+            acknowledged: Some(Acknowledged {
+                at: now(),
+                until: now() + TimeDelta::hours(8),
+                by: Holder::Person(PersonId::new()),
+                name: "Grace".to_owned(),
+                note: String::new(),
+                ended_at: None,
+            }),
+            ..alert()
+        };
+        assert_eq!(
+            said(&held, vec![told()], None),
+            "Grace has it in hand: nobody else is told."
+        );
+        let over = Alert {
+            firing: false,
+            resolved_at: Some(now()),
+            ..alert()
+        };
+        let end = decided(Kind::Told, News::Over, "Ada", 0);
+        assert_eq!(
+            said(&over, vec![told(), end], None),
+            "It is over, and everybody who was told of it was told so."
+        );
+        assert_eq!(
+            said(&over, vec![], None),
+            "It is over, and nobody was told of it."
+        );
+    }
+}

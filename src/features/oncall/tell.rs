@@ -1,0 +1,257 @@
+//! Telling people: finds where they are reached, says what there is to say, queues it, and keeps who was told and who not.
+
+use std::collections::{BTreeSet, HashMap};
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use uuid::Uuid;
+
+use super::engine::rule_of;
+use super::roster::{Found, Roster};
+use super::words;
+use crate::features::alerts::store::Alert;
+use crate::features::alerts::store::decisions::{self, Decision, Kind, News, Way};
+use crate::features::notify::notice::{About, Channel, Destination, EndpointId, Notice, State};
+use crate::features::notify::store::endpoints;
+use crate::features::notify::{actions as notices, store as outbox};
+use crate::features::packs::pack::{Contact, Runbook, Target};
+use crate::features::packs::store::{self as packs, Item};
+use crate::foundation::audit::Tx;
+use crate::foundation::db::{self, Conn};
+
+/// What is said of one alert, now.
+pub struct Telling<'t> {
+    alert: &'t Alert,
+    roster: &'t Roster,
+    now: DateTime<Utc>,
+    platform: String,
+    zone: Tz,
+    runbook: Option<String>,
+}
+
+/// Somebody at one address.
+struct Reached {
+    who: String,
+    why: String,
+    to: Destination,
+    /// The same each time that this step is taken.
+    key: String,
+}
+
+impl<'t> Telling<'t> {
+    pub fn of(
+        conn: &mut Conn,
+        alert: &'t Alert,
+        roster: &'t Roster,
+        now: DateTime<Utc>,
+    ) -> db::Result<Self> {
+        let platforms = packs::platforms(conn)?;
+        let platform = platforms.into_iter().find(|it| it.id == alert.platform);
+        let platform = platform.ok_or(db::Error::NotFound)?;
+        Ok(Self {
+            alert,
+            roster,
+            now,
+            platform: platform.name,
+            zone: platform.zone,
+            runbook: runbook(conn, alert)?,
+        })
+    }
+
+    /// Takes a step. Answers the contacts and endpoints that were told.
+    pub fn tell(&self, tx: &mut Tx<'_>, target: &Target, place: &str) -> db::Result<Vec<String>> {
+        let found = self
+            .roster
+            .find(self.alert.platform, target, self.zone, self.now);
+        let mut told = BTreeSet::new();
+        match found {
+            Found::Nobody { who, why } => self.not_told(tx, &who, &why)?,
+            Found::Endpoint(name) => {
+                if let Some(endpoint) = endpoint(tx, name)? {
+                    let key = format!("{place}:{endpoint}");
+                    let to = Destination::Endpoint(endpoint);
+                    let reached = Reached {
+                        who: name.to_owned(),
+                        why: String::new(),
+                        to,
+                        key,
+                    };
+                    self.queue(tx, &reached, News::Fires)?;
+                    told.insert(name.to_owned());
+                } else {
+                    self.not_told(tx, name, "no endpoint of this name takes notices")?;
+                }
+            }
+            Found::People(people) => {
+                let mut used = Vec::new();
+                for (contact, why) in people {
+                    let mut reached = self.addresses(tx, contact, &why, place)?;
+                    // Two of a team may share a mailbox.
+                    reached.retain(|it| !used.contains(&it.to));
+                    used.extend(reached.iter().map(|it| it.to.clone()));
+                    for it in &reached {
+                        self.queue(tx, it, News::Fires)?;
+                        told.insert(contact.slug.clone());
+                    }
+                }
+            }
+        }
+        Ok(told.into_iter().collect())
+    }
+
+    /// Where a contact is reached. Nowhere is noted.
+    fn addresses(
+        &self,
+        tx: &mut Tx<'_>,
+        contact: &Item<Contact>,
+        why: &str,
+        place: &str,
+    ) -> db::Result<Vec<Reached>> {
+        let mut to = Vec::new();
+        if let Some(email) = contact.spec.email() {
+            to.push(Destination::Email(email.to_owned()));
+        }
+        let mut missing = None;
+        if let Some(name) = contact.spec.endpoint() {
+            match endpoint(tx, name)? {
+                Some(id) => to.push(Destination::Endpoint(id)),
+                None => missing = Some(format!("no endpoint called {name} takes notices")),
+            }
+        } else if to.is_empty() {
+            missing = Some("no address is known here".to_owned());
+        }
+        if let Some(missing) = missing {
+            self.not_told(tx, &contact.name, &missing)?;
+        }
+        let each = to.into_iter().map(|to| Reached {
+            who: contact.name.clone(),
+            why: why.to_owned(),
+            key: format!("{place}:{}:{}", contact.id, to.channel().as_str()),
+            to,
+        });
+        Ok(each.collect())
+    }
+
+    /// Tells everybody who was told before that it is over, or fires again. Those whose notice was taken back before it
+    /// left know of nothing. Answers how many were told.
+    pub fn tell_again(&self, tx: &mut Tx<'_>, news: News) -> db::Result<usize> {
+        let mut told = 0;
+        for (who, way) in self.knowing(tx)? {
+            let to = destination(&way)?;
+            let reached = Reached {
+                who,
+                why: "was told before".to_owned(),
+                to,
+                key: format!("{}:{}", self.moment(), way.notice),
+            };
+            self.queue(tx, &reached, news)?;
+            told += 1;
+        }
+        Ok(told)
+    }
+
+    /// When it went out, or fired again.
+    fn moment(&self) -> i64 {
+        let at = self.alert.resolved_at.unwrap_or(self.alert.fired_at);
+        at.timestamp_micros()
+    }
+
+    /// Who was told that it fires, once for each address, as it was told last.
+    fn knowing(&self, conn: &mut Conn) -> db::Result<Vec<(String, Way)>> {
+        let sent = outbox::about(conn, &self.about())?;
+        let states: HashMap<Uuid, State> = sent.iter().map(|it| (it.id.uuid(), it.state)).collect();
+        let mut knowing: Vec<(String, Way)> = Vec::new();
+        for decision in decisions::of_alert(conn, self.alert.id)? {
+            let Some(way) = decision.way.filter(|_| decision.news != News::Over) else {
+                continue;
+            };
+            let was_cancelled = states.get(&way.notice) == Some(&State::Cancelled);
+            let same = |(_, other): &(String, Way)| {
+                other.channel == way.channel && other.address == way.address
+            };
+            if !was_cancelled && !knowing.iter().any(same) {
+                knowing.push((decision.who, way));
+            }
+        }
+        Ok(knowing)
+    }
+
+    fn queue(&self, tx: &mut Tx<'_>, to: &Reached, news: News) -> db::Result<()> {
+        let alert = self.alert;
+        let notice = Notice {
+            platform: Some(alert.platform),
+            to: to.to.clone(),
+            about: self.about(),
+            title: words::title(alert, &self.platform, news),
+            text: words::text(alert, news, self.runbook.as_deref(), &to.why, self.zone),
+            link: format!("/alerts/{}", alert.id),
+            level: Some(alert.level),
+            key: format!("alert:{}:{}:{}", alert.id, news.as_str(), to.key),
+        };
+        let Some(id) = notices::enqueue(tx, &notice)? else {
+            return Ok(());
+        };
+        let address = match &to.to {
+            Destination::Email(email) => email.clone(),
+            Destination::Endpoint(endpoint) => endpoint.to_string(),
+        };
+        let decision = Decision {
+            at: self.now,
+            kind: Kind::Told,
+            news,
+            who: to.who.clone(),
+            why: to.why.clone(),
+            way: Some(Way {
+                channel: to.to.channel().as_str().to_owned(),
+                address,
+                notice: id.uuid(),
+            }),
+        };
+        decisions::insert(tx, alert.id, &decision)
+    }
+
+    fn not_told(&self, tx: &mut Tx<'_>, who: &str, why: &str) -> db::Result<()> {
+        let decision = Decision {
+            at: self.now,
+            kind: Kind::NotTold,
+            news: News::Fires,
+            who: who.to_owned(),
+            why: why.to_owned(),
+            way: None,
+        };
+        decisions::insert(tx, self.alert.id, &decision)
+    }
+
+    fn about(&self) -> About {
+        About::new("alert", self.alert.id)
+    }
+}
+
+/// The endpoint of this name; none where the name is empty.
+fn endpoint(conn: &mut Conn, name: &str) -> db::Result<Option<EndpointId>> {
+    if name.trim().is_empty() {
+        return Ok(None);
+    }
+    endpoints::by_name(conn, name)
+}
+
+fn destination(way: &Way) -> db::Result<Destination> {
+    if way.channel == Channel::Email.as_str() {
+        return Ok(Destination::Email(way.address.clone()));
+    }
+    let id = way.address.parse();
+    id.map(Destination::Endpoint)
+        .map_err(|_| db::Error::Damaged("an endpoint in a decision about an alert"))
+}
+
+/// What the runbook of the alert's rule is called, while both are in force.
+fn runbook(conn: &mut Conn, alert: &Alert) -> db::Result<Option<String>> {
+    let Some(slug) = rule_of(conn, alert)?.and_then(|rule| rule.runbook) else {
+        return Ok(None);
+    };
+    match packs::by_slug::<Runbook>(conn, alert.platform, &slug) {
+        Ok(runbook) => Ok(Some(runbook.name)),
+        Err(db::Error::NotFound) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
