@@ -415,6 +415,7 @@ async fn a_silence_keeps_back_who_would_be_told_until_it_ends() {
     assert_eq!(said(&app, &alert), [""; 0]);
     after(&app, 2);
     assert_eq!(said(&app, &alert), [format!("grace: {RED}")]);
+    deliver(&app);
     report(&app, 99.9);
     look(&app);
     assert_eq!(heard_that_it_is_over(&app, &alert), ["grace"]);
