@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use crate::features::{alerts, intake, oncall, packs, reviews};
+use crate::features::{alerts, checklists, intake, oncall, packs, reviews};
 use crate::foundation::db::{self, Conn, PoolKind};
 use crate::foundation::kernel::{Level, PlatformId, Scope};
 use crate::foundation::web::live;
@@ -19,7 +19,11 @@ type Reading = fn(&mut Conn, &[PlatformId]) -> db::Result<Counts>;
 /// Counted no further: the page shows "99+".
 const CAP: i64 = 100;
 
-const READINGS: &[(Nav, Reading)] = &[(Nav::Alerts, open_alerts), (Nav::Queue, open_cases)];
+const READINGS: &[(Nav, Reading)] = &[
+    (Nav::Alerts, open_alerts),
+    (Nav::Checklists, waiting_checklists),
+    (Nav::Queue, open_cases),
+];
 
 /// Starts posting. The task ends with the runtime.
 pub fn keep(services: Services) {
@@ -81,6 +85,19 @@ fn open_alerts(conn: &mut Conn, _: &[PlatformId]) -> db::Result<Counts> {
         if alert.level == Level::Red {
             count.lamp = Some(Lamp::Red);
         }
+    }
+    Ok(counts)
+}
+
+fn waiting_checklists(conn: &mut Conn, _: &[PlatformId]) -> db::Result<Counts> {
+    let mut counts = Counts::new();
+    for run in checklists::store::waiting(conn, &Scope::All)? {
+        let count = counts.entry(run.platform).or_insert(Count {
+            number: 0,
+            nouns: ["checklist that waits", "checklists that wait"],
+            lamp: None,
+        });
+        count.number += 1;
     }
     Ok(counts)
 }

@@ -7,7 +7,7 @@ use super::server::{Running, serve, serve_metrics};
 use crate::features::alerts;
 use crate::features::health::runner::Runner as Prober;
 use crate::features::notify::runner::Runner as Sender;
-use crate::features::{heartbeats, logs, oncall};
+use crate::features::{checklists, heartbeats, logs, oncall};
 use crate::foundation::Services;
 use crate::foundation::config::DEMO_METRICS;
 use crate::foundation::jobs::{Runner, Ticker};
@@ -30,6 +30,7 @@ pub struct Application {
     notices: Sender,
     rules: Ticker,
     escalations: Ticker,
+    checklists: Ticker,
 }
 
 /// Starts everything that runs inside this process.
@@ -47,7 +48,8 @@ pub fn start(services: Services, listener: TcpListener) -> std::io::Result<Appli
         logs: logs::runner::start(services.clone()),
         notices: Sender::start(services.clone()),
         rules: alerts::runner::start(services.clone()),
-        escalations: oncall::runner::start(services),
+        escalations: oncall::runner::start(services.clone()),
+        checklists: checklists::runner::start(services),
     })
 }
 
@@ -100,6 +102,7 @@ impl Application {
             within("logs", WORK_LIMIT, self.logs.stop()),
             within("rules", WORK_LIMIT, self.rules.stop()),
             within("escalations", WORK_LIMIT, self.escalations.stop()),
+            within("checklists", WORK_LIMIT, self.checklists.stop()),
             within("jobs", WORK_LIMIT, jobs),
         );
     }

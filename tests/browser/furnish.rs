@@ -8,6 +8,7 @@ use diesel::prelude::*;
 use scraper::{Html, Selector};
 use signalbox::app::routes;
 use signalbox::features::alerts::evaluate;
+use signalbox::features::checklists::sweep as checklists;
 use signalbox::features::health::actions as health;
 use signalbox::features::heartbeats::actions as heartbeats;
 use signalbox::features::heartbeats::store as beats;
@@ -61,6 +62,7 @@ pub async fn furnish(app: &TestApp) -> Vec<String> {
     evaluate::tick(&app.services).unwrap();
     silence(app).await;
     announce(app).await;
+    go_through_lists(app).await;
     let asked = app
         .as_auditor()
         .post_form("/audit/exports", &[("format", "csv")])
@@ -157,6 +159,48 @@ async fn silence(app: &TestApp) {
             ("reason", "Deploying the reporting service"),
         ];
         app.as_operator().post_form("/silences", &fields).await;
+    }
+}
+
+/// A list that opened by itself, one that is half done, and one that waits for its review.
+async fn go_through_lists(app: &TestApp) {
+    checklists::open_last(&app.services).unwrap();
+    let operator = app.as_operator();
+    let list = operator
+        .get("/checklists")
+        .await
+        .link("Before a deployment");
+    for version in ["Release 2.4.0", "Release 2.5.0"] {
+        let start = format!("{list}/runs");
+        let sent = operator.post_form(&start, &[("subject", version)]).await;
+        let run = sent.location().to_owned();
+        let fails = [
+            ("outcome", "fail"),
+            (
+                "note",
+                "The 95th percentile is 8 % above the release before.",
+            ),
+            ("reference", "CHG-1042"),
+        ];
+        let performance = format!("{run}/items/performance");
+        operator.post_form(&performance, &fails).await;
+        let file = [("file", "p95,812\n")];
+        let evidence = format!("{performance}/evidence");
+        operator.upload(&evidence, &[], &file).await;
+        if version == "Release 2.4.0" {
+            for item in [
+                "tests",
+                "security-scans",
+                "documentation",
+                "rollback-plan",
+                "stakeholders",
+            ] {
+                let item = format!("{run}/items/{item}");
+                operator.post_form(&item, &[("outcome", "pass")]).await;
+            }
+            let sent = operator.post_form(&format!("{run}/signature"), &[]).await;
+            assert_eq!(sent.status, 303, "{}", sent.text());
+        }
     }
 }
 
@@ -426,7 +470,7 @@ fn matches(pattern: &str, path: &str) -> bool {
 /// Every address of the route table that shows a page, those without parameters first.
 pub fn pages() -> Vec<&'static str> {
     /// Answers of GET that are no pages, each with what it is.
-    const NOT_PAGES: [(&str, &str); 12] = [
+    const NOT_PAGES: [(&str, &str); 15] = [
         ("/ping/{secret}", "what a job calls"),
         ("/ping/{secret}/{word}", "what a job calls"),
         ("/sign-in/provider", "leads to the provider"),
@@ -438,6 +482,9 @@ pub fn pages() -> Vec<&'static str> {
         ("/audit/exports/{id}/file", "a file"),
         ("/intake/{id}/rejected", "a file"),
         ("/people/reviews/{id}/file", "a file"),
+        ("/checklists/runs/{id}/csv", "a file"),
+        ("/checklists/runs/{id}/json", "a file"),
+        ("/checklists/evidence/{id}", "a file"),
         (
             "/account/parked/{id}",
             "a page that needs a form; see `forms_that_come_back`",

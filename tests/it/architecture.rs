@@ -20,6 +20,17 @@ const BETWEEN_FEATURES: &[(&str, &str, &str)] = &[
         "rules and runbooks are declared in packs",
     ),
     (
+        "checklists",
+        "alerts",
+        "an item is answered by what rules read, and links the alert about it; a window opens its list",
+    ),
+    (
+        "checklists",
+        "health",
+        "how many are overdue is an indicator",
+    ),
+    ("checklists", "packs", "checklists are declared in packs"),
+    (
         "health",
         "packs",
         "services and probes are declared in packs",
@@ -114,6 +125,8 @@ const PURE: &[&str] = &[
     "alerts/windows/window",
     "alerts/words",
     "audit_log/filter",
+    "checklists/run",
+    "checklists/slots",
     "health/cache",
     "health/exposition",
     "health/latency",

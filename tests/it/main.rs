@@ -5,6 +5,7 @@ mod architecture;
 mod asvs;
 mod audit_log;
 mod audited_writes;
+mod checklists;
 mod doctor;
 mod documents;
 mod faults;

@@ -46,6 +46,8 @@ const NOT_SEALED: &[(&str, &str)] = &[
     ("case_decision.note", "under the subject's key"),
     ("case_decision.payload_hash", "a hash"),
     ("case_step.note", "under the subject's key"),
+    ("checklist_evidence.sha256", "a hash"),
+    ("checklist_run.digest", "a hash"),
     ("display.token_hash", "a hash"),
     ("enrolment_link.confirmation", "a keyed hash"),
     ("enrolment_link.token_hash", "a hash"),

@@ -31,6 +31,7 @@ pub mod rule;
 pub mod runner;
 mod scraped;
 pub mod service;
+pub mod sighting;
 pub mod silences;
 mod snapshot;
 pub mod store;

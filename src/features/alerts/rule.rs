@@ -73,6 +73,12 @@ pub fn verdict(rule: &Rule, reading: &Reading, track: &Track) -> Verdict {
     Verdict::Holds(holds)
 }
 
+/// Whether a condition holds by itself, without a lamp that is lit.
+#[must_use]
+pub fn holds(source: &Source, condition: &Condition, reading: &Reading) -> Option<bool> {
+    condition_holds(source, condition, reading, false)
+}
+
 /// An unknown state is nothing to read, unless the rule is about not knowing.
 fn is_unknown(rule: &Rule, reading: &Reading) -> bool {
     let asks = |(_, condition): (_, &Condition)| condition.is == Some(Is::Unknown);

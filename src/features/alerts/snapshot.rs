@@ -51,13 +51,33 @@ pub struct Snapshot {
 
 impl Snapshot {
     pub fn read(conn: &mut Conn, now: DateTime<Utc>) -> db::Result<Self> {
+        Self::of(conn, None, now)
+    }
+
+    /// What these would read if they were rules.
+    pub fn read_for(
+        conn: &mut Conn,
+        asked: Vec<Item<Value>>,
+        now: DateTime<Utc>,
+    ) -> db::Result<Self> {
+        Self::of(conn, Some(asked), now)
+    }
+
+    fn of(
+        conn: &mut Conn,
+        asked: Option<Vec<Item<Value>>>,
+        now: DateTime<Utc>,
+    ) -> db::Result<Self> {
         // What is known about rules before the rules: one that comes meanwhile is not taken for gone.
         let known = rules::rule_states(conn)?;
         let lit = store::lit(conn)?;
         let indicators = packs::live::<Indicator>(conn)?;
         let indicator_ids: Vec<ItemId> = indicators.iter().map(|item| item.id).collect();
         let platforms = packs::platforms(conn)?.into_iter();
-        let rules = packs::live_rules(conn)?;
+        let rules = match asked {
+            Some(asked) => asked,
+            None => packs::live_rules(conn)?,
+        };
         let logs = keyed(packs::live::<LogSource>(conn)?);
         let probes = keyed(packs::live::<Probe>(conn)?);
         let states = health::states(conn)?;
@@ -149,6 +169,33 @@ impl Snapshot {
             | Source::Share(_)
             | Source::Quantile(_)
             | Source::Absence(_) => self.scraped(platform, source)?,
+        })
+    }
+
+    /// When what a source says was last seen; of what is counted here, now.
+    pub fn seen_at(&self, platform: PlatformId, source: &Source) -> Option<DateTime<Utc>> {
+        match source {
+            Source::Indicator(slug) | Source::Age(slug) => {
+                let indicator = self.indicator(platform, slug).ok()?;
+                self.reports.get(&indicator.id).map(|report| report.at)
+            }
+            Source::Heartbeat(slug) => {
+                let heartbeat = self.heartbeats.get(&(platform, slug.clone()))?;
+                self.beats.get(&heartbeat.id)?.pinged_at
+            }
+            Source::Log(_) | Source::Event(_) => Some(self.now),
+            other => self.state(platform, other.probe()?).ok()??.checked_at,
+        }
+    }
+
+    /// Why the last run of the probe that a source reads failed, where it did.
+    pub fn last_failure(&self, platform: PlatformId, source: &Source) -> Option<String> {
+        let state = self.state(platform, source.probe()?).ok()??;
+        let kind = state.error.as_ref()?;
+        Some(if state.message.is_empty() {
+            kind.clone()
+        } else {
+            state.message.clone()
         })
     }
 

@@ -59,6 +59,12 @@ pub fn figure_of(on: &Source, reading: &Reading) -> String {
     value(on, reading, "")
 }
 
+/// The same of something that has a unit of its own.
+#[must_use]
+pub fn figure_in(on: &Source, reading: &Reading, unit: &str) -> String {
+    value(on, reading, unit)
+}
+
 const fn beat_word(beat: Beat) -> &'static str {
     match beat.is {
         Is::Late => "late",

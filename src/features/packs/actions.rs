@@ -252,6 +252,12 @@ fn items(pack: &Pack) -> db::Result<Vec<NewItem>> {
     add(&mut items, "escalation", &pack.escalations, |it| {
         (&it.id, &it.name)
     })?;
+    add(&mut items, "checklist", &pack.checklists, |it| {
+        (&it.id, &it.name)
+    })?;
+    add(&mut items, "release_gate", &pack.release_gates, |it| {
+        (&it.id, &it.name)
+    })?;
     add(&mut items, "runbook", &pack.runbooks, |it| {
         (&it.id, &it.title)
     })?;

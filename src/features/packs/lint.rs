@@ -1,6 +1,7 @@
 //! The linter: what a pack may not say, and what it had better not say without a reason.
 
 mod addresses;
+mod checklists;
 mod conditions;
 mod heartbeats;
 mod logs;
@@ -88,6 +89,8 @@ pub fn lint(file: &File) -> Vec<Finding> {
     linter.oncall();
     linter.runbooks();
     linter.maintenance();
+    linter.checklists();
+    linter.gates();
     linter.causes();
     linter.acceptances();
     linter.findings.sort_by_key(|finding| finding.line);
@@ -495,6 +498,14 @@ fn named(pack: &Pack) -> BTreeMap<&'static str, Vec<&str>> {
         (
             "maintenance",
             pack.maintenance.iter().map(|it| it.id.as_str()).collect(),
+        ),
+        (
+            "checklist",
+            pack.checklists.iter().map(|it| it.id.as_str()).collect(),
+        ),
+        (
+            "release_gate",
+            pack.release_gates.iter().map(|it| it.id.as_str()).collect(),
         ),
         (
             "runbook",

@@ -3,6 +3,7 @@
 
 mod causes;
 mod check;
+mod checklists;
 mod heartbeats;
 mod logs;
 mod maintenance;
@@ -20,6 +21,7 @@ pub use self::causes::Inhibition;
 pub use self::check::{
     Certificate, Check, Files, Host, Http, Postgres, Redis, Tcp, Tls, Which, host_and_port,
 };
+pub use self::checklists::{CheckItem, Checklist, Evidence, Expect, Occasion, ReleaseGate, Stage};
 pub use self::heartbeats::Heartbeat;
 pub use self::logs::{ErrorCode, LinesOf, LogSource};
 pub use self::maintenance::Maintenance;
@@ -71,6 +73,10 @@ pub struct Pack {
     pub rotas: Vec<Rota>,
     #[serde(default, rename = "escalation")]
     pub escalations: Vec<Escalation>,
+    #[serde(default, rename = "checklist")]
+    pub checklists: Vec<Checklist>,
+    #[serde(default, rename = "release_gate")]
+    pub release_gates: Vec<ReleaseGate>,
     #[serde(default, rename = "runbook")]
     pub runbooks: Vec<Runbook>,
     #[serde(default, rename = "accept")]
@@ -81,12 +87,21 @@ impl Pack {
     /// What is probed, pages of metrics among it.
     #[must_use]
     pub fn all_probes(&self) -> Vec<Probe> {
+        let read: Vec<&Source> = self.read().collect();
         let scrapes = self.scrapes.iter().map(|it| it.probe(&self.rules));
         let probes = self.probes.iter().cloned();
         probes
             .map(|it| it.keeping(&self.rules))
             .chain(scrapes)
+            .map(|it| it.keeping_what(&read))
             .collect()
+    }
+
+    /// What checklists and gates of releases read.
+    fn read(&self) -> impl Iterator<Item = &Source> {
+        let items = self.checklists.iter().flat_map(|list| &list.items);
+        let items = items.filter_map(|item| item.read.as_ref());
+        items.chain(self.release_gates.iter().map(|gate| &gate.read))
     }
 }
 

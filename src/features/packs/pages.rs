@@ -46,7 +46,7 @@ fn card(
     pack: Applied,
     counts: &BTreeMap<(PlatformId, String), i64>,
 ) -> PackCard {
-    const KINDS: [(&str, &str, &str); 10] = [
+    const KINDS: [(&str, &str, &str); 12] = [
         ("service", "service", "services"),
         ("probe", "probe", "probes"),
         ("indicator", "indicator", "indicators"),
@@ -56,6 +56,8 @@ fn card(
         ("contact", "contact", "contacts"),
         ("rota", "rota", "rotas"),
         ("escalation", "escalation", "escalations"),
+        ("checklist", "checklist", "checklists"),
+        ("release_gate", "release gate", "release gates"),
         ("runbook", "runbook", "runbooks"),
     ];
     let runs: Vec<String> = KINDS

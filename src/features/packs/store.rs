@@ -10,8 +10,8 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::pack::{
-    Contact, ErrorCode, Escalation, EventType, Heartbeat, Indicator, Inhibition, ItemId, LogSource,
-    Maintenance, Platform, Probe, Rota, Rule, Runbook, Service,
+    Checklist, Contact, ErrorCode, Escalation, EventType, Heartbeat, Indicator, Inhibition, ItemId,
+    LogSource, Maintenance, Platform, Probe, ReleaseGate, Rota, Rule, Runbook, Service,
 };
 use crate::foundation::audit::Tx;
 use crate::foundation::db::schema::{pack, pack_item, platform};
@@ -61,6 +61,12 @@ impl Definition for Rota {
 }
 impl Definition for Escalation {
     const KIND: &'static str = "escalation";
+}
+impl Definition for Checklist {
+    const KIND: &'static str = "checklist";
+}
+impl Definition for ReleaseGate {
+    const KIND: &'static str = "release_gate";
 }
 impl Definition for Runbook {
     const KIND: &'static str = "runbook";

@@ -24,6 +24,11 @@ pub enum Permission {
     NoticesRead,
     /// Try again, and send tests.
     NoticesAct,
+    ChecklistsRead,
+    /// Go through, and sign.
+    ChecklistsAct,
+    /// Look over what somebody else has signed.
+    ChecklistsReview,
     PacksRead,
     PacksApply,
     JobsRead,
@@ -126,11 +131,12 @@ impl Role {
     #[must_use]
     pub const fn permissions(self) -> &'static [Permission] {
         use Permission::{
-            AlertsAct, AlertsRead, AuditExport, AuditRead, AuditVerify, HealthRead,
-            HeartbeatsManage, IntakeWrite, JobsAct, JobsRead, KeysManage, KeysRead, LogsRead,
-            NoticesAct, NoticesRead, PacksApply, PacksRead, PeopleManage, PeopleRead,
-            PolicyApprove, PolicyPropose, PolicyRead, ReviewsAct, ReviewsApprove, ReviewsRead,
-            ScreeningLoad, ScreeningRead, SecurityRead, SubjectsRead, WebhooksManage, WebhooksRead,
+            AlertsAct, AlertsRead, AuditExport, AuditRead, AuditVerify, ChecklistsAct,
+            ChecklistsRead, ChecklistsReview, HealthRead, HeartbeatsManage, IntakeWrite, JobsAct,
+            JobsRead, KeysManage, KeysRead, LogsRead, NoticesAct, NoticesRead, PacksApply,
+            PacksRead, PeopleManage, PeopleRead, PolicyApprove, PolicyPropose, PolicyRead,
+            ReviewsAct, ReviewsApprove, ReviewsRead, ScreeningLoad, ScreeningRead, SecurityRead,
+            SubjectsRead, WebhooksManage, WebhooksRead,
         };
         match self {
             Self::Operator => &[
@@ -141,6 +147,9 @@ impl Role {
                 LogsRead,
                 NoticesRead,
                 NoticesAct,
+                ChecklistsRead,
+                ChecklistsAct,
+                ChecklistsReview,
                 PacksRead,
                 JobsRead,
                 JobsAct,
@@ -157,6 +166,8 @@ impl Role {
             Self::Compliance => &[
                 HealthRead,
                 AlertsRead,
+                ChecklistsRead,
+                ChecklistsReview,
                 JobsRead,
                 JobsAct,
                 SubjectsRead,
@@ -176,6 +187,7 @@ impl Role {
                 AlertsRead,
                 LogsRead,
                 NoticesRead,
+                ChecklistsRead,
                 PacksRead,
                 JobsRead,
                 SubjectsRead,
@@ -197,6 +209,8 @@ impl Role {
                 LogsRead,
                 NoticesRead,
                 NoticesAct,
+                ChecklistsRead,
+                ChecklistsReview,
                 PacksRead,
                 PacksApply,
                 JobsRead,

@@ -272,6 +272,70 @@ diesel::table! {
 }
 
 diesel::table! {
+    checklist_answer (id) {
+        id -> Uuid,
+        run_id -> Uuid,
+        item -> Text,
+        at -> Timestamptz,
+        answered_by -> Nullable<Uuid>,
+        answered_name -> Text,
+        outcome -> Text,
+        value -> Text,
+        source -> Text,
+        seen_at -> Nullable<Timestamptz>,
+        note -> Text,
+        reference -> Text,
+        alert_id -> Nullable<Uuid>,
+    }
+}
+
+diesel::table! {
+    checklist_evidence (id) {
+        id -> Uuid,
+        run_id -> Uuid,
+        item -> Text,
+        at -> Timestamptz,
+        added_by -> Uuid,
+        added_name -> Text,
+        file_id -> Uuid,
+        byte_count -> Int8,
+        sha256 -> Bytea,
+    }
+}
+
+diesel::table! {
+    checklist_run (id) {
+        id -> Uuid,
+        platform_id -> Uuid,
+        item_id -> Uuid,
+        name -> Text,
+        spec -> Jsonb,
+        schedule -> Text,
+        slot -> Timestamptz,
+        due_at -> Timestamptz,
+        opened_at -> Timestamptz,
+        opened_by -> Nullable<Uuid>,
+        opened_name -> Text,
+        subject -> Text,
+        window_id -> Nullable<Uuid>,
+        state -> Text,
+        signed_at -> Nullable<Timestamptz>,
+        signed_by -> Nullable<Uuid>,
+        signed_name -> Nullable<Text>,
+        performers -> Nullable<Array<Nullable<Uuid>>>,
+        contents -> Nullable<Text>,
+        digest -> Nullable<Bytea>,
+        failed -> Nullable<Int4>,
+        reviewed_at -> Nullable<Timestamptz>,
+        reviewed_by -> Nullable<Uuid>,
+        reviewed_name -> Nullable<Text>,
+        review_note -> Nullable<Text>,
+        ended_at -> Nullable<Timestamptz>,
+        end_note -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
     display (id) {
         id -> Uuid,
         key_id -> Text,
@@ -1420,6 +1484,14 @@ diesel::joinable!(api_key_platform -> api_key (key_id));
 diesel::joinable!(api_key_platform -> platform (platform_id));
 diesel::joinable!(case_decision -> review_case (case_id));
 diesel::joinable!(case_step -> review_case (case_id));
+diesel::joinable!(checklist_answer -> alert (alert_id));
+diesel::joinable!(checklist_answer -> checklist_run (run_id));
+diesel::joinable!(checklist_answer -> person (answered_by));
+diesel::joinable!(checklist_evidence -> checklist_run (run_id));
+diesel::joinable!(checklist_evidence -> person (added_by));
+diesel::joinable!(checklist_run -> maintenance_window (window_id));
+diesel::joinable!(checklist_run -> pack_item (item_id));
+diesel::joinable!(checklist_run -> platform (platform_id));
 diesel::joinable!(display -> api_key (key_id));
 diesel::joinable!(enrolment_link -> person (person_id));
 diesel::joinable!(escalation -> alert (alert_id));
@@ -1508,6 +1580,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     break_glass_use,
     case_decision,
     case_step,
+    checklist_answer,
+    checklist_evidence,
+    checklist_run,
     display,
     enrolment_link,
     escalation,

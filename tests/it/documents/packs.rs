@@ -19,6 +19,7 @@ fn every_key_figure_and_error_of_a_pack_is_documented() {
         "pack.rs",
         "pack/causes.rs",
         "pack/check.rs",
+        "pack/checklists.rs",
         "pack/heartbeats.rs",
         "pack/logs.rs",
         "pack/metrics.rs",
@@ -45,6 +46,9 @@ fn every_key_figure_and_error_of_a_pack_is_documented() {
         "rotas",
         "escalations",
         "rules",
+        "checklists",
+        "release_gates",
+        "items",
         "runbooks",
         "accepted",
         "lasting",
@@ -83,6 +87,7 @@ fn every_key_figure_and_error_of_a_pack_is_documented() {
 
     let linter = [
         "lint.rs",
+        "lint/checklists.rs",
         "lint/heartbeats.rs",
         "lint/logs.rs",
         "lint/metrics.rs",

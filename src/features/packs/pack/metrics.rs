@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::selector::Selector;
-use super::{Check, Probe, Rule, Unit, one, thirty_seconds, three, two};
+use super::{Check, Probe, Rule, Source, Unit, one, thirty_seconds, three, two};
 use crate::features::packs::quantity::Lasting;
 
 /// A page of metrics that is fetched at an interval. It is a probe: it has a state, a latency and a log.
@@ -60,12 +60,18 @@ impl Scrape {
 impl Probe {
     /// The same; where it scrapes metrics, it keeps what these rules read of it.
     #[must_use]
-    pub fn keeping(mut self, rules: &[Rule]) -> Self {
+    pub fn keeping(self, rules: &[Rule]) -> Self {
+        self.keeping_what(&rules.iter().map(|rule| &rule.on).collect::<Vec<_>>())
+    }
+
+    /// The same of what others read.
+    #[must_use]
+    pub fn keeping_what(mut self, read: &[&Source]) -> Self {
         if let Check::Prometheus(check) = &mut self.check {
-            let read = rules
+            let read = read
                 .iter()
-                .filter(|rule| rule.on.probe() == Some(&self.id))
-                .flat_map(|rule| rule.on.metrics());
+                .filter(|on| on.probe() == Some(&self.id))
+                .flat_map(|on| on.metrics());
             let keep: BTreeSet<String> = check.keep.drain(..).chain(read).collect();
             check.keep = keep.into_iter().collect();
         }

@@ -1,0 +1,102 @@
+//! Files that show something: taken in from the browser, kept, and given back.
+
+use actix_multipart::Multipart;
+use actix_web::http::StatusCode;
+use actix_web::web::{Data, Path};
+use chrono::Duration;
+
+use super::actions::{self, ChecklistError, Hand};
+use super::items;
+use super::pages::sentence_of;
+use super::run::{EvidenceId, RunId};
+use super::store::{self, answers};
+use crate::foundation::Services;
+use crate::foundation::auth::Signed;
+use crate::foundation::db::PoolKind;
+use crate::foundation::files::upload::{self, Accept, Upload};
+use crate::foundation::files::{self, FileId, FileReader};
+use crate::foundation::web::{self, Problems, block, page_with, see_other};
+
+const ACCEPT: Accept = Accept {
+    files: &["file"],
+    purpose: "checklist_evidence",
+    limit_bytes: 16 << 20,
+    // Seven years: as long as daily figures are kept.
+    keep: Duration::days(2_557),
+};
+
+/// `POST /checklists/runs/{id}/items/{item}/evidence`
+pub async fn add(
+    signed: Signed,
+    services: Data<Services>,
+    at: Path<(RunId, String)>,
+    parts: Multipart,
+) -> web::Result {
+    let (id, item) = at.into_inner();
+    let sent = upload::receive(&services, &signed, parts, ACCEPT).await?;
+    let back = format!("/checklists/runs/{id}/items/{item}");
+    let refused = block(move || {
+        let Some(why) = keep(&services, &signed, id, &item, &sent)? else {
+            return Ok(None);
+        };
+        let problems = Problems::one("file", why);
+        items::view(&services, &signed, id, &item, None, problems).map(Some)
+    })
+    .await?;
+    match refused {
+        None => see_other(back),
+        Some(view) => page_with(StatusCode::UNPROCESSABLE_ENTITY, &view),
+    }
+}
+
+/// What is wrong with it, where something is. The bytes of what is not kept are dropped.
+fn keep(
+    services: &Services,
+    signed: &Signed,
+    id: RunId,
+    item: &str,
+    sent: &Upload,
+) -> Result<Option<String>, web::Error> {
+    let Some(file) = sent.file("file") else {
+        return Ok(Some("Choose a file that is not empty.".to_owned()));
+    };
+    let hand = Hand::of(signed);
+    match actions::add_evidence(services, &hand, id, item, &file.stored, sent.key.into()) {
+        Ok(()) => Ok(None),
+        Err(ChecklistError::Wrong(_, why)) => {
+            sent.discard(services)?;
+            Ok(Some(format!("{}.", sentence_of(why))))
+        }
+        Err(error) => {
+            sent.discard(services)?;
+            Err(error.into())
+        }
+    }
+}
+
+/// `GET /checklists/evidence/{id}`
+pub async fn download(
+    signed: Signed,
+    services: Data<Services>,
+    id: Path<EvidenceId>,
+) -> web::Result {
+    let id = id.into_inner();
+    let reader = block(move || {
+        let file = services.db.read(|conn| {
+            let (run, file) = answers::one_shown(conn, id)?;
+            let run = store::one(conn, run)?;
+            if signed.reach().allows(run.platform) {
+                Ok(file.file)
+            } else {
+                Err(web::Error::NotFound)
+            }
+        })?;
+        Ok::<_, web::Error>(FileReader::open(
+            &services,
+            PoolKind::Web,
+            FileId::from(file),
+        )?)
+    })
+    .await?;
+    Ok(files::download(reader))
+}

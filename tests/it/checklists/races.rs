@@ -1,0 +1,123 @@
+//! Two at once, and somebody who does not come back.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use diesel::connection::SimpleConnection;
+use futures_util::future::{join, join_all};
+use signalbox::features::checklists::run::State;
+use signalbox::features::checklists::sweep;
+use signalbox::foundation::auth::Role;
+
+use super::{listed, morning, path, probed, report, runs, second, signed, tick};
+
+#[actix_web::test]
+async fn two_replicas_open_a_slot_once() {
+    let app = listed().await;
+    app.advance(TimeDelta::days(3));
+    let ticks = (0..4).map(|_| {
+        let services = app.services.clone();
+        tokio::task::spawn_blocking(move || sweep::tick(&services).unwrap())
+    });
+    join_all(ticks).await;
+    let states: Vec<State> = runs(&app, "morning").iter().map(|run| run.state).collect();
+    assert_eq!(states, [State::Open, State::Missed, State::Missed]);
+    assert_eq!(app.events_of("checklist.opened").len(), 1);
+    assert_eq!(app.events_of("checklist.missed").len(), 2);
+}
+
+#[actix_web::test]
+async fn of_two_signatures_and_of_two_reviews_one_counts() {
+    let app = listed().await;
+    let run = morning(&app).await;
+    let (first, other) = (app.as_operator(), second(&app));
+    let path = path(&run);
+    let item = format!("{path}/items/log");
+    first.post_form(&item, &[("outcome", "pass")]).await;
+    let sign = format!("{path}/signature");
+    let (a, b) = join(first.post_form(&sign, &[]), other.post_form(&sign, &[])).await;
+    let mut statuses = [a.status, b.status];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [303, 409]);
+    assert_eq!(app.events_of("checklist.signed").len(), 1);
+
+    let review = format!("{path}/review");
+    let third = app.sign_in_as("third@test.example", "Third", &[Role::Operator]);
+    let (compliance, admin) = (app.as_compliance(), app.as_admin());
+    let accept = [("verdict", "accept")];
+    let object = [("verdict", "object"), ("note", "No.")];
+    let answers = join_all([
+        third.post_form(&review, &accept),
+        compliance.post_form(&review, &accept),
+        admin.post_form(&review, &object),
+    ])
+    .await;
+    let done = answers.iter().filter(|answer| answer.status == 303).count();
+    let late = answers.iter().filter(|answer| answer.status == 409).count();
+    assert_eq!((done, late), (1, 2));
+    let events =
+        app.events_of("checklist.accepted").len() + app.events_of("checklist.objected").len();
+    assert_eq!(events, 1);
+}
+
+#[actix_web::test]
+async fn an_answer_is_in_what_was_signed_or_refused() {
+    let app = listed().await;
+    let run = morning(&app).await;
+    let (first, other) = (app.as_operator(), second(&app));
+    let path = path(&run);
+    let item = format!("{path}/items/log");
+    first.post_form(&item, &[("outcome", "pass")]).await;
+    let sign = format!("{path}/signature");
+    let late = [("outcome", "fail"), ("note", "There is an error in it.")];
+    let (signed, answered) = join(first.post_form(&sign, &[]), other.post_form(&item, &late)).await;
+    assert_eq!(signed.status, 303);
+    let contents = runs(&app, "morning").remove(0).signature.unwrap().contents;
+    let is_in = contents.contains("There is an error in it.");
+    assert_eq!(answered.status == 303, is_in, "{}", answered.status);
+}
+
+#[actix_web::test]
+async fn one_form_sent_twice_is_one_act() {
+    let app = listed().await;
+    let run = signed(&app).await;
+    let other = second(&app);
+    let review = format!("{}/review", path(&run));
+    let form = [
+        ("verdict", "accept"),
+        ("idempotency", "019d0000-0000-7000-8000-000000000001"),
+    ];
+    let (a, b) = join(
+        other.post_form(&review, &form),
+        other.post_form(&review, &form),
+    )
+    .await;
+    assert_eq!((a.status, b.status), (303, 303));
+    assert_eq!(app.events_of("checklist.accepted").len(), 1);
+}
+
+/// Whoever opens a list and dies over it has opened nothing; the next one opens it whole.
+#[actix_web::test]
+async fn a_list_that_was_half_opened_is_opened_whole() {
+    let app = listed().await;
+    app.advance(TimeDelta::hours(1));
+    probed(&app, "up", None);
+    report(&app, 1.0);
+    let mut held = app.db.connect_superuser();
+    held.batch_execute("BEGIN; LOCK TABLE checklist_answer IN SHARE MODE")
+        .unwrap();
+    let services = app.services.clone();
+    let opening = tokio::task::spawn_blocking(move || sweep::tick(&services));
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    let kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    held.batch_execute(kill).unwrap();
+    let killed = opening.await.unwrap();
+    held.batch_execute("COMMIT").unwrap();
+    assert!(killed.is_err() || killed.unwrap() == 0);
+    assert!(runs(&app, "morning").is_empty(), "no half of it is there");
+    assert!(app.events_of("checklist.opened").is_empty());
+    assert_eq!(tick(&app), 1);
+    assert_eq!(runs(&app, "morning").len(), 1);
+    assert_eq!(app.events_of("checklist.opened").len(), 1);
+}
