@@ -1,7 +1,7 @@
 use super::{health_routes, home, openapi};
 use crate::features::{
     account, alerts, audit_log, checklists, health, heartbeats, intake, keys, logs, notify, oncall,
-    packs, people, policies, posture, reviews, sar, screening, upkeep,
+    packs, people, policies, posture, releases, reviews, sar, screening, upkeep,
 };
 use crate::foundation::web::{Access, Routes, assets, live};
 
@@ -28,6 +28,7 @@ pub fn routes() -> Routes {
         .and(people::routes())
         .and(policies::routes())
         .and(posture::routes())
+        .and(releases::routes())
         .and(reviews::routes())
         .and(sar::routes())
         .and(screening::routes())

@@ -7,7 +7,7 @@ use super::server::{Running, serve, serve_metrics};
 use crate::features::alerts;
 use crate::features::health::runner::Runner as Prober;
 use crate::features::notify::runner::Runner as Sender;
-use crate::features::{checklists, heartbeats, logs, oncall};
+use crate::features::{checklists, heartbeats, logs, oncall, releases};
 use crate::foundation::Services;
 use crate::foundation::config::DEMO_METRICS;
 use crate::foundation::jobs::{Runner, Ticker};
@@ -31,6 +31,7 @@ pub struct Application {
     rules: Ticker,
     escalations: Ticker,
     checklists: Ticker,
+    releases: Ticker,
 }
 
 /// Starts everything that runs inside this process.
@@ -49,7 +50,8 @@ pub fn start(services: Services, listener: TcpListener) -> std::io::Result<Appli
         notices: Sender::start(services.clone()),
         rules: alerts::runner::start(services.clone()),
         escalations: oncall::runner::start(services.clone()),
-        checklists: checklists::runner::start(services),
+        checklists: checklists::runner::start(services.clone()),
+        releases: releases::runner::start(services),
     })
 }
 
@@ -103,6 +105,7 @@ impl Application {
             within("rules", WORK_LIMIT, self.rules.stop()),
             within("escalations", WORK_LIMIT, self.escalations.stop()),
             within("checklists", WORK_LIMIT, self.checklists.stop()),
+            within("releases", WORK_LIMIT, self.releases.stop()),
             within("jobs", WORK_LIMIT, jobs),
         );
     }

@@ -6,8 +6,8 @@ use crate::foundation::web::live::Topic;
 #[must_use]
 pub fn topic_of(kind: &str) -> Option<Topic> {
     use Permission::{
-        AlertsRead, AuditRead, ChecklistsRead, HealthRead, JobsRead, NoticesRead, ReviewsRead,
-        ScreeningRead, SubjectsRead,
+        AlertsRead, AuditRead, ChecklistsRead, HealthRead, JobsRead, NoticesRead, ReleasesRead,
+        ReviewsRead, ScreeningRead, SubjectsRead,
     };
     let noun = kind.split('.').next()?;
     // Alerts, cases and customers belong to platforms: an event that names none is about those of several, or
@@ -20,6 +20,7 @@ pub fn topic_of(kind: &str) -> Option<Topic> {
         // What the platforms report is shown beside what the probes find.
         "probe" | "indicator" | "event" | "heartbeat" => ("health", HealthRead, false),
         "checklist" => ("checklists", ChecklistsRead, false),
+        "release" => ("releases", ReleasesRead, false),
         "kyc" => ("reviews", ReviewsRead, false),
         "intake" | "subject" => ("intake", SubjectsRead, false),
         "notice" => ("notices", NoticesRead, false),

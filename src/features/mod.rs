@@ -15,6 +15,7 @@ pub mod packs;
 pub mod people;
 pub mod policies;
 pub mod posture;
+pub mod releases;
 pub mod reviews;
 pub mod sar;
 pub mod screening;

@@ -63,6 +63,7 @@ pub async fn furnish(app: &TestApp) -> Vec<String> {
     silence(app).await;
     announce(app).await;
     go_through_lists(app).await;
+    release(app).await;
     let asked = app
         .as_auditor()
         .post_form("/audit/exports", &[("format", "csv")])
@@ -200,6 +201,34 @@ async fn go_through_lists(app: &TestApp) {
             }
             let sent = operator.post_form(&format!("{run}/signature"), &[]).await;
             assert_eq!(sent.status, 303, "{}", sent.text());
+        }
+    }
+}
+
+/// A release that waits for its gates, and one that was abandoned.
+async fn release(app: &TestApp) {
+    let operator = app.as_operator();
+    for to in ["2.5.0", "2.6.0"] {
+        let fields = [
+            ("platform", "finchat"),
+            ("from", "2.4.0"),
+            ("to", to),
+            ("what", "Answers quote the filing that they rest on."),
+            ("planned", "2026-03-03T10:00"),
+        ];
+        let sent = operator.post_form("/releases", &fields).await;
+        assert_eq!(sent.status, 303, "{}", sent.text());
+        let path = sent.location().to_owned();
+        if to == "2.5.0" {
+            operator.post_form(&format!("{path}/gates"), &[]).await;
+            app.as_admin()
+                .post_form(&format!("{path}/approval"), &[])
+                .await;
+        } else {
+            let why = [("reason", "It comes with the next one")];
+            operator
+                .post_form(&format!("{path}/abandonment"), &why)
+                .await;
         }
     }
 }

@@ -58,6 +58,18 @@ const BETWEEN_FEATURES: &[(&str, &str, &str)] = &[
         "people",
         "an access review that is overdue is a weakness",
     ),
+    (
+        "releases",
+        "alerts",
+        "a gate is answered by what rules read",
+    ),
+    (
+        "releases",
+        "checklists",
+        "a release starts the list for deployments and waits for its signature",
+    ),
+    ("releases", "health", "what a gate waits for is run at once"),
+    ("releases", "packs", "gates are declared in packs"),
     ("reviews", "intake", "a case shows the subject it is about"),
     (
         "reviews",
@@ -162,6 +174,7 @@ const PURE: &[&str] = &[
     "people/proposal",
     "posture/finding",
     "posture/hello",
+    "releases/release",
     "reviews/case",
     "reviews/proposal",
     "reviews/risk",

@@ -31,6 +31,7 @@ mod policies;
 mod posture;
 mod privileges;
 mod program;
+mod releases;
 mod reviews;
 mod routes;
 mod sar;

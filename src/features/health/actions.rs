@@ -13,7 +13,7 @@ use crate::foundation::Services;
 use crate::foundation::audit::{self, Actor, Event, FormKey, Subject, Tx, Unaudited};
 use crate::foundation::auth::keys::Keyed;
 use crate::foundation::db::{self, Conn};
-use crate::foundation::kernel::Scope;
+use crate::foundation::kernel::{PlatformId, Scope};
 
 /// The probes in force.
 pub type Probes = BTreeMap<ItemId, Item<Probe>>;
@@ -40,6 +40,33 @@ pub fn claim(services: &Services, probes: &Probes) -> db::Result<Vec<Claim>> {
         .collect();
     services.audit.write_unaudited(Unaudited::Sample, |conn| {
         store::claim(conn, &leases, now, CLAIMS_AT_MOST)
+    })
+}
+
+/// Has these probes of a platform run now, where they have not been run since they were asked for. A run that is under way is
+/// left alone.
+pub fn hasten(
+    services: &Services,
+    platform: PlatformId,
+    asked: &[(String, DateTime<Utc>)],
+) -> db::Result<()> {
+    if asked.is_empty() {
+        return Ok(());
+    }
+    let now = services.clock.now();
+    let probes = services.db.read_on(db::PoolKind::Jobs, |conn| {
+        let live = packs::live_within::<Probe>(conn, &Scope::one(platform))?;
+        let wanted = |(slug, since): &(String, DateTime<Utc>)| {
+            let found = live.iter().find(|probe| probe.slug == *slug)?;
+            Some((found.id, *since))
+        };
+        Ok::<_, db::Error>(asked.iter().filter_map(wanted).collect::<Vec<_>>())
+    })?;
+    services.audit.write_unaudited(Unaudited::Sample, |conn| {
+        for (probe, since) in probes {
+            store::hasten::hasten(conn, probe, since, now)?;
+        }
+        Ok(())
     })
 }
 

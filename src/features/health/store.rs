@@ -1,5 +1,6 @@
 //! How probes stand, what they measured, and what was reported.
 
+pub mod hasten;
 pub mod log;
 pub mod reports;
 pub mod samples;

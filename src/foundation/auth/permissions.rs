@@ -29,6 +29,11 @@ pub enum Permission {
     ChecklistsAct,
     /// Look over what somebody else has signed.
     ChecklistsReview,
+    ReleasesRead,
+    /// Draft, deploy and go back.
+    ReleasesAct,
+    /// Approve what somebody else drafted, and override gates.
+    ReleasesApprove,
     PacksRead,
     PacksApply,
     JobsRead,
@@ -135,8 +140,8 @@ impl Role {
             ChecklistsRead, ChecklistsReview, HealthRead, HeartbeatsManage, IntakeWrite, JobsAct,
             JobsRead, KeysManage, KeysRead, LogsRead, NoticesAct, NoticesRead, PacksApply,
             PacksRead, PeopleManage, PeopleRead, PolicyApprove, PolicyPropose, PolicyRead,
-            ReviewsAct, ReviewsApprove, ReviewsRead, ScreeningLoad, ScreeningRead, SecurityRead,
-            SubjectsRead, WebhooksManage, WebhooksRead,
+            ReleasesAct, ReleasesApprove, ReleasesRead, ReviewsAct, ReviewsApprove, ReviewsRead,
+            ScreeningLoad, ScreeningRead, SecurityRead, SubjectsRead, WebhooksManage, WebhooksRead,
         };
         match self {
             Self::Operator => &[
@@ -150,6 +155,9 @@ impl Role {
                 ChecklistsRead,
                 ChecklistsAct,
                 ChecklistsReview,
+                ReleasesRead,
+                ReleasesAct,
+                ReleasesApprove,
                 PacksRead,
                 JobsRead,
                 JobsAct,
@@ -168,6 +176,7 @@ impl Role {
                 AlertsRead,
                 ChecklistsRead,
                 ChecklistsReview,
+                ReleasesRead,
                 JobsRead,
                 JobsAct,
                 SubjectsRead,
@@ -188,6 +197,7 @@ impl Role {
                 LogsRead,
                 NoticesRead,
                 ChecklistsRead,
+                ReleasesRead,
                 PacksRead,
                 JobsRead,
                 SubjectsRead,
@@ -211,6 +221,8 @@ impl Role {
                 NoticesAct,
                 ChecklistsRead,
                 ChecklistsReview,
+                ReleasesRead,
+                ReleasesApprove,
                 PacksRead,
                 PacksApply,
                 JobsRead,

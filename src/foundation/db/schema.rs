@@ -1036,6 +1036,67 @@ diesel::table! {
 }
 
 diesel::table! {
+    release (id) {
+        id -> Uuid,
+        platform_id -> Uuid,
+        version_from -> Text,
+        version_to -> Text,
+        what -> Text,
+        planned_at -> Timestamptz,
+        checklist_run_id -> Nullable<Uuid>,
+        proposed_at -> Timestamptz,
+        proposed_by -> Uuid,
+        proposed_name -> Text,
+        state -> Text,
+        round -> Int4,
+        approved_at -> Nullable<Timestamptz>,
+        approved_by -> Nullable<Uuid>,
+        approved_name -> Nullable<Text>,
+        started_at -> Nullable<Timestamptz>,
+        started_by -> Nullable<Uuid>,
+        started_name -> Nullable<Text>,
+        back_to -> Nullable<Text>,
+        reason -> Nullable<Text>,
+        ended_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    release_event (id) {
+        id -> Uuid,
+        release_id -> Uuid,
+        at -> Timestamptz,
+        by_name -> Text,
+        what -> Text,
+        note -> Text,
+    }
+}
+
+diesel::table! {
+    release_gate (release_id, round, gate) {
+        release_id -> Uuid,
+        round -> Int4,
+        gate -> Text,
+        name -> Text,
+        stage -> Text,
+        position -> Int4,
+        spec -> Jsonb,
+        asked_at -> Timestamptz,
+        asked_by -> Uuid,
+        not_before -> Timestamptz,
+        outcome -> Text,
+        value -> Text,
+        source -> Text,
+        seen_at -> Nullable<Timestamptz>,
+        settled_at -> Nullable<Timestamptz>,
+        overridden_at -> Nullable<Timestamptz>,
+        overridden_by -> Nullable<Uuid>,
+        overridden_name -> Nullable<Text>,
+        override_reason -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
     review_case (id) {
         id -> Uuid,
         number -> Int8,
@@ -1535,6 +1596,10 @@ diesel::joinable!(probe_run -> pack_item (probe_id));
 diesel::joinable!(probe_state -> pack_item (probe_id));
 diesel::joinable!(provider_journey -> session (session_id));
 diesel::joinable!(recovery_code -> person (person_id));
+diesel::joinable!(release -> checklist_run (checklist_run_id));
+diesel::joinable!(release -> platform (platform_id));
+diesel::joinable!(release_event -> release (release_id));
+diesel::joinable!(release_gate -> release (release_id));
 diesel::joinable!(review_case -> platform (platform_id));
 diesel::joinable!(review_case -> subject (subject_id));
 diesel::joinable!(rule_state -> pack_item (rule_id));
@@ -1634,6 +1699,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     probe_state,
     provider_journey,
     recovery_code,
+    release,
+    release_event,
+    release_gate,
     review_case,
     rota_override,
     rule_state,

@@ -188,7 +188,9 @@ fn navigation_shows_what_a_person_may_open() {
             "Jobs",
             "Deliveries",
             "Maintenance",
+            "Releases",
             "On call",
+            "Checklists",
             "Packs"
         ]
     );
