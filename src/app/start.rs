@@ -7,7 +7,7 @@ use super::server::{Running, serve, serve_metrics};
 use crate::features::alerts;
 use crate::features::health::runner::Runner as Prober;
 use crate::features::notify::runner::Runner as Sender;
-use crate::features::{checklists, heartbeats, logs, oncall, releases};
+use crate::features::{checklists, digests, heartbeats, logs, oncall, releases};
 use crate::foundation::Services;
 use crate::foundation::config::DEMO_METRICS;
 use crate::foundation::jobs::{Runner, Ticker};
@@ -32,6 +32,7 @@ pub struct Application {
     escalations: Ticker,
     checklists: Ticker,
     releases: Ticker,
+    digests: Ticker,
 }
 
 /// Starts everything that runs inside this process.
@@ -51,7 +52,8 @@ pub fn start(services: Services, listener: TcpListener) -> std::io::Result<Appli
         rules: alerts::runner::start(services.clone()),
         escalations: oncall::runner::start(services.clone()),
         checklists: checklists::runner::start(services.clone()),
-        releases: releases::runner::start(services),
+        releases: releases::runner::start(services.clone()),
+        digests: digests::runner::start(services),
     })
 }
 
@@ -106,6 +108,7 @@ impl Application {
             within("escalations", WORK_LIMIT, self.escalations.stop()),
             within("checklists", WORK_LIMIT, self.checklists.stop()),
             within("releases", WORK_LIMIT, self.releases.stop()),
+            within("digests", WORK_LIMIT, self.digests.stop()),
             within("jobs", WORK_LIMIT, jobs),
         );
     }

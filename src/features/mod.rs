@@ -4,6 +4,7 @@ pub mod account;
 pub mod alerts;
 pub mod audit_log;
 pub mod checklists;
+pub mod digests;
 pub mod health;
 pub mod heartbeats;
 pub mod intake;

@@ -9,6 +9,7 @@ use scraper::{Html, Selector};
 use signalbox::app::routes;
 use signalbox::features::alerts::evaluate;
 use signalbox::features::checklists::sweep as checklists;
+use signalbox::features::digests::sweep as digests;
 use signalbox::features::health::actions as health;
 use signalbox::features::heartbeats::actions as heartbeats;
 use signalbox::features::heartbeats::store as beats;
@@ -64,6 +65,7 @@ pub async fn furnish(app: &TestApp) -> Vec<String> {
     announce(app).await;
     go_through_lists(app).await;
     release(app).await;
+    digests::make_last(&app.services).unwrap();
     let asked = app
         .as_auditor()
         .post_form("/audit/exports", &[("format", "csv")])

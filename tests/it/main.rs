@@ -6,6 +6,7 @@ mod asvs;
 mod audit_log;
 mod audited_writes;
 mod checklists;
+mod digests;
 mod doctor;
 mod documents;
 mod faults;

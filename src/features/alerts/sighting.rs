@@ -97,8 +97,8 @@ fn sight(snapshot: &Snapshot, platform: PlatformId, question: &Question<'_>) -> 
     });
     Sighting {
         value,
-        settled,
         holds,
+        settled,
         ..nothing(String::new())
     }
 }

@@ -1,6 +1,7 @@
 //! Alerts.
 
 pub mod decisions;
+pub mod digest;
 pub mod known;
 pub mod listed;
 pub mod rules;

@@ -117,13 +117,13 @@ pub async fn answer(
         problems.check_plain("reference", &typed.reference);
         let alert = match typed.alert.trim() {
             "" => None,
-            alert => match alert.parse::<Uuid>() {
-                Ok(alert) => Some(AlertId::from(alert)),
-                Err(_) => {
+            alert => {
+                let alert = alert.parse::<Uuid>().ok().map(AlertId::from);
+                if alert.is_none() {
                     problems.add("alert", "Choose one of the alerts, or none.");
-                    None
                 }
-            },
+                alert
+            }
         };
         if problems.is_empty() {
             let given = Given {

@@ -14,7 +14,7 @@ use crate::features::packs::pack::ItemId;
 use crate::foundation::audit::Tx;
 use crate::foundation::db::schema::checklist_run as row;
 use crate::foundation::db::{Conn, Error, Result};
-use crate::foundation::kernel::{PersonId, Scope};
+use crate::foundation::kernel::{PersonId, PlatformId, Scope};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = row)]
@@ -245,4 +245,20 @@ pub fn save(tx: &mut Tx<'_>, changed: &Run) -> Result<()> {
         ))
         .execute(&mut **tx)?;
     Ok(())
+}
+
+/// How many slots of a platform, of a time that is over, nobody did.
+pub fn missed_between(
+    conn: &mut Conn,
+    platform: PlatformId,
+    from: DateTime<Utc>,
+    to: DateTime<Utc>,
+) -> Result<i64> {
+    Ok(row::table
+        .filter(row::platform_id.eq(platform.uuid()))
+        .filter(row::state.eq(State::Missed.as_str()))
+        .filter(row::slot.ge(from))
+        .filter(row::slot.lt(to))
+        .count()
+        .get_result(conn)?)
 }

@@ -300,6 +300,31 @@ fn counted_since(conn: &mut Conn, source: ItemId, from: DateTime<Utc>) -> Result
     Ok(total(sum))
 }
 
+/// How many lines of level error or worse came in a time that is over; nothing where none of these logs was ever heard.
+pub fn lines_between(
+    conn: &mut Conn,
+    sources: &[ItemId],
+    from: DateTime<Utc>,
+    to: DateTime<Utc>,
+) -> Result<Option<i64>> {
+    let ids: Vec<Uuid> = sources.iter().map(|id| id.uuid()).collect();
+    let heard: i64 = log_source::table
+        .filter(log_source::id.eq_any(&ids))
+        .filter(log_source::heard_at.is_not_null())
+        .count()
+        .get_result(conn)?;
+    if heard == 0 {
+        return Ok(None);
+    }
+    let query = log_count::table
+        .filter(log_count::source_id.eq_any(&ids))
+        .filter(log_count::minute.ge(from))
+        .filter(log_count::minute.lt(to))
+        .filter(log_count::level.ge(Severity::Error.number()))
+        .select(diesel::dsl::sum(log_count::lines));
+    Ok(Some(total(query.first(conn)?)))
+}
+
 /// How many lines a rule counts, by whole minutes.
 pub fn counted(conn: &mut Conn, source: ItemId, of: &LinesOf, now: DateTime<Utc>) -> Result<i64> {
     let mut query = log_count::table

@@ -10,7 +10,7 @@ use super::release::{By, Release, ReleaseId, State};
 use crate::foundation::audit::Tx;
 use crate::foundation::db::schema::{release as row, release_event};
 use crate::foundation::db::{Conn, Error, Result};
-use crate::foundation::kernel::Scope;
+use crate::foundation::kernel::{PlatformId, Scope};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = row)]
@@ -183,4 +183,23 @@ pub fn timeline(conn: &mut Conn, id: ReleaseId) -> Result<Vec<Happened>> {
         .order((release_event::at, release_event::id))
         .select(Happened::as_select())
         .load(conn)?)
+}
+
+/// How many releases of a platform ended in a time that is over: where they should be, and back where they were.
+pub fn ended_between(
+    conn: &mut Conn,
+    platform: PlatformId,
+    from: DateTime<Utc>,
+    to: DateTime<Utc>,
+) -> Result<[i64; 2]> {
+    let ended = |conn: &mut Conn, state: State| {
+        row::table
+            .filter(row::platform_id.eq(platform.uuid()))
+            .filter(row::state.eq(state.as_str()))
+            .filter(row::ended_at.ge(from))
+            .filter(row::ended_at.lt(to))
+            .count()
+            .get_result(conn)
+    };
+    Ok([ended(conn, State::Done)?, ended(conn, State::RolledBack)?])
 }

@@ -134,6 +134,7 @@ impl Role {
     }
 
     #[must_use]
+    #[allow(clippy::too_many_lines, reason = "one list for each role")]
     pub const fn permissions(self) -> &'static [Permission] {
         use Permission::{
             AlertsAct, AlertsRead, AuditExport, AuditRead, AuditVerify, ChecklistsAct,

@@ -336,6 +336,18 @@ diesel::table! {
 }
 
 diesel::table! {
+    digest (id) {
+        id -> Uuid,
+        platform_id -> Uuid,
+        kind -> Text,
+        from_at -> Timestamptz,
+        to_at -> Timestamptz,
+        made_at -> Timestamptz,
+        figures -> Jsonb,
+    }
+}
+
+diesel::table! {
     display (id) {
         id -> Uuid,
         key_id -> Text,
@@ -1553,6 +1565,7 @@ diesel::joinable!(checklist_evidence -> person (added_by));
 diesel::joinable!(checklist_run -> maintenance_window (window_id));
 diesel::joinable!(checklist_run -> pack_item (item_id));
 diesel::joinable!(checklist_run -> platform (platform_id));
+diesel::joinable!(digest -> platform (platform_id));
 diesel::joinable!(display -> api_key (key_id));
 diesel::joinable!(enrolment_link -> person (person_id));
 diesel::joinable!(escalation -> alert (alert_id));
@@ -1648,6 +1661,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     checklist_answer,
     checklist_evidence,
     checklist_run,
+    digest,
     display,
     enrolment_link,
     escalation,

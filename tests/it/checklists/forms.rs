@@ -139,7 +139,10 @@ async fn what_makes_no_sense_is_said_and_what_was_typed_is_kept() {
     );
     let scheduled = morning(&app).await;
     let end = format!("{}/end", path(&scheduled));
-    let refused = operator.post_form(&end, &[("why", "No time")]).await;
+    let refused = app
+        .as_operator()
+        .post_form(&end, &[("why", "No time")])
+        .await;
     assert_eq!(
         refused.status, 409,
         "what opens by itself is done or missed"

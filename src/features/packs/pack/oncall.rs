@@ -28,6 +28,29 @@ pub struct Contact {
     /// Shown to people, and never dialled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phone: Option<String>,
+    /// What a day or a week came to, sent to whoever asks for it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub digests: Vec<DigestKind>,
+}
+
+/// What is added up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DigestKind {
+    Daily,
+    Weekly,
+}
+
+impl DigestKind {
+    pub const ALL: [Self; 2] = [Self::Daily, Self::Weekly];
+
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Daily => "daily",
+            Self::Weekly => "weekly",
+        }
+    }
 }
 
 impl Contact {

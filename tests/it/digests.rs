@@ -1,0 +1,123 @@
+//! What a day came to.
+
+use chrono::TimeDelta;
+use futures_util::future::join_all;
+use signalbox::features::alerts::evaluate;
+use signalbox::features::digests::digest::{Digest, Kind};
+use signalbox::features::digests::{store, sweep};
+use signalbox::features::health::actions as health;
+use signalbox::foundation::audit::Actor;
+use signalbox::foundation::auth::Role;
+use signalbox::foundation::kernel::{PlatformId, Scope};
+
+use crate::packs::apply;
+use crate::support::app::TestApp;
+
+/// Ada, whom the small pack names, has asked for it.
+async fn asked() -> TestApp {
+    let app = TestApp::start().await;
+    let pack = crate::checklists::pack().replace(
+        "email = \"ada@test.example\"",
+        "email = \"ada@test.example\"\ndigests = [\"daily\", \"weekly\"]",
+    );
+    apply(&app, &pack);
+    app
+}
+
+fn all(app: &TestApp) -> Vec<Digest> {
+    let read = |conn: &mut _| store::all(conn, &Scope::All, 100);
+    app.services.db.read(read).unwrap()
+}
+
+fn report(app: &TestApp, value: f64) {
+    let actor = Actor::command_line("tester");
+    health::report_indicator(&app.services, &actor, "ncc_qos", value, None).unwrap();
+    evaluate::tick(&app.services).unwrap();
+}
+
+/// FC-7, FC-24
+#[actix_web::test]
+async fn a_day_is_added_up_once_with_what_it_was_before() {
+    let app = asked().await;
+    assert_eq!(sweep::tick(&app.services).unwrap(), 0, "no day is over");
+    report(&app, 97.0);
+    let actor = Actor::command_line("tester");
+    health::report_event(&app.services, &actor, "report.submitted", None).unwrap();
+    evaluate::tick(&app.services).unwrap();
+    app.advance(TimeDelta::hours(15) + TimeDelta::minutes(9));
+    assert_eq!(
+        sweep::tick(&app.services).unwrap(),
+        0,
+        "ten minutes after midnight"
+    );
+    app.advance(TimeDelta::minutes(2));
+    let ticks = (0..3).map(|_| {
+        let services = app.services.clone();
+        tokio::task::spawn_blocking(move || sweep::tick(&services).unwrap())
+    });
+    let made: usize = join_all(ticks).await.into_iter().map(Result::unwrap).sum();
+    assert_eq!(made, 1);
+    let day = all(&app).remove(0);
+    let value = |name: &str| day.figure(name).unwrap().value;
+    assert_eq!(day.kind, Kind::Daily);
+    assert_eq!(value("Red alerts"), Some(1.0));
+    assert_eq!(value("Blue alerts"), Some(1.0));
+    assert_eq!(value("Not acknowledged"), Some(1.0));
+    assert_eq!(value("Longest time to acknowledge"), None, "nobody did");
+    assert_eq!(
+        value("Failed runs"),
+        None,
+        "nothing was run, which is not nothing failed"
+    );
+    assert_eq!(value("Errors in its logs"), None);
+    assert_eq!(day.contents.information.len(), 1);
+    let told = app.events_of("notice.queued");
+    let about = format!("digest:{}", day.id);
+    assert_eq!(
+        told.iter()
+            .filter(|event| event["details"]["about"] == about)
+            .count(),
+        1
+    );
+
+    app.advance(TimeDelta::days(1));
+    assert_eq!(sweep::tick(&app.services).unwrap(), 1);
+    let next = all(&app).remove(0);
+    let page = app.as_auditor().get(&format!("/digests/{}", next.id)).await;
+    let rows = page.table("Each figure, what it was before, and where it comes from");
+    assert_eq!(rows[0][..4], ["Red alerts", "0", "1", "better"]);
+    assert_eq!(rows[0][4], "the alerts that were lit");
+    let list = app.as_operator().get("/digests").await;
+    assert_eq!(list.table("Digests, newest first").len(), 2);
+    app.advance(TimeDelta::days(5));
+    sweep::tick(&app.services).unwrap();
+    let weeks = all(&app).into_iter().filter(|it| it.kind == Kind::Weekly);
+    assert_eq!(weeks.count(), 1, "from Monday to Monday");
+    assert_eq!(all(&app).len(), 8);
+}
+
+#[actix_web::test]
+async fn a_digest_never_changes_and_is_its_platforms() {
+    use diesel::connection::SimpleConnection;
+    let app = asked().await;
+    app.advance(TimeDelta::days(1));
+    sweep::tick(&app.services).unwrap();
+    let path = format!("/digests/{}", all(&app)[0].id);
+    let role = signalbox::foundation::db::roles::Role::App;
+    for change in ["UPDATE digest SET figures = '{}'", "DELETE FROM digest"] {
+        let refused = app.db.connect(role).batch_execute(change).unwrap_err();
+        assert!(
+            refused.to_string().contains("permission denied"),
+            "{change}"
+        );
+    }
+    assert_eq!(app.as_reviewer().get(&path).await.status, 403);
+    let elsewhere = PlatformId::new();
+    let insert = format!(
+        "INSERT INTO platform (id, slug, name, created_at) VALUES ('{elsewhere}', 'elsewhere', 'Elsewhere', now())"
+    );
+    app.db.connect_superuser().batch_execute(&insert).unwrap();
+    let stranger = app.as_limited("there@test.example", Role::Operator, Scope::one(elsewhere));
+    assert_eq!(stranger.get(&path).await.status, 404);
+    assert!(!stranger.get("/digests").await.body.contains(&path));
+}
