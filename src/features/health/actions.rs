@@ -201,12 +201,27 @@ pub fn report_own(services: &Services) -> db::Result<()> {
         ("anchor_lag", unanchored),
         ("audit_partitions_left", f64::from(standing.partitions_left)),
     ];
+    write_own(services, &indicators, &reports)
+}
+
+/// Reports what another part of Signalbox counts about itself, to the indicators that our own pack has for it.
+pub fn report_ours(services: &Services, reports: &[(&str, f64)]) -> db::Result<()> {
+    let indicators = services.db.read_on(db::PoolKind::Jobs, own_indicators)?;
+    write_own(services, &indicators, reports)
+}
+
+fn write_own(
+    services: &Services,
+    indicators: &[Item<Indicator>],
+    reports: &[(&str, f64)],
+) -> db::Result<()> {
+    let now = services.clock.now();
     services.audit.write_unaudited(Unaudited::Sample, |conn| {
         for (name, value) in reports {
-            let Some(indicator) = indicators.iter().find(|found| found.slug == name) else {
+            let Some(indicator) = indicators.iter().find(|found| found.slug == *name) else {
                 continue;
             };
-            reports::insert_report(conn, indicator.id, now, value, false)?;
+            reports::insert_report(conn, indicator.id, now, *value, false)?;
             reports::prune_reports(conn, indicator.id, now - OWN_REPORTS_KEPT)?;
         }
         Ok(())

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use chrono::{DateTime, Duration, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::Timestamptz;
+use diesel::sql_types::{BigInt, Timestamptz};
 
 use super::throttle::{self, Counter, Scope, Verdict};
 use super::token::TokenHash;
@@ -181,6 +181,39 @@ fn save(
         ))
         .execute(conn)?;
     Ok(())
+}
+
+/// Failed tries of everybody together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Failed {
+    pub tries: i64,
+    /// From how many addresses, or known devices, they came.
+    pub sources: i64,
+}
+
+/// What has failed since then: tries that were let through and whose secret was wrong, and those that a block has turned
+/// away. A right secret has taken its try back.
+pub fn failed_since(conn: &mut Conn, since: DateTime<Utc>) -> db::Result<Failed> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = BigInt)]
+        tries: i64,
+        #[diesel(sql_type = BigInt)]
+        sources: i64,
+    }
+    // Each try has one counter of these two scopes.
+    let row: Row = diesel::sql_query(
+        "SELECT coalesce(sum(tries), 0)::bigint AS tries, count(*) FILTER (WHERE tries > 0) AS sources FROM ( \
+         SELECT (SELECT count(*) FROM unnest(recent) AS at WHERE at > $1) \
+         + CASE WHEN blocked_until > $1 THEN refused ELSE 0 END AS tries \
+         FROM sign_in_throttle WHERE scope IN ('address', 'device') AND touched_at > $1) AS counted",
+    )
+    .bind::<Timestamptz, _>(since)
+    .get_result(conn)?;
+    Ok(Failed {
+        tries: row.tries,
+        sources: row.sources,
+    })
 }
 
 /// Each try sweeps away a few counters of the day before, so the table stays as large as a day's

@@ -6,13 +6,14 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use uuid::Uuid;
 
+use super::grants;
 use super::people::Person;
-use super::permissions::Role;
+use super::permissions::{Permission, Role};
 use super::sessions::{self, Stage};
 use crate::foundation::audit::store as log;
 use crate::foundation::db::schema::{passkey, password, person, person_role, session, totp};
 use crate::foundation::db::{self, Conn};
-use crate::foundation::kernel::PersonId;
+use crate::foundation::kernel::{PersonId, PlatformId};
 use crate::foundation::web::paging::{Cursor, Direction, PAGE_ROWS, Page};
 
 /// What of the list is wanted.
@@ -92,6 +93,38 @@ pub fn page(
     Ok(Page::from_rows(people, cursor, |person: &Person| {
         person.email.clone()
     }))
+}
+
+/// The people who may do something on a platform now, by name.
+pub fn holders(
+    conn: &mut Conn,
+    permission: Permission,
+    platform: PlatformId,
+    now: DateTime<Utc>,
+) -> db::Result<Vec<Person>> {
+    const AT_MOST: usize = 500;
+    let gives = |role: &Role| role.permissions().contains(&permission);
+    let roles: Vec<Role> = Role::ALL.into_iter().filter(gives).collect();
+    let names: Vec<&str> = roles.iter().map(|role| role.as_str()).collect();
+    let holding = person_role::table
+        .filter(person_role::role.eq_any(names))
+        .select(person_role::person_id);
+    let query = person::table
+        .filter(person::disabled_at.is_null())
+        .filter(person::id.eq_any(holding))
+        .order((person::name, person::email))
+        .select(super::people::COLUMNS);
+    let rows: Vec<super::people::Row> = db::first_rows(query, AT_MOST).load(conn)?;
+    let mut people: Vec<Person> = rows.into_iter().map(Person::from).collect();
+    let ids: Vec<PersonId> = people.iter().map(|person| person.id).collect();
+    let held = grants::of_all(conn, &ids)?;
+    people.retain(|person| {
+        let mut grants = held.get(&person.id).into_iter().flatten();
+        grants.any(|it| {
+            roles.contains(&it.role) && it.period.counts(now) && it.scope.allows(platform)
+        })
+    });
+    Ok(people)
 }
 
 /// Whoever types `%` means it.
