@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use crate::features::{alerts, checklists, intake, oncall, packs, reviews};
+use crate::features::{alerts, checklists, incidents, intake, oncall, packs, reviews};
 use crate::foundation::db::{self, Conn, PoolKind};
 use crate::foundation::kernel::{Level, PlatformId, Scope};
 use crate::foundation::web::live;
@@ -22,6 +22,7 @@ const CAP: i64 = 100;
 const READINGS: &[(Nav, Reading)] = &[
     (Nav::Alerts, open_alerts),
     (Nav::Checklists, waiting_checklists),
+    (Nav::Incidents, open_incidents),
     (Nav::Queue, open_cases),
 ];
 
@@ -98,6 +99,22 @@ fn waiting_checklists(conn: &mut Conn, _: &[PlatformId]) -> db::Result<Counts> {
             lamp: None,
         });
         count.number += 1;
+    }
+    Ok(counts)
+}
+
+fn open_incidents(conn: &mut Conn, _: &[PlatformId]) -> db::Result<Counts> {
+    let mut counts = Counts::new();
+    for incident in incidents::store::live(conn, &Scope::All)? {
+        let count = counts.entry(incident.platform).or_insert(Count {
+            number: 0,
+            nouns: ["open incident", "open incidents"],
+            lamp: None,
+        });
+        count.number += 1;
+        if incident.level == Level::Red {
+            count.lamp = Some(Lamp::Red);
+        }
     }
     Ok(counts)
 }

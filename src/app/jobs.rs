@@ -1,7 +1,7 @@
 //! Which handler does which kind of job, and what runs by the clock.
 
 use super::{expiry, own_events};
-use crate::features::{audit_log, intake, people, reviews, screening};
+use crate::features::{audit_log, incidents, intake, people, reviews, screening};
 use crate::foundation::files;
 use crate::foundation::jobs::Registry;
 
@@ -11,6 +11,7 @@ pub fn registry() -> Registry {
     audit_log::jobs::register(&mut registry);
     expiry::register(&mut registry);
     files::register(&mut registry);
+    incidents::jobs::register(&mut registry);
     intake::jobs::register(&mut registry);
     own_events::register(&mut registry);
     people::review::jobs::register(&mut registry);

@@ -1,8 +1,9 @@
 //! What follows from an event, across features: the jobs that are enqueued in its transaction.
 
 use super::own_events;
+use crate::features::audit_log::checking;
 use crate::features::notify::delivery;
-use crate::features::{intake, reviews, screening};
+use crate::features::{incidents, intake, reviews, screening};
 use crate::foundation::audit::{Event, NewJob};
 use crate::foundation::auth::break_glass;
 
@@ -12,6 +13,10 @@ pub fn reactions(event: &Event) -> Vec<NewJob> {
         intake::events::CHUNK_RECORDED => intake::events::assess(event),
         screening::lists::LIST_LOADED => Some(reviews::jobs::after_list_loaded(event)),
         "job.discarded" | "job.cancel_requested" => intake::events::after_job(event),
+        checking::FAILED => Some(incidents::jobs::after_check_failed(event)),
+        "incident.opened" if incidents::jobs::is_own_security(event) => {
+            Some(own_events::reported("incident.security"))
+        }
         break_glass::USED => Some(own_events::reported(break_glass::USED)),
         kind @ (delivery::GIVEN_UP | delivery::ENDPOINT_DISABLED) => {
             Some(own_events::reported(kind))

@@ -1,7 +1,8 @@
 use super::{health_routes, home, openapi};
 use crate::features::{
-    account, alerts, audit_log, checklists, digests, health, heartbeats, intake, keys, logs,
-    notify, oncall, packs, people, policies, posture, releases, reviews, sar, screening, upkeep,
+    account, alerts, audit_log, checklists, digests, health, heartbeats, incidents, intake, keys,
+    logs, notify, oncall, packs, people, policies, posture, releases, reviews, sar, screening,
+    upkeep,
 };
 use crate::foundation::web::{Access, Routes, assets, live};
 
@@ -20,6 +21,7 @@ pub fn routes() -> Routes {
         .and(audit_log::routes())
         .and(checklists::routes())
         .and(digests::routes())
+        .and(incidents::routes())
         .and(intake::routes())
         .and(keys::routes())
         .and(logs::routes())

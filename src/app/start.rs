@@ -7,7 +7,7 @@ use super::server::{Running, serve, serve_metrics};
 use crate::features::alerts;
 use crate::features::health::runner::Runner as Prober;
 use crate::features::notify::runner::Runner as Sender;
-use crate::features::{checklists, digests, heartbeats, logs, oncall, releases};
+use crate::features::{checklists, digests, heartbeats, incidents, logs, oncall, releases};
 use crate::foundation::Services;
 use crate::foundation::config::DEMO_METRICS;
 use crate::foundation::jobs::{Runner, Ticker};
@@ -26,6 +26,7 @@ pub struct Application {
     jobs: Runner,
     probes: Prober,
     heartbeats: Ticker,
+    incidents: Ticker,
     logs: Ticker,
     notices: Sender,
     rules: Ticker,
@@ -47,6 +48,7 @@ pub fn start(services: Services, listener: TcpListener) -> std::io::Result<Appli
         jobs: Runner::start(services.clone(), registry())?,
         probes: Prober::start(services.clone()).map_err(std::io::Error::other)?,
         heartbeats: heartbeats::runner::start(services.clone()),
+        incidents: incidents::runner::start(services.clone()),
         logs: logs::runner::start(services.clone()),
         notices: Sender::start(services.clone()),
         rules: alerts::runner::start(services.clone()),
@@ -103,6 +105,7 @@ impl Application {
             within("probes", WORK_LIMIT, self.probes.stop()),
             within("notices", WORK_LIMIT, self.notices.stop()),
             within("heartbeats", WORK_LIMIT, self.heartbeats.stop()),
+            within("incidents", WORK_LIMIT, self.incidents.stop()),
             within("logs", WORK_LIMIT, self.logs.stop()),
             within("rules", WORK_LIMIT, self.rules.stop()),
             within("escalations", WORK_LIMIT, self.escalations.stop()),

@@ -6,8 +6,8 @@ use crate::foundation::web::live::Topic;
 #[must_use]
 pub fn topic_of(kind: &str) -> Option<Topic> {
     use Permission::{
-        AlertsRead, AuditRead, ChecklistsRead, HealthRead, JobsRead, NoticesRead, ReleasesRead,
-        ReviewsRead, ScreeningRead, SubjectsRead,
+        AlertsRead, AuditRead, ChecklistsRead, HealthRead, IncidentsRead, JobsRead, NoticesRead,
+        ReleasesRead, ReviewsRead, ScreeningRead, SubjectsRead,
     };
     let noun = kind.split('.').next()?;
     // Alerts, cases and customers belong to platforms: an event that names none is about those of several, or
@@ -17,6 +17,7 @@ pub fn topic_of(kind: &str) -> Option<Topic> {
         "alert" | "silence" | "maintenance" | "escalation" | "rota" => {
             ("alerts", AlertsRead, false)
         }
+        "incident" => ("incidents", IncidentsRead, false),
         // What the platforms report is shown beside what the probes find.
         "probe" | "indicator" | "event" | "heartbeat" => ("health", HealthRead, false),
         "checklist" | "digest" => ("checklists", ChecklistsRead, false),

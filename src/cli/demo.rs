@@ -9,7 +9,9 @@ use super::simulate;
 use crate::app::{Application, simulator};
 use crate::features::intake::actions::{Order, Received};
 use crate::features::intake::desk::Shell;
-use crate::features::{account, alerts, checklists, digests, intake, notify, releases, screening};
+use crate::features::{
+    account, alerts, checklists, digests, incidents, intake, notify, releases, screening,
+};
 use crate::foundation::Services;
 use crate::foundation::audit::Actor;
 use crate::foundation::config::{Config, Mode};
@@ -90,6 +92,9 @@ fn start() -> ExitCode {
         return failed(error);
     }
     if let Err(error) = digests::sweep::make_last(&instance.services) {
+        return failed(error);
+    }
+    if let Err(error) = incidents::demo::fill(&instance.services) {
         return failed(error);
     }
     let ended = instance.run(|services, running| {

@@ -7,6 +7,7 @@ pub mod checklists;
 pub mod digests;
 pub mod health;
 pub mod heartbeats;
+pub mod incidents;
 pub mod intake;
 pub mod keys;
 pub mod logs;

@@ -8,6 +8,7 @@ use diesel::prelude::*;
 use scraper::{Html, Selector};
 use signalbox::app::routes;
 use signalbox::features::alerts::evaluate;
+use signalbox::features::alerts::store as lit;
 use signalbox::features::checklists::sweep as checklists;
 use signalbox::features::digests::sweep as digests;
 use signalbox::features::health::actions as health;
@@ -66,6 +67,7 @@ pub async fn furnish(app: &TestApp) -> Vec<String> {
     go_through_lists(app).await;
     release(app).await;
     digests::make_last(&app.services).unwrap();
+    declare(app).await;
     let asked = app
         .as_auditor()
         .post_form("/audit/exports", &[("format", "csv")])
@@ -251,7 +253,72 @@ async fn announce(app: &TestApp) {
     app.as_operator().post_form("/maintenance", &fields).await;
 }
 
-/// Jobs that have run and said so: some in time, one with a failure, one that began and never ended.
+/// An incident of the lit alert with everything that one can have, and one that waits for its review's approval.
+async fn declare(app: &TestApp) {
+    let operator = app.as_operator();
+    let lit = |conn: &mut _| lit::open(conn, &Scope::All);
+    let alerts = app.services.db.read(lit).unwrap();
+    let alert = alerts.iter().find(|it| it.rule.is_some()).unwrap();
+    let alert_id = alert.id.to_string();
+    let person = operator.person.to_string();
+    let long = format!("<b>{}</b>\nA second line.", "reports ".repeat(60));
+    for (title, alert) in [
+        ("Quality of service is in breach", alert_id.as_str()),
+        ("Nobody could sign in", ""),
+    ] {
+        let opened = [
+            ("platform", "regtech-horizon"),
+            ("title", title),
+            ("level", "red"),
+            ("note", "Two customers have called."),
+            ("alert", alert),
+            ("leads", "yes"),
+        ];
+        let at = operator.post_form("/incidents", &opened).await;
+        assert_eq!(at.status, 303, "{}", at.text());
+        let at = at.location().to_owned();
+        let mut acts: Vec<(&str, Vec<(&str, &str)>)> = vec![
+            ("updates", vec![("audience", "team"), ("text", &long)]),
+            (
+                "updates",
+                vec![
+                    ("audience", "everybody"),
+                    ("text", "Reports are late today."),
+                ],
+            ),
+        ];
+        if alert.is_empty() {
+            acts.push((
+                "state",
+                vec![("to", "resolved"), ("note", "The door opens again.")],
+            ));
+        }
+        let written = vec![
+            ("summary", "It stood still for an hour."),
+            ("cause", "A disk was full."),
+            ("went_well", "The alert came at once."),
+            ("went_badly", &long),
+        ];
+        acts.push(("review", written));
+        let action = |text| {
+            vec![
+                ("action", text),
+                ("owner", person.as_str()),
+                ("due", "2026-04-01"),
+            ]
+        };
+        acts.push(("actions", action("Watch the disk")));
+        for (what, fields) in acts {
+            let done = operator.post_form(&format!("{at}/{what}"), &fields).await;
+            assert_eq!(done.status, 303, "{what}: {}", done.text());
+        }
+        if alert.is_empty() {
+            let path = format!("{at}/review/signature");
+            assert_eq!(operator.post_form(&path, &[]).await.status, 303);
+        }
+    }
+}
+
 /// Where some of those are reached who are told.
 fn addresses() -> Given {
     let reached = [

@@ -3,7 +3,7 @@
 mod alertmanager;
 mod interop;
 mod life;
-mod scope;
+pub mod scope;
 mod silences;
 mod sources;
 mod windows;

@@ -43,6 +43,21 @@ const BETWEEN_FEATURES: &[(&str, &str, &str)] = &[
         "services and probes are declared in packs",
     ),
     ("heartbeats", "packs", "heartbeats are declared in packs"),
+    (
+        "incidents",
+        "alerts",
+        "an incident shows its alerts, and what became of them",
+    ),
+    (
+        "incidents",
+        "health",
+        "what is overdue is reported to our own pack",
+    ),
+    (
+        "incidents",
+        "packs",
+        "runbooks are declared in packs, and platforms have zones",
+    ),
     ("posture", "notify", "that nobody can be told is a weakness"),
     (
         "logs",
@@ -53,6 +68,11 @@ const BETWEEN_FEATURES: &[(&str, &str, &str)] = &[
         "oncall",
         "alerts",
         "who is told of an alert depends on how it stands, and stands with it",
+    ),
+    (
+        "oncall",
+        "incidents",
+        "a step of an escalation opens an incident",
     ),
     ("oncall", "notify", "whoever is told is sent a notice"),
     (
@@ -156,6 +176,8 @@ const PURE: &[&str] = &[
     "heartbeats/heartbeat",
     "heartbeats/ping",
     "health/resp",
+    "incidents/incident",
+    "incidents/review",
     "intake/column",
     "intake/country",
     "intake/currency",

@@ -13,6 +13,7 @@ mod faults;
 mod front_door;
 mod health;
 mod heartbeats;
+mod incidents;
 mod intake;
 mod interop;
 mod jobs;

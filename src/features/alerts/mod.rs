@@ -37,7 +37,7 @@ mod snapshot;
 pub mod store;
 pub mod suppression;
 mod sweep;
-mod telling;
+pub mod telling;
 pub mod verdict;
 pub mod views;
 pub mod windows;

@@ -192,7 +192,7 @@ async fn one(
         signed.reach().clone(),
         signed.reach_for(Permission::AlertsAct),
     );
-    let (alert, directory, changes, runbook, service, known) = block(move || {
+    let (alert, directory, changes, runbook, service, known, belongs) = block(move || {
         app.db.read(|conn| {
             let alert = store::alert(conn, id)?;
             if !reach.allows(alert.platform) {
@@ -206,12 +206,16 @@ async fn one(
             let changes = timeline::changes(conn, id)?;
             let known = telling::read(conn, id)?;
             let directory = directory(conn, acts, now)?;
-            Ok::<_, web::Error>((alert, directory, changes, runbook, service, known))
+            let belongs = store::incidents::of_alert(conn, id)?;
+            Ok::<_, web::Error>((alert, directory, changes, runbook, service, known, belongs))
         })
     })
     .await?;
     let row = directory.row(&alert, now);
     let may_silence = signed.may_at(Permission::AlertsAct, alert.platform);
+    let may_read = signed.may_at(Permission::IncidentsRead, alert.platform);
+    let belongs = belongs.filter(|_| may_read);
+    let is_free = !belongs.as_ref().is_some_and(|held| held.live);
     let held = alert.is_acknowledged(now);
     let no_form = match (alert.is_open(), row.may_act, held) {
         (false, ..) => "It is closed: nothing is left to do.",
@@ -243,6 +247,8 @@ async fn one(
         typed: typed.note,
         no_form,
         may_silence: alert.firing && may_silence,
+        may_declare: is_free && signed.may_at(Permission::IncidentsAct, alert.platform),
+        incident: belongs.map(|held| (held.incident.to_string(), held.title, held.live)),
     })
 }
 

@@ -140,6 +140,15 @@ fn capital(text: &str) -> String {
     format!("{first}{}", letters.as_str())
 }
 
+impl Known {
+    /// Each decision in words, oldest first.
+    #[must_use]
+    pub fn rows(&self) -> Vec<Row> {
+        let each = self.decisions.iter();
+        each.map(|decision| row(decision, &self.sent)).collect()
+    }
+}
+
 fn row(decision: &Decision, sent: &HashMap<Uuid, Told>) -> Row {
     let way = decision.way.as_ref();
     let notice = way.and_then(|way| sent.get(&way.notice));

@@ -250,6 +250,11 @@ pub struct AlertPage {
     pub no_form: &'static str,
     /// Whether the reader may silence it: it is lit.
     pub may_silence: bool,
+    /// The incident that it belongs to, or did last: its page, its title, and whether it is not resolved. For those who
+    /// may read it.
+    pub incident: Option<(String, String, bool)>,
+    /// Whether the reader may open one of it.
+    pub may_declare: bool,
 }
 
 pub struct TimelineRow {

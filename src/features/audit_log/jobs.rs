@@ -3,10 +3,11 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{ExportId, actions, making};
+use super::{ExportId, actions, checking, making};
 use crate::foundation::jobs::{JobContext, JobError, Lane, Registry};
 
 pub fn register(registry: &mut Registry) {
+    checking::register(registry);
     registry
         .handle(actions::MAKE_EXPORT, make_export)
         .lane(Lane::HEAVY);

@@ -14,6 +14,7 @@
 mod actions;
 pub mod api;
 mod archive;
+pub mod checking;
 pub mod filter;
 pub mod jobs;
 mod making;

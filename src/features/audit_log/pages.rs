@@ -172,6 +172,7 @@ pub async fn verify(services: Data<Services>, signed: Signed) -> web::Result {
                 origin: log::origin(conn, Log::Main)?,
                 checkpoint: log::newest_checkpoint(conn, Log::Main)?,
                 anchors: log::newest_anchors(conn, Log::Main)?,
+                check: store::check_standing(conn)?,
             })
         })?;
         let one_user = runs_the_sealer(&services.config);

@@ -7,10 +7,13 @@ use diesel::sql_types::{Bytea, Text, Timestamptz, Uuid as SqlUuid};
 use uuid::Uuid;
 
 use super::ExportId;
+use super::checking::Standing;
 use super::filter::Filter;
 use crate::foundation::audit::package::EventRow;
 use crate::foundation::audit::store::{LogColumns, LogRow, log_columns};
-use crate::foundation::db::schema::{audit_log, evidence_export, evidence_reading, platform};
+use crate::foundation::db::schema::{
+    audit_log, evidence_export, evidence_reading, log_check, platform,
+};
 use crate::foundation::db::{self, Conn};
 use crate::foundation::files::{FileId, Stored};
 use crate::foundation::jobs::JobId;
@@ -304,6 +307,47 @@ pub fn finish_export(
             evidence_export::bytes.eq(file.bytes.cast_signed()),
             evidence_export::sha256.eq(file.sha256.as_slice()),
         ))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// How far the application has checked the log.
+pub fn check_standing(conn: &mut Conn) -> db::Result<Option<Standing>> {
+    type Row = (i64, DateTime<Utc>, Option<DateTime<Utc>>, Option<String>);
+    let row: Option<Row> = log_check::table
+        .select((
+            log_check::next_idx,
+            log_check::checked_at,
+            log_check::whole_at,
+            log_check::finding,
+        ))
+        .first(conn)
+        .optional()?;
+    Ok(row.map(|(next, checked_at, whole_at, finding)| Standing {
+        next: next.unsigned_abs(),
+        checked_at,
+        whole_at,
+        finding,
+    }))
+}
+
+pub fn save_check(conn: &mut Conn, standing: &Standing) -> db::Result<()> {
+    const LONGEST: usize = 500;
+    let finding: Option<String> = standing
+        .finding
+        .as_ref()
+        .map(|said| said.chars().take(LONGEST).collect());
+    let values = (
+        log_check::next_idx.eq(standing.next.cast_signed()),
+        log_check::checked_at.eq(standing.checked_at),
+        log_check::whole_at.eq(standing.whole_at),
+        log_check::finding.eq(finding),
+    );
+    diesel::insert_into(log_check::table)
+        .values((log_check::one.eq(true), values.clone()))
+        .on_conflict(log_check::one)
+        .do_update()
+        .set(values)
         .execute(conn)?;
     Ok(())
 }

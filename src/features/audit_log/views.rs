@@ -363,6 +363,8 @@ pub struct Standing {
     pub checkpoint: Option<StoredCheckpoint>,
     /// The newest of each place.
     pub anchors: Vec<StoredAnchor>,
+    /// How far the application has checked it by itself.
+    pub check: Option<super::checking::Standing>,
 }
 
 #[derive(Template)]

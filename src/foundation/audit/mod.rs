@@ -82,6 +82,8 @@ pub enum Unaudited {
     FileChunk,
     /// Lines of the platforms' logs, how far their files have been read, and how many there were.
     LogLine,
+    /// How far the log has been held against its tree; what does not hold is an event.
+    LogCheck,
     /// Removal of rows whose time is over, by a schedule that is itself recorded.
     Expiry,
 }
@@ -102,6 +104,7 @@ impl Unaudited {
             Self::Rewrap => "job:encryption_keys",
             Self::FileChunk => "job:files",
             Self::LogLine => "job:logs",
+            Self::LogCheck => "job:log_check",
             Self::Expiry => "job:expiry",
         }
     }
@@ -189,6 +192,7 @@ impl Audit {
             | Unaudited::RuleState
             | Unaudited::Rewrap
             | Unaudited::FileChunk
+            | Unaudited::LogCheck
             | Unaudited::Expiry => PoolKind::Jobs,
         };
         self.db.write_on(pool, &reason.context(), work)

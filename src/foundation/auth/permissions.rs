@@ -16,6 +16,11 @@ pub enum Permission {
     AlertsRead,
     /// Acknowledge.
     AlertsAct,
+    IncidentsRead,
+    /// Open, lead, mend, and write what was learned.
+    IncidentsAct,
+    /// Approve what somebody else has written of one.
+    IncidentsApprove,
     /// The addresses that jobs ping, which are secrets.
     HeartbeatsManage,
     /// What the platforms' logs say.
@@ -138,11 +143,12 @@ impl Role {
     pub const fn permissions(self) -> &'static [Permission] {
         use Permission::{
             AlertsAct, AlertsRead, AuditExport, AuditRead, AuditVerify, ChecklistsAct,
-            ChecklistsRead, ChecklistsReview, HealthRead, HeartbeatsManage, IntakeWrite, JobsAct,
-            JobsRead, KeysManage, KeysRead, LogsRead, NoticesAct, NoticesRead, PacksApply,
-            PacksRead, PeopleManage, PeopleRead, PolicyApprove, PolicyPropose, PolicyRead,
-            ReleasesAct, ReleasesApprove, ReleasesRead, ReviewsAct, ReviewsApprove, ReviewsRead,
-            ScreeningLoad, ScreeningRead, SecurityRead, SubjectsRead, WebhooksManage, WebhooksRead,
+            ChecklistsRead, ChecklistsReview, HealthRead, HeartbeatsManage, IncidentsAct,
+            IncidentsApprove, IncidentsRead, IntakeWrite, JobsAct, JobsRead, KeysManage, KeysRead,
+            LogsRead, NoticesAct, NoticesRead, PacksApply, PacksRead, PeopleManage, PeopleRead,
+            PolicyApprove, PolicyPropose, PolicyRead, ReleasesAct, ReleasesApprove, ReleasesRead,
+            ReviewsAct, ReviewsApprove, ReviewsRead, ScreeningLoad, ScreeningRead, SecurityRead,
+            SubjectsRead, WebhooksManage, WebhooksRead,
         };
         match self {
             Self::Operator => &[
@@ -150,6 +156,9 @@ impl Role {
                 HeartbeatsManage,
                 AlertsRead,
                 AlertsAct,
+                IncidentsRead,
+                IncidentsAct,
+                IncidentsApprove,
                 LogsRead,
                 NoticesRead,
                 NoticesAct,
@@ -178,6 +187,7 @@ impl Role {
                 ChecklistsRead,
                 ChecklistsReview,
                 ReleasesRead,
+                IncidentsRead,
                 JobsRead,
                 JobsAct,
                 SubjectsRead,
@@ -195,6 +205,7 @@ impl Role {
             Self::Auditor => &[
                 HealthRead,
                 AlertsRead,
+                IncidentsRead,
                 LogsRead,
                 NoticesRead,
                 ChecklistsRead,
@@ -217,6 +228,8 @@ impl Role {
                 HealthRead,
                 HeartbeatsManage,
                 AlertsRead,
+                IncidentsRead,
+                IncidentsApprove,
                 LogsRead,
                 NoticesRead,
                 NoticesAct,
@@ -320,10 +333,12 @@ mod tests {
 
     /// What an auditor must never be able to do, and an operator or administrator neither when it
     /// is about cases.
-    const ACTING: [Permission; 12] = [
+    const ACTING: [Permission; 14] = [
         Permission::NoticesAct,
         Permission::WebhooksManage,
         Permission::AlertsAct,
+        Permission::IncidentsAct,
+        Permission::IncidentsApprove,
         Permission::PacksApply,
         Permission::IntakeWrite,
         Permission::ReviewsAct,

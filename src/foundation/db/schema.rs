@@ -90,6 +90,15 @@ diesel::table! {
 }
 
 diesel::table! {
+    alert_incident (alert_id) {
+        alert_id -> Uuid,
+        incident_id -> Uuid,
+        title -> Text,
+        live -> Bool,
+    }
+}
+
+diesel::table! {
     alert_next (alert_id) {
         alert_id -> Uuid,
         at -> Timestamptz,
@@ -133,6 +142,16 @@ diesel::table! {
         note -> Text,
         place -> Text,
         anchored_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    log_check (one) {
+        one -> Bool,
+        next_idx -> Int8,
+        checked_at -> Timestamptz,
+        whole_at -> Nullable<Timestamptz>,
+        finding -> Nullable<Text>,
     }
 }
 
@@ -506,6 +525,106 @@ diesel::table! {
         location -> Text,
         made_at -> Timestamptz,
         digest -> Nullable<Bytea>,
+    }
+}
+
+diesel::table! {
+    incident (id) {
+        id -> Uuid,
+        platform_id -> Uuid,
+        title -> Text,
+        level -> Text,
+        was_red -> Bool,
+        state -> Text,
+        cause -> Text,
+        began_at -> Timestamptz,
+        opened_at -> Timestamptz,
+        opened_name -> Text,
+        acknowledged_at -> Nullable<Timestamptz>,
+        mitigated_at -> Nullable<Timestamptz>,
+        resolved_at -> Nullable<Timestamptz>,
+        closed_at -> Nullable<Timestamptz>,
+        commander_id -> Nullable<Uuid>,
+        commander_name -> Nullable<Text>,
+        evidence_at -> Nullable<Timestamptz>,
+        review_due_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    incident_action (id) {
+        id -> Uuid,
+        incident_id -> Uuid,
+        text -> Text,
+        owner_id -> Uuid,
+        owner_name -> Text,
+        due -> Date,
+        overdue_at -> Timestamptz,
+        state -> Text,
+        outcome -> Text,
+        made_at -> Timestamptz,
+        made_name -> Text,
+        ended_at -> Nullable<Timestamptz>,
+        ended_name -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    incident_alert (id) {
+        id -> Uuid,
+        incident_id -> Uuid,
+        alert_id -> Uuid,
+        attached_at -> Timestamptz,
+        attached_name -> Text,
+        detached_at -> Nullable<Timestamptz>,
+        detached_name -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    incident_entry (id) {
+        id -> Uuid,
+        incident_id -> Uuid,
+        at -> Timestamptz,
+        kind -> Text,
+        who -> Text,
+        source -> Text,
+        text -> Text,
+        audience -> Nullable<Text>,
+        corrects -> Nullable<Uuid>,
+    }
+}
+
+diesel::table! {
+    incident_review (incident_id) {
+        incident_id -> Uuid,
+        summary -> Text,
+        cause -> Text,
+        went_well -> Text,
+        went_badly -> Text,
+        saved_at -> Timestamptz,
+        saved_by -> Uuid,
+        saved_name -> Text,
+        signed_at -> Nullable<Timestamptz>,
+        signed_by -> Nullable<Uuid>,
+        signed_name -> Nullable<Text>,
+        approved_at -> Nullable<Timestamptz>,
+        approved_by -> Nullable<Uuid>,
+        approved_name -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    incident_step (id) {
+        id -> Uuid,
+        incident_id -> Uuid,
+        runbook_id -> Uuid,
+        position -> Int4,
+        text -> Text,
+        ticked -> Bool,
+        at -> Timestamptz,
+        by_id -> Uuid,
+        by_name -> Text,
     }
 }
 
@@ -1552,6 +1671,8 @@ diesel::joinable!(alert -> api_key (acknowledged_by_key));
 diesel::joinable!(alert -> platform (platform_id));
 diesel::joinable!(alert_change -> alert (alert_id));
 diesel::joinable!(alert_decision -> alert (alert_id));
+diesel::joinable!(alert_incident -> alert (alert_id));
+diesel::joinable!(alert_incident -> incident (incident_id));
 diesel::joinable!(alert_next -> alert (alert_id));
 diesel::joinable!(api_key_platform -> api_key (key_id));
 diesel::joinable!(api_key_platform -> platform (platform_id));
@@ -1575,6 +1696,17 @@ diesel::joinable!(file_chunk -> file (file_id));
 diesel::joinable!(heartbeat -> pack_item (id));
 diesel::joinable!(heartbeat_ping -> heartbeat (heartbeat_id));
 diesel::joinable!(heartbeat_turn -> heartbeat (heartbeat_id));
+diesel::joinable!(incident -> person (commander_id));
+diesel::joinable!(incident -> platform (platform_id));
+diesel::joinable!(incident_action -> incident (incident_id));
+diesel::joinable!(incident_action -> person (owner_id));
+diesel::joinable!(incident_alert -> alert (alert_id));
+diesel::joinable!(incident_alert -> incident (incident_id));
+diesel::joinable!(incident_entry -> incident (incident_id));
+diesel::joinable!(incident_review -> incident (incident_id));
+diesel::joinable!(incident_step -> incident (incident_id));
+diesel::joinable!(incident_step -> pack_item (runbook_id));
+diesel::joinable!(incident_step -> person (by_id));
 diesel::joinable!(indicator_report -> pack_item (indicator_id));
 diesel::joinable!(intake_batch -> file (file_id));
 diesel::joinable!(intake_batch -> platform (platform_id));
@@ -1642,10 +1774,12 @@ diesel::allow_tables_to_appear_in_same_query!(
     alert,
     alert_change,
     alert_decision,
+    alert_incident,
     alert_next,
     api_key,
     api_key_platform,
     audit_anchor,
+    log_check,
     audit_checkpoint,
     audit_decision,
     audit_detail,
@@ -1675,6 +1809,12 @@ diesel::allow_tables_to_appear_in_same_query!(
     heartbeat_ping,
     heartbeat_turn,
     idempotency,
+    incident,
+    incident_action,
+    incident_alert,
+    incident_entry,
+    incident_review,
+    incident_step,
     indicator_report,
     intake_batch,
     intake_record,

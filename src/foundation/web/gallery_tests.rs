@@ -182,6 +182,7 @@ fn navigation_shows_what_a_person_may_open() {
             "Overview",
             "Services",
             "Alerts",
+            "Incidents",
             "Queues",
             "Heartbeats",
             "Logs",

@@ -59,3 +59,13 @@ pub fn changes(conn: &mut Conn, alert: AlertId) -> Result<Vec<Change>> {
         ))
         .load(conn)?)
 }
+
+/// When the first of these alerts was first acknowledged.
+pub fn first_acknowledged(conn: &mut Conn, alerts: &[AlertId]) -> Result<Option<DateTime<Utc>>> {
+    let ids: Vec<Uuid> = alerts.iter().map(|id| id.uuid()).collect();
+    Ok(alert_change::table
+        .filter(alert_change::alert_id.eq_any(ids))
+        .filter(alert_change::kind.eq("acknowledged"))
+        .select(diesel::dsl::min(alert_change::at))
+        .first(conn)?)
+}

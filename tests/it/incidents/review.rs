@@ -1,0 +1,258 @@
+//! What is learned: written, signed, approved by somebody else; and what is to be done, until it is.
+
+use chrono::TimeDelta;
+use diesel::connection::SimpleConnection as _;
+use futures_util::future::join;
+use signalbox::features::incidents::incident::State;
+use signalbox::foundation::auth::Role;
+
+use super::{act, opened, refused, stored, watched};
+use crate::support::app::TestApp;
+use crate::support::personas::Client;
+
+const WHOLE: [(&str, &str); 4] = [
+    ("summary", "It stood still"),
+    ("cause", "A disk was full"),
+    ("went_well", "The alert came at once"),
+    ("went_badly", "The spare was away"),
+];
+
+/// A red incident that is resolved: its page.
+async fn resolved(app: &TestApp) -> String {
+    let at = opened(app, "red").await;
+    act(&app.as_operator(), &at, "state", &[("to", "resolved")]).await;
+    at
+}
+
+async fn digest(who: &Client, at: &str) -> String {
+    let page = who.get(&format!("{at}/review")).await;
+    let form = page.form(&format!("{at}/review/approval"));
+    let found = form.into_iter().find(|(name, _)| name == "digest");
+    found.unwrap().1
+}
+
+#[actix_web::test]
+async fn a_red_incident_is_closed_by_a_review_that_two_people_have_signed() {
+    let app = watched().await;
+    let (author, other) = (app.as_operator(), app.as_admin());
+    let at = resolved(&app).await;
+    let page = author.get(&at).await;
+    assert!(
+        page.says("five business days after it was resolved"),
+        "{}",
+        page.text()
+    );
+    assert!(!page.has_button("Close it without a review"));
+    let page = author.get(&format!("{at}/review")).await;
+    assert_eq!(page.heading(), "The review is not written yet");
+    act(&author, &at, "review", &WHOLE[..2]).await;
+    let (status, _) = refused(&author, &at, "review/signature", &[]).await;
+    assert_eq!(status, 409, "half a review is not signed");
+    act(&author, &at, "review", &WHOLE).await;
+    act(&author, &at, "review/signature", &[]).await;
+    let page = author.get(&format!("{at}/review")).await;
+    assert!(page.says("You wrote or signed this review"));
+    assert!(!page.has_button("Approve the review"));
+    let read = digest(&other, &at).await;
+    let (status, said) = refused(&author, &at, "review/approval", &[("digest", &read)]).await;
+    assert_eq!(status, 409);
+    assert!(said.contains("does not approve it"), "{said}");
+    let (status, _) = refused(
+        &other,
+        &at,
+        "review/approval",
+        &[("digest", "something else")],
+    )
+    .await;
+    assert_eq!(status, 409, "what was not read is not approved");
+    // Changed after it was read: the signature is void.
+    let mut changed = WHOLE;
+    changed[1].1 = "Two disks were full";
+    act(&author, &at, "review", &changed).await;
+    let (status, _) = refused(&other, &at, "review/approval", &[("digest", &read)]).await;
+    assert_eq!(status, 409);
+    act(&author, &at, "review/signature", &[]).await;
+    act(&other, &at, "review/return", &[("reason", "Which disks?")]).await;
+    assert!(author.get(&at).await.says("Which disks?"));
+    act(&author, &at, "review/signature", &[]).await;
+    let read = digest(&other, &at).await;
+    act(&other, &at, "review/approval", &[("digest", &read)]).await;
+    assert_eq!(stored(&app, &at).state, State::Reviewed);
+    let page = other.get(&format!("{at}/review")).await;
+    assert!(page.says("closed for good") && page.says("Two disks were full"));
+    assert_eq!(refused(&author, &at, "review", &WHOLE).await.0, 409);
+    assert_eq!(app.events_of("incident.reviewed").len(), 1);
+}
+
+#[actix_web::test]
+async fn two_who_approve_at_once_approve_once() {
+    let app = watched().await;
+    let author = app.as_operator();
+    let roles = [Role::Operator];
+    let (one, two) = (
+        app.sign_in_as("one@test.example", "One", &roles),
+        app.sign_in_as("two@test.example", "Two", &roles),
+    );
+    let at = resolved(&app).await;
+    act(&author, &at, "review", &WHOLE).await;
+    act(&author, &at, "review/signature", &[]).await;
+    let read = digest(&one, &at).await;
+    let path = format!("{at}/review/approval");
+    let fields = [("digest", read.as_str())];
+    let both = join(one.post_form(&path, &fields), two.post_form(&path, &fields)).await;
+    let mut statuses = [both.0.status, both.1.status].map(u16::from);
+    statuses.sort_unstable();
+    assert_eq!(statuses, [303, 409]);
+    assert_eq!(app.events_of("incident.reviewed").len(), 1);
+}
+
+/// The database says so as well as the code.
+#[actix_web::test]
+async fn the_database_refuses_ones_own_approval_and_closing_what_was_red() {
+    let app = watched().await;
+    let author = app.as_operator();
+    let at = resolved(&app).await;
+    act(&author, &at, "review", &WHOLE).await;
+    act(&author, &at, "review/signature", &[]).await;
+    let mut conn = app.db.connect_superuser();
+    let own = "UPDATE incident_review SET approved_at = now(), approved_by = signed_by, approved_name = 'x'";
+    let error = conn.batch_execute(own).unwrap_err().to_string();
+    assert!(error.contains("incident_review_four_eyes"), "{error}");
+    let closed = "UPDATE incident SET state = 'closed', closed_at = now()";
+    let error = conn.batch_execute(closed).unwrap_err().to_string();
+    assert!(error.contains("incident_red_is_reviewed"), "{error}");
+}
+
+#[actix_web::test]
+async fn opened_again_a_signature_holds_no_more() {
+    let app = watched().await;
+    let author = app.as_operator();
+    let at = resolved(&app).await;
+    act(&author, &at, "review", &WHOLE).await;
+    act(&author, &at, "review/signature", &[]).await;
+    act(
+        &author,
+        &at,
+        "state",
+        &[("to", "open"), ("note", "It came back")],
+    )
+    .await;
+    let (status, said) = refused(&author, &at, "review/signature", &[]).await;
+    assert_eq!(status, 422);
+    assert!(
+        said.contains("resolved before its review is signed"),
+        "{said}"
+    );
+    act(&author, &at, "state", &[("to", "resolved")]).await;
+    act(&author, &at, "review/signature", &[]).await;
+}
+
+#[actix_web::test]
+async fn a_review_that_is_overdue_is_told_on_the_list() {
+    let app = watched().await;
+    resolved(&app).await;
+    // Monday; five business days later it is the next Monday, and then it is late.
+    app.advance(TimeDelta::days(7));
+    assert!(!app.as_auditor().get("/incidents").await.says("overdue"));
+    app.advance(TimeDelta::days(1));
+    let list = app.as_auditor().get("/incidents").await;
+    assert!(list.says("1 review is overdue."), "{}", list.text());
+    assert!(list.says("its review, which is overdue"));
+}
+
+#[actix_web::test]
+async fn an_action_is_tracked_until_it_is_done_or_dropped_for_a_reason() {
+    let app = watched().await;
+    let operator = app.as_operator();
+    let at = opened(&app, "yellow").await;
+    let owner = operator.person.to_string();
+    let add = |text, due| [("action", text), ("owner", owner.as_str()), ("due", due)];
+    for (fields, why) in [
+        (add("Buy a disk", "yesterday"), "Give the day"),
+        (
+            add("Buy a disk", "2026-03-01"),
+            "Choose today or a day to come.",
+        ),
+        (add(" ", "2026-03-05"), "Say what is to be done."),
+    ] {
+        let (status, said) = refused(&operator, &at, "actions", &fields).await;
+        assert_eq!(status, 422);
+        assert!(said.contains(why), "{said}");
+    }
+    let nobody = [("action", "Buy"), ("owner", "me"), ("due", "2026-03-05")];
+    assert_eq!(refused(&operator, &at, "actions", &nobody).await.0, 422);
+    act(&operator, &at, "actions", &add("Buy a disk", "2026-03-04")).await;
+    act(
+        &operator,
+        &at,
+        "actions",
+        &add("Train the team", "2026-03-04"),
+    )
+    .await;
+    app.advance(TimeDelta::days(2));
+    let operator = app.as_operator();
+    assert!(
+        !operator.get("/incidents").await.says("overdue"),
+        "until the end of the day"
+    );
+    app.advance(TimeDelta::days(1));
+    let operator = app.as_operator();
+    let list = operator.get("/incidents").await;
+    assert!(list.says("2 actions are overdue."), "{}", list.text());
+    // Closed, the incident still has its actions.
+    act(&operator, &at, "state", &[("to", "resolved")]).await;
+    act(
+        &operator,
+        &at,
+        "state",
+        &[("to", "closed"), ("note", "Small")],
+    )
+    .await;
+    let page = operator.get(&format!("{at}/review")).await;
+    let disk = page.field("Action").name;
+    assert_eq!(disk, "ended");
+    let ids: Vec<String> = page
+        .texts("#field-ended option")
+        .into_iter()
+        .filter(|it| it != "Choose one")
+        .collect();
+    assert_eq!(ids, ["Buy a disk", "Train the team"]);
+    let html = page.body.clone();
+    let id_of = |text: &str| {
+        let before = html.split(&format!("\">{text}</option>")).next().unwrap();
+        before.rsplit("value=\"").next().unwrap().to_owned()
+    };
+    let (disk, team) = (id_of("Buy a disk"), id_of("Train the team"));
+    let drop = [
+        ("ended", team.as_str()),
+        ("how", "dropped"),
+        ("outcome", " "),
+    ];
+    let (status, said) = refused(&operator, &at, "actions/end", &drop).await;
+    assert_eq!(status, 422);
+    assert!(said.contains("Say why it is not done."), "{said}");
+    let drop = [
+        ("ended", team.as_str()),
+        ("how", "dropped"),
+        ("outcome", "They know it"),
+    ];
+    act(&operator, &at, "actions/end", &drop).await;
+    let done = [("ended", disk.as_str()), ("how", "done"), ("outcome", "")];
+    let path = format!("{at}/actions/end");
+    let both = join(
+        operator.post_form(&path, &done),
+        operator.post_form(&path, &done),
+    )
+    .await;
+    let mut statuses = [both.0.status, both.1.status].map(u16::from);
+    statuses.sort_unstable();
+    assert_eq!(statuses, [303, 409]);
+    assert!(!operator.get("/incidents").await.says("overdue"));
+    assert!(
+        operator
+            .get(&format!("{at}/review"))
+            .await
+            .says("They know it")
+    );
+    assert_eq!(app.events_of("incident.action_done").len(), 1);
+}
