@@ -1,7 +1,7 @@
 //! Which handler does which kind of job, and what runs by the clock.
 
 use super::{expiry, own_events};
-use crate::features::{audit_log, incidents, intake, people, reviews, screening};
+use crate::features::{audit_log, incidents, intake, oncall, people, reviews, screening};
 use crate::foundation::files;
 use crate::foundation::jobs::Registry;
 
@@ -13,6 +13,7 @@ pub fn registry() -> Registry {
     files::register(&mut registry);
     incidents::jobs::register(&mut registry);
     intake::jobs::register(&mut registry);
+    oncall::incidents::register(&mut registry);
     own_events::register(&mut registry);
     people::review::jobs::register(&mut registry);
     reviews::jobs::register(&mut registry);

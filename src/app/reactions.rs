@@ -3,7 +3,7 @@
 use super::own_events;
 use crate::features::audit_log::checking;
 use crate::features::notify::delivery;
-use crate::features::{incidents, intake, reviews, screening};
+use crate::features::{incidents, intake, oncall, reviews, screening};
 use crate::foundation::audit::{Event, NewJob};
 use crate::foundation::auth::break_glass;
 
@@ -17,6 +17,7 @@ pub fn reactions(event: &Event) -> Vec<NewJob> {
         "incident.opened" if incidents::jobs::is_own_security(event) => {
             Some(own_events::reported("incident.security"))
         }
+        "incident.opened" => oncall::incidents::after_opened(event),
         break_glass::USED => Some(own_events::reported(break_glass::USED)),
         kind @ (delivery::GIVEN_UP | delivery::ENDPOINT_DISABLED) => {
             Some(own_events::reported(kind))

@@ -1,6 +1,7 @@
 //! Incidents: how they are opened, led, mended and closed, and what is learned.
 
 mod life;
+mod opening;
 mod review;
 
 use chrono::TimeDelta;
@@ -76,5 +77,5 @@ pub async fn act(who: &Client, at: &str, what: &str, fields: &[(&str, &str)]) {
 /// Does something to it, which has to be refused: the status, and what the page says.
 pub async fn refused(who: &Client, at: &str, what: &str, fields: &[(&str, &str)]) -> (u16, String) {
     let done = who.post_form(&format!("{at}/{what}"), fields).await;
-    (done.status.into(), done.text())
+    (done.status, done.text())
 }

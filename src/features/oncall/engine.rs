@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 
-use super::escalation::{Act, Escalation, Policies, Sight, Why};
+use super::escalation::{Act, Ahead, Escalation, Policies, Sight, Why};
 use super::roster::Roster;
 use super::store;
 use super::suppression::Suppression;
@@ -17,6 +17,7 @@ use crate::features::alerts::AlertId;
 use crate::features::alerts::alert::LEVELS;
 use crate::features::alerts::store::decisions::{self, Decision, Kind, News, Next};
 use crate::features::alerts::store::{self as alerts, Alert, listed};
+use crate::features::incidents::actions::opening;
 use crate::features::notify::actions as notices;
 use crate::features::notify::notice::About;
 use crate::features::packs::pack::{self, Rule};
@@ -195,9 +196,12 @@ fn save_next(
     escalation: &Escalation,
     roster: &Roster,
 ) -> db::Result<()> {
-    let next = escalation.ahead().map(|(at, target)| Next {
+    let next = escalation.ahead().map(|(at, does)| Next {
         at,
-        who: roster.name(alert.platform, target),
+        who: match does {
+            Ahead::Tells(target) => roster.name(alert.platform, target),
+            Ahead::Declares => "an incident is opened".to_owned(),
+        },
     });
     decisions::save_next(tx, alert.id, next.as_ref())
 }
@@ -221,6 +225,7 @@ impl Step<'_> {
     fn take(&self, tx: &mut Tx<'_>, escalation: &mut Escalation, act: Act) -> db::Result<()> {
         match act {
             Act::Tell(target) => self.tell(tx, escalation, &target),
+            Act::Declare => self.declare(tx, escalation),
             Act::HoldBack => self.hold_back(tx, escalation),
             Act::Stop => self.stop(tx),
             Act::Restart(why) => self.restart(tx, why),
@@ -260,11 +265,26 @@ impl Step<'_> {
         Ok(())
     }
 
+    /// An incident of the alert is open from now on, if none was.
+    fn declare(&self, tx: &mut Tx<'_>, escalation: &mut Escalation) -> db::Result<()> {
+        let policy = escalation.policy().map_or("", |policy| &policy.name);
+        let declared = opening::declare(tx, self.alert, policy)?;
+        escalation.declared(self.now);
+        tx.record(
+            event("escalation.declared", self.alert)
+                .detail("incident", declared.incident.to_string())
+                .detail("opened", declared.opened),
+        )?;
+        Ok(())
+    }
+
     fn hold_back(&self, tx: &mut Tx<'_>, escalation: &Escalation) -> db::Result<()> {
         let why = self.suppression.of(self.alert);
-        let who = escalation.ahead().map_or_else(String::new, |(_, target)| {
-            self.roster.name(self.alert.platform, target)
-        });
+        let who = match escalation.ahead() {
+            Some((_, Ahead::Tells(target))) => self.roster.name(self.alert.platform, target),
+            Some((_, Ahead::Declares)) => "whoever comes next".to_owned(),
+            None => String::new(),
+        };
         self.note(tx, Kind::HeldBack, News::Fires, &who, &why.join("; "))?;
         tx.record(event("escalation.held_back", self.alert).detail("why", why))?;
         Ok(())

@@ -99,6 +99,8 @@ pub enum Why {
 pub enum Act {
     /// Tell these, and say by [`Escalation::told`] whether anybody was there to be told.
     Tell(Target),
+    /// Open an incident of it, and say so by [`Escalation::declared`].
+    Declare,
     /// It would be time to tell somebody, and is not, because the alert's notices are suppressed.
     HoldBack,
     /// Somebody has it in hand: nobody else is told, and what was not yet sent is taken back.
@@ -111,6 +113,14 @@ pub enum Act {
     End,
     /// The same alert fires again: everybody who was told is told so, and the escalation goes on where it stood.
     Resume,
+}
+
+/// What a step does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ahead<'a> {
+    Tells(&'a Target),
+    /// It opens an incident.
+    Declares,
 }
 
 impl Escalation {
@@ -147,16 +157,18 @@ impl Escalation {
         1 + repeat.min(REPEAT_AT_MOST)
     }
 
-    /// Whom the next step tells, and when.
+    /// What the next step does, and when.
     #[must_use]
-    pub fn ahead(&self) -> Option<(DateTime<Utc>, &Target)> {
+    pub fn ahead(&self) -> Option<(DateTime<Utc>, Ahead<'_>)> {
         if self.phase != Phase::Running {
             return None;
         }
-        match self.steps().get(self.step) {
-            Some(Step::Notify(target)) => Some((self.due_at?, target)),
-            _ => None,
-        }
+        let does = match self.steps().get(self.step)? {
+            Step::Notify(target) => Ahead::Tells(target),
+            Step::Incident(true) => Ahead::Declares,
+            Step::Wait(_) | Step::Incident(false) => return None,
+        };
+        Some((self.due_at?, does))
     }
 
     /// One look. Nothing where nothing is to be done; else it is to be asked again.
@@ -194,23 +206,33 @@ impl Escalation {
         self.settle(now, waits);
     }
 
+    /// An incident is open. Nobody was told by that.
+    pub fn declared(&mut self, now: DateTime<Utc>) {
+        self.step += 1;
+        let waits = self.told_lately;
+        self.settle(now, waits);
+    }
+
     fn run(&mut self, now: DateTime<Utc>, suppressed: bool) -> Option<Act> {
         if self.due_at? > now {
             return None;
         }
-        let Some(Step::Notify(target)) = self.steps().get(self.step) else {
-            self.phase = Phase::Exhausted;
-            self.due_at = None;
-            return Some(Act::GiveUp);
+        let act = match self.steps().get(self.step) {
+            Some(Step::Notify(target)) => Act::Tell(target.clone()),
+            Some(Step::Incident(_)) => Act::Declare,
+            Some(Step::Wait(_)) | None => {
+                self.phase = Phase::Exhausted;
+                self.due_at = None;
+                return Some(Act::GiveUp);
+            }
         };
-        let target = target.clone();
         if suppressed {
             let is_news = !self.held_back;
             self.held_back = true;
             return is_news.then_some(Act::HoldBack);
         }
         self.held_back = false;
-        Some(Act::Tell(target))
+        Some(act)
     }
 
     fn end(&mut self) -> Option<Act> {
@@ -268,8 +290,8 @@ impl Escalation {
                     self.step += 1;
                 }
                 // The linter lets none through.
-                Some(Step::Incident(_)) => self.step += 1,
-                Some(Step::Notify(_)) => break,
+                Some(Step::Incident(false)) => self.step += 1,
+                Some(Step::Notify(_) | Step::Incident(true)) => break,
                 None if self.round + 1 < self.rounds() && !self.steps().is_empty() => {
                     if !self.told_in_round {
                         due = due.max(now + REST);

@@ -63,6 +63,10 @@ fn acts(it: &mut Escalation, minutes: i64, sight: Sight, absent: &[&str]) -> Vec
                 it.told(at(minutes), is_there);
                 done.push(if is_there { id } else { format!("no {id}") });
             }
+            Act::Declare => {
+                it.declared(at(minutes));
+                done.push("incident".to_owned());
+            }
             other => done.push(format!("{other:?}")),
         }
     }
@@ -79,7 +83,7 @@ fn steps_come_in_their_order_and_at_their_time() {
     assert_eq!(acts(&mut it, 0, RED, &[]), ["ada"]);
     assert_eq!(
         it.ahead(),
-        Some((at(15), &Target::Contact("grace".to_owned())))
+        Some((at(15), Ahead::Tells(&Target::Contact("grace".to_owned()))))
     );
     assert_eq!(acts(&mut it, 14, RED, &[]), [""; 0]);
     assert_eq!(acts(&mut it, 15, RED, &[]), ["grace"]);
@@ -88,6 +92,30 @@ fn steps_come_in_their_order_and_at_their_time() {
     assert_eq!(acts(&mut it, 600, RED, &[]), [""; 0]);
     assert_eq!(acts(&mut it, 601, OUT, &[]), ["End"]);
     assert_eq!(acts(&mut it, 602, OUT, &[]), [""; 0]);
+}
+
+#[test]
+fn a_step_that_declares_an_incident_comes_in_its_turn() {
+    let steps = vec![
+        tell("ada"),
+        wait(15),
+        Step::Incident(true),
+        tell("grace"),
+        wait(15),
+    ];
+    let mut it = opened(policy(steps, 1));
+    assert_eq!(acts(&mut it, 0, RED, &[]), ["ada"]);
+    assert_eq!(it.ahead(), Some((at(15), Ahead::Declares)));
+    assert_eq!(acts(&mut it, 14, RED, &[]), [""; 0]);
+    assert_eq!(acts(&mut it, 15, SILENCED, &[]), ["HoldBack"]);
+    assert_eq!(acts(&mut it, 16, RED, &[]), ["incident", "grace"]);
+    assert_eq!(acts(&mut it, 31, RED, &[]), ["ada"]);
+    assert_eq!(acts(&mut it, 46, RED, &[]), ["incident", "grace"]);
+    assert_eq!(acts(&mut it, 61, RED, &[]), ["GiveUp"]);
+    // Acknowledged before, it opens none.
+    let mut it = opened(policy(vec![tell("ada"), wait(15), Step::Incident(true)], 0));
+    acts(&mut it, 0, RED, &[]);
+    assert_eq!(acts(&mut it, 15, HELD, &[]), ["Stop"]);
 }
 
 #[test]

@@ -10,12 +10,16 @@
 //! - whoever was told that something fires is told when it is over;
 //! - who was told, and who was not and why, stands with the alert and is never changed.
 //!
-//! Deliberately absent: dialling (telephone numbers are for people), and opening incidents, of which there are none yet.
+//! - a step that declares an incident opens one of its alert, once: while the alert belongs to one that is not resolved, it
+//!   opens no other.
+//!
+//! Deliberately absent: dialling (telephone numbers are for people).
 
 mod actions;
 pub mod duty;
 pub mod engine;
 pub mod escalation;
+pub mod incidents;
 pub mod pages;
 mod roster;
 pub mod rota;

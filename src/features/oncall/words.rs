@@ -83,7 +83,12 @@ pub fn policy(policy: &Escalation, name: impl Fn(&Target) -> String) -> String {
                 waited = None;
                 together = true;
             }
-            Step::Incident(_) => {}
+            Step::Incident(_) => {
+                let after = waited.map_or_else(String::new, |wait| format!("after {wait} "));
+                parts.push(format!("{after}opens an incident"));
+                waited = None;
+                together = false;
+            }
         }
     }
     let mut words = format!("Tells {}", parts.join(", "));

@@ -68,8 +68,8 @@ fn the_linter_names_who_cannot_be_told() {
             "bad-timing",
         ),
         (
-            "steps = [{ notify.contact = \"ada\" }, { incident = true }]",
-            "no-incidents-yet",
+            "steps = [{ notify.contact = \"ada\" }, { incident = false }]",
+            "bad-steps",
         ),
     ] {
         error(steps, to, code);

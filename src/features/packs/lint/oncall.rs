@@ -118,15 +118,15 @@ impl Linter<'_> {
                     let message = format!("a wait is between {WAIT_MIN} and {WAIT_MAX}");
                     self.error("bad-timing", about, message);
                 }
-                Step::Incident(_) => {
-                    let message = "there are no incidents yet: leave this step out";
-                    self.error("no-incidents-yet", about, message);
+                Step::Incident(false) => {
+                    let message = "a step that declares no incident does nothing: leave it out";
+                    self.error("bad-steps", about, message);
                 }
                 Step::Notify(target) if !self.is_known(target) => {
                     let message = format!("there is no {target}");
                     self.error("unknown-reference", about, message);
                 }
-                Step::Wait(_) | Step::Notify(_) => {}
+                Step::Wait(_) | Step::Notify(_) | Step::Incident(true) => {}
             }
         }
     }

@@ -172,7 +172,7 @@ pub struct Escalation {
 pub enum Step {
     Notify(Target),
     Wait(Lasting),
-    /// Opens an incident. There are none yet, so the linter refuses it.
+    /// Opens an incident of the alert, if it belongs to none that is not resolved.
     Incident(bool),
 }
 
