@@ -110,6 +110,7 @@ pub async fn furnish(app: &TestApp) -> Vec<String> {
 async fn notify(app: &TestApp) {
     let platform = app.services.db.read(packed::platforms).unwrap().remove(0);
     let notice = |to, key: &str| Notice {
+        gather: None,
         platform: Some(platform.id),
         to,
         about: About::new("alert", key),

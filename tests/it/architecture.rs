@@ -157,6 +157,7 @@ const ACROSS: &[(&str, &str, &str)] = &[
 const PURE: &[&str] = &[
     "alerts/alert",
     "alerts/alertmanager/posted",
+    "alerts/flap",
     "alerts/labels",
     "alerts/rule",
     "alerts/silences/matcher",
@@ -186,6 +187,7 @@ const PURE: &[&str] = &[
     "intake/subject",
     "notify/address",
     "notify/endpoint",
+    "notify/gather",
     "notify/letter",
     "notify/notice",
     "logs/filter",

@@ -1,6 +1,7 @@
 //! Notices: queued once, sent at least once, and on record whatever came of them.
 
 mod delivering;
+mod gathering;
 mod killed;
 mod outbox;
 mod pages;
@@ -32,6 +33,7 @@ pub fn write<T>(app: &TestApp, work: impl FnOnce(&mut Tx<'_>) -> db::Result<T>) 
 
 pub fn to(destination: Destination, key: &str) -> Notice {
     Notice {
+        gather: None,
         platform: None,
         to: destination,
         about: About::new("alert", "7"),

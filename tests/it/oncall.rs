@@ -1,5 +1,6 @@
 //! Who is told of an alert, and when.
 
+mod ahead;
 mod escalation;
 mod guides;
 mod packs;

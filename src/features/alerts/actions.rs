@@ -1,5 +1,7 @@
 //! What people do about alerts.
 
+use chrono::TimeDelta;
+
 use super::AlertId;
 use super::alert::ACKNOWLEDGED_AT_MOST;
 use super::store::{self, Acknowledged, Holder, timeline};
@@ -21,6 +23,13 @@ pub enum AlertError {
     /// A program takes nothing from a person.
     #[error("somebody else has this alert in hand")]
     Held,
+    #[error("nobody has this alert in hand")]
+    NotHeld,
+    /// Whoever it was to be given to does not act here.
+    #[error("this person does not act on this platform's alerts")]
+    NobodyThere,
+    #[error("it is theirs already")]
+    Theirs,
     #[error(transparent)]
     Database(#[from] db::Error),
 }
@@ -38,12 +47,27 @@ impl From<AlertError> for web::Error {
                 "Somebody else has this alert in hand.",
                 "A program does not take over what a person, or another program, has in hand. A person can.",
             )),
+            AlertError::NotHeld => Self::Refused(Refusal::new(
+                "alert_not_held",
+                "Nobody has this alert in hand.",
+                "It may have been let go, or have run out, meanwhile. Look at it again.",
+            )),
+            AlertError::NobodyThere => Self::Refused(Refusal::new(
+                "assignee_unfit",
+                "This person does not act on this platform's alerts.",
+                "Choose somebody who holds a role there that may acknowledge alerts.",
+            )),
+            AlertError::Theirs => Self::Refused(Refusal::new(
+                "assigned_already",
+                "Nothing is different: it was so already.",
+                "Somebody may have done the same meanwhile. Look at it again.",
+            )),
             AlertError::Database(error) => error.into(),
         }
     }
 }
 
-/// Takes alerts in hand, for at most eight hours. Whoever takes over what another has in hand does so
+/// Takes alerts in hand for a while, for at most eight hours. Whoever takes over what another has in hand does so
 /// knowingly: it is a new act, and it says from whom. One form may name several; those that closed in the
 /// meantime are passed over, unless all of them did.
 pub fn acknowledge(
@@ -51,6 +75,7 @@ pub fn acknowledge(
     signed: &Signed,
     alerts: &[AlertId],
     note: &str,
+    lasts: TimeDelta,
     key: FormKey,
     location: &str,
 ) -> Result<usize, AlertError> {
@@ -58,6 +83,7 @@ pub fn acknowledge(
         by: Holder::Person(signed.person),
         name: signed.name.clone(),
         note: short(note),
+        lasts: lasts.min(ACKNOWLEDGED_AT_MOST),
     };
     services.audit.write(&signed.actor(), |tx| {
         tx.once(key, location)?;
@@ -89,6 +115,7 @@ pub fn acknowledge_by_key(
         by: Holder::Key(keyed.id.to_string()),
         name: format!("The key {}", keyed.name),
         note: short(note),
+        lasts: ACKNOWLEDGED_AT_MOST,
     };
     services.audit.write(&keyed.actor(), |tx| {
         tx.once(key, &format!("/api/v1/alerts/{id}"))?;
@@ -115,6 +142,7 @@ struct Hand {
     by: Holder,
     name: String,
     note: String,
+    lasts: TimeDelta,
 }
 
 fn short(note: &str) -> String {
@@ -122,7 +150,12 @@ fn short(note: &str) -> String {
 }
 
 fn acknowledge_one(tx: &mut Tx<'_>, hand: &Hand, id: AlertId) -> db::Result<bool> {
-    let Hand { by, name, note } = hand;
+    let Hand {
+        by,
+        name,
+        note,
+        lasts,
+    } = hand;
     let mut alert = store::lock_alert(tx, id)?;
     tx.reach(alert.platform)?;
     if !alert.is_open() {
@@ -135,7 +168,7 @@ fn acknowledge_one(tx: &mut Tx<'_>, hand: &Hand, id: AlertId) -> db::Result<bool
         .flatten();
     alert.acknowledged = Some(Acknowledged {
         at: now,
-        until: now + ACKNOWLEDGED_AT_MOST,
+        until: now + *lasts,
         by: by.clone(),
         name: name.clone(),
         note: note.clone(),

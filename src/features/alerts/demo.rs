@@ -45,6 +45,7 @@ pub fn fill(services: &Services) -> Result<(), Failure> {
     };
     if let Some(lait) = platform("lait") {
         let new = NewSilence {
+            snooze: false,
             platform: lait,
             matchers: vec![Matcher::is("service", "frontend")],
             reason: "The front end is being moved to another host".to_owned(),

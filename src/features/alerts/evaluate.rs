@@ -8,6 +8,7 @@ use chrono::TimeDelta;
 use serde_json::Value;
 
 use super::alert::{Change, Policy, Verdict};
+use super::flap::{Outcome, Turn};
 use super::lamp::Lamp;
 use super::rule::{self, Reading};
 use super::snapshot::Snapshot;
@@ -101,7 +102,7 @@ struct Evaluation<'e> {
 struct Step {
     /// What was read. Of events, those that the rule had not seen.
     reading: Reading,
-    change: Option<Change>,
+    outcome: Outcome,
     /// Whether an event was reported that the lamp is lit for already.
     again: bool,
 }
@@ -145,7 +146,7 @@ impl<'e> Evaluation<'e> {
     fn advance(&self, rule: &Rule, sighted: &Reading, known: &RuleState) -> db::Result<bool> {
         let mut next = known.clone();
         let step = self.step(rule, sighted, &mut next);
-        if step.change.is_some() || step.again {
+        if step.outcome != Outcome::default() || step.again {
             return self.change(rule, known, &next, &step);
         }
         if next != *known {
@@ -169,17 +170,22 @@ impl<'e> Evaluation<'e> {
             }
             other => other.clone(),
         };
-        let was_lit = state.track.firing.is_some();
+        let lit = state.lit;
         let verdict = rule::verdict(rule, &reading, &state.track);
         let now = self.snapshot.now;
         let began = reading.since().unwrap_or(now);
         let change = state
             .track
             .tick_since(now, began, verdict, &Policy::of(rule));
-        let again = was_lit && change.is_none() && matches!(reading, Reading::Events(1..));
+        // What is reported comes when it is reported, and goes by itself: that is no coming and going.
+        let outcome = match rule.on {
+            Source::Event(_) if state.flap.held.is_none() => Outcome { change, turn: None },
+            _ => state.flap.follow(now, change, lit),
+        };
+        let again = lit.is_some() && change.is_none() && matches!(reading, Reading::Events(1..));
         Step {
             reading,
-            change,
+            outcome,
             again,
         }
     }
@@ -197,11 +203,25 @@ impl<'e> Evaluation<'e> {
                 return Ok(());
             }
             let lamp = Lamp::of(self.snapshot, self.item, rule, &step.reading);
-            match step.change {
-                Some(change) => lamp.apply(tx, change, self.snapshot.now),
-                None if step.again => lamp.reported_again(tx),
-                None => Ok(()),
+            let Outcome { change, turn } = step.outcome;
+            // What settles is over afterwards, and what begins to come and go is lit before.
+            let (first, last) = match turn {
+                Some(Turn::Settled) => (turn, None),
+                _ => (None, turn),
+            };
+            if let Some(turn) = first {
+                lamp.turn(tx, turn)?;
             }
+            if let Some(change) = change {
+                lamp.apply(tx, change, self.snapshot.now)?;
+            }
+            if let Some(turn) = last {
+                lamp.turn(tx, turn)?;
+            }
+            if step.again {
+                lamp.reported_again(tx)?;
+            }
+            Ok(())
         })
     }
 

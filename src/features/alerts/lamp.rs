@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::AlertId;
 use super::alert::Change;
+use super::flap::Turn;
 use super::labels::{self, ALERTNAME, Labels, PLATFORM, SERVICE};
 use super::rule::Reading;
 use super::snapshot::Snapshot;
@@ -16,6 +17,9 @@ use crate::features::packs::store::Item;
 use crate::foundation::audit::{Event, Subject, Tx};
 use crate::foundation::db;
 use crate::foundation::kernel::Level;
+
+const FLAPPING: &str = "it came and went four times in half an hour: it is held lit until it has been quiet for as long";
+const SETTLED: &str = "it comes and goes no more";
 
 pub struct Lamp<'s> {
     about: About,
@@ -77,6 +81,21 @@ impl<'s> Lamp<'s> {
         }
     }
 
+    /// It is held lit from now on, or no longer.
+    pub fn turn(&self, tx: &mut Tx<'_>, turn: Turn) -> db::Result<()> {
+        let now = tx.now();
+        let alert = store::lock_lit(tx, self.rule.id, self.about)?;
+        let mut alert = alert.ok_or(db::Error::NotFound)?;
+        let (since, line, text, kind) = match turn {
+            Turn::Held => (Some(now), "flapping", FLAPPING, "alert.flapping"),
+            Turn::Settled => (None, "settled", SETTLED, "alert.settled"),
+        };
+        alert.flapping_since = since;
+        store::save(tx, &alert)?;
+        note(tx, &alert, line, text)?;
+        record(tx, kind, &alert, &self.rule.slug)
+    }
+
     fn fire(
         &self,
         tx: &mut Tx<'_>,
@@ -102,6 +121,8 @@ impl<'s> Lamp<'s> {
             was_red: level == Level::Red,
             resolved_at: None,
             acknowledged: None,
+            flapping_since: None,
+            assigned: None,
         };
         light(tx, self.about, alert, &self.rule.slug).map(drop)
     }
@@ -159,6 +180,7 @@ fn light_again(tx: &mut Tx<'_>, unseen: Alert, now: Alert, rule: &str) -> db::Re
             unseen.level_at
         },
         was_red: unseen.was_red || now.was_red,
+        assigned: unseen.assigned,
         ..now
     };
     store::save(tx, &alert)?;
@@ -182,6 +204,7 @@ pub fn labels_of(snapshot: &Snapshot, item: &Item<Value>, rule: &Rule) -> Labels
 /// Puts a lamp out.
 pub fn resolve(tx: &mut Tx<'_>, mut alert: Alert, rule: &str, why: &str) -> db::Result<()> {
     alert.firing = false;
+    alert.flapping_since = None;
     alert.resolved_at = Some(tx.now());
     store::save(tx, &alert)?;
     note(tx, &alert, "resolved", why)?;

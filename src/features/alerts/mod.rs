@@ -6,6 +6,7 @@
 //! - a change of an alert and its audit event are one transaction, decided under the rule's lock;
 //! - a rule that cannot be evaluated changes nothing, lights a lamp of its own, and keeps no other rule
 //!   from being evaluated; one that is retired lights nothing;
+//! - what comes and goes is held lit, with one notice, and is neither new nor over each time;
 //! - nothing lasts while nobody looks: neither through a standstill nor without data;
 //! - no alert resolves by age, and a red one stays listed after it stops until somebody has
 //!   acknowledged it.
@@ -22,6 +23,9 @@ pub mod demo;
 mod display;
 pub mod evaluate;
 mod figures;
+mod flap;
+mod hand;
+mod hand_pages;
 pub mod labels;
 mod lamp;
 pub mod overview;
@@ -68,6 +72,21 @@ pub fn routes() -> Routes {
             "/alerts/{id}/acknowledgement",
             Access::Needs(AlertsAct),
             pages::acknowledge,
+        )
+        .post(
+            "/alerts/{id}/release",
+            Access::Needs(AlertsAct),
+            hand_pages::let_go,
+        )
+        .post(
+            "/alerts/{id}/assignment",
+            Access::Needs(AlertsAct),
+            hand_pages::assign,
+        )
+        .post(
+            "/alerts/{id}/snooze",
+            Access::Needs(AlertsAct),
+            hand_pages::snooze,
         )
         .get("/display", Access::Display, display::show)
         .get(

@@ -2,23 +2,24 @@ use std::collections::HashMap;
 
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path, Query};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
 use uuid::Uuid;
 
+use super::alert::{ACKNOWLEDGED_AT_MOST, Holder};
 use super::silences;
 use super::store::{self, Alert, rules, timeline};
 use super::suppression::Suppression;
 use super::telling::{self, Telling};
 use super::views::{self, AlertGroup, Directory, RunbookCard};
-use super::{AlertId, actions};
+use super::{AlertId, actions, hand};
 use crate::features::packs::pack::{ItemId, Rule, Runbook, Service};
 use crate::features::packs::store::{self as packs};
 use crate::foundation::Services;
 use crate::foundation::audit::FormKey;
 use crate::foundation::auth::{Permission, Signed};
 use crate::foundation::db::{self, Conn};
-use crate::foundation::kernel::{PlatformId, Scope};
+use crate::foundation::kernel::{PersonId, PlatformId, Scope};
 use crate::foundation::web::format::counted;
 use crate::foundation::web::paging::{Cursor, Direction, PAGE_ROWS};
 use crate::foundation::web::{self, Chrome, Form, Lamp, Nav, Problems, block};
@@ -37,6 +38,8 @@ pub struct Listing {
 enum State {
     #[default]
     Open,
+    /// Open, and the reader's: given to them, or in their hand.
+    Mine,
     Closed,
 }
 
@@ -47,10 +50,13 @@ type Place = (DateTime<Utc>, Uuid);
 
 /// What somebody has typed below the list, and what was wrong with it.
 #[derive(Default)]
-struct Typed {
-    problems: Problems,
-    note: String,
-    chosen: Vec<AlertId>,
+pub(super) struct Typed {
+    pub problems: Problems,
+    pub note: String,
+    pub chosen: Vec<AlertId>,
+    /// What was typed to put it aside.
+    pub lasts: String,
+    pub reason: String,
 }
 
 /// `GET /alerts`: what is lit, worst first; or what has been closed, newest first.
@@ -70,7 +76,8 @@ async fn listed(
     query: Listing,
     typed: Typed,
 ) -> Result<views::List, web::Error> {
-    let open = query.state.unwrap_or_default() == State::Open;
+    let state = query.state.unwrap_or_default();
+    let open = state != State::Closed;
     let after: Option<Cursor<Place>> = query.after.as_deref().map(Cursor::decode).transpose()?;
     let (app, now) = (services.clone(), services.clock.now());
     let (view, acts) = (signed.view(), signed.reach_for(Permission::AlertsAct));
@@ -82,7 +89,7 @@ async fn listed(
                 let after = after.map(|cursor| cursor.key);
                 store::closed(conn, &view, after, CLOSED_AT_MOST)?
             };
-            let pending = if open {
+            let pending = if state == State::Open {
                 pending(conn, &view)?
             } else {
                 Vec::new()
@@ -104,6 +111,9 @@ async fn listed(
             platform: directory.platform(platform),
             since,
         });
+    if state == State::Mine {
+        alerts.retain(|alert| is_of(alert, signed.person, now));
+    }
     let chosen = |alert: &Alert| typed.chosen.contains(&alert.id);
     let rows = alerts.iter().map(|alert| views::AlertRow {
         chosen: chosen(alert),
@@ -113,6 +123,7 @@ async fn listed(
     Ok(views::List {
         chrome: Chrome::new(&signed, &services, "Alerts", Nav::Alerts),
         open,
+        mine: state == State::Mine,
         overdue: counted(overdue as u64, "silence", "silences"),
         is_overdue: overdue > 0,
         storm: open && alerts.len() >= store::OPEN_AT_MOST,
@@ -139,6 +150,16 @@ fn next_place(last: &Alert) -> Option<String> {
         key,
     };
     Some(format!("/alerts?state=closed&after={}", cursor.encode()))
+}
+
+/// Whether it was given to somebody, or they have it in hand.
+fn is_of(alert: &Alert, person: PersonId, now: DateTime<Utc>) -> bool {
+    let given = alert.assigned.as_ref().is_some_and(|it| it.to == person);
+    let held = alert
+        .acknowledged
+        .as_ref()
+        .filter(|_| alert.is_acknowledged(now));
+    given || held.is_some_and(|held| held.by == Holder::Person(person))
 }
 
 /// Rules whose condition holds and has not lasted long enough.
@@ -181,7 +202,7 @@ pub async fn alert(signed: Signed, services: Data<Services>, id: Path<AlertId>) 
     web::page(&one(signed, services, id.into_inner(), Typed::default()).await?)
 }
 
-async fn one(
+pub(super) async fn one(
     signed: Signed,
     services: Data<Services>,
     id: AlertId,
@@ -192,25 +213,34 @@ async fn one(
         signed.reach().clone(),
         signed.reach_for(Permission::AlertsAct),
     );
-    let (alert, directory, changes, runbook, service, known, belongs) = block(move || {
-        app.db.read(|conn| {
-            let alert = store::alert(conn, id)?;
-            if !reach.allows(alert.platform) {
-                return Err(web::Error::NotFound);
-            }
-            let runbook = runbook_of(conn, &alert)?;
-            let service = alert
-                .service
-                .map(|id| packs::item::<Service>(conn, id))
-                .transpose()?;
-            let changes = timeline::changes(conn, id)?;
-            let known = telling::read(conn, id)?;
-            let directory = directory(conn, acts, now)?;
-            let belongs = store::incidents::of_alert(conn, id)?;
-            Ok::<_, web::Error>((alert, directory, changes, runbook, service, known, belongs))
+    let (alert, directory, changes, runbook, service, known, candidates, belongs) =
+        block(move || {
+            app.db.read(|conn| {
+                let alert = store::alert(conn, id)?;
+                if !reach.allows(alert.platform) {
+                    return Err(web::Error::NotFound);
+                }
+                let runbook = runbook_of(conn, &alert)?;
+                let service = alert
+                    .service
+                    .map(|id| packs::item::<Service>(conn, id))
+                    .transpose()?;
+                let changes = timeline::changes(conn, id)?;
+                let known = telling::read(conn, id)?;
+                let candidates = if acts.allows(alert.platform) && alert.is_open() {
+                    hand::candidates(conn, &alert, now)?
+                } else {
+                    Vec::new()
+                };
+                let directory = directory(conn, acts, now)?;
+                let belongs = store::incidents::of_alert(conn, id)?;
+                let found = (
+                    alert, directory, changes, runbook, service, known, candidates, belongs,
+                );
+                Ok::<_, web::Error>(found)
+            })
         })
-    })
-    .await?;
+        .await?;
     let row = directory.row(&alert, now);
     let may_silence = signed.may_at(Permission::AlertsAct, alert.platform);
     let may_read = signed.may_at(Permission::IncidentsRead, alert.platform);
@@ -243,9 +273,20 @@ async fn one(
         telling: Telling::of(&known, &alert, now, signed.preferences.zone),
         timeline: changes.iter().rev().map(views::TimelineRow::from).collect(),
         runbook: runbook.map(|item| RunbookCard::of(&item, now)),
-        form: no_form.is_empty().then_some(typed.problems),
+        form: no_form.is_empty(),
+        problems: typed.problems,
         typed: typed.note,
+        lasts: typed.lasts,
+        reason: typed.reason,
         no_form,
+        may_let_go: held && alert.firing && may_silence,
+        assigned: alert.assigned.clone(),
+        is_mine: alert
+            .assigned
+            .as_ref()
+            .is_some_and(|it| it.to == signed.person),
+        me: signed.person,
+        candidates,
         may_silence: alert.firing && may_silence,
         may_declare: is_free && signed.may_at(Permission::IncidentsAct, alert.platform),
         incident: belongs.map(|held| (held.incident.to_string(), held.title, held.live)),
@@ -277,6 +318,9 @@ fn runbook_of(conn: &mut Conn, alert: &Alert) -> db::Result<Option<packs::Item<R
 pub struct Note {
     #[serde(default)]
     note: String,
+    /// For how long; nothing is for as long as that can be.
+    #[serde(default)]
+    holds: String,
 }
 
 /// `POST /alerts/{id}/acknowledgement`
@@ -287,7 +331,16 @@ pub async fn acknowledge(
     form: Form<Note>,
 ) -> web::Result {
     let id = id.into_inner();
-    let typed = note_problems(Problems::new(), &form.data.note, vec![id]);
+    let mut typed = note_problems(Problems::new(), &form.data.note, vec![id]);
+    let lasts = match form.data.holds.as_str() {
+        "" => Some(ACKNOWLEDGED_AT_MOST),
+        chosen => views::length(&views::HOLDS, chosen),
+    };
+    if lasts.is_none() {
+        typed
+            .problems
+            .add("holds", "Choose for how long: at most eight hours.");
+    }
     if !typed.problems.is_empty() {
         let page = one(signed, services, id, typed).await?;
         return web::page_with(StatusCode::UNPROCESSABLE_ENTITY, &page);
@@ -298,6 +351,7 @@ pub async fn acknowledge(
         services,
         vec![id],
         form.data.note,
+        lasts.unwrap_or(ACKNOWLEDGED_AT_MOST),
         form.key,
         location,
     )
@@ -333,6 +387,7 @@ pub async fn acknowledge_several(
         services,
         form.data.alert,
         form.data.note,
+        ACKNOWLEDGED_AT_MOST,
         form.key,
         location,
     )
@@ -345,6 +400,7 @@ fn note_problems(mut problems: Problems, note: &str, chosen: Vec<AlertId>) -> Ty
         problems,
         note: note.to_owned(),
         chosen,
+        ..Typed::default()
     }
 }
 
@@ -353,12 +409,13 @@ async fn acknowledge_all(
     services: Data<Services>,
     alerts: Vec<AlertId>,
     note: String,
+    lasts: TimeDelta,
     key: FormKey,
     location: String,
 ) -> web::Result {
     let to = location.clone();
     block(move || {
-        actions::acknowledge(&services, &signed, &alerts, &note, key, &location)
+        actions::acknowledge(&services, &signed, &alerts, &note, lasts, key, &location)
             .map_err(web::Error::from)
     })
     .await?;

@@ -22,7 +22,7 @@ use crate::features::packs::pack::ItemId;
 use crate::foundation::audit::Tx;
 use crate::foundation::db::schema::alert;
 use crate::foundation::db::{Conn, Error, Result};
-use crate::foundation::kernel::{Level, PlatformId, Scope};
+use crate::foundation::kernel::{Level, PersonId, PlatformId, Scope};
 
 /// An alert as it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +49,17 @@ pub struct Alert {
     pub was_red: bool,
     pub resolved_at: Option<DateTime<Utc>>,
     pub acknowledged: Option<Acknowledged>,
+    /// Since when it is held lit because it comes and goes.
+    pub flapping_since: Option<DateTime<Utc>>,
+    pub assigned: Option<Assigned>,
+}
+
+/// Who is to see to it, whether or not they have it in hand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Assigned {
+    pub to: PersonId,
+    pub name: String,
+    pub at: DateTime<Utc>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,6 +131,10 @@ struct AlertRow {
     acknowledgement_ended_at: Option<DateTime<Utc>>,
     acknowledged_by_key: Option<String>,
     labels: Value,
+    flapping_since: Option<DateTime<Utc>>,
+    assigned_to: Option<Uuid>,
+    assigned_name: Option<String>,
+    assigned_at: Option<DateTime<Utc>>,
 }
 
 impl TryFrom<AlertRow> for Alert {
@@ -157,6 +172,15 @@ impl TryFrom<AlertRow> for Alert {
             was_red: row.was_red,
             resolved_at: row.resolved_at,
             acknowledged,
+            flapping_since: row.flapping_since,
+            assigned: match (row.assigned_to, row.assigned_at) {
+                (Some(to), Some(at)) => Some(Assigned {
+                    to: to.into(),
+                    name: row.assigned_name.unwrap_or_default(),
+                    at,
+                }),
+                _ => None,
+            },
         })
     }
 }
@@ -416,6 +440,10 @@ pub fn save(tx: &mut Tx<'_>, changed: &Alert) -> Result<()> {
             alert::level_at.eq(changed.level_at),
             alert::was_red.eq(changed.was_red),
             alert::resolved_at.eq(changed.resolved_at),
+            alert::flapping_since.eq(changed.flapping_since),
+            alert::assigned_to.eq(changed.assigned.as_ref().map(|it| it.to.uuid())),
+            alert::assigned_name.eq(changed.assigned.as_ref().map(|it| &it.name)),
+            alert::assigned_at.eq(changed.assigned.as_ref().map(|it| it.at)),
             alert::acknowledged_at.eq(acknowledged.map(|it| it.at)),
             alert::acknowledged_until.eq(acknowledged.map(|it| it.until)),
             alert::acknowledged_by.eq(person),

@@ -102,10 +102,15 @@ impl Suppression {
 }
 
 fn by_silence(silence: &Silence) -> Reason {
+    let done = if silence.snooze {
+        "Snoozed"
+    } else {
+        "Silenced"
+    };
     Reason {
         kind: Kind::Silence,
         id: silence.id.to_string(),
-        title: format!("Silenced by {}: {}", silence.created.name, silence.reason),
+        title: format!("{done} by {}: {}", silence.created.name, silence.reason),
         until: Some(silence.ends_at),
         href: format!("/silences/{}", silence.id),
     }

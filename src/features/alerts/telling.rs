@@ -111,6 +111,11 @@ fn verdict(known: &Known, alert: &Alert, now: DateTime<Utc>, zone: Tz) -> String
         None => "Nobody was told yet".to_owned(),
     };
     match (&known.next, newest.map(|it| it.kind)) {
+        (Some(next), Some(Kind::Finished)) if next.at > now => format!(
+            "{before}. No step is left, and nobody has it in hand; {} {}.",
+            next.who,
+            relative(next.at, now, zone)
+        ),
         (Some(next), _) if next.at > now => {
             format!(
                 "{before}; next: {} {}.",
@@ -157,6 +162,8 @@ fn row(decision: &Decision, sent: &HashMap<Uuid, Told>) -> Row {
             let of = match decision.news {
                 News::Fires => "told",
                 News::Again => "told that it fires again",
+                News::Flaps => "told that it comes and goes",
+                News::Still => "told that it fires still",
                 News::Over => "told that it is over",
             };
             let name = notice.map_or(way.address.as_str(), |it| it.to_name.as_str());
@@ -231,6 +238,8 @@ mod tests {
             was_red: true,
             resolved_at: None,
             acknowledged: None,
+            flapping_since: None,
+            assigned: None,
         }
     }
 

@@ -172,6 +172,8 @@ mod tests {
             was_red: level == Level::Red,
             resolved_at: None,
             acknowledged: None,
+            flapping_since: None,
+            assigned: None,
         }
     }
 

@@ -3,21 +3,23 @@
 use std::collections::HashMap;
 
 use askama::Template;
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;
 
 use super::clock::acknowledge_by;
 use super::labels::Labels;
-use super::store::Alert;
+use super::silences::views::LENGTHS;
 use super::store::timeline::Change;
+use super::store::{Alert, Assigned};
 use super::suppression::{Reason, Suppression};
 use super::telling::Telling;
 use super::verdict::Verdict;
 use super::windows;
 use crate::features::health::views::{ChangeLine, LogLine, ServiceRow};
 use crate::features::packs::pack::{ItemId, Runbook};
+use crate::features::packs::quantity::Lasting;
 use crate::features::packs::store::{Item, Watched};
-use crate::foundation::kernel::{Level, PlatformId, Scope};
+use crate::foundation::kernel::{Level, PersonId, PlatformId, Scope};
 use crate::foundation::web::chart::Drawing;
 use crate::foundation::web::spark::Days;
 use crate::foundation::web::{Chrome, Lamp, Problems, Tile};
@@ -50,6 +52,8 @@ pub struct Group {
 pub struct List {
     pub chrome: Chrome,
     pub open: bool,
+    /// Of them, only the reader's.
+    pub mine: bool,
     pub groups: Vec<AlertGroup>,
     pub pending: Vec<PendingRow>,
     /// Whether any of them may be acknowledged.
@@ -116,6 +120,8 @@ pub struct AlertRow {
     pub since: DateTime<Utc>,
     pub ended: Option<DateTime<Utc>>,
     pub owner: String,
+    /// Who is to see to it.
+    pub assigned: String,
     pub clock: Clock,
     /// Whether the reader may acknowledge it.
     pub may_act: bool,
@@ -169,6 +175,11 @@ impl Directory {
                 .rule
                 .and_then(|rule| self.owners.get(&rule).cloned())
                 .unwrap_or_default(),
+            assigned: alert
+                .assigned
+                .as_ref()
+                .map(|it| it.name.clone())
+                .unwrap_or_default(),
             clock: clock(alert, self.zone(alert.platform), now),
             may_act: alert.is_open() && self.acts.allows(alert.platform),
             chosen: false,
@@ -200,6 +211,7 @@ fn badge(alert: &Alert, now: DateTime<Utc>) -> String {
     let level = Lamp::from(alert.level).word();
     let state = match (alert.firing, alert.is_acknowledged(now)) {
         (true, true) => "acknowledged",
+        (true, false) if alert.flapping_since.is_some() => "comes and goes",
         (true, false) => "firing",
         (false, _) => "resolved",
     };
@@ -225,6 +237,22 @@ fn clock(alert: &Alert, zone: Tz, now: DateTime<Utc>) -> Clock {
     }
 }
 
+/// For how long somebody takes an alert in hand.
+pub const HOLDS: [(&str, &str); 5] = [
+    ("30m", "30 minutes"),
+    ("1h", "1 hour"),
+    ("2h", "2 hours"),
+    ("4h", "4 hours"),
+    ("8h", "8 hours"),
+];
+
+/// One of these lengths.
+pub fn length(known: &[(&str, &str)], chosen: &str) -> Option<TimeDelta> {
+    let lasts: Lasting = chosen.parse().ok()?;
+    let is_known = known.iter().any(|(value, _)| *value == chosen);
+    is_known.then(|| lasts.delta())
+}
+
 /// `GET /alerts/{id}`
 #[derive(Template)]
 #[template(path = "alerts/alert.html")]
@@ -244,10 +272,21 @@ pub struct AlertPage {
     pub timeline: Vec<TimelineRow>,
     pub runbook: Option<RunbookCard>,
     /// Whether the reader may acknowledge it now; why not, where they may not.
-    pub form: Option<Problems>,
-    /// The note that was typed into it.
-    pub typed: String,
+    pub form: bool,
     pub no_form: &'static str,
+    /// What was wrong with the form that came back.
+    pub problems: Problems,
+    /// The note that was typed into it, and what was typed to put it aside.
+    pub typed: String,
+    pub lasts: String,
+    pub reason: String,
+    /// Whether somebody has it in hand whom the reader may relieve of it.
+    pub may_let_go: bool,
+    pub assigned: Option<Assigned>,
+    pub is_mine: bool,
+    pub me: PersonId,
+    /// To whom the reader may give it.
+    pub candidates: Vec<(PersonId, String)>,
     /// Whether the reader may silence it: it is lit.
     pub may_silence: bool,
     /// The incident that it belongs to, or did last: its page, its title, and whether it is not resolved. For those who
@@ -255,6 +294,12 @@ pub struct AlertPage {
     pub incident: Option<(String, String, bool)>,
     /// Whether the reader may open one of it.
     pub may_declare: bool,
+}
+
+impl AlertPage {
+    fn is_chosen(&self, id: &PersonId) -> bool {
+        self.assigned.as_ref().is_some_and(|it| it.to == *id)
+    }
 }
 
 pub struct TimelineRow {
@@ -272,8 +317,13 @@ impl From<&Change> for TimelineRow {
             "fired" => format!("{named} alert fired"),
             "moved" => format!("Level changed, now {}", change.level),
             "reported" => "Reported again".to_owned(),
+            "flapping" => "It comes and goes".to_owned(),
+            "settled" => "Quiet again".to_owned(),
             "acknowledged" => format!("{} acknowledged it", change.who),
             "acknowledgement_ended" => "The acknowledgement ended".to_owned(),
+            "let_go" => format!("{} let it go", change.who),
+            "assigned" => format!("{} assigned it", change.who),
+            "snoozed" => format!("Snoozed by {}", change.who),
             "silenced" => format!("Silenced by {}", change.who),
             "silence_ending" => "Its silence ends soon".to_owned(),
             "silence_ended" => format!("{} ended its silence", change.who),

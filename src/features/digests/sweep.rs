@@ -135,6 +135,7 @@ fn tell(
             };
             let notice = Notice {
                 platform: Some(platform.id),
+                gather: None,
                 key: format!("digest:{}:{}", digest.id, to.channel().as_str()) + &contact.slug,
                 to,
                 about: About::new("digest", digest.id),

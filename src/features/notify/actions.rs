@@ -1,16 +1,31 @@
 //! Queuing notices and taking them back, inside the transactions of those who cause them.
 
+use super::endpoint::Kind;
+use super::gather;
 use super::notice::{self, About, Destination, LONGEST_ANSWER, Notice, NoticeId};
-use super::store;
+use super::store::{self, endpoints};
 use crate::foundation::audit::{Event, Subject, Tx};
 use crate::foundation::db;
 
-/// Queues a notice; it leaves once this transaction has committed. Nothing where its key was queued before.
+/// Queues a notice; it leaves once this transaction has committed, or when it has gathered its like. Nothing where its key was queued before.
 pub fn enqueue(tx: &mut Tx<'_>, notice: &Notice) -> db::Result<Option<NoticeId>> {
     let id = NoticeId::new();
-    let notice = notice.clone().fitting();
+    let mut notice = notice.clone().fitting();
+    // Programs are told one thing at a time, at once.
+    if let Destination::Endpoint(endpoint) = notice.to
+        && endpoints::find(tx, endpoint)?.kind == Kind::Standard
+    {
+        notice.gather = None;
+    }
     let now = tx.now();
-    if !store::insert(tx, id, &notice, now)? {
+    let leaves = match &notice.gather {
+        Some(with) => {
+            let last = store::last_gathered(tx, with, &notice.to)?;
+            gather::due(now, notice.level, last)
+        }
+        None => now,
+    };
+    if !store::insert(tx, id, &notice, now, leaves)? {
         return Ok(None);
     }
     let mut event = Event::new("notice.queued", Subject::new("notice", id))

@@ -9,7 +9,7 @@ use super::endpoint::Standing;
 use super::notice::{self, Channel, Destination, EndpointId, LONGEST_ANSWER, NoticeId, State};
 use super::setup::TEST;
 use super::store::endpoints;
-use super::store::outbox::{self, Claim, Ended, Settled};
+use super::store::outbox::{self, Claim, Ended, Left, Settled};
 use crate::foundation::Services;
 use crate::foundation::audit::{Actor, Event, Outcome as Said, Subject, Tx, Unaudited};
 use crate::foundation::db::{self, PoolKind};
@@ -42,9 +42,10 @@ pub async fn deliver(services: &Services, claim: Claim) -> db::Result<()> {
     let now = services.clock.now();
     let (app, to) = (services.clone(), claim.to.clone());
     let to = blocking(move || destination(&app, &to)).await?;
-    let mut letter = claim.letter.clone();
-    let base = services.config.web.base_url.as_str();
-    letter.link = format!("{}{}", base.trim_end_matches('/'), letter.link);
+    let letter = claim
+        .letter
+        .clone()
+        .at(services.config.web.base_url.as_str());
     let begun = Instant::now();
     let outcome = channels::send(&services.config.notices, to, letter, now).await;
     let ended = Ended {
@@ -123,11 +124,14 @@ pub fn settle(
     let noted = services.audit.write_on(PoolKind::Jobs, &ourselves(), |tx| {
         let now = tx.now();
         let settled = settled(claim, outcome, ended, now);
-        let Some(state) = outbox::settle(tx, claim, &settled, now)? else {
+        let left = outbox::settle(tx, claim, &settled, now)?;
+        if left.is_empty() {
             return Err(db::Error::NoEvent);
-        };
-        outbox::insert_attempt(tx, claim, ended)?;
-        tx.record(attempt_event(claim, state, ended))?;
+        }
+        for notice in left {
+            outbox::insert_attempt(tx, notice.id, notice.attempt, ended)?;
+            tx.record(attempt_event(claim, notice, ended))?;
+        }
         if let Destination::Endpoint(id) = claim.to
             && (outcome.is_delivered() || !is_test(claim))
         {
@@ -175,8 +179,8 @@ fn is_test(claim: &Claim) -> bool {
     claim.letter.key.starts_with(TEST)
 }
 
-fn attempt_event(claim: &Claim, state: State, ended: &Ended) -> Event {
-    let (kind, said) = match state {
+fn attempt_event(claim: &Claim, notice: Left, ended: &Ended) -> Event {
+    let (kind, said) = match notice.state {
         State::Delivered => ("notice.delivered", Said::Success),
         // Whoever asked for a test is looking at what came of it.
         State::GivenUp if is_test(claim) => ("notice.test_failed", Said::Failure),
@@ -184,11 +188,14 @@ fn attempt_event(claim: &Claim, state: State, ended: &Ended) -> Event {
         State::Cancelled => ("notice.cancelled", Said::Success),
         State::Queued => ("notice.attempt_failed", Said::Failure),
     };
-    let event = about(kind, claim.letter.id, claim.platform)
+    let mut event = about(kind, notice.id, claim.platform)
         .outcome(said)
-        .detail("attempt", claim.attempts + 1)
+        .detail("attempt", notice.attempt)
         .detail("channel", claim.to.channel().as_str())
         .detail("took_ms", ended.took_ms);
+    if notice.id != claim.letter.id {
+        event = event.detail("told_with", claim.letter.id.to_string());
+    }
     match claim.to {
         Destination::Endpoint(id) => event.detail("endpoint", id.to_string()),
         Destination::Email(_) => event,

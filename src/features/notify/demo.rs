@@ -66,6 +66,7 @@ fn greeting(id: EndpointId) -> Notice {
         text: "This is how a notice looks to the program that takes it.".to_owned(),
         link: format!("/webhooks/{id}"),
         level: Some(Level::Blue),
+        gather: None,
         key: format!("demo:greeting:{id}"),
     }
 }

@@ -17,6 +17,7 @@ pub mod channels;
 pub mod delivery;
 pub mod demo;
 pub mod endpoint;
+mod gather;
 pub mod letter;
 pub mod notice;
 mod pages;

@@ -159,6 +159,8 @@ pub struct Notice {
     pub level: Option<Level>,
     /// The same key is queued once, ever.
     pub key: String,
+    /// What it may be told together with, in one letter to the same place; nothing where it goes alone and at once.
+    pub gather: Option<String>,
 }
 
 impl Notice {
@@ -294,6 +296,7 @@ mod tests {
             link: "//elsewhere.example".to_owned(),
             level: None,
             key: "k".to_owned(),
+            gather: None,
         }
         .fitting();
         assert_eq!(notice.to, Destination::Email("(no address)".to_owned()));

@@ -226,6 +226,7 @@ pub fn test(
             ),
             link,
             level: None,
+            gather: None,
             key: format!("{TEST}{}", key.id),
         };
         match actions::enqueue(tx, &notice)? {

@@ -24,8 +24,14 @@ diesel::define_sql_function! {
 /// The keys of tests.
 const TESTS: &str = "test:%";
 
-/// Puts a notice into the outbox. False where its key was there before.
-pub fn insert(conn: &mut Conn, id: NoticeId, new: &Notice, now: DateTime<Utc>) -> Result<bool> {
+/// Puts a notice into the outbox, to leave at `leaves`. False where its key was there before.
+pub fn insert(
+    conn: &mut Conn,
+    id: NoticeId,
+    new: &Notice,
+    now: DateTime<Utc>,
+    leaves: DateTime<Utc>,
+) -> Result<bool> {
     let (email, endpoint) = match &new.to {
         Destination::Email(address) => (Some(address), None),
         Destination::Endpoint(endpoint) => (None, Some(endpoint.uuid())),
@@ -45,12 +51,32 @@ pub fn insert(conn: &mut Conn, id: NoticeId, new: &Notice, now: DateTime<Utc>) -
             notice::level.eq(new.level.map(Level::as_str)),
             notice::key.eq(&new.key),
             notice::queued_at.eq(now),
-            notice::next_at.eq(now),
+            notice::next_at.eq(leaves),
+            notice::gather.eq(&new.gather),
         ))
         .on_conflict(notice::key)
         .do_nothing()
         .execute(conn)?;
     Ok(inserted == 1)
+}
+
+/// When the last letter with what may be told together was taken in by this place.
+pub fn last_gathered(
+    conn: &mut Conn,
+    gather: &str,
+    to: &Destination,
+) -> Result<Option<DateTime<Utc>>> {
+    let delivered = notice::table
+        .filter(notice::gather.eq(gather))
+        .filter(notice::state.eq(State::Delivered.as_str()))
+        .select(diesel::dsl::max(notice::ended_at));
+    Ok(match to {
+        Destination::Email(address) => delivered.filter(notice::email.eq(address)).first(conn)?,
+        Destination::Endpoint(id) => {
+            let delivered = delivered.filter(notice::endpoint_id.eq(id.uuid()));
+            delivered.first(conn)?
+        }
+    })
 }
 
 #[derive(QueryableByName)]

@@ -31,7 +31,7 @@ use crate::foundation::kernel::{PlatformId, Scope};
 const STEPS_AT_ONCE: usize = 150;
 
 /// Who takes the steps: no person does.
-fn ourselves() -> Actor {
+pub(super) fn ourselves() -> Actor {
     Actor::job("oncall.escalate")
 }
 
@@ -102,6 +102,7 @@ fn sight(alert: &Alert, suppression: &Suppression, now: DateTime<Utc>) -> Sight 
         level: alert.level,
         acknowledged: alert.is_acknowledged(now),
         suppressed: alert.firing && !suppression.of(alert).is_empty(),
+        flapping_since: alert.flapping_since,
     }
 }
 
@@ -196,13 +197,20 @@ fn save_next(
     escalation: &Escalation,
     roster: &Roster,
 ) -> db::Result<()> {
-    let next = escalation.ahead().map(|(at, does)| Next {
-        at,
-        who: match does {
-            Ahead::Tells(target) => roster.name(alert.platform, target),
-            Ahead::Declares => "an incident is opened".to_owned(),
-        },
-    });
+    let next = match (escalation.ahead(), escalation.reminds_at()) {
+        (Some((at, does)), _) => Some(Next {
+            at,
+            who: match does {
+                Ahead::Tells(target) => roster.name(alert.platform, target),
+                Ahead::Declares => "an incident is opened".to_owned(),
+            },
+        }),
+        (None, Some(at)) => Some(Next {
+            at,
+            who: "everybody who was told, once more".to_owned(),
+        }),
+        (None, None) => None,
+    };
     decisions::save_next(tx, alert.id, next.as_ref())
 }
 
@@ -230,6 +238,8 @@ impl Step<'_> {
             Act::Stop => self.stop(tx),
             Act::Restart(why) => self.restart(tx, why),
             Act::GiveUp => self.give_up(tx),
+            Act::Remind => self.tell_all(tx, News::Still, "escalation.reminded"),
+            Act::Flap => self.tell_all(tx, News::Flaps, "escalation.flapping"),
             Act::End => self.tell_all(tx, News::Over, "escalation.ended"),
             Act::Resume => self.tell_all(tx, News::Again, "escalation.resumed"),
         }
@@ -324,12 +334,19 @@ impl Step<'_> {
     fn tell_all(&self, tx: &mut Tx<'_>, news: News, kind: &'static str) -> db::Result<()> {
         let why = match news {
             News::Over => "it was over before this was sent",
-            News::Fires | News::Again => "it fires again",
+            News::Flaps => "it comes and goes",
+            News::Fires | News::Again | News::Still => "it fires again",
         };
         let cancelled = notices::cancel_queued(tx, &self.about(), why)?;
         let told = self.telling(tx)?.tell_again(tx, news)?;
+        let outcome = match news {
+            // Nobody knows of it, and it fires.
+            News::Still if told == 0 => Outcome::Failure,
+            _ => Outcome::Success,
+        };
         tx.record(
             event(kind, self.alert)
+                .outcome(outcome)
                 .detail("told", told)
                 .detail("taken_back", cancelled),
         )?;

@@ -15,6 +15,10 @@ use crate::foundation::kernel::Level;
 /// How long a round that has reached nobody rests before it is tried again.
 pub const REST: TimeDelta = TimeDelta::minutes(5);
 
+/// How long everybody who was told has until they are told that it fires still, once no step is left. Of information
+/// nobody is reminded.
+pub const REMIND: TimeDelta = TimeDelta::hours(4);
+
 /// The policies as they were when the alert opened, by level.
 pub type Policies = BTreeMap<Level, Policy>;
 
@@ -74,6 +78,8 @@ pub struct Escalation {
     pub told_in_round: bool,
     /// It is due, and the alert's notices are suppressed.
     pub held_back: bool,
+    /// Since when it comes and goes, of which everybody was told.
+    pub flap_told: Option<DateTime<Utc>>,
 }
 
 /// How the alert stands.
@@ -83,6 +89,8 @@ pub struct Sight {
     pub level: Level,
     pub acknowledged: bool,
     pub suppressed: bool,
+    /// Since when it is held lit because it comes and goes.
+    pub flapping_since: Option<DateTime<Utc>>,
 }
 
 /// Why it begins at its first step.
@@ -109,6 +117,10 @@ pub enum Act {
     Restart(Why),
     /// All steps were taken, and nobody has it in hand.
     GiveUp,
+    /// Nobody has it in hand still: everybody who was told is told so.
+    Remind,
+    /// It has begun to come and go: everybody who was told is told so, once.
+    Flap,
     /// The alert has gone out: everybody who was told is told so.
     End,
     /// The same alert fires again: everybody who was told is told so, and the escalation goes on where it stood.
@@ -138,6 +150,7 @@ impl Escalation {
             told_lately: false,
             told_in_round: false,
             held_back: false,
+            flap_told: None,
         };
         new.begin(now);
         new
@@ -181,6 +194,11 @@ impl Escalation {
         }
         let is_worse = sight.level > self.level;
         self.level = self.level.max(sight.level);
+        let is_news = sight.flapping_since.is_some() && sight.flapping_since != self.flap_told;
+        if is_news && !is_worse && !sight.acknowledged && !sight.suppressed {
+            self.flap_told = sight.flapping_since;
+            return Some(Act::Flap);
+        }
         match (self.phase, sight.acknowledged) {
             (Phase::Held, true) => None,
             (Phase::Held, false) if !is_worse => Some(self.restart(now, Why::LetGo)),
@@ -193,7 +211,8 @@ impl Escalation {
             }
             (_, false) if is_worse => Some(self.restart(now, Why::Worse)),
             (Phase::Running, false) => self.run(now, sight.suppressed),
-            (Phase::Held | Phase::Exhausted | Phase::Over, false) => None,
+            (Phase::Exhausted, false) => self.remind(now, sight.suppressed),
+            (Phase::Held | Phase::Over, false) => None,
         }
     }
 
@@ -221,8 +240,7 @@ impl Escalation {
             Some(Step::Notify(target)) => Act::Tell(target.clone()),
             Some(Step::Incident(_)) => Act::Declare,
             Some(Step::Wait(_)) | None => {
-                self.phase = Phase::Exhausted;
-                self.due_at = None;
+                self.exhaust(now);
                 return Some(Act::GiveUp);
             }
         };
@@ -235,9 +253,32 @@ impl Escalation {
         Some(act)
     }
 
+    fn exhaust(&mut self, now: DateTime<Utc>) {
+        self.phase = Phase::Exhausted;
+        self.due_at = (self.level > Level::Blue).then_some(now + REMIND);
+    }
+
+    /// When everybody is told that it fires still.
+    #[must_use]
+    pub fn reminds_at(&self) -> Option<DateTime<Utc>> {
+        self.due_at.filter(|_| self.phase == Phase::Exhausted)
+    }
+
+    /// What is suppressed when it is due is told as soon as that ends.
+    fn remind(&mut self, now: DateTime<Utc>, suppressed: bool) -> Option<Act> {
+        if suppressed || self.due_at? > now {
+            return None;
+        }
+        self.due_at = Some(now + REMIND);
+        Some(Act::Remind)
+    }
+
     fn end(&mut self) -> Option<Act> {
         if self.phase == Phase::Over {
             return None;
+        }
+        if self.phase == Phase::Exhausted {
+            self.due_at = None;
         }
         self.phase = Phase::Over;
         self.held_back = false;
@@ -255,7 +296,7 @@ impl Escalation {
             if self.step == 0 {
                 self.begin(now);
             } else {
-                self.phase = Phase::Exhausted;
+                self.exhaust(now);
             }
         }
         Act::Resume

@@ -34,6 +34,7 @@ const RED: Sight = Sight {
     level: Level::Red,
     acknowledged: false,
     suppressed: false,
+    flapping_since: None,
 };
 const HELD: Sight = Sight {
     acknowledged: true,
@@ -89,7 +90,7 @@ fn steps_come_in_their_order_and_at_their_time() {
     assert_eq!(acts(&mut it, 15, RED, &[]), ["grace"]);
     assert_eq!(acts(&mut it, 29, RED, &[]), [""; 0]);
     assert_eq!(acts(&mut it, 30, RED, &[]), ["GiveUp"]);
-    assert_eq!(acts(&mut it, 600, RED, &[]), [""; 0]);
+    assert_eq!(acts(&mut it, 269, RED, &[]), [""; 0]);
     assert_eq!(acts(&mut it, 601, OUT, &[]), ["End"]);
     assert_eq!(acts(&mut it, 602, OUT, &[]), [""; 0]);
 }
@@ -132,7 +133,7 @@ fn it_begins_again_as_often_as_the_policy_says_and_never_more_than_five_times() 
     for (repeat, rounds) in [(0, 1), (2, 3), (5, 6), (4_000, 6)] {
         let mut it = opened(two_steps(repeat));
         let mut told = Vec::new();
-        for minutes in 0..600 {
+        for minutes in 0..200 {
             told.extend(acts(&mut it, minutes, RED, &[]));
         }
         assert_eq!(told.pop().as_deref(), Some("GiveUp"), "{repeat}");
@@ -258,6 +259,53 @@ fn who_is_told_first_may_be_told_later() {
     let mut it = opened(policy(vec![wait(10), tell("ada")], 0));
     assert_eq!(acts(&mut it, 9, RED, &[]), [""; 0]);
     assert_eq!(acts(&mut it, 10, RED, &[]), ["ada", "GiveUp"]);
+}
+
+#[test]
+fn what_nobody_takes_in_hand_is_told_again_every_four_hours() {
+    let mut it = opened(two_steps(0));
+    acts(&mut it, 0, RED, &[]);
+    acts(&mut it, 15, RED, &[]);
+    assert_eq!(acts(&mut it, 30, RED, &[]), ["GiveUp"]);
+    assert_eq!(it.reminds_at(), Some(at(270)));
+    assert_eq!(acts(&mut it, 270, RED, &[]), ["Remind"]);
+    assert_eq!(acts(&mut it, 509, RED, &[]), [""; 0]);
+    // Silenced when it is due, it is told when that ends.
+    assert_eq!(acts(&mut it, 510, SILENCED, &[]), [""; 0]);
+    assert_eq!(acts(&mut it, 520, RED, &[]), ["Remind"]);
+    assert_eq!(acts(&mut it, 521, HELD, &[]), ["Stop"]);
+    assert_eq!(it.reminds_at(), None);
+
+    let policies = Policies::from([(Level::Blue, two_steps(0))]);
+    let mut blue = Escalation::open(policies, Level::Blue, at(0));
+    let informed = Sight {
+        level: Level::Blue,
+        ..RED
+    };
+    for minutes in 0..40 {
+        acts(&mut blue, minutes, informed, &[]);
+    }
+    assert_eq!(blue.phase, Phase::Exhausted);
+    assert_eq!(acts(&mut blue, 6_000, informed, &[]), [""; 0]);
+}
+
+#[test]
+fn that_it_comes_and_goes_is_told_once_each_time_that_it_begins_to() {
+    let mut it = opened(two_steps(0));
+    let flapping = |since| Sight {
+        flapping_since: Some(at(since)),
+        ..RED
+    };
+    acts(&mut it, 0, RED, &[]);
+    assert_eq!(acts(&mut it, 5, flapping(4), &[]), ["Flap"]);
+    assert_eq!(acts(&mut it, 6, flapping(4), &[]), [""; 0]);
+    assert_eq!(acts(&mut it, 15, RED, &[]), ["grace"], "it has settled");
+    let silenced = Sight {
+        suppressed: true,
+        ..flapping(20)
+    };
+    assert_eq!(acts(&mut it, 20, silenced, &[]), [""; 0]);
+    assert_eq!(acts(&mut it, 21, flapping(20), &[]), ["Flap"]);
 }
 
 proptest::proptest! {

@@ -7,19 +7,19 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::roster::{Found, Roster};
+use super::tell::places;
 use crate::features::incidents::incident::{Incident, IncidentId, Source};
 use crate::features::incidents::store;
 use crate::features::incidents::store::entries::{self, Kind, New};
 use crate::features::notify::actions as notices;
 use crate::features::notify::notice::{About, Destination, Notice};
 use crate::features::notify::store::endpoints;
-use crate::features::packs::pack::{Contact, Escalation, Step, Target};
-use crate::features::packs::store::{self as packs, Item, Watched};
+use crate::features::packs::pack::{Escalation, Step, Target};
+use crate::features::packs::store::{self as packs, Watched};
 use crate::foundation::audit::{Event, NewJob, Outcome, Subject, Tx};
 use crate::foundation::db;
 use crate::foundation::jobs::{JobContext, JobError, Registry};
 use crate::foundation::kernel::Scope;
-use crate::foundation::web::Lamp;
 
 const TELL: &str = "oncall.tell_of_incident";
 
@@ -126,7 +126,7 @@ fn reached(
         }
         Found::People(people) => {
             for (contact, _) in people {
-                for to in addresses(tx, contact)? {
+                for to in places(tx, &contact.spec)?.0 {
                     found.push((contact.slug.clone(), contact.name.clone(), to));
                 }
             }
@@ -135,23 +135,7 @@ fn reached(
     Ok(found)
 }
 
-fn addresses(tx: &mut Tx<'_>, contact: &Item<Contact>) -> db::Result<Vec<Destination>> {
-    let mut to = Vec::new();
-    if let Some(email) = contact.spec.email() {
-        to.push(Destination::Email(email.to_owned()));
-    }
-    if let Some(name) = contact
-        .spec
-        .endpoint()
-        .filter(|name| !name.trim().is_empty())
-    {
-        to.extend(endpoints::by_name(tx, name)?.map(Destination::Endpoint));
-    }
-    Ok(to)
-}
-
 fn notice(incident: &Incident, platform: &Watched, to: Destination) -> Notice {
-    let level = Lamp::from(incident.level).word();
     let address = match &to {
         Destination::Email(email) => email.clone(),
         Destination::Endpoint(id) => id.to_string(),
@@ -164,10 +148,11 @@ fn notice(incident: &Incident, platform: &Watched, to: Destination) -> Notice {
         platform: Some(platform.id),
         to,
         about: About::new("incident", incident.id),
-        title: format!("{level} incident: {} ({})", incident.title, platform.name),
+        title: format!("Incident: {}", incident.title),
         text: format!("{} has opened an incident.\n{leads}", incident.opened_name),
         link: format!("/incidents/{}", incident.id),
         level: Some(incident.level),
+        gather: None,
         key: format!("incident:{}:opened:{address}", incident.id),
     }
 }

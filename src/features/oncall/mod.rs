@@ -8,6 +8,8 @@
 //! - while somebody has the alert in hand nobody else is told, and when they have it no longer it begins at its first step;
 //! - where nobody is there to be told that is recorded, and the next step comes at once;
 //! - whoever was told that something fires is told when it is over;
+//! - what nobody has in hand after the last step is told again every four hours, information excepted;
+//! - whoever a pack names is told two days before its platform is worked on;
 //! - who was told, and who was not and why, stands with the alert and is never changed.
 //!
 //! - a step that declares an incident opens one of its alert, once: while the alert belongs to one that is not resolved, it
@@ -16,6 +18,7 @@
 //! Deliberately absent: dialling (telephone numbers are for people).
 
 mod actions;
+pub mod ahead;
 pub mod duty;
 pub mod engine;
 pub mod escalation;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::engine;
+use super::{ahead, engine};
 use crate::foundation::Services;
 use crate::foundation::jobs::Ticker;
 
@@ -12,6 +12,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 #[must_use]
 pub fn start(services: Services) -> Ticker {
     Ticker::start("telling people of alerts", LOOK_EVERY, move || {
-        engine::tick(&services).map(drop)
+        engine::tick(&services)?;
+        ahead::tick(&services).map(drop)
     })
 }

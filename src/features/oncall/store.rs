@@ -30,6 +30,7 @@ struct Row {
     told_lately: bool,
     told_in_round: bool,
     held_back: bool,
+    flap_told: Option<DateTime<Utc>>,
 }
 
 impl TryFrom<Row> for Escalation {
@@ -48,6 +49,7 @@ impl TryFrom<Row> for Escalation {
             told_lately: row.told_lately,
             told_in_round: row.told_in_round,
             held_back: row.held_back,
+            flap_told: row.flap_told,
         })
     }
 }
@@ -65,6 +67,7 @@ struct Standing {
     told_lately: bool,
     told_in_round: bool,
     held_back: bool,
+    flap_told: Option<DateTime<Utc>>,
 }
 
 impl From<&Escalation> for Standing {
@@ -79,6 +82,7 @@ impl From<&Escalation> for Standing {
             told_lately: it.told_lately,
             told_in_round: it.told_in_round,
             held_back: it.held_back,
+            flap_told: it.flap_told,
         }
     }
 }

@@ -24,7 +24,6 @@ pub struct Telling<'t> {
     alert: &'t Alert,
     roster: &'t Roster,
     now: DateTime<Utc>,
-    platform: String,
     zone: Tz,
     runbook: Option<String>,
 }
@@ -52,7 +51,6 @@ impl<'t> Telling<'t> {
             alert,
             roster,
             now,
-            platform: platform.name,
             zone: platform.zone,
             runbook: runbook(conn, alert)?,
         })
@@ -107,19 +105,7 @@ impl<'t> Telling<'t> {
         why: &str,
         place: &str,
     ) -> db::Result<Vec<Reached>> {
-        let mut to = Vec::new();
-        if let Some(email) = contact.spec.email() {
-            to.push(Destination::Email(email.to_owned()));
-        }
-        let mut missing = None;
-        if let Some(name) = contact.spec.endpoint() {
-            match endpoint(tx, name)? {
-                Some(id) => to.push(Destination::Endpoint(id)),
-                None => missing = Some(format!("no endpoint called {name} takes notices")),
-            }
-        } else if to.is_empty() {
-            missing = Some("no address is known here".to_owned());
-        }
+        let (to, missing) = places(tx, &contact.spec)?;
         if let Some(missing) = missing {
             self.not_told(tx, &contact.name, &missing)?;
         }
@@ -142,7 +128,7 @@ impl<'t> Telling<'t> {
                 who,
                 why: "was told before".to_owned(),
                 to,
-                key: format!("{}:{}", self.moment(), way.notice),
+                key: format!("{}:{}", self.moment(news), way.notice),
             };
             self.queue(tx, &reached, news)?;
             told += 1;
@@ -150,9 +136,14 @@ impl<'t> Telling<'t> {
         Ok(told)
     }
 
-    /// When it went out, or fired again.
-    fn moment(&self) -> i64 {
-        let at = self.alert.resolved_at.unwrap_or(self.alert.fired_at);
+    /// When what is told came to be so.
+    fn moment(&self, news: News) -> i64 {
+        let alert = self.alert;
+        let at = match news {
+            News::Still => self.now,
+            News::Flaps => alert.flapping_since.unwrap_or(self.now),
+            News::Fires | News::Again | News::Over => alert.resolved_at.unwrap_or(alert.fired_at),
+        };
         at.timestamp_micros()
     }
 
@@ -182,11 +173,13 @@ impl<'t> Telling<'t> {
             platform: Some(alert.platform),
             to: to.to.clone(),
             about: self.about(),
-            title: words::title(alert, &self.platform, news),
+            title: words::title(alert, news),
             text: words::text(alert, news, self.runbook.as_deref(), &to.why, self.zone),
             link: format!("/alerts/{}", alert.id),
-            level: Some(alert.level),
+            // That it is over is no alarm.
+            level: (news != News::Over).then_some(alert.level),
             key: format!("alert:{}:{}:{}", alert.id, news.as_str(), to.key),
+            gather: Some(format!("alerts:{}", alert.platform)),
         };
         let Some(id) = notices::enqueue(tx, &notice)? else {
             return Ok(());
@@ -227,8 +220,29 @@ impl<'t> Telling<'t> {
     }
 }
 
+/// Where a contact is reached; and what of it is missing, if anything is.
+pub(super) fn places(
+    conn: &mut Conn,
+    contact: &Contact,
+) -> db::Result<(Vec<Destination>, Option<String>)> {
+    let mut to = Vec::new();
+    if let Some(email) = contact.email() {
+        to.push(Destination::Email(email.to_owned()));
+    }
+    let mut missing = None;
+    if let Some(name) = contact.endpoint() {
+        match endpoint(conn, name)? {
+            Some(id) => to.push(Destination::Endpoint(id)),
+            None => missing = Some(format!("no endpoint called {name} takes notices")),
+        }
+    } else if to.is_empty() {
+        missing = Some("no address is known here".to_owned());
+    }
+    Ok((to, missing))
+}
+
 /// The endpoint of this name; none where the name is empty.
-fn endpoint(conn: &mut Conn, name: &str) -> db::Result<Option<EndpointId>> {
+pub(super) fn endpoint(conn: &mut Conn, name: &str) -> db::Result<Option<EndpointId>> {
     if name.trim().is_empty() {
         return Ok(None);
     }

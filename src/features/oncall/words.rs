@@ -7,18 +7,18 @@ use crate::features::alerts::clock::acknowledge_by;
 use crate::features::alerts::store::Alert;
 use crate::features::alerts::store::decisions::News;
 use crate::features::packs::pack::{Escalation, Step, Target};
-use crate::foundation::web::Lamp;
 use crate::foundation::web::format::{counted, sentence};
 
-/// "Red: API is down (FinChat)".
+/// "API is down, again". How bad it is and where stand beside it.
 #[must_use]
-pub fn title(alert: &Alert, platform: &str, news: News) -> String {
-    let level = Lamp::from(alert.level).word();
+pub fn title(alert: &Alert, news: News) -> String {
     let name = &alert.name;
     match news {
-        News::Fires => format!("{level}: {name} ({platform})"),
-        News::Again => format!("{level} again: {name} ({platform})"),
-        News::Over => format!("Over: {name} ({platform})"),
+        News::Fires => name.clone(),
+        News::Again => format!("{name}, again"),
+        News::Flaps => format!("{name}, coming and going"),
+        News::Still => format!("{name}, still"),
+        News::Over => format!("Over: {name}"),
     }
 }
 
@@ -33,8 +33,15 @@ pub fn text(alert: &Alert, news: News, runbook: Option<&str>, why: &str, zone: T
                 lines.push("It stays listed until somebody has acknowledged it.".to_owned());
             }
         }
-        News::Fires | News::Again => {
+        News::Fires | News::Again | News::Flaps | News::Still => {
             lines.push(format!("Since {}.", moment(alert.fired_at, zone)));
+            if news == News::Flaps {
+                lines.push(
+                    "It came and went four times in half an hour. It stays lit until it has been quiet for as long, \
+                     and nothing more is said of it until then."
+                        .to_owned(),
+                );
+            }
             let by = acknowledge_by(alert.level, alert.waits_since(), zone);
             lines.push(format!("Acknowledge it by {}.", moment(by, zone)));
             if let Some(runbook) = runbook {

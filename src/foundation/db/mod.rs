@@ -16,6 +16,7 @@ pub mod cluster;
 mod connect;
 mod error;
 pub mod inspect;
+mod joins;
 pub mod migrate;
 mod planned;
 mod pool;

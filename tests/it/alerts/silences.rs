@@ -395,6 +395,7 @@ async fn a_program_asks_for_nothing_that_takes_two() {
     };
     let ask = |matchers: &str, hours| {
         let new = NewSilence {
+            snooze: false,
             platform: alert.platform,
             matchers: parse(matchers).unwrap(),
             reason: "amtool".to_owned(),

@@ -107,7 +107,7 @@ async fn whoever_is_on_call_is_told_of_one_that_is_opened_by_hand() {
         .read(|conn| outbox::about(conn, &about))
         .unwrap();
     let titles: Vec<&str> = told.iter().map(|it| it.title.as_str()).collect();
-    assert_eq!(titles, ["Red incident: Opened by hand (Demo)"]);
+    assert_eq!(titles, ["Incident: Opened by hand"]);
     assert_eq!(told[0].to_name, "ada@test.example");
     let page = app.as_operator().get(sent.location()).await;
     assert!(page.says("Told of it: Ada"), "{}", page.text());

@@ -75,7 +75,7 @@ fn told(app: &TestApp, alert: &Alert) -> Vec<Told> {
         .unwrap()
 }
 
-/// "grace: Red: Quality is in breach (Demo)", in the order of telling.
+/// "grace: Quality is in breach", in the order of telling.
 fn said(app: &TestApp, alert: &Alert) -> Vec<String> {
     let line = |it: Told| {
         let who = it.to_name.replace("@test.example", "");
@@ -109,8 +109,8 @@ pub async fn acknowledge(app: &TestApp, alert: &Alert) {
     assert_eq!(sent.status, 303);
 }
 
-const RED: &str = "Red: Quality is in breach (Demo)";
-const OVER: &str = "Over: Quality is in breach (Demo)";
+const RED: &str = "Quality is in breach";
+const OVER: &str = "Over: Quality is in breach";
 
 /// RH-9, FC-27: whoever is on call hears of it at once, and the next when they do not answer.
 #[actix_web::test]
@@ -156,16 +156,78 @@ async fn a_red_alert_tells_whoever_is_on_call_and_then_the_next() {
         after(&app, minutes);
     }
     assert_eq!(told(&app, &alert).len(), 4, "and both once more");
-    for minutes in [15, 60, 600] {
+    for minutes in [15, 60] {
         after(&app, minutes);
     }
     assert_eq!(told(&app, &alert).len(), 4);
     let page = app.as_operator().get(&notice.link).await;
-    assert!(page.says("No step is left, and nobody has it in hand."));
+    assert!(
+        page.says("No step is left, and nobody has it in hand; everybody who was told, once more in 2 hours."),
+        "{}",
+        page.text()
+    );
     assert_eq!(app.events_of("escalation.opened").len(), 1);
     assert_eq!(app.events_of("escalation.told").len(), 4);
     assert_eq!(app.events_of("escalation.finished").len(), 1);
     assert_eq!(app.events_of("notice.queued").len(), 4);
+    after(&app, 240);
+    assert_eq!(
+        said(&app, &alert)[4..],
+        [format!("grace: {RED}, still"), format!("ada: {RED}, still")]
+    );
+    after(&app, 240);
+    assert_eq!(told(&app, &alert).len(), 8, "every four hours");
+    assert_eq!(app.events_of("escalation.reminded").len(), 2);
+}
+
+/// Four turns in half an hour: whoever was told is told so once, and of nothing more until it is quiet.
+#[actix_web::test]
+async fn what_comes_and_goes_is_held_lit_and_told_once() {
+    let app = watched().await;
+    let turn = |value: f64| {
+        report(&app, value);
+        app.advance(TimeDelta::minutes(3));
+        look(&app);
+        deliver(&app);
+    };
+    for value in [97.0, 99.5, 97.0, 99.5] {
+        turn(value);
+    }
+    let alert = lit(&app);
+    let all = [
+        format!("grace: {RED}"),
+        format!("grace: {OVER}"),
+        format!("grace: {RED}, again"),
+        format!("grace: {RED}, coming and going"),
+    ];
+    assert_eq!(said(&app, &alert), all);
+    assert!(alert.firing && alert.flapping_since.is_some());
+    let page = app.as_operator().get("/alerts").await;
+    assert!(page.says("Red, comes and goes"), "{}", page.text());
+    for value in [97.0, 99.5, 97.0, 99.5] {
+        turn(value);
+    }
+    assert_eq!(said(&app, &alert)[..4], all);
+    assert!(
+        !said(&app, &alert)[4..]
+            .iter()
+            .any(|it| it.contains("Over") || it.contains("again")),
+        "{:?}",
+        said(&app, &alert)
+    );
+    let begun = app.events_of("alert.flapping").len();
+    for _ in 0..11 {
+        after(&app, 3);
+    }
+    assert!(!open(&app)[0].firing);
+    assert_eq!((begun, app.events_of("alert.settled").len()), (1, 1));
+    let last = said(&app, &alert).pop();
+    assert!(last.is_some_and(|it| it.ends_with(OVER)));
+    let page = app
+        .as_operator()
+        .get(&format!("/alerts/{}", alert.id))
+        .await;
+    assert!(page.says("It comes and goes") && page.says("Quiet again"));
 }
 
 #[actix_web::test]
@@ -234,7 +296,7 @@ async fn who_was_told_is_told_when_it_is_over_and_nobody_else_is() {
     assert_eq!(
         said(&app, &alert)[3..],
         [
-            "grace: Red again: Quality is in breach (Demo)".to_owned(),
+            "grace: Quality is in breach, again".to_owned(),
             format!("grace: {RED}")
         ]
     );

@@ -343,6 +343,8 @@ impl Lighting<'_> {
             was_red: level == Level::Red,
             resolved_at: None,
             acknowledged: None,
+            flapping_since: None,
+            assigned: None,
         })
     }
 }

@@ -279,6 +279,7 @@ fn read(sent: PostableSilence, platforms: &Platforms, now: DateTime<Utc>) -> Res
         .collect();
     Ok((
         NewSilence {
+            snooze: false,
             platform: platform.id,
             matchers,
             reason: sent.comment.chars().filter(|c| *c != '\0').collect(),

@@ -73,6 +73,8 @@ pub struct NewSilence {
     pub reason: String,
     pub starts_at: DateTime<Utc>,
     pub ends_at: DateTime<Utc>,
+    /// Asked for at one alert, about nothing else.
+    pub snooze: bool,
 }
 
 /// Who asks.
@@ -136,7 +138,12 @@ pub fn create(
         let kind = if silence.needs_second {
             "silence.proposed"
         } else {
-            note_on_alerts(tx, &silence, &author.name, "silenced")?;
+            let line = if silence.snooze {
+                "snoozed"
+            } else {
+                "silenced"
+            };
+            note_on_alerts(tx, &silence, &author.name, line)?;
             "silence.created"
         };
         tx.record(described(kind, &silence).detail("lit", found.lit.len()))?;
@@ -214,6 +221,7 @@ fn silence_of(
         countersign_by,
         countersigned: None,
         reminded_at: None,
+        snooze: new.snooze && found.fingerprint.is_some(),
     })
 }
 

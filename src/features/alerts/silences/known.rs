@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::matcher::{Matcher, all_match};
 use super::silence::{Asked, Governance, by_name, governance, may_mean};
 use super::store;
-use crate::features::alerts::labels::{Labels, identity};
+use crate::features::alerts::labels::{Labels, SEVERITY, identity, with_severity};
 use crate::features::alerts::lamp::labels_of;
 use crate::features::alerts::snapshot::Snapshot;
 use crate::features::alerts::store::{Alert, known};
@@ -58,7 +58,12 @@ pub fn preview(
         .first_key_value()
         .filter(|_| identities.len() == 1);
     let fingerprint = only.map(|(fingerprint, _)| fingerprint.clone());
-    let can_be_red = identities.values().any(|known| known.can_be_red);
+    // What names how bad it is does not mean it once it is worse.
+    let means_red = matchers
+        .iter()
+        .filter(|matcher| matcher.name == SEVERITY)
+        .all(|matcher| matcher.matches(&with_severity(&Labels::new(), Level::Red)));
+    let can_be_red = means_red && identities.values().any(|known| known.can_be_red);
     let again = match &fingerprint {
         Some(one) => store::was_alone_lately(conn, platform, one, now)?,
         None => false,

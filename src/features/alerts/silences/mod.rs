@@ -15,7 +15,7 @@ pub mod pages;
 pub mod silence;
 pub mod store;
 pub mod sweep;
-mod views;
+pub(super) mod views;
 
 use crate::foundation::auth::Permission::{AlertsAct, AlertsRead};
 use crate::foundation::web::{Access, Routes};

@@ -236,6 +236,7 @@ fn read(
     }
     Ok(match (platform, lasts) {
         (Some(platform), Some(lasts)) if problems.is_empty() => Ok(NewSilence {
+            snooze: false,
             platform,
             matchers,
             reason: typed.reason.clone(),

@@ -54,6 +54,8 @@ pub struct Silence {
     pub countersign_by: Option<DateTime<Utc>>,
     pub countersigned: Option<Mark>,
     pub reminded_at: Option<DateTime<Utc>>,
+    /// It is about one alert as it is: when that is worse, it is told.
+    pub snooze: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -290,6 +292,7 @@ mod tests {
             countersign_by: Some(at(48)),
             countersigned: None,
             reminded_at: None,
+            snooze: false,
         }
     }
 

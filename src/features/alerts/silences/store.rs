@@ -42,6 +42,7 @@ struct Row {
     countersigned_by: Option<Uuid>,
     countersigned_name: Option<String>,
     reminded_at: Option<DateTime<Utc>>,
+    snooze: bool,
 }
 
 fn mark(at: Option<DateTime<Utc>>, by: Option<Holder>, name: Option<String>) -> Option<Mark> {
@@ -93,6 +94,7 @@ impl TryFrom<Row> for Silence {
                 row.countersigned_name,
             ),
             reminded_at: row.reminded_at,
+            snooze: row.snooze,
         })
     }
 }
@@ -206,6 +208,7 @@ pub fn insert(tx: &mut Tx<'_>, new: &Silence) -> Result<()> {
             silence::created_by.eq(person),
             silence::created_by_key.eq(key),
             silence::created_name.eq(&new.created.name),
+            silence::snooze.eq(new.snooze),
             silence::needs_second.eq(new.needs_second),
             silence::countersign_by.eq(new.countersign_by),
         ))

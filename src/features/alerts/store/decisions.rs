@@ -53,17 +53,29 @@ pub enum News {
     Fires,
     /// It fires again, having been over.
     Again,
+    /// It comes and goes, and is held lit.
+    Flaps,
+    /// It fires still, and nobody has it in hand.
+    Still,
     Over,
 }
 
 impl News {
-    const ALL: [Self; 3] = [Self::Fires, Self::Again, Self::Over];
+    const ALL: [Self; 5] = [
+        Self::Fires,
+        Self::Again,
+        Self::Flaps,
+        Self::Still,
+        Self::Over,
+    ];
 
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Fires => "fires",
             Self::Again => "again",
+            Self::Flaps => "flaps",
+            Self::Still => "still",
             Self::Over => "over",
         }
     }

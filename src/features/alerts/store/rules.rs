@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::read_level;
 use crate::features::alerts::alert::{PerLevel, Track};
+use crate::features::alerts::flap::{Flap, Held};
 use crate::features::packs::pack::ItemId;
 use crate::foundation::db::schema::{alert, rule_state, rule_tick};
 use crate::foundation::db::{Conn, Result};
@@ -17,7 +18,11 @@ use crate::foundation::kernel::Level;
 /// What is known about a rule, with how many events it has seen.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RuleState {
+    /// The life of its condition, as if no lamp were ever held lit.
     pub track: Track,
+    pub flap: Flap,
+    /// The level at which its lamp is lit, held or not.
+    pub lit: Option<Level>,
     /// The type of event that it counts, and how many of it were counted.
     pub event_type: Option<ItemId>,
     pub events_seen: i64,
@@ -37,23 +42,34 @@ struct RuleStateRow {
     events_seen: i64,
     error: Option<String>,
     event_type_id: Option<Uuid>,
+    flap_turns: Vec<Option<DateTime<Utc>>>,
+    flap_held_since: Option<DateTime<Utc>>,
+    flap_on: Option<bool>,
 }
 
 impl RuleStateRow {
     /// The level at which a rule's alert fires stands with the alert, not with the rule.
-    fn with(self, firing: Option<Level>) -> RuleState {
+    fn with(self, lit: Option<Level>) -> RuleState {
         let active_at = PerLevel {
             red: self.red_at,
             yellow: self.yellow_at,
             blue: self.blue_at,
         };
+        let held = self.flap_held_since.zip(self.flap_on);
+        let flap = Flap {
+            turns: self.flap_turns.into_iter().flatten().collect(),
+            held: held.map(|(since, on)| Held { since, on }),
+        };
+        let track = Track {
+            active_at,
+            no_data_since: self.no_data_since,
+            firing: lit,
+            cleared_at: self.cleared_at,
+        };
         RuleState {
-            track: Track {
-                active_at,
-                no_data_since: self.no_data_since,
-                firing,
-                cleared_at: self.cleared_at,
-            },
+            track: track.beneath(&flap),
+            flap,
+            lit,
             event_type: self.event_type_id.map(ItemId::from),
             events_seen: self.events_seen,
             error: self.error,
@@ -127,6 +143,9 @@ pub fn save_rule(conn: &mut Conn, rule: ItemId, state: &RuleState) -> Result<()>
             rule_state::event_type_id.eq(state.event_type.map(ItemId::uuid)),
             rule_state::events_seen.eq(state.events_seen),
             rule_state::error.eq(&state.error),
+            rule_state::flap_turns.eq(&state.flap.turns),
+            rule_state::flap_held_since.eq(state.flap.held.map(|held| held.since)),
+            rule_state::flap_on.eq(state.flap.held.map(|held| held.on)),
         ))
         .execute(conn)?;
     Ok(())

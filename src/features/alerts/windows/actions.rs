@@ -106,6 +106,8 @@ pub fn create_as(
             needs_second: new.starts_at - now < NOTICE,
             approved: None,
             ended: None,
+            told_at: None,
+            told_off_at: None,
         };
         store::insert(tx, &window)?;
         let kind = if window.needs_second {

@@ -30,6 +30,8 @@ struct Row {
     approved_name: Option<String>,
     ended_at: Option<DateTime<Utc>>,
     ended_name: Option<String>,
+    told_at: Option<DateTime<Utc>>,
+    told_off_at: Option<DateTime<Utc>>,
 }
 
 impl From<Row> for Window {
@@ -57,6 +59,8 @@ impl From<Row> for Window {
             ended: row
                 .ended_at
                 .map(|at| (at, row.ended_name.unwrap_or_default())),
+            told_at: row.told_at,
+            told_off_at: row.told_off_at,
         }
     }
 }
@@ -160,6 +164,17 @@ pub fn save(tx: &mut Tx<'_>, changed: &Window) -> Result<()> {
             row::ended_at.eq(ended.map(|(at, _)| *at)),
             row::ended_by.eq(ended.map(|_| by)),
             row::ended_name.eq(ended.map(|(_, name)| name)),
+        ))
+        .execute(&mut **tx)?;
+    Ok(())
+}
+
+/// Notes when whoever its pack names was told of it.
+pub fn note_told(tx: &mut Tx<'_>, changed: &Window) -> Result<()> {
+    diesel::update(row::table.find(changed.id.uuid()))
+        .set((
+            row::told_at.eq(changed.told_at),
+            row::told_off_at.eq(changed.told_off_at),
         ))
         .execute(&mut **tx)?;
     Ok(())

@@ -106,6 +106,8 @@ fn window(
         needs_second: false,
         approved: None,
         ended: None,
+        told_at: None,
+        told_off_at: None,
     }
 }
 

@@ -32,6 +32,9 @@ pub struct Window {
     pub approved: Option<(DateTime<Utc>, PersonId, String)>,
     /// Ended before its time, or called off.
     pub ended: Option<(DateTime<Utc>, String)>,
+    /// When whoever its pack names was told that it is coming, and that it was called off.
+    pub told_at: Option<DateTime<Utc>>,
+    pub told_off_at: Option<DateTime<Utc>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,6 +126,8 @@ mod tests {
             needs_second: false,
             approved: None,
             ended: None,
+            told_at: None,
+            told_off_at: None,
         }
     }
 

@@ -8,11 +8,12 @@ use diesel::sql_types::{
 };
 use uuid::Uuid;
 
-use crate::features::notify::letter::Letter;
+use crate::features::notify::gather::TOGETHER_AT_MOST;
+use crate::features::notify::letter::{Letter, Part};
 use crate::features::notify::notice::{About, Channel, Destination, EndpointId, NoticeId, State};
 use crate::foundation::db::schema::{notice, notice_attempt, notice_endpoint};
 use crate::foundation::db::{Conn, Error, Result};
-use crate::foundation::kernel::PlatformId;
+use crate::foundation::kernel::{Level, PlatformId};
 
 /// Longer than any attempt takes, so that nobody else begins while it goes on.
 pub const LEASE_SECS: f64 = 120.0;
@@ -25,7 +26,7 @@ pub struct Claim {
     /// Attempts before this one.
     pub attempts: i16,
     pub fence: i64,
-    /// Its link is still a path.
+    /// Its links are still paths.
     pub letter: Letter,
 }
 
@@ -63,6 +64,8 @@ struct Row {
     attempts: i16,
     #[diesel(sql_type = BigInt)]
     fence: i64,
+    #[diesel(sql_type = Nullable<Text>)]
+    gather: Option<String>,
 }
 
 /// Takes the notice that is due first, by one of these channels. An endpoint is asked one thing at a time, so that one
@@ -73,6 +76,7 @@ pub fn claim(conn: &mut Conn, channels: &[Channel], now: DateTime<Utc>) -> Resul
         "WITH due AS (SELECT d.id, p.slug, p.name FROM notice d \
              LEFT JOIN notice_endpoint e ON e.id = d.endpoint_id LEFT JOIN platform p ON p.id = d.platform_id \
              WHERE d.state = 'queued' AND d.why IS NULL AND d.next_at <= $2 AND d.channel = ANY($3) \
+             AND (d.told_with IS NULL OR EXISTS (SELECT 1 FROM notice l WHERE l.id = d.told_with AND l.state = 'cancelled')) \
              AND (d.lease_until IS NULL OR d.lease_until < clock_timestamp()) \
              AND (e.id IS NULL OR e.state = 'active') \
              AND NOT EXISTS (SELECT 1 FROM notice o WHERE o.endpoint_id = d.endpoint_id AND o.state = 'queued' \
@@ -83,21 +87,96 @@ pub fn claim(conn: &mut Conn, channels: &[Channel], now: DateTime<Utc>) -> Resul
          WHERE n.id = due.id \
          RETURNING n.id, n.platform_id, due.slug AS platform_slug, due.name AS platform_name, n.email, \
              n.endpoint_id, n.about_kind, n.about_id, n.title, n.text, n.link, n.level, n.key, n.queued_at, \
-             n.attempts, n.fence",
+             n.attempts, n.fence, n.gather",
     )
     .bind::<Double, _>(LEASE_SECS)
     .bind::<Timestamptz, _>(now)
     .bind::<Array<Text>, _>(channels)
     .get_result(conn)
     .optional()?;
-    row.map(Claim::try_from).transpose()
+    let Some(row) = row else {
+        return Ok(None);
+    };
+    // A letter that may have left tells the same when it is sent again: whoever has it already knows it by its id.
+    if row.fence == 1 && row.attempts == 0 {
+        gather(conn, &row)?;
+    }
+    together(conn, row).map(Some)
+}
+
+/// Puts what waits for the same place beside the notice that leaves.
+fn gather(conn: &mut Conn, lead: &Row) -> Result<()> {
+    let Some(gather) = &lead.gather else {
+        return Ok(());
+    };
+    sql_query(
+        "UPDATE notice SET told_with = $1 WHERE id IN (SELECT id FROM notice \
+             WHERE gather = $2 AND email IS NOT DISTINCT FROM $3 AND endpoint_id IS NOT DISTINCT FROM $4 \
+             AND state = 'queued' AND why IS NULL AND attempts = 0 AND told_with IS NULL AND id <> $1 \
+             AND lease_until IS NULL ORDER BY id LIMIT $5 FOR UPDATE SKIP LOCKED)",
+    )
+    .bind::<SqlUuid, _>(lead.id)
+    .bind::<Text, _>(gather)
+    .bind::<Nullable<Text>, _>(&lead.email)
+    .bind::<Nullable<SqlUuid>, _>(lead.endpoint_id)
+    .bind::<BigInt, _>(TOGETHER_AT_MOST - 1)
+    .execute(conn)?;
+    Ok(())
+}
+
+/// A claim with what is told with it, which is ours for as long.
+fn together(conn: &mut Conn, lead: Row) -> Result<Claim> {
+    #[derive(QueryableByName)]
+    struct Beside {
+        #[diesel(sql_type = Text)]
+        about_kind: String,
+        #[diesel(sql_type = Text)]
+        about_id: String,
+        #[diesel(sql_type = Text)]
+        title: String,
+        #[diesel(sql_type = Text)]
+        text: String,
+        #[diesel(sql_type = Text)]
+        link: String,
+        #[diesel(sql_type = Nullable<Text>)]
+        level: Option<String>,
+    }
+    let beside: Vec<Beside> = sql_query(
+        "UPDATE notice SET lease_until = clock_timestamp() + make_interval(secs => $2) \
+         WHERE told_with = $1 AND state = 'queued' AND why IS NULL \
+         RETURNING about_kind, about_id, title, text, link, level",
+    )
+    .bind::<SqlUuid, _>(lead.id)
+    .bind::<Double, _>(LEASE_SECS)
+    .load(conn)?;
+    let mut claim = Claim::try_from(lead)?;
+    let mut parts = Vec::new();
+    for it in beside {
+        parts.push(Part {
+            about: About {
+                kind: it.about_kind,
+                id: it.about_id,
+            },
+            title: it.title,
+            text: it.text,
+            link: it.link,
+            level: read_level(it.level)?,
+        });
+    }
+    claim.letter = claim.letter.together(parts);
+    Ok(claim)
+}
+
+fn read_level(level: Option<String>) -> Result<Option<Level>> {
+    let level = level.map(|level| level.parse()).transpose();
+    level.map_err(|_| Error::Damaged("a notice's level"))
 }
 
 /// Takes one notice whenever it is due, and whether or not its endpoint is switched off: somebody asked for it.
 pub fn claim_one(conn: &mut Conn, id: NoticeId) -> Result<Option<Claim>> {
     let row: Option<Row> = sql_query(
         "WITH due AS (SELECT d.id, p.slug, p.name FROM notice d LEFT JOIN platform p ON p.id = d.platform_id \
-             WHERE d.id = $2 AND d.state = 'queued' AND d.why IS NULL \
+             WHERE d.id = $2 AND d.state = 'queued' AND d.why IS NULL AND d.told_with IS NULL \
              AND (d.lease_until IS NULL OR d.lease_until < clock_timestamp()) \
              FOR UPDATE OF d SKIP LOCKED) \
          UPDATE notice n SET fence = n.fence + 1, \
@@ -105,7 +184,7 @@ pub fn claim_one(conn: &mut Conn, id: NoticeId) -> Result<Option<Claim>> {
          WHERE n.id = due.id \
          RETURNING n.id, n.platform_id, due.slug AS platform_slug, due.name AS platform_name, n.email, \
              n.endpoint_id, n.about_kind, n.about_id, n.title, n.text, n.link, n.level, n.key, n.queued_at, \
-             n.attempts, n.fence",
+             n.attempts, n.fence, n.gather",
     )
     .bind::<Double, _>(LEASE_SECS)
     .bind::<SqlUuid, _>(id.uuid())
@@ -123,7 +202,6 @@ impl TryFrom<Row> for Claim {
             (None, Some(id)) => Destination::Endpoint(id.into()),
             (None, None) => return Err(Error::Damaged("a notice to nobody")),
         };
-        let level = row.level.map(|level| level.parse()).transpose();
         Ok(Self {
             to,
             platform: row.platform_id.map(PlatformId::from),
@@ -133,14 +211,17 @@ impl TryFrom<Row> for Claim {
                 id: row.id.into(),
                 key: row.key,
                 platform: row.platform_slug.zip(row.platform_name),
-                about: About {
-                    kind: row.about_kind,
-                    id: row.about_id,
+                part: Part {
+                    about: About {
+                        kind: row.about_kind,
+                        id: row.about_id,
+                    },
+                    title: row.title,
+                    text: row.text,
+                    link: row.link,
+                    level: read_level(row.level)?,
                 },
-                title: row.title,
-                text: row.text,
-                link: row.link,
-                level: level.map_err(|_| Error::Damaged("a notice's level"))?,
+                also: Vec::new(),
                 queued_at: row.queued_at,
             },
         })
@@ -155,16 +236,30 @@ pub enum Settled {
     GivenUp { why: String },
 }
 
-/// Writes what became of an attempt, and gives the lease back. Nothing where the lease was lost; else the state that the
-/// notice has now: one that was taken back meanwhile is cancelled in the place of another try.
+/// A notice as an attempt leaves it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Left {
+    pub id: NoticeId,
+    /// The number of the attempt.
+    pub attempt: i16,
+    /// One that was taken back meanwhile is cancelled in the place of another try.
+    pub state: State,
+}
+
+/// Writes what became of an attempt, and gives the lease back. Nothing where the lease was lost; else the notice and what
+/// was told with it.
 pub fn settle(
     conn: &mut Conn,
     claim: &Claim,
     settled: &Settled,
     now: DateTime<Utc>,
-) -> Result<Option<State>> {
+) -> Result<Vec<Left>> {
     #[derive(QueryableByName)]
     struct After {
+        #[diesel(sql_type = SqlUuid)]
+        id: Uuid,
+        #[diesel(sql_type = SmallInt)]
+        attempts: i16,
         #[diesel(sql_type = Text)]
         state: String,
     }
@@ -173,13 +268,16 @@ pub fn settle(
         Settled::Again { at } => ("queued", None, Some(*at)),
         Settled::GivenUp { why } => ("given_up", Some(why.as_str()), None),
     };
-    let after: Option<After> = sql_query(
-        "UPDATE notice SET lease_until = NULL, attempts = attempts + 1, \
-             state = CASE WHEN $3 = 'queued' AND why IS NOT NULL THEN 'cancelled' ELSE $3 END, \
-             why = CASE WHEN $3 = 'queued' THEN why ELSE $4 END, \
-             next_at = coalesce($5, next_at), \
-             ended_at = CASE WHEN $3 = 'queued' AND why IS NULL THEN NULL ELSE $6 END \
-         WHERE id = $1 AND fence = $2 AND state = 'queued' AND lease_until IS NOT NULL RETURNING state",
+    let after: Vec<After> = sql_query(
+        "WITH lead AS (SELECT id FROM notice WHERE id = $1 AND fence = $2 AND state = 'queued' \
+             AND lease_until IS NOT NULL FOR UPDATE) \
+         UPDATE notice n SET lease_until = NULL, attempts = n.attempts + 1, \
+             state = CASE WHEN $3 = 'queued' AND n.why IS NOT NULL THEN 'cancelled' ELSE $3 END, \
+             why = CASE WHEN $3 = 'queued' THEN n.why ELSE $4 END, \
+             next_at = coalesce($5, n.next_at), \
+             ended_at = CASE WHEN $3 = 'queued' AND n.why IS NULL THEN NULL ELSE $6 END \
+         FROM lead WHERE (n.id = lead.id OR n.told_with = lead.id) AND n.state = 'queued' \
+             AND n.lease_until IS NOT NULL RETURNING n.id, n.attempts, n.state",
     )
     .bind::<SqlUuid, _>(claim.letter.id.uuid())
     .bind::<BigInt, _>(claim.fence)
@@ -187,10 +285,16 @@ pub fn settle(
     .bind::<Nullable<Text>, _>(why)
     .bind::<Nullable<Timestamptz>, _>(next)
     .bind::<Timestamptz, _>(now)
-    .get_result(conn)
-    .optional()?;
-    let state = after.map(|after| after.state.parse()).transpose();
-    state.map_err(|_| Error::Damaged("a notice's state"))
+    .load(conn)?;
+    let each = after.into_iter().map(|after| {
+        let state = after.state.parse();
+        Ok(Left {
+            id: after.id.into(),
+            attempt: after.attempts,
+            state: state.map_err(|_| Error::Damaged("a notice's state"))?,
+        })
+    });
+    each.collect()
 }
 
 /// An attempt that has ended.
@@ -202,11 +306,12 @@ pub struct Ended {
     pub answer: String,
 }
 
-pub fn insert_attempt(conn: &mut Conn, claim: &Claim, ended: &Ended) -> Result<()> {
+/// Notes an attempt, the first of which is number 1.
+pub fn insert_attempt(conn: &mut Conn, notice: NoticeId, number: i16, ended: &Ended) -> Result<()> {
     diesel::insert_into(notice_attempt::table)
         .values((
-            notice_attempt::notice_id.eq(claim.letter.id.uuid()),
-            notice_attempt::number.eq(claim.attempts + 1),
+            notice_attempt::notice_id.eq(notice.uuid()),
+            notice_attempt::number.eq(number),
             notice_attempt::begun_at.eq(ended.begun_at),
             notice_attempt::took_ms.eq(ended.took_ms),
             notice_attempt::delivered.eq(ended.delivered),
@@ -218,14 +323,14 @@ pub fn insert_attempt(conn: &mut Conn, claim: &Claim, ended: &Ended) -> Result<(
 
 /// One that nobody will send any more.
 #[derive(QueryableByName)]
-pub struct Left {
+pub struct Unsent {
     #[diesel(sql_type = SqlUuid)]
     id: Uuid,
     #[diesel(sql_type = Nullable<SqlUuid>)]
     platform_id: Option<Uuid>,
 }
 
-impl Left {
+impl Unsent {
     #[must_use]
     pub fn id(&self) -> NoticeId {
         self.id.into()
@@ -238,7 +343,7 @@ impl Left {
 }
 
 /// Those that were taken back while somebody sent them who never came to an end.
-pub fn end_taken_back(conn: &mut Conn, now: DateTime<Utc>) -> Result<Vec<Left>> {
+pub fn end_taken_back(conn: &mut Conn, now: DateTime<Utc>) -> Result<Vec<Unsent>> {
     Ok(sql_query(
         "UPDATE notice SET state = 'cancelled', ended_at = $1, lease_until = NULL \
          WHERE id IN (SELECT id FROM notice WHERE state = 'queued' AND why IS NOT NULL \
@@ -255,7 +360,7 @@ pub fn give_up_held(
     why: &str,
     waited: TimeDelta,
     now: DateTime<Utc>,
-) -> Result<Vec<Left>> {
+) -> Result<Vec<Unsent>> {
     Ok(sql_query(
         "UPDATE notice SET state = 'given_up', ended_at = $1, why = $2 \
          WHERE id IN (SELECT n.id FROM notice n JOIN notice_endpoint e ON e.id = n.endpoint_id \
@@ -273,7 +378,7 @@ pub fn give_up_held(
 /// Lets a notice be tried at once, also one that was given up. False where there is nothing to try.
 pub fn hasten(conn: &mut Conn, id: NoticeId, now: DateTime<Utc>) -> Result<bool> {
     let changed = sql_query(
-        "UPDATE notice SET state = 'queued', why = NULL, ended_at = NULL, next_at = $2 \
+        "UPDATE notice SET state = 'queued', why = NULL, ended_at = NULL, next_at = $2, told_with = NULL \
          WHERE id = $1 AND (state = 'given_up' OR state = 'queued' AND why IS NULL) \
          AND (lease_until IS NULL OR lease_until < clock_timestamp())",
     )

@@ -17,6 +17,11 @@ impl Linter<'_> {
             for service in &window.services {
                 self.known_service(about, service);
             }
+            for target in &window.tell {
+                if !self.is_known(target) {
+                    self.error("unknown-reference", about, format!("there is no {target}"));
+                }
+            }
         }
     }
 

@@ -132,7 +132,7 @@ impl Linter<'_> {
     }
 
     /// Endpoints belong to an installation, and not to the file.
-    fn is_known(&self, target: &Target) -> bool {
+    pub(super) fn is_known(&self, target: &Target) -> bool {
         match target {
             Target::Rota(id) => self.pack.rotas.iter().any(|rota| rota.id == *id),
             Target::Contact(id) => self.is_contact(id),

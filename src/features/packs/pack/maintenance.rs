@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Target;
+
 /// A maintenance window that comes back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -15,4 +17,7 @@ pub struct Maintenance {
     /// The services that are worked on; none named: all of them.
     #[serde(default)]
     pub services: Vec<String>,
+    /// Who is told two days ahead.
+    #[serde(default)]
+    pub tell: Vec<Target>,
 }

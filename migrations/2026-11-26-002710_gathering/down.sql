@@ -1,0 +1,1 @@
+ALTER TABLE notice DROP COLUMN told_with, DROP COLUMN gather;

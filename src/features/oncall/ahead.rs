@@ -1,0 +1,183 @@
+//! Whoever a platform's pack names is told two days before it is worked on, and if it is called off after that.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
+
+use super::engine::ourselves;
+use super::roster::{Found, Roster};
+use super::tell::{endpoint, places};
+use crate::features::alerts::windows::store as windows;
+use crate::features::alerts::windows::window::{State, Window};
+use crate::features::notify::actions as notices;
+use crate::features::notify::notice::{About, Destination, Notice};
+use crate::features::packs::pack::Maintenance;
+use crate::features::packs::store as packs;
+use crate::foundation::Services;
+use crate::foundation::audit::{Event, Outcome, Subject, Tx};
+use crate::foundation::db::{self, PoolKind};
+
+/// Two days, and some time for the notice to arrive.
+pub const AHEAD: TimeDelta = TimeDelta::minutes(48 * 60 + 15);
+
+/// What is told of a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum News {
+    Coming,
+    CalledOff,
+}
+
+fn news(window: &Window, now: DateTime<Utc>) -> Option<News> {
+    match window.state(now) {
+        State::Coming if window.told_at.is_none() && window.starts_at - now <= AHEAD => {
+            Some(News::Coming)
+        }
+        State::CalledOff if window.told_at.is_some() && window.told_off_at.is_none() => {
+            Some(News::CalledOff)
+        }
+        _ => None,
+    }
+}
+
+/// Tells of every window of which it is time to. Any number of processes may do it at once. Returns of how many.
+pub fn tick(services: &Services) -> db::Result<usize> {
+    let now = services.clock.now();
+    let mut due = services
+        .db
+        .read_on(PoolKind::Jobs, |conn| windows::announced(conn, now))?;
+    due.retain(|window| news(window, now).is_some());
+    let mut told = 0;
+    for window in due {
+        let done = services
+            .audit
+            .write_on(PoolKind::Jobs, &ourselves(), |tx| tell(tx, &window));
+        match done {
+            Ok(()) => told += 1,
+            Err(db::Error::NoEvent) => {}
+            Err(error @ db::Error::Unavailable(_)) => return Err(error),
+            Err(error) => {
+                tracing::error!(%error, window = %window.id, "nobody could be told of maintenance");
+            }
+        }
+    }
+    Ok(told)
+}
+
+fn tell(tx: &mut Tx<'_>, window: &Window) -> db::Result<()> {
+    let now = tx.now();
+    let mut window = windows::lock(tx, window.id)?;
+    let (Some(news), Some(item)) = (news(&window, now), window.item) else {
+        return Ok(());
+    };
+    let spec = packs::item::<Maintenance>(tx, item)?.spec;
+    let platforms = packs::platforms(tx)?;
+    let platform = platforms.into_iter().find(|it| it.id == window.platform);
+    let platform = platform.ok_or(db::Error::NotFound)?;
+    let roster = Roster::of(tx, window.platform, now)?;
+    let letter = Letter {
+        window: &window,
+        news,
+        platform: &platform.name,
+        zone: platform.zone,
+        about: &spec.about,
+    };
+    let (mut told, mut missed) = (BTreeSet::new(), BTreeSet::new());
+    for target in &spec.tell {
+        match roster.find(window.platform, target, platform.zone, now) {
+            Found::Nobody { who, .. } => drop(missed.insert(who)),
+            Found::Endpoint(name) => match endpoint(tx, name)? {
+                Some(id) => {
+                    letter.queue(tx, Destination::Endpoint(id))?;
+                    told.insert(name.to_owned());
+                }
+                None => drop(missed.insert(name.to_owned())),
+            },
+            Found::People(people) => {
+                for (contact, _) in people {
+                    let (to, _) = places(tx, &contact.spec)?;
+                    if to.is_empty() {
+                        missed.insert(contact.slug.clone());
+                    } else {
+                        told.insert(contact.slug.clone());
+                    }
+                    for place in to {
+                        letter.queue(tx, place)?;
+                    }
+                }
+            }
+        }
+    }
+    let kind = match news {
+        News::Coming => "maintenance.told",
+        News::CalledOff => "maintenance.told_off",
+    };
+    let outcome = if told.is_empty() && !missed.is_empty() {
+        Outcome::Failure
+    } else {
+        Outcome::Success
+    };
+    tx.record(
+        Event::new(kind, Subject::new("maintenance", window.id))
+            .platform(window.platform)
+            .outcome(outcome)
+            .detail("told", told.into_iter().collect::<Vec<_>>())
+            .detail("not_told", missed.into_iter().collect::<Vec<_>>()),
+    )?;
+    match news {
+        News::Coming => window.told_at = Some(now),
+        News::CalledOff => window.told_off_at = Some(now),
+    }
+    windows::note_told(tx, &window)
+}
+
+/// What everybody is told of a window.
+struct Letter<'l> {
+    window: &'l Window,
+    news: News,
+    platform: &'l str,
+    zone: Tz,
+    about: &'l str,
+}
+
+impl Letter<'_> {
+    /// The same place is told once.
+    fn queue(&self, tx: &mut Tx<'_>, to: Destination) -> db::Result<()> {
+        let Window { id, name, .. } = self.window;
+        let (word, title) = match self.news {
+            News::Coming => ("coming", format!("Maintenance: {name}")),
+            News::CalledOff => ("called_off", format!("Called off: {name}")),
+        };
+        let place = match &to {
+            Destination::Email(address) => address.clone(),
+            Destination::Endpoint(id) => id.to_string(),
+        };
+        let notice = Notice {
+            platform: Some(self.window.platform),
+            to,
+            about: About::new("maintenance", id),
+            title,
+            text: self.text(),
+            link: format!("/maintenance/{id}"),
+            level: None,
+            key: format!("maintenance:{id}:{word}:{place}"),
+            gather: None,
+        };
+        notices::enqueue(tx, &notice).map(drop)
+    }
+
+    fn text(&self) -> String {
+        let moment = |at: DateTime<Utc>| at.with_timezone(&self.zone).format("%-d %b %Y, %H:%M %Z");
+        let span = format!(
+            "{} is worked on from {} to {}.",
+            self.platform,
+            moment(self.window.starts_at),
+            moment(self.window.ends_at)
+        );
+        match self.news {
+            News::Coming if self.about.is_empty() => span,
+            News::Coming => format!("{span}\n{}", self.about),
+            News::CalledOff => format!("It does not take place. It was: {span}"),
+        }
+    }
+}
