@@ -42,6 +42,19 @@ const BETWEEN_FEATURES: &[(&str, &str, &str)] = &[
         "packs",
         "services and probes are declared in packs",
     ),
+    (
+        "capacity",
+        "health",
+        "what is in use is what probes measure and platforms report",
+    ),
+    ("capacity", "packs", "limits are declared in packs"),
+    (
+        "slo",
+        "alerts",
+        "what is planned are its maintenance windows, and the pace is that of its rules",
+    ),
+    ("slo", "health", "results are those of probes and reports"),
+    ("slo", "packs", "targets are declared in packs"),
     ("heartbeats", "packs", "heartbeats are declared in packs"),
     (
         "incidents",
@@ -157,6 +170,7 @@ const ACROSS: &[(&str, &str, &str)] = &[
 const PURE: &[&str] = &[
     "alerts/alert",
     "alerts/alertmanager/posted",
+    "alerts/burn",
     "alerts/flap",
     "alerts/labels",
     "alerts/rule",
@@ -165,6 +179,7 @@ const PURE: &[&str] = &[
     "alerts/windows/window",
     "alerts/words",
     "audit_log/filter",
+    "capacity/trend",
     "checklists/run",
     "checklists/slots",
     "digests/digest",
@@ -173,6 +188,7 @@ const PURE: &[&str] = &[
     "health/latency",
     "health/probe",
     "health/series",
+    "health/slice",
     "health/queue",
     "heartbeats/heartbeat",
     "heartbeats/ping",
@@ -222,6 +238,8 @@ const PURE: &[&str] = &[
     "screening/plain",
     "screening/policy",
     "screening/word",
+    "slo/budget",
+    "slo/month",
 ];
 
 /// What asks something of the world, as the code that does it is written.

@@ -17,6 +17,8 @@ pub mod actions;
 pub mod alert;
 pub mod alertmanager;
 pub mod api;
+pub mod burn;
+pub mod burning;
 mod causes;
 pub mod clock;
 pub mod demo;

@@ -3,6 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::alert::{PerLevel, Track, Verdict};
+use super::burn::Burn;
 use crate::features::health::series::Figure;
 use crate::features::packs::pack::{Condition, Is, ProbeState, Rule, Source};
 
@@ -14,6 +15,8 @@ pub enum Reading {
     Latencies(Vec<i64>),
     Number(f64),
     Beat(Beat),
+    /// How fast an error budget is used up.
+    Burn(Burn),
     Age(TimeDelta),
     /// How many events came since the rule last looked.
     Events(i64),
@@ -65,7 +68,11 @@ pub fn verdict(rule: &Rule, reading: &Reading, track: &Track) -> Verdict {
     for (level, condition) in rule.levels() {
         let lit = track.firing.is_some_and(|firing| level <= firing);
         let on = lit && track.active_at.get(level).is_some();
-        let Some(held) = condition_holds(&rule.on, condition, reading, on) else {
+        let held = match reading {
+            Reading::Burn(burn) => Some(burn.holds(level)),
+            _ => condition_holds(&rule.on, condition, reading, on),
+        };
+        let Some(held) = held else {
             return Verdict::Error;
         };
         *holds.get_mut(level) = held;
@@ -114,7 +121,7 @@ fn condition_holds(
                 .try_fold(true, |all, one| Some(all && one?))
         }
         Reading::Absent(absent) => Some(*absent),
-        Reading::Scarce | Reading::Nothing => None,
+        Reading::Burn(_) | Reading::Scarce | Reading::Nothing => None,
     }
 }
 

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::AlertId;
+use super::burning::{self, Burns, Defined};
 use super::rule::{Beat, Reading};
 use super::scraped::{self, Asked, Scraped};
 use super::store::rules::{self, RuleState};
@@ -18,7 +19,7 @@ use crate::features::heartbeats::store as heartbeats;
 use crate::features::logs::{actions as log_actions, store as logs};
 use crate::features::packs::pack::{
     EventType, Heartbeat, Indicator, Is, ItemId, LinesOf, LogSource, Probe, ProbeState, Rule,
-    Service, Source,
+    Service, Slo, Source,
 };
 use crate::features::packs::store::{self as packs, Item, Watched};
 use crate::foundation::db::{self, Conn};
@@ -47,6 +48,8 @@ pub struct Snapshot {
     /// What the rules on logs count; nothing where a log is not known to be whole.
     lines: HashMap<(PlatformId, LinesOf), Option<i64>>,
     scraped: Scraped,
+    slos: ByName<Item<Slo>>,
+    burns: Burns,
 }
 
 impl Snapshot {
@@ -82,6 +85,15 @@ impl Snapshot {
         let probes = keyed(packs::live::<Probe>(conn)?);
         let states = health::states(conn)?;
         let scraped = read_scraped(conn, &rules, &probes, &states, now)?;
+        let indicators = keyed(indicators);
+        let services = ids(packs::live::<Service>(conn)?);
+        let slos = keyed(packs::live::<Slo>(conn)?);
+        let defined = Defined {
+            probes: &probes,
+            indicators: &indicators,
+            services: &services,
+        };
+        let burns = burning::read(conn, &burning_rules(&rules), &slos, &defined, now)?;
         Ok(Self {
             now,
             known,
@@ -91,16 +103,18 @@ impl Snapshot {
                 .collect(),
             run_out: store::run_out(conn, now)?,
             platforms: platforms.map(|it| (it.id, it)).collect(),
-            services: ids(packs::live::<Service>(conn)?),
+            services,
             probes,
             event_types: ids(packs::live::<EventType>(conn)?),
             beats: heartbeats::all(conn)?,
             heartbeats: keyed(packs::live::<Heartbeat>(conn)?),
             states,
             scraped,
+            burns,
+            slos,
             reports: reports::last_reports(conn, &indicator_ids)?,
             tallies: reports::event_tallies(conn)?,
-            indicators: keyed(indicators),
+            indicators,
             lines: count_lines(conn, &rules, &logs, now)?,
             logs,
             rules,
@@ -158,6 +172,11 @@ impl Snapshot {
                     Some(lines) => Reading::Number(lines as f64),
                     None => Reading::Nothing,
                 }
+            }
+            Source::BurnRate(slug) => {
+                let read = self.burns.get(&(platform, slug.clone()));
+                let missing = || format!("there is no target \"{slug}\" that can be read");
+                read.cloned().ok_or_else(missing)?
             }
             Source::Event(slug) => {
                 let id = self.event_type(platform, slug)?;
@@ -276,6 +295,7 @@ impl Snapshot {
                 let log = self.logs.get(&(platform, of.source.clone()))?;
                 log.spec.service.as_ref()?
             }
+            Source::BurnRate(slug) => &self.slos.get(&(platform, slug.clone()))?.spec.service,
             on => {
                 let probe = self.probes.get(&(platform, on.probe()?.to_owned()))?;
                 &probe.spec.service
@@ -298,6 +318,15 @@ impl Snapshot {
             _ => "",
         }
     }
+}
+
+/// The targets that rules on burn rates name.
+fn burning_rules(rules: &[Item<Value>]) -> Vec<(PlatformId, String)> {
+    let named = |rule: &Item<Value>| {
+        let slug = rule.spec.get("on")?.get("burn_rate")?.as_str()?;
+        Some((rule.platform, slug.to_owned()))
+    };
+    rules.iter().filter_map(named).collect()
 }
 
 /// What each rule on a log counts now.

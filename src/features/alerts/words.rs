@@ -1,5 +1,6 @@
 //! What an alert says, in one line.
 
+use super::burn::Burn;
 use super::rule::{Beat, Reading};
 use crate::features::packs::pack::{Condition, Is, Rule, Source, Unit};
 use crate::foundation::kernel::Level;
@@ -26,6 +27,9 @@ pub fn summary(rule: &Rule, level: Level, reading: &Reading, unit: &str) -> Stri
         (Source::Heartbeat(heartbeat), _) => {
             format!("the heartbeat {heartbeat} was never heard of")
         }
+        (Source::BurnRate(slo), Reading::Burn(burn)) => {
+            format!("the budget of {slo} is used up {}", burn_words(*burn))
+        }
         (Source::Absence(of), _) => format!("{} is not served", of.select),
         (_, Reading::Nothing) => format!("{}: nothing to read", rule.on),
         (_, Reading::Scarce) => format!("{}: not enough data", rule.on),
@@ -44,6 +48,7 @@ pub fn reading(rule: &Rule, reading: &Reading, unit: &str) -> String {
         Reading::Number(_) | Reading::Latencies(_) | Reading::Age(_) => {
             value(&rule.on, reading, unit)
         }
+        Reading::Burn(burn) => burn_words(*burn),
         Reading::Scarce => "not enough data".to_owned(),
         Reading::State(_)
         | Reading::Beat(_)
@@ -63,6 +68,20 @@ pub fn figure_of(on: &Source, reading: &Reading) -> String {
 #[must_use]
 pub fn figure_in(on: &Source, reading: &Reading, unit: &str) -> String {
     value(on, reading, unit)
+}
+
+/// "15.2 times too fast, over the last 1h and 5m".
+fn burn_words(burn: Burn) -> String {
+    let (long, short) = (
+        length(burn.long.num_milliseconds()),
+        length(burn.short.num_milliseconds()),
+    );
+    let rate = (burn.rate * 10.0).round() / 10.0;
+    if rate < 1.0 {
+        format!("at {rate} times the pace that it allows, over the last {long}")
+    } else {
+        format!("{rate} times too fast, over the last {long} and {short}")
+    }
 }
 
 const fn beat_word(beat: Beat) -> &'static str {
@@ -102,6 +121,7 @@ fn value(on: &Source, reading: &Reading, unit: &str) -> String {
         Reading::Age(age) => length(age.num_seconds() * 1_000),
         Reading::State(state) => state.as_str().to_owned(),
         Reading::Beat(beat) => beat_word(*beat).to_owned(),
+        Reading::Burn(burn) => burn_words(*burn),
         Reading::Events(count) => count.to_string(),
         Reading::Absent(true) => "not served".to_owned(),
         Reading::Absent(false) => "served".to_owned(),

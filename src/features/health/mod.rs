@@ -25,6 +25,7 @@ pub mod queue;
 pub mod resp;
 pub mod runner;
 pub mod series;
+pub mod slice;
 pub mod store;
 pub mod views;
 

@@ -80,7 +80,8 @@ impl Series {
 
     /// What it grew by in the window that ends now, carried on to the window's ends as far as what was seen allows.
     /// A value under the one before it is a counter that began anew.
-    fn growth(&self, now_ms: i64, window_ms: i64) -> Option<f64> {
+    #[must_use]
+    pub fn growth(&self, now_ms: i64, window_ms: i64) -> Option<f64> {
         let start_ms = now_ms - window_ms;
         let from = self.points.partition_point(|it| it.at_ms < start_ms);
         let to = self.points.partition_point(|it| it.at_ms <= now_ms);

@@ -5,6 +5,7 @@ pub mod log;
 pub mod reports;
 pub mod samples;
 pub mod series;
+pub mod slices;
 
 use std::collections::{BTreeMap, HashMap};
 

@@ -239,6 +239,10 @@ fn items(pack: &Pack) -> db::Result<Vec<NewItem>> {
         (&it.id, &it.name)
     })?;
     add(&mut items, "rule", &pack.rules, |it| (&it.id, &it.name))?;
+    add(&mut items, "slo", &pack.slos, |it| (&it.id, &it.name))?;
+    add(&mut items, "capacity", &pack.capacities, |it| {
+        (&it.id, &it.name)
+    })?;
     add(&mut items, "inhibit", &pack.inhibitions, |it| {
         (&it.id, if it.name.is_empty() { &it.id } else { &it.name })
     })?;

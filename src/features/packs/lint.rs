@@ -4,6 +4,7 @@ mod addresses;
 mod checklists;
 mod conditions;
 mod heartbeats;
+mod levels;
 mod logs;
 mod maintenance;
 mod metrics;
@@ -91,6 +92,8 @@ pub fn lint(file: &File) -> Vec<Finding> {
     linter.maintenance();
     linter.checklists();
     linter.gates();
+    linter.slos();
+    linter.capacities();
     linter.causes();
     linter.acceptances();
     linter.findings.sort_by_key(|finding| finding.line);
@@ -256,6 +259,7 @@ impl Linter<'_> {
             self.reach(about, rule);
             self.holding(about, rule);
             self.scraped(about, rule);
+            self.burning(about, rule);
         }
     }
 
@@ -290,6 +294,10 @@ impl Linter<'_> {
             Source::Log(of) => (!self.knows_log(of))
                 .then(|| missing("log_source", &of.source))
                 .flatten(),
+            Source::BurnRate(id) => {
+                let known = self.pack.slos.iter().any(|it| it.id == *id);
+                (!known).then(|| missing("slo", id)).flatten()
+            }
             Source::Event(id) => {
                 let known = self.pack.event_types.iter().any(|it| it.id == *id);
                 (!known).then(|| missing("event_type", id)).flatten()
@@ -341,7 +349,11 @@ impl Linter<'_> {
     /// holds for ever.
     fn holding(&mut self, about: Subject<'_>, rule: &Rule) {
         let interval = match &rule.on {
-            Source::Event(_) | Source::Age(_) | Source::Heartbeat(_) | Source::Log(_) => return,
+            Source::Event(_)
+            | Source::Age(_)
+            | Source::Heartbeat(_)
+            | Source::Log(_)
+            | Source::BurnRate(_) => return,
             Source::Indicator(id) => self.expected(id),
             other => other
                 .probe()
@@ -491,6 +503,11 @@ fn named(pack: &Pack) -> BTreeMap<&'static str, Vec<&str>> {
             pack.escalations.iter().map(|it| it.id.as_str()).collect(),
         ),
         ("rule", pack.rules.iter().map(|it| it.id.as_str()).collect()),
+        ("slo", pack.slos.iter().map(|it| it.id.as_str()).collect()),
+        (
+            "capacity",
+            pack.capacities.iter().map(|it| it.id.as_str()).collect(),
+        ),
         (
             "inhibit",
             pack.inhibitions.iter().map(|it| it.id.as_str()).collect(),

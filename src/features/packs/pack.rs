@@ -5,6 +5,7 @@ mod causes;
 mod check;
 mod checklists;
 mod heartbeats;
+mod levels;
 mod logs;
 mod maintenance;
 mod measure;
@@ -23,6 +24,7 @@ pub use self::check::{
 };
 pub use self::checklists::{CheckItem, Checklist, Evidence, Expect, Occasion, ReleaseGate, Stage};
 pub use self::heartbeats::Heartbeat;
+pub use self::levels::{Capacity, Counted, Observed, Reported, Sli, Slo, Used, Within};
 pub use self::logs::{ErrorCode, LinesOf, LogSource};
 pub use self::maintenance::Maintenance;
 pub use self::measure::{Measure, Unit};
@@ -63,6 +65,10 @@ pub struct Pack {
     pub error_codes: Vec<ErrorCode>,
     #[serde(default, rename = "rule")]
     pub rules: Vec<Rule>,
+    #[serde(default, rename = "slo")]
+    pub slos: Vec<Slo>,
+    #[serde(default, rename = "capacity")]
+    pub capacities: Vec<Capacity>,
     #[serde(default, rename = "inhibit")]
     pub inhibitions: Vec<Inhibition>,
     #[serde(default)]
@@ -88,10 +94,13 @@ impl Pack {
     #[must_use]
     pub fn all_probes(&self) -> Vec<Probe> {
         let read: Vec<&Source> = self.read().collect();
-        let scrapes = self.scrapes.iter().map(|it| it.probe(&self.rules));
+        let scrapes = self
+            .scrapes
+            .iter()
+            .map(|it| it.probe(&self.rules, &self.slos));
         let probes = self.probes.iter().cloned();
         probes
-            .map(|it| it.keeping(&self.rules))
+            .map(|it| it.keeping(&self.rules, &self.slos))
             .chain(scrapes)
             .map(|it| it.keeping_what(&read))
             .collect()

@@ -10,8 +10,9 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::pack::{
-    Checklist, Contact, ErrorCode, Escalation, EventType, Heartbeat, Indicator, Inhibition, ItemId,
-    LogSource, Maintenance, Platform, Probe, ReleaseGate, Rota, Rule, Runbook, Service,
+    Capacity, Checklist, Contact, ErrorCode, Escalation, EventType, Heartbeat, Indicator,
+    Inhibition, ItemId, LogSource, Maintenance, Platform, Probe, ReleaseGate, Rota, Rule, Runbook,
+    Service, Slo,
 };
 use crate::foundation::audit::Tx;
 use crate::foundation::db::schema::{pack, pack_item, platform};
@@ -43,6 +44,12 @@ impl Definition for LogSource {
 }
 impl Definition for ErrorCode {
     const KIND: &'static str = "error_code";
+}
+impl Definition for Slo {
+    const KIND: &'static str = "slo";
+}
+impl Definition for Capacity {
+    const KIND: &'static str = "capacity";
 }
 impl Definition for Inhibition {
     const KIND: &'static str = "inhibit";

@@ -83,6 +83,25 @@ pub fn running(conn: &mut Conn, scope: &Scope, now: DateTime<Utc>) -> Result<Vec
     Ok(read_all(query.load(conn)?))
 }
 
+/// Those that hold or held after `from`.
+pub fn held_since(conn: &mut Conn, from: DateTime<Utc>) -> Result<Vec<Window>> {
+    let rows = row::table
+        .filter(row::ends_at.gt(from))
+        .filter(
+            row::needs_second
+                .eq(false)
+                .or(row::approved_at.is_not_null()),
+        )
+        .filter(
+            row::ended_at
+                .is_null()
+                .or(row::ended_at.gt(row::starts_at.nullable())),
+        )
+        .select(Row::as_select())
+        .load(conn)?;
+    Ok(read_all(rows))
+}
+
 /// What calendars brought whose time is still to come, called off or not.
 pub fn announced(conn: &mut Conn, now: DateTime<Utc>) -> Result<Vec<Window>> {
     let rows = row::table

@@ -23,7 +23,7 @@ pub fn condition_problems(source: &Source, condition: &Condition) -> Vec<&'stati
             }
             0
         }
-        Source::Event(_) | Source::Absence(_) => 0,
+        Source::Event(_) | Source::Absence(_) | Source::BurnRate(_) => 0,
         _ => 1,
     };
     if thresholds != expected {

@@ -120,7 +120,7 @@ impl Linter<'_> {
 }
 
 /// Between any two of the next runs. A pattern says the same whenever it is read, so any day will do.
-fn shortest(timetable: &Timetable) -> Option<TimeDelta> {
+pub(super) fn shortest(timetable: &Timetable) -> Option<TimeDelta> {
     const LOOKED_AT: usize = 64;
     let runs: Vec<DateTime<Utc>> = timetable
         .after(DateTime::UNIX_EPOCH + TimeDelta::days(20_000))

@@ -17,7 +17,7 @@ impl Linter<'_> {
                 let message = "a probe has this id, and a scrape is a probe";
                 self.error("duplicate", about, message);
             }
-            let probe = scrape.probe(&pack.rules);
+            let probe = scrape.probe(&pack.rules, &pack.slos);
             self.probe_itself(about, &probe);
             let Check::Prometheus(check) = &probe.check else {
                 continue;

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::selector::Selector;
-use super::{Check, Probe, Rule, Source, Unit, one, thirty_seconds, three, two};
+use super::{Check, Probe, Rule, Slo, Source, Unit, one, thirty_seconds, three, two};
 use crate::features::packs::quantity::Lasting;
 
 /// A page of metrics that is fetched at an interval. It is a probe: it has a state, a latency and a log.
@@ -33,9 +33,9 @@ pub struct Scrape {
 }
 
 impl Scrape {
-    /// The probe that it is. It keeps what these rules read of it.
+    /// The probe that it is. It keeps what these rules and targets read of it.
     #[must_use]
-    pub fn probe(&self, rules: &[Rule]) -> Probe {
+    pub fn probe(&self, rules: &[Rule], slos: &[Slo]) -> Probe {
         let probe = Probe {
             id: self.id.clone(),
             service: self.service.clone(),
@@ -53,15 +53,27 @@ impl Scrape {
             failures_to_down: three(),
             successes_to_up: two(),
         };
-        probe.keeping(rules)
+        probe.keeping(rules, slos)
     }
 }
 
 impl Probe {
-    /// The same; where it scrapes metrics, it keeps what these rules read of it.
+    /// The same; where it scrapes metrics, it keeps what these rules and targets read of it.
     #[must_use]
-    pub fn keeping(self, rules: &[Rule]) -> Self {
-        self.keeping_what(&rules.iter().map(|rule| &rule.on).collect::<Vec<_>>())
+    pub fn keeping(self, rules: &[Rule], slos: &[Slo]) -> Self {
+        let held = slos.iter().filter(|slo| slo.on.probe() == Some(&self.id));
+        let held: Vec<String> = held.flat_map(|slo| slo.on.metrics()).collect();
+        let read: Vec<&Source> = rules.iter().map(|rule| &rule.on).collect();
+        self.keeping_what(&read).keeping_named(held)
+    }
+
+    /// The same of metrics by their names.
+    fn keeping_named(mut self, names: Vec<String>) -> Self {
+        if let Check::Prometheus(check) = &mut self.check {
+            let keep: BTreeSet<String> = check.keep.drain(..).chain(names).collect();
+            check.keep = keep.into_iter().collect();
+        }
+        self
     }
 
     /// The same of what others read.

@@ -97,6 +97,9 @@ pub enum Source {
     Quantile(QuantileOf),
     /// That a scrape does not bring a metric.
     Absence(AbsenceOf),
+    /// How much faster than it may the error budget of a target is used up.
+    #[serde(rename = "burn_rate")]
+    BurnRate(String),
 }
 
 impl Source {
@@ -115,7 +118,8 @@ impl Source {
             | Self::Age(_)
             | Self::Event(_)
             | Self::Heartbeat(_)
-            | Self::Log(_) => None,
+            | Self::Log(_)
+            | Self::BurnRate(_) => None,
         }
     }
 
@@ -200,6 +204,7 @@ impl fmt::Display for Source {
             Self::Share(of) => of.fmt(f),
             Self::Quantile(of) => of.fmt(f),
             Self::Absence(of) => write!(f, "absence of {}", of.select),
+            Self::BurnRate(slo) => write!(f, "burn rate of {slo}"),
         }
     }
 }
