@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use crate::features::heartbeats::store::pings;
-use crate::features::{audit_log, intake, logs};
+use crate::features::{audit_log, capacity, intake, logs, slo};
 use crate::foundation::audit::{Event, Subject, Unaudited, forms};
 use crate::foundation::auth::provider::journeys;
 use crate::foundation::auth::{ceremony, factors, parked};
@@ -32,6 +32,8 @@ const PURGES: &[(&str, Purge)] = &[
     ("subject_reading", intake::store::purge_readings),
     ("heartbeat_ping", pings::purge),
     ("log_line", logs::store::purge),
+    ("slo_span", slo::store::purge),
+    ("capacity_day", capacity::store::purge),
 ];
 
 pub fn register(registry: &mut Registry) {

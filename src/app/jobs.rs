@@ -1,7 +1,7 @@
 //! Which handler does which kind of job, and what runs by the clock.
 
 use super::{expiry, own_events};
-use crate::features::{audit_log, incidents, intake, oncall, people, reviews, screening};
+use crate::features::{audit_log, incidents, intake, oncall, people, reviews, screening, slo};
 use crate::foundation::files;
 use crate::foundation::jobs::Registry;
 
@@ -18,5 +18,6 @@ pub fn registry() -> Registry {
     people::review::jobs::register(&mut registry);
     reviews::jobs::register(&mut registry);
     screening::loads::register(&mut registry);
+    slo::jobs::register(&mut registry);
     registry
 }

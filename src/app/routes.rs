@@ -1,8 +1,8 @@
 use super::{health_routes, home, openapi};
 use crate::features::{
-    account, alerts, audit_log, checklists, digests, health, heartbeats, incidents, intake, keys,
-    logs, notify, oncall, packs, people, policies, posture, releases, reviews, sar, screening,
-    upkeep,
+    account, alerts, audit_log, capacity, checklists, digests, health, heartbeats, incidents,
+    intake, keys, logs, notify, oncall, packs, people, policies, posture, releases, reviews, sar,
+    screening, slo, upkeep,
 };
 use crate::foundation::web::{Access, Routes, assets, live};
 
@@ -19,6 +19,7 @@ pub fn routes() -> Routes {
         .and(health::routes())
         .and(heartbeats::routes())
         .and(audit_log::routes())
+        .and(capacity::routes())
         .and(checklists::routes())
         .and(digests::routes())
         .and(incidents::routes())
@@ -35,6 +36,7 @@ pub fn routes() -> Routes {
         .and(reviews::routes())
         .and(sar::routes())
         .and(screening::routes())
+        .and(slo::routes())
         .and(upkeep::routes())
 }
 

@@ -7,7 +7,9 @@ use super::server::{Running, serve, serve_metrics};
 use crate::features::alerts;
 use crate::features::health::runner::Runner as Prober;
 use crate::features::notify::runner::Runner as Sender;
-use crate::features::{checklists, digests, heartbeats, incidents, logs, oncall, releases};
+use crate::features::{
+    capacity, checklists, digests, heartbeats, incidents, logs, oncall, releases, slo,
+};
 use crate::foundation::Services;
 use crate::foundation::config::DEMO_METRICS;
 use crate::foundation::jobs::{Runner, Ticker};
@@ -28,6 +30,8 @@ pub struct Application {
     heartbeats: Ticker,
     incidents: Ticker,
     logs: Ticker,
+    levels: Ticker,
+    capacity: Ticker,
     notices: Sender,
     rules: Ticker,
     escalations: Ticker,
@@ -50,6 +54,8 @@ pub fn start(services: Services, listener: TcpListener) -> std::io::Result<Appli
         heartbeats: heartbeats::runner::start(services.clone()),
         incidents: incidents::runner::start(services.clone()),
         logs: logs::runner::start(services.clone()),
+        levels: slo::runner::start(services.clone()),
+        capacity: capacity::runner::start(services.clone()),
         notices: Sender::start(services.clone()),
         rules: alerts::runner::start(services.clone()),
         escalations: oncall::runner::start(services.clone()),
@@ -107,6 +113,8 @@ impl Application {
             within("heartbeats", WORK_LIMIT, self.heartbeats.stop()),
             within("incidents", WORK_LIMIT, self.incidents.stop()),
             within("logs", WORK_LIMIT, self.logs.stop()),
+            within("service levels", WORK_LIMIT, self.levels.stop()),
+            within("capacity", WORK_LIMIT, self.capacity.stop()),
             within("rules", WORK_LIMIT, self.rules.stop()),
             within("escalations", WORK_LIMIT, self.escalations.stop()),
             within("checklists", WORK_LIMIT, self.checklists.stop()),

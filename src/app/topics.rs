@@ -28,6 +28,7 @@ pub fn topic_of(kind: &str) -> Option<Topic> {
         "job" => ("jobs", JobsRead, true),
         "screening" => ("screening", ScreeningRead, true),
         // A pack decides what the health pages show.
+        "service_level" => ("health", HealthRead, false),
         "pack" => ("packs", HealthRead, false),
         "audit_log" => ("evidence", AuditRead, true),
         _ => return None,

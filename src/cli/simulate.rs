@@ -10,12 +10,14 @@ use std::time::Duration;
 
 use super::failed;
 use crate::app::simulator::{self, Job, Simulator};
+use crate::features::capacity;
 use crate::features::health::demo;
 use crate::features::heartbeats::{self, actions as beats};
 use crate::features::packs::actions as packs;
 use crate::features::packs::pack::Heartbeat;
 use crate::features::packs::parameters::Given;
 use crate::features::packs::store as defined;
+use crate::features::slo;
 use crate::foundation::Services;
 use crate::foundation::audit::Actor;
 use crate::foundation::db;
@@ -140,6 +142,8 @@ pub(super) fn stand_in(
         packs::apply_if_changed(services, &Actor::job("demo"), pack, &given)?;
     }
     demo::fill(services)?;
+    slo::demo::fill(services)?;
+    capacity::demo::fill(services)?;
     beats::enrol(services)?;
     simulated.name_jobs(&jobs(services, &own_address(services))?)?;
     simulated.report(services.clone());

@@ -3,6 +3,7 @@
 pub mod account;
 pub mod alerts;
 pub mod audit_log;
+pub mod capacity;
 pub mod checklists;
 pub mod digests;
 pub mod health;
@@ -21,4 +22,5 @@ pub mod releases;
 pub mod reviews;
 pub mod sar;
 pub mod screening;
+pub mod slo;
 pub mod upkeep;

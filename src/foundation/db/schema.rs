@@ -265,6 +265,19 @@ diesel::table! {
 }
 
 diesel::table! {
+    capacity_day (capacity_id, day) {
+        capacity_id -> Uuid,
+        day -> Date,
+        low -> Float8,
+        high -> Float8,
+        last -> Float8,
+        last_at -> Timestamptz,
+        readings -> Int4,
+        demo -> Bool,
+    }
+}
+
+diesel::table! {
     case_decision (id) {
         id -> Uuid,
         case_id -> Uuid,
@@ -1626,6 +1639,59 @@ diesel::table! {
 }
 
 diesel::table! {
+    slo_figure (month_id, slo_id) {
+        month_id -> Uuid,
+        slo_id -> Uuid,
+        position -> Int4,
+        slug -> Text,
+        name -> Text,
+        service -> Text,
+        measured -> Text,
+        of_time -> Bool,
+        target -> Float8,
+        least -> Int4,
+        good -> Int8,
+        bad -> Int8,
+        good_ms -> Int8,
+        bad_ms -> Int8,
+        unknown_ms -> Int8,
+        planned_ms -> Int8,
+        days -> Int4,
+        days_from -> Nullable<Timestamptz>,
+        days_until -> Nullable<Timestamptz>,
+        demo -> Bool,
+    }
+}
+
+diesel::table! {
+    slo_month (id) {
+        id -> Uuid,
+        platform_id -> Uuid,
+        month -> Date,
+        zone -> Text,
+        starts_at -> Timestamptz,
+        ends_at -> Timestamptz,
+        frozen_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    slo_span (slo_id, span, at) {
+        slo_id -> Uuid,
+        span -> Text,
+        at -> Timestamptz,
+        until -> Timestamptz,
+        good -> Int8,
+        bad -> Int8,
+        good_ms -> Int8,
+        bad_ms -> Int8,
+        unknown_ms -> Int8,
+        planned_ms -> Int8,
+        demo -> Bool,
+    }
+}
+
+diesel::table! {
     subject (id) {
         id -> Uuid,
         platform_id -> Uuid,
@@ -1689,6 +1755,7 @@ diesel::joinable!(alert_incident -> incident (incident_id));
 diesel::joinable!(alert_next -> alert (alert_id));
 diesel::joinable!(api_key_platform -> api_key (key_id));
 diesel::joinable!(api_key_platform -> platform (platform_id));
+diesel::joinable!(capacity_day -> pack_item (capacity_id));
 diesel::joinable!(case_decision -> review_case (case_id));
 diesel::joinable!(case_step -> review_case (case_id));
 diesel::joinable!(checklist_answer -> alert (alert_id));
@@ -1774,6 +1841,10 @@ diesel::joinable!(series_step -> series (series_id));
 diesel::joinable!(session -> person (person_id));
 diesel::joinable!(silence -> api_key (created_by_key));
 diesel::joinable!(silence -> platform (platform_id));
+diesel::joinable!(slo_figure -> pack_item (slo_id));
+diesel::joinable!(slo_figure -> slo_month (month_id));
+diesel::joinable!(slo_month -> platform (platform_id));
+diesel::joinable!(slo_span -> pack_item (slo_id));
 diesel::joinable!(subject -> platform (platform_id));
 diesel::joinable!(subject_personal -> subject (subject_id));
 diesel::joinable!(subject_token -> subject (subject_id));

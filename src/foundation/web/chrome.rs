@@ -23,6 +23,8 @@ pub enum Nav {
     Incidents,
     Queues,
     Heartbeats,
+    ServiceLevels,
+    Capacity,
     Logs,
     Jobs,
     Deliveries,
@@ -62,6 +64,8 @@ const GROUPS: [(&str, &[Nav]); 5] = [
             Nav::Incidents,
             Nav::Queues,
             Nav::Heartbeats,
+            Nav::ServiceLevels,
+            Nav::Capacity,
             Nav::Logs,
             Nav::Jobs,
             Nav::Deliveries,
@@ -102,6 +106,8 @@ impl Nav {
             Self::Incidents => "Incidents",
             Self::Queues => "Queues",
             Self::Heartbeats => "Heartbeats",
+            Self::ServiceLevels => "Service levels",
+            Self::Capacity => "Capacity",
             Self::Logs => "Logs",
             Self::Jobs => "Jobs",
             Self::Deliveries => "Deliveries",
@@ -137,6 +143,8 @@ impl Nav {
             Self::Incidents => "/incidents",
             Self::Queues => "/queues",
             Self::Heartbeats => "/heartbeats",
+            Self::ServiceLevels => "/service-levels",
+            Self::Capacity => "/capacity",
             Self::Logs => "/logs",
             Self::Jobs => "/jobs",
             Self::Deliveries => "/deliveries",
@@ -186,7 +194,9 @@ impl Nav {
             Self::ScreeningLists => Some('l'),
             Self::Policy => Some('y'),
             Self::AuditLog => Some('e'),
-            Self::Maintenance
+            Self::ServiceLevels
+            | Self::Capacity
+            | Self::Maintenance
             | Self::Exports
             | Self::SarGrants
             | Self::AccessReview
@@ -203,9 +213,12 @@ impl Nav {
     /// What a person must be allowed, to be shown the way here.
     fn permission(self) -> Option<Permission> {
         match self {
-            Self::Overview | Self::Services | Self::Queues | Self::Heartbeats => {
-                Some(Permission::HealthRead)
-            }
+            Self::Overview
+            | Self::Services
+            | Self::Queues
+            | Self::Heartbeats
+            | Self::ServiceLevels
+            | Self::Capacity => Some(Permission::HealthRead),
             Self::Logs => Some(Permission::LogsRead),
             Self::Alerts | Self::Maintenance | Self::OnCall => Some(Permission::AlertsRead),
             Self::Checklists => Some(Permission::ChecklistsRead),

@@ -185,6 +185,8 @@ fn navigation_shows_what_a_person_may_open() {
             "Incidents",
             "Queues",
             "Heartbeats",
+            "Service levels",
+            "Capacity",
             "Logs",
             "Jobs",
             "Deliveries",

@@ -1,0 +1,3 @@
+DROP TABLE slo_figure;
+DROP TABLE slo_month;
+DROP TABLE slo_span;

@@ -1,0 +1,61 @@
+//! A frozen month for a spreadsheet.
+
+use chrono::{DateTime, Utc};
+
+use super::budget::Standing;
+use super::store::months::{Figure, Month};
+use super::views::word;
+
+/// The head of the file, and the lines below it.
+pub const COLUMNS: [&str; 20] = [
+    "platform",
+    "month",
+    "zone",
+    "target_id",
+    "name",
+    "service",
+    "measured",
+    "target",
+    "verdict",
+    "achieved",
+    "budget_used",
+    "good",
+    "bad",
+    "good_seconds",
+    "bad_seconds",
+    "unknown_seconds",
+    "planned_seconds",
+    "days_from",
+    "days_until",
+    "invented",
+];
+
+#[must_use]
+pub fn cells(platform: &str, month: &Month, figure: &Figure) -> Vec<String> {
+    let standing = Standing::of(&figure.target(month), &figure.tally);
+    let at = |at: Option<DateTime<Utc>>| at.map(|at| at.to_rfc3339()).unwrap_or_default();
+    let seconds = |ms: i64| (ms / 1_000).to_string();
+    let shared = |share: Option<f64>| share.map(|it| format!("{it:.6}")).unwrap_or_default();
+    vec![
+        platform.to_owned(),
+        month.month.format("%Y-%m").to_string(),
+        month.zone.clone(),
+        figure.slug.clone(),
+        figure.name.clone(),
+        figure.service.clone(),
+        figure.measured.clone(),
+        figure.share.to_string(),
+        word(standing.verdict).to_owned(),
+        shared(standing.achieved),
+        shared(standing.used()),
+        figure.tally.good.to_string(),
+        figure.tally.bad.to_string(),
+        seconds(figure.tally.good_ms),
+        seconds(figure.tally.bad_ms),
+        seconds(figure.tally.unknown_ms),
+        seconds(figure.tally.planned_ms),
+        at(figure.days_from),
+        at(figure.days_until),
+        if figure.tally.demo { "yes" } else { "no" }.to_owned(),
+    ]
+}
