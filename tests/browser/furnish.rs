@@ -9,6 +9,7 @@ use scraper::{Html, Selector};
 use signalbox::app::routes;
 use signalbox::features::alerts::evaluate;
 use signalbox::features::alerts::store as lit;
+use signalbox::features::capacity::demo as capacity;
 use signalbox::features::checklists::sweep as checklists;
 use signalbox::features::digests::sweep as digests;
 use signalbox::features::health::actions as health;
@@ -25,6 +26,7 @@ use signalbox::features::packs::actions as packs;
 use signalbox::features::packs::pack::Heartbeat;
 use signalbox::features::packs::parameters::Given;
 use signalbox::features::packs::store::{self as packed, live};
+use signalbox::features::slo::{actions as levels, demo as slo};
 use signalbox::foundation::audit::note::CheckpointSigner;
 use signalbox::foundation::audit::seal::LogSealer;
 use signalbox::foundation::audit::{Actor, Log};
@@ -52,6 +54,9 @@ pub async fn furnish(app: &TestApp) -> Vec<String> {
     }
     ping_heartbeats(app).await;
     write_logs(app);
+    slo::fill(&app.services).unwrap();
+    levels::freeze(&app.services, &actor).unwrap();
+    capacity::fill(&app.services).unwrap();
     put_in(app).await;
     subjects::load_demo_list(&app.services);
     let examples = std::fs::read_to_string(root.join("examples/subjects.csv")).unwrap();

@@ -1,0 +1,154 @@
+//! A service fails, and the lamp of its budget is lit at the right moment.
+
+use chrono::TimeDelta;
+use signalbox::features::alerts::evaluate;
+use signalbox::features::alerts::store::{self, Alert};
+use signalbox::features::health::actions;
+use signalbox::features::health::probe::{ErrorKind, Outcome, Run};
+use signalbox::features::packs::pack::Probe;
+use signalbox::features::packs::store as packs;
+use signalbox::foundation::kernel::{Level, Scope};
+
+use super::TARGET;
+use crate::packs::{SMALL, apply};
+use crate::support::app::TestApp;
+use crate::support::scraped::Ground;
+
+const RULE: &str = "
+[[rule]]
+id = \"budget\"
+name = \"The budget burns\"
+on.burn_rate = \"availability\"
+red = {}
+yellow = {}
+runbook = \"mend\"
+";
+
+struct Ward {
+    app: TestApp,
+    probes: actions::Probes,
+}
+
+impl Ward {
+    async fn new() -> Self {
+        let app = TestApp::start().await;
+        apply(&app, &format!("{SMALL}{TARGET}{RULE}"));
+        let live = app.services.db.read(packs::live::<Probe>).unwrap();
+        let probes: actions::Probes = live.into_iter().map(|item| (item.id, item)).collect();
+        actions::enrol(&app.services, &probes).unwrap();
+        Self { app, probes }
+    }
+
+    /// So many runs of the probe, half a minute apart.
+    fn run(&self, count: u32, good: bool) {
+        for _ in 0..count {
+            self.app.advance(TimeDelta::seconds(30));
+            let services = &self.app.services;
+            let claim = actions::claim(services, &self.probes).unwrap().remove(0);
+            let run = Run {
+                at: self.app.now(),
+                outcome: if good {
+                    Outcome::Good(Vec::new())
+                } else {
+                    Outcome::failed(ErrorKind::Refused, "refused")
+                },
+                latency_us: Some(7_000),
+                attempts: 1,
+                tally: None,
+                scraped: Vec::new(),
+            };
+            let item = &self.probes[&claim.probe];
+            actions::finish(services, item, claim, run).unwrap();
+        }
+    }
+
+    fn lit(&self) -> Option<Alert> {
+        actions::tidy(&self.app.services).unwrap();
+        evaluate::tick(&self.app.services).unwrap();
+        let open = |conn: &mut _| store::open(conn, &Scope::All);
+        let open = self.app.services.db.read(open).unwrap();
+        open.into_iter()
+            .find(|alert| alert.firing && alert.name == "The budget burns")
+    }
+}
+
+/// LT-27: of 120 results in an hour, two that fail use up the budget more than 14.4 times too fast.
+#[tokio::test]
+async fn a_budget_that_burns_lights_the_right_lamp_and_goes_out() {
+    let ward = Ward::new().await;
+    ward.run(10, true);
+    assert!(ward.lit().is_none());
+    ward.run(350, true);
+    assert!(ward.lit().is_none());
+    ward.run(1, false);
+    assert!(ward.lit().is_none_or(|it| it.level == Level::Yellow));
+    ward.run(1, false);
+    let red = ward.lit().unwrap();
+    assert_eq!(red.level, Level::Red);
+    assert!(
+        red.summary
+            .contains("times too fast, over the last 1h and 5m"),
+        "{}",
+        red.summary
+    );
+    let page = ward
+        .app
+        .as_operator()
+        .get(&format!("/alerts/{}", red.id))
+        .await;
+    assert!(
+        page.says("Mend.") && page.says("API"),
+        "its runbook and its service"
+    );
+
+    // It goes on no more: the short window of red is over after five minutes, those of yellow later.
+    ward.run(12, true);
+    let yellow = ward.lit().unwrap();
+    assert_eq!((yellow.id, yellow.level), (red.id, Level::Yellow));
+    ward.run(180, true);
+    assert!(ward.lit().is_some(), "over three days it still burns");
+    ward.run(560, true);
+    assert!(ward.lit().is_none(), "six hours after it ended");
+}
+
+#[tokio::test]
+async fn too_few_results_are_no_data() {
+    let ward = Ward::new().await;
+    ward.run(19, false);
+    assert!(ward.lit().is_none());
+    ward.run(1, false);
+    assert_eq!(ward.lit().unwrap().level, Level::Red);
+}
+
+#[tokio::test]
+async fn a_share_of_what_is_scraped_burns_as_well() {
+    let ground = Ground::with(
+        "
+[[slo]]
+id = \"errors\"
+name = \"Errors\"
+service = \"api\"
+on.counted = { scrape = \"metrics\", total = 'r_total', good = 'r_total{code=\"200\"}' }
+target = \"99%\"
+[[rule]]
+id = \"budget\"
+name = \"Errors burn\"
+on.burn_rate = \"errors\"
+red = {}
+runbook = \"mend\"
+",
+    )
+    .await;
+    let page = |good: u32, bad: u32| {
+        format!("r_total{{code=\"200\"}} {good}\nr_total{{code=\"500\"}} {bad}\n")
+    };
+    for turn in 0..8 {
+        ground.turn(&page(turn * 100, 0)).await;
+    }
+    assert!(ground.lit().is_empty());
+    for turn in 0..8 {
+        ground.turn(&page(700, turn * 100)).await;
+    }
+    let lit = ground.lit().remove(0);
+    assert_eq!((lit.name.as_str(), lit.level), ("Errors burn", Level::Red));
+}

@@ -1,0 +1,221 @@
+//! A month that is over is frozen once, and stays.
+
+use std::thread;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
+use diesel::connection::SimpleConnection as _;
+use signalbox::features::health::slice::Tally;
+use signalbox::features::packs::pack::Slo;
+use signalbox::features::slo::actions;
+use signalbox::features::slo::month::days;
+use signalbox::features::slo::store::months::{self, Month};
+use signalbox::features::slo::store::{self, Spent};
+use signalbox::foundation::audit::{Actor, Unaudited};
+use signalbox::foundation::db;
+use signalbox::foundation::kernel::Scope;
+
+use super::{TARGET, at, the};
+use crate::packs::{SMALL, apply};
+use crate::support::app::TestApp;
+use crate::support::db::connect;
+
+/// A platform in New York, and the target over it.
+fn pack(name: &str) -> String {
+    let target = TARGET.replace("Availability of the API", name);
+    let pack = SMALL.replacen(
+        "version = \"1\"",
+        "version = \"1\"\nzone = \"America/New_York\"",
+        1,
+    );
+    format!("{pack}{target}")
+}
+
+/// Whole days, with some minutes of each bad.
+fn write(app: &TestApp, from: DateTime<Utc>, until: DateTime<Utc>, bad_minutes: i64) {
+    let slo = the::<Slo>(app, "availability").id;
+    let day = |(at, until): (DateTime<Utc>, DateTime<Utc>)| {
+        let (all, bad_ms) = ((until - at).num_milliseconds(), bad_minutes * 60_000);
+        let tally = Tally {
+            good: 2_880 - bad_minutes * 2,
+            bad: bad_minutes * 2,
+            good_ms: all - bad_ms,
+            bad_ms,
+            ..Tally::default()
+        };
+        Spent { at, until, tally }
+    };
+    let all: Vec<Spent> = days(from, until, Tz::America__New_York)
+        .into_iter()
+        .map(day)
+        .collect();
+    app.services
+        .audit
+        .write_unaudited::<_, db::Error>(Unaudited::Sample, |conn| {
+            store::insert_days(conn, slo, &all).map(drop)
+        })
+        .unwrap();
+}
+
+fn frozen(app: &TestApp) -> Vec<Month> {
+    let all = |conn: &mut _| months::all(conn, &Scope::All);
+    app.services.db.read(all).unwrap()
+}
+
+fn freeze(app: &TestApp) -> usize {
+    actions::freeze(&app.services, &Actor::job("test")).unwrap()
+}
+
+#[tokio::test]
+async fn a_month_is_frozen_once_and_stays() {
+    let app = TestApp::start().await;
+    apply(&app, &pack("Availability of the API"));
+    write(
+        &app,
+        at("2026-02-01T12:00:00Z"),
+        at("2026-03-01T05:00:00Z"),
+        1,
+    );
+    let services = &app.services;
+    let counts: Vec<usize> = thread::scope(|scope| {
+        let all: Vec<_> = (0..4)
+            .map(|_| scope.spawn(|| actions::freeze(services, &Actor::job("test")).unwrap()))
+            .collect();
+        all.into_iter().map(|it| it.join().unwrap()).collect()
+    });
+    assert_eq!(counts.iter().sum::<usize>(), 1, "four at once: {counts:?}");
+    assert_eq!(freeze(&app), 0, "a job that is run again");
+    assert_eq!(app.events_of("service_level.month_frozen").len(), 1);
+    let month = frozen(&app).remove(0);
+    assert_eq!(month.month.to_string(), "2026-02-01");
+    assert_eq!(month.starts_at, at("2026-02-01T05:00:00Z"));
+    let read = |conn: &mut _| months::figures(conn, month.id);
+    let figures = services.db.read(read).unwrap();
+    assert_eq!(
+        (figures[0].days, figures[0].tally.bad_ms),
+        (28, 28 * 60_000)
+    );
+
+    // What comes in later changes nothing, and nobody may.
+    write(
+        &app,
+        at("2026-01-31T12:00:00Z"),
+        at("2026-02-02T05:00:00Z"),
+        500,
+    );
+    freeze(&app);
+    assert_eq!(services.db.read(read).unwrap(), figures);
+    for attempt in [
+        "UPDATE slo_month SET frozen_at = now()",
+        "UPDATE slo_figure SET bad_ms = 0",
+        "DELETE FROM slo_figure",
+    ] {
+        let refused = connect(&app.db.app_url).batch_execute(attempt).unwrap_err();
+        assert!(
+            refused.to_string().contains("permission denied"),
+            "{attempt}: {refused}"
+        );
+    }
+
+    let auditor = app.as_auditor();
+    let list = auditor.get("/service-levels").await;
+    let page = auditor.get(&list.link("February 2026")).await;
+    assert_eq!(
+        page.heading(),
+        "The one target was met; Availability of the API has used 69 % of its budget"
+    );
+    assert!(
+        page.says("99.93 %") && page.says("28 min"),
+        "{}",
+        page.text()
+    );
+}
+
+#[tokio::test]
+async fn a_month_waits_until_it_is_over_and_a_missing_one_is_named() {
+    let app = TestApp::start().await;
+    apply(&app, &pack("Availability of the API"));
+    write(
+        &app,
+        at("2025-12-10T12:00:00Z"),
+        at("2026-01-01T05:00:00Z"),
+        0,
+    );
+    write(
+        &app,
+        at("2026-02-03T12:00:00Z"),
+        at("2026-03-02T05:00:00Z"),
+        0,
+    );
+    assert_eq!(freeze(&app), 2, "December and February; March is running");
+    let months: Vec<String> = frozen(&app).iter().map(|it| it.month.to_string()).collect();
+    assert_eq!(months, ["2026-02-01", "2025-12-01"]);
+    let list = app.as_operator().get("/service-levels").await;
+    let rows = list.table("Months that are over, newest first");
+    assert_eq!(rows.len(), 3);
+    let missing = rows[1].join(" ");
+    assert!(
+        missing.contains("January 2026") && missing.contains("missing"),
+        "{rows:?}"
+    );
+    app.advance(TimeDelta::days(30));
+    actions::settle(&app.services).unwrap();
+    assert_eq!(
+        freeze(&app),
+        0,
+        "March is not settled yet, but a part at a time"
+    );
+    while actions::settle(&app.services).unwrap() > 0 {}
+    assert_eq!(freeze(&app), 1);
+    let march = frozen(&app).remove(0);
+    let figures = app
+        .services
+        .db
+        .read(|conn| months::figures(conn, march.id))
+        .unwrap();
+    let unknown = figures[0].tally.unknown_ms / 3_600_000;
+    assert!(
+        (29 * 24..31 * 24).contains(&unknown),
+        "nothing was probed: {unknown} h"
+    );
+}
+
+#[tokio::test]
+async fn a_hostile_name_is_no_formula_in_the_file() {
+    let app = TestApp::start().await;
+    let name = "=HYPERLINK('https://evil.example')";
+    apply(&app, &pack(name));
+    write(
+        &app,
+        at("2026-02-01T12:00:00Z"),
+        at("2026-03-01T05:00:00Z"),
+        2,
+    );
+    freeze(&app);
+    let month = frozen(&app).remove(0);
+    let auditor = app.as_auditor();
+    let page = auditor
+        .get(&format!("/service-levels/months/{}", month.id))
+        .await;
+    assert!(page.says(name));
+    let path = format!("/service-levels/months/{}/file", month.id);
+    let file = auditor.get(&path).await;
+    assert_eq!(file.header("content-type"), Some("text/csv; charset=utf-8"));
+    let mut reader = csv::Reader::from_reader(file.body.as_bytes());
+    let head = reader.headers().unwrap().clone();
+    let line = reader.records().next().unwrap().unwrap();
+    let cell = |column: &str| {
+        let place = head.iter().position(|it| it == column).unwrap();
+        line[place].to_owned()
+    };
+    assert_eq!(cell("name"), format!("'{name}"));
+    assert_eq!(
+        (cell("month"), cell("verdict")),
+        ("2026-02".to_owned(), "Missed".to_owned())
+    );
+    assert_eq!(
+        (cell("bad_seconds"), cell("invented")),
+        ("3360".to_owned(), "no".to_owned())
+    );
+    assert_eq!(app.events_of("service_level.month_exported").len(), 1);
+}
