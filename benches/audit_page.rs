@@ -10,18 +10,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
 
-use actix_web::cookie::{Cookie, CookieJar};
 use actix_web::{App, HttpResponse, HttpServer, web};
 use ground::{Ground, free_port, how_many, median, verdict};
-use signalbox::foundation::Services;
-use signalbox::foundation::audit::{Actor, Event, Subject};
-use signalbox::foundation::auth::people::{self, NewPerson, Refusal};
-use signalbox::foundation::auth::sessions::{self, Method, Stage};
-use signalbox::foundation::auth::token::Token;
-use signalbox::foundation::auth::{Role as Office, session_store};
-use signalbox::foundation::db;
 use signalbox::foundation::db::roles::Role;
-use signalbox::foundation::kernel::Scope;
 use signalbox::foundation::web::paging::{Cursor, Direction, PAGE_ROWS};
 
 const EVENTS: usize = 1_000_000;
@@ -40,7 +31,7 @@ fn main() {
     ground.sealed_events(events);
     let (app, port) = ground.serve();
     let services = ground.services(port, 4);
-    let cookie = sign_in(&services);
+    let cookie = ground::sign_in(&services);
     let first = format!("http://localhost:{port}/audit");
     let deep = format!("{first}?cursor={}", cursor(events));
     let empty = serve_nothing();
@@ -154,48 +145,6 @@ fn serve_nothing() -> String {
         })
     });
     format!("http://localhost:{port}/")
-}
-
-/// An auditor's cookie.
-fn sign_in(services: &Services) -> String {
-    let new = NewPerson {
-        email: "auditor@bench.example".to_owned(),
-        name: "Bench auditor".to_owned(),
-        roles: vec![Office::Auditor],
-        scope: Scope::All,
-        demo: false,
-    };
-    let actor = Actor::command_line("bench");
-    let person = services
-        .audit
-        .write::<_, Refusal>(&actor, |tx| people::add(tx, &new))
-        .unwrap();
-    let client = sessions::Client {
-        address: "127.0.0.1".to_owned(),
-        user_agent: "bench".to_owned(),
-    };
-    let token: Token = services
-        .audit
-        .write(&actor, |tx| {
-            let now = tx.now();
-            let (id, token) = sessions::begin(
-                tx,
-                person,
-                Stage::Full,
-                Some(Method::Totp),
-                &client,
-                None,
-                now,
-            )?;
-            tx.record(Event::new("session.signed_in", Subject::new("session", id)))?;
-            Ok::<_, db::Error>(token)
-        })
-        .unwrap();
-    let name = session_store::cookie_name(services);
-    let mut jar = CookieJar::new();
-    jar.signed_mut(&session_store::cookie_key(services))
-        .add(Cookie::new(name, token.expose().to_owned()));
-    jar.get(name).unwrap().encoded().stripped().to_string()
 }
 
 /// Django's admin over the same table, behind gunicorn with four workers.

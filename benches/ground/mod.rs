@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use actix_web::cookie::{Cookie, CookieJar};
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use diesel::prelude::*;
 use diesel::sql_query;
@@ -20,15 +21,19 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use signalbox::app;
 use signalbox::foundation::Services;
-use signalbox::foundation::audit::{Audit, jcs, sealer};
+use signalbox::foundation::audit::{Actor, Audit, Event, Subject, jcs, sealer};
 use signalbox::foundation::auth::limits::Limits;
 use signalbox::foundation::auth::password::Hasher;
+use signalbox::foundation::auth::people::{self, NewPerson, Refusal};
+use signalbox::foundation::auth::sessions::{self, Method, Stage};
+use signalbox::foundation::auth::token::Token;
+use signalbox::foundation::auth::{Role as Office, session_store};
 use signalbox::foundation::config::{Config, Mode, PoolSizes};
 use signalbox::foundation::crypto::Keyring;
 use signalbox::foundation::db::cluster::{Cluster, ClusterConfig};
 use signalbox::foundation::db::roles::Role;
-use signalbox::foundation::db::{Db, migrate};
-use signalbox::foundation::kernel::Clock;
+use signalbox::foundation::db::{self, Db, migrate};
+use signalbox::foundation::kernel::{Clock, Scope};
 use signalbox::foundation::web::Board;
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -336,6 +341,48 @@ pub fn how_many(usual: usize) -> usize {
 pub fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
+}
+
+/// An auditor's cookie.
+pub fn sign_in(services: &Services) -> String {
+    let new = NewPerson {
+        email: "auditor@bench.example".to_owned(),
+        name: "Bench auditor".to_owned(),
+        roles: vec![Office::Auditor],
+        scope: Scope::All,
+        demo: false,
+    };
+    let actor = Actor::command_line("bench");
+    let person = services
+        .audit
+        .write::<_, Refusal>(&actor, |tx| people::add(tx, &new))
+        .unwrap();
+    let client = sessions::Client {
+        address: "127.0.0.1".to_owned(),
+        user_agent: "bench".to_owned(),
+    };
+    let token: Token = services
+        .audit
+        .write(&actor, |tx| {
+            let now = tx.now();
+            let (id, token) = sessions::begin(
+                tx,
+                person,
+                Stage::Full,
+                Some(Method::Totp),
+                &client,
+                None,
+                now,
+            )?;
+            tx.record(Event::new("session.signed_in", Subject::new("session", id)))?;
+            Ok::<_, db::Error>(token)
+        })
+        .unwrap();
+    let name = session_store::cookie_name(services);
+    let mut jar = CookieJar::new();
+    jar.signed_mut(&session_store::cookie_key(services))
+        .add(Cookie::new(name, token.expose().to_owned()));
+    jar.get(name).unwrap().encoded().stripped().to_string()
 }
 
 pub fn mib(kib: u64) -> f64 {
