@@ -1,0 +1,3 @@
+ALTER TABLE indicator_report DROP COLUMN claim_id;
+DROP TABLE indicator_claim;
+DROP FUNCTION indicator_claim_is_kept();

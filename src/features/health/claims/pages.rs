@@ -1,0 +1,234 @@
+use actix_web::http::StatusCode;
+use actix_web::web::{Data, Path};
+use chrono::{DateTime, NaiveDateTime, Utc};
+use serde::Deserialize;
+
+use super::actions::{self, New};
+use super::claim::{self, ClaimId, EVIDENCE_AT_MOST, OLDEST};
+use super::views::{List, One, Row};
+use crate::features::health::store::{claims, reports};
+use crate::features::packs::pack::{Indicator, ItemId};
+use crate::features::packs::store::{self as packs, Item};
+use crate::foundation::Services;
+use crate::foundation::audit::FormKey;
+use crate::foundation::auth::{Permission, Signed};
+use crate::foundation::db;
+use crate::foundation::kernel::local_moment;
+use crate::foundation::web::{
+    self, Chrome, Form, Nav, Problems, block, page, page_with, see_other,
+};
+
+/// How many reports the page of an indicator shows.
+const SHOWN: i64 = 50;
+
+/// `GET /indicators`
+pub async fn list(signed: Signed, services: Data<Services>) -> web::Result {
+    let (app, view) = (services.clone(), signed.view());
+    let rows = block(move || {
+        let now = app.clock.now();
+        app.db.read(|conn| {
+            let live = packs::live_within::<Indicator>(conn, &view)?;
+            let ids: Vec<ItemId> = live.iter().map(|item| item.id).collect();
+            let last = reports::last_reports(conn, &ids)?;
+            let platforms = packs::platforms(conn)?;
+            let rows = live.iter();
+            let rows = rows.map(|item| Row::of(item, last.get(&item.id), &platforms, now));
+            Ok::<_, web::Error>(rows.collect::<Vec<_>>())
+        })
+    })
+    .await?;
+    page(&List {
+        chrome: Chrome::new(&signed, &services, "Indicators", Nav::Services),
+        rows,
+    })
+}
+
+/// What is typed into the form.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Typed {
+    pub value: String,
+    pub as_of: String,
+    pub evidence: String,
+    pub sha256: String,
+    pub corrects: String,
+}
+
+/// `GET /indicators/{id}`
+pub async fn one(signed: Signed, services: Data<Services>, id: Path<ItemId>) -> web::Result {
+    let id = id.into_inner();
+    let view =
+        block(move || show(&services, &signed, id, Typed::default(), Problems::new())).await?;
+    page(&view)
+}
+
+fn show(
+    services: &Services,
+    signed: &Signed,
+    id: ItemId,
+    typed: Typed,
+    problems: Problems,
+) -> Result<One, web::Error> {
+    let now = services.clock.now();
+    services.db.read(|conn| {
+        let item = packs::item::<Indicator>(conn, id)?;
+        if !signed.reach().allows(item.platform) || item.retired_at.is_some() {
+            return Err(web::Error::NotFound);
+        }
+        let platforms = packs::platforms(conn)?;
+        let last = reports::last_reports(conn, &[id])?;
+        Ok(One {
+            chrome: Chrome::new(signed, services, &item.name, Nav::Services),
+            row: Row::of(&item, last.get(&id), &platforms, now),
+            waiting: claims::waiting(conn, id)?,
+            said: claims::reports(conn, id, SHOWN)?,
+            may_report: signed.may_at(Permission::IndicatorsReport, item.platform),
+            me: signed.person,
+            spec: item.spec,
+            typed,
+            problems,
+        })
+    })
+}
+
+/// `POST /indicators/{id}/reports`
+pub async fn report(
+    signed: Signed,
+    services: Data<Services>,
+    id: Path<ItemId>,
+    form: Form<Typed>,
+) -> web::Result {
+    let id = id.into_inner();
+    let again = block(move || {
+        let now = services.clock.now();
+        // Whoever may not see it is not told what was wrong with the form.
+        visible(&services, &signed, id)?;
+        let problems = match read(&signed, &form.data, now) {
+            Ok(new) => {
+                actions::report(&services, &signed, id, &new, form.key)?;
+                return Ok(None);
+            }
+            Err(problems) => problems,
+        };
+        show(&services, &signed, id, form.data, problems).map(Some)
+    })
+    .await?;
+    match again {
+        None => see_other(format!("/indicators/{id}")),
+        Some(view) => page_with(StatusCode::UNPROCESSABLE_ENTITY, &view),
+    }
+}
+
+fn visible(
+    services: &Services,
+    signed: &Signed,
+    id: ItemId,
+) -> Result<Item<Indicator>, web::Error> {
+    let read = |conn: &mut _| Ok::<_, db::Error>(packs::item::<Indicator>(conn, id)?);
+    let item = services.db.read(read)?;
+    if signed.reach().allows(item.platform) {
+        Ok(item)
+    } else {
+        Err(web::Error::NotFound)
+    }
+}
+
+/// What was typed, as it is meant.
+fn read(signed: &Signed, typed: &Typed, now: DateTime<Utc>) -> Result<New, Problems> {
+    let mut problems = Problems::new();
+    let value = claim::number(&typed.value);
+    if value.is_none() {
+        problems.add("value", "Write a number, such as 97.4, without its unit.");
+    }
+    let as_of = as_of(signed, &typed.as_of, now).unwrap_or_else(|why| {
+        problems.add("as_of", why);
+        now
+    });
+    problems.check_plain("evidence", &typed.evidence);
+    if typed.evidence.trim().is_empty() {
+        problems.add(
+            "evidence",
+            "Say how it is known: the report, its page, the ticket.",
+        );
+    } else if typed.evidence.chars().count() > EVIDENCE_AT_MOST {
+        problems.add("evidence", "Evidence has at most 2000 characters.");
+    }
+    let sha256 = claim::sha256(&typed.sha256).unwrap_or_else(|why| {
+        problems.add("sha256", why);
+        None
+    });
+    let corrects = match typed.corrects.trim() {
+        "" => None,
+        text => {
+            let id: Option<ClaimId> = text.parse().ok();
+            if id.is_none() {
+                problems.add("corrects", "Choose which value it corrects, or none.");
+            }
+            id
+        }
+    };
+    problems.or(New {
+        value: value.unwrap_or_default(),
+        as_of,
+        evidence: typed.evidence.clone(),
+        sha256,
+        corrects,
+    })
+}
+
+/// A moment as the reader's clock says it; nothing means now.
+fn as_of(signed: &Signed, text: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>, &'static str> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Ok(now);
+    }
+    let local = NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M").ok();
+    let at = local.and_then(|local| local_moment(local, signed.preferences.zone));
+    let at =
+        at.ok_or("Write the day and the time for which it holds, or leave it empty for now.")?;
+    if at > now {
+        return Err("Nobody knows yet what it will be: leave it empty for now.");
+    }
+    if at < now - OLDEST {
+        return Err("A value counts for 31 days at most: what is older belongs into a report.");
+    }
+    Ok(at)
+}
+
+/// The form has no fields of its own.
+#[derive(Deserialize)]
+pub struct Nothing {}
+
+type Answer = fn(&Services, &Signed, (ItemId, ClaimId), FormKey) -> Result<(), actions::Refusal>;
+
+async fn answer(
+    signed: Signed,
+    services: Data<Services>,
+    path: Path<(ItemId, ClaimId)>,
+    form: Form<Nothing>,
+    act: Answer,
+) -> web::Result {
+    let of = path.into_inner();
+    block(move || act(&services, &signed, of, form.key).map_err(web::Error::from)).await?;
+    see_other(format!("/indicators/{}", of.0))
+}
+
+/// `POST /indicators/{id}/reports/{claim}/approval`
+pub async fn approve(
+    signed: Signed,
+    services: Data<Services>,
+    path: Path<(ItemId, ClaimId)>,
+    form: Form<Nothing>,
+) -> web::Result {
+    answer(signed, services, path, form, actions::approve).await
+}
+
+/// `POST /indicators/{id}/reports/{claim}/refusal`
+pub async fn refuse(
+    signed: Signed,
+    services: Data<Services>,
+    path: Path<(ItemId, ClaimId)>,
+    form: Form<Nothing>,
+) -> web::Result {
+    answer(signed, services, path, form, actions::refuse).await
+}
