@@ -1,0 +1,122 @@
+//! The sign of life: given while all is well, and never otherwise.
+
+use std::process::Command;
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use signalbox::app::watched;
+use signalbox::features::alerts::evaluate;
+use signalbox::features::watched::store;
+use signalbox::foundation::kernel::Secret;
+
+use crate::notify::receivers::{Habit, Receiver};
+use crate::packs::{SMALL, apply};
+use crate::support::app::TestApp;
+use crate::support::programs;
+
+async fn watched_by(receiver: &Receiver) -> TestApp {
+    let url = format!("http://127.0.0.1:{}/ping/secret", receiver.port);
+    let app = TestApp::start_with(|services| {
+        let mut config = (*services.config).clone();
+        config.notices.sign_of_life = Some(Secret::new(url));
+        services.config = Arc::new(config);
+    })
+    .await;
+    apply(&app, SMALL);
+    app
+}
+
+fn standing(app: &TestApp) -> store::Standing {
+    app.services.db.read(store::standing).unwrap().unwrap()
+}
+
+#[tokio::test]
+async fn it_is_given_once_a_minute_while_all_is_well() {
+    let receiver = Receiver::start(Habit::Answer(200));
+    let app = watched_by(&receiver).await;
+    evaluate::tick(&app.services).unwrap();
+    assert!(watched::turn(&app.services).await.unwrap());
+    assert!(receiver.seen()[0].head.starts_with("POST /ping/secret"));
+    // Another process looks in the same minute.
+    app.advance(TimeDelta::seconds(20));
+    assert!(!watched::turn(&app.services).await.unwrap());
+    app.advance(TimeDelta::seconds(40));
+    evaluate::tick(&app.services).unwrap();
+    let both =
+        futures_util::future::join(watched::turn(&app.services), watched::turn(&app.services))
+            .await;
+    assert_ne!(both.0.unwrap(), both.1.unwrap(), "one of two gives it");
+    assert_eq!(receiver.seen().len(), 2);
+    assert_eq!(standing(&app).trouble, None);
+}
+
+#[tokio::test]
+async fn it_is_not_given_while_something_stands_still() {
+    let receiver = Receiver::start(Habit::Answer(200));
+    let app = watched_by(&receiver).await;
+    assert!(!watched::turn(&app.services).await.unwrap());
+    assert_eq!(
+        standing(&app).trouble.unwrap(),
+        "the rules are not evaluated"
+    );
+    // The pack's probe has its row, and nobody runs it.
+    let probes = crate::health::probes(&app);
+    signalbox::features::health::actions::enrol(&app.services, &probes).unwrap();
+    app.advance(TimeDelta::minutes(4));
+    evaluate::tick(&app.services).unwrap();
+    assert!(!watched::turn(&app.services).await.unwrap());
+    assert_eq!(
+        standing(&app).trouble.unwrap(),
+        "a probe is due and is not run"
+    );
+    assert!(receiver.seen().is_empty());
+}
+
+#[tokio::test]
+async fn that_nobody_heard_it_is_told_without_its_address() {
+    let receiver = Receiver::start(Habit::Answer(404));
+    let app = watched_by(&receiver).await;
+    evaluate::tick(&app.services).unwrap();
+    assert!(!watched::turn(&app.services).await.unwrap());
+    assert_eq!(standing(&app).trouble.unwrap(), "it answered 404");
+    let page = app.as_admin().get("/security").await;
+    assert!(page.says("no sign of life was given: it answered 404"));
+    assert!(!page.body.contains("/ping/secret"));
+}
+
+#[tokio::test]
+async fn without_an_address_nobody_is_called() {
+    let app = TestApp::start().await;
+    assert!(!watched::turn(&app.services).await.unwrap());
+    assert_eq!(app.services.db.read(store::standing).unwrap(), None);
+    assert!(
+        app.as_admin()
+            .get("/security")
+            .await
+            .says("SIGNALBOX_HEARTBEAT_URL")
+    );
+}
+
+/// What a Prometheus beside us is given to watch us with.
+#[test]
+fn the_rules_for_prometheus_are_rules() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/prometheus-rules.yml");
+    let text = std::fs::read_to_string(file).unwrap();
+    for series in [
+        "breaker_state",
+        "notices_total",
+        "audit_lag_seconds",
+        "db_pool_idle",
+    ] {
+        assert!(text.contains(series), "{series}");
+    }
+    let Some(promtool) = programs::find("promtool") else {
+        return;
+    };
+    let checked = Command::new(promtool)
+        .args(["check", "rules", file])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&checked.stderr).into_owned();
+    assert!(checked.status.success(), "{said}");
+}
