@@ -1,0 +1,2 @@
+DROP INDEX notice_mailbox;
+DROP TABLE notice_seen;
