@@ -34,6 +34,11 @@ pub async fn http(
             "text/plain",
             "simulated failure",
         ),
+        (_, Mode::Limiting) => (
+            "429 Too Many Requests\r\nretry-after: 30",
+            "text/plain",
+            "asked too often, in simulation",
+        ),
         (None, _) => ("404 Not Found", "text/plain", "not simulated"),
         // What is wrong has to be something that the platform's pack asks about.
         (Some(answer), Mode::Wrong) if answer.body_counts => {
@@ -118,11 +123,19 @@ async fn serve_queries(stream: &mut TcpStream) -> io::Result<()> {
         if kind != b'Q' {
             return Ok(());
         }
-        // Connections used of those allowed, the size in bytes, and no lag: nothing is replicated.
+        // Connections used of those allowed, the size in bytes, and no lag: nothing is replicated. Then how long the
+        // longest query runs, the share of dead rows, and no replica.
         let columns: &[Option<&str>] = if body.starts_with(b"SELECT 1\0") {
             &[Some("1")]
         } else {
-            &[Some("0.07"), Some("52428800"), None]
+            &[
+                Some("0.07"),
+                Some("52428800"),
+                None,
+                Some("1.4"),
+                Some("0.03"),
+                Some("0"),
+            ]
         };
         stream.write_all(&rows(columns)).await?;
     }

@@ -112,7 +112,9 @@ async fn config(pg: &Postgres) -> Result<Config, Outcome> {
 
 /// How full a server is, and how far replication lags. Each part is open to every role, and what a role
 /// may not see of others is not counted as nothing: connections are those of the statistics, not of the
-/// list of sessions, and a lag that is hidden is none.
+/// list of sessions, and a lag that is hidden is none. How long queries run is told to roles alone that see those of
+/// others (`pg_read_all_stats`), and of a query nothing but its time is asked for. Dead rows are those of the statistics,
+/// which are an estimate: nothing is read of the tables themselves.
 const FIGURES: &str = "SELECT (SELECT sum(numbackends) FROM pg_stat_database)::float8 \
             / current_setting('max_connections')::float8, \
         pg_database_size(current_database()), \
@@ -120,7 +122,14 @@ const FIGURES: &str = "SELECT (SELECT sum(numbackends) FROM pg_stat_database)::f
                 (SELECT extract(epoch FROM max(coalesce(replay_lag, '0'))) FROM pg_stat_replication \
                  WHERE state IS NOT NULL) \
              WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0 \
-             ELSE extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()) END";
+             ELSE extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()) END, \
+        (SELECT CASE WHEN EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'pg_read_all_stats' \
+                                  AND pg_has_role(oid, 'USAGE')) \
+                THEN coalesce(extract(epoch FROM max(clock_timestamp() - query_start)), 0) END \
+         FROM pg_stat_activity WHERE state = 'active' AND datname = current_database() \
+            AND pid <> pg_backend_pid() AND backend_type = 'client backend'), \
+        (SELECT sum(n_dead_tup)::float8 / nullif(sum(n_live_tup + n_dead_tup), 0) FROM pg_stat_user_tables), \
+        (SELECT count(*) FROM pg_stat_replication)";
 
 /// Simple queries, so that poolers and old servers understand them.
 async fn ask(client: &Client) -> Result<Vec<(Measure, f64)>, Error> {
@@ -128,11 +137,21 @@ async fn ask(client: &Client) -> Result<Vec<(Measure, f64)>, Error> {
     let answer = client.simple_query(FIGURES).await?;
     let figure = |column| {
         answer.iter().find_map(|message| match message {
-            SimpleQueryMessage::Row(row) => row.get(column)?.parse::<f64>().ok(),
+            SimpleQueryMessage::Row(row) => {
+                let text = row.try_get(column).ok().flatten()?;
+                text.parse::<f64>().ok()
+            }
             _ => None,
         })
     };
-    let measures = [Measure::Connections, Measure::Size, Measure::Lag];
+    let measures = [
+        Measure::Connections,
+        Measure::Size,
+        Measure::Lag,
+        Measure::Query,
+        Measure::Bloat,
+        Measure::Replicas,
+    ];
     let read = measures.into_iter().enumerate();
     Ok(read
         .filter_map(|(column, measure)| Some((measure, figure(column)?)))

@@ -54,6 +54,8 @@ fn measure_tile(
         // The rest of a queue stands beside what waits in it.
         Measure::Waiting => "Waiting",
         Measure::Delayed | Measure::Reserved | Measure::Failed | Measure::Oldest => return None,
+        // What else a database tells stands beside its connections, its size and its lag.
+        Measure::Query | Measure::Bloat | Measure::Replicas => return None,
         Measure::Cpu => "Processor",
         Measure::Memory => "Memory",
         Measure::Disk => "Disk",
@@ -103,14 +105,36 @@ fn measure_tile(
 const fn beside(measure: Measure) -> Measure {
     match measure {
         Measure::Waiting => Measure::Oldest,
+        Measure::Connections => Measure::Query,
+        Measure::Size => Measure::Bloat,
+        Measure::Lag => Measure::Replicas,
         other => other,
     }
 }
 
-/// "longest 12 s, 3 delayed", of a queue.
+/// "longest 12 s, 3 delayed", of a queue; "longest query 2 s", of a database.
 fn note(probe: &ProbeStatus, measure: Measure) -> String {
-    if measure != Measure::Waiting {
-        return String::new();
+    let beside = |of: Measure| {
+        let found = probe.measures.iter().find(|(known, _)| *known == of);
+        found.map(|(_, value)| figure(*value, of))
+    };
+    match measure {
+        Measure::Waiting => {}
+        Measure::Connections => {
+            let query = beside(Measure::Query);
+            return query.map_or_else(String::new, |it| format!("longest query {it}"));
+        }
+        Measure::Size if matches!(probe.item.spec.check, Check::Postgres(_)) => {
+            let dead = beside(Measure::Bloat);
+            return dead.map_or_else(String::new, |it| {
+                format!("{it} of the rows dead, estimated")
+            });
+        }
+        Measure::Lag if matches!(probe.item.spec.check, Check::Postgres(_)) => {
+            let replicas = beside(Measure::Replicas);
+            return replicas.map_or_else(String::new, |it| format!("replicas: {it}"));
+        }
+        _ => return String::new(),
     }
     let told = |of: Measure, word: &str| {
         let (_, value) = probe.measures.iter().find(|(known, _)| *known == of)?;

@@ -16,6 +16,12 @@ pub enum Measure {
     Connections,
     /// Bytes of the database, or of the file.
     Size,
+    /// Seconds for which the query that has run longest runs. There is none where our role may not see those of others.
+    Query,
+    /// Share of the rows that are dead, by the server's own estimate.
+    Bloat,
+    /// Servers that follow this one.
+    Replicas,
     /// Seconds by which replication lags; there is none where nothing is replicated.
     Lag,
     /// Seconds since the file was last written.
@@ -56,12 +62,15 @@ pub enum Unit {
 }
 
 impl Measure {
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 20] = [
         Self::Cpu,
         Self::Memory,
         Self::Disk,
         Self::Connections,
         Self::Size,
+        Self::Query,
+        Self::Bloat,
+        Self::Replicas,
         Self::Lag,
         Self::Age,
         Self::Count,
@@ -84,6 +93,9 @@ impl Measure {
             Self::Disk => "disk",
             Self::Connections => "connections",
             Self::Size => "size",
+            Self::Query => "query",
+            Self::Bloat => "bloat",
+            Self::Replicas => "replicas",
             Self::Lag => "lag",
             Self::Age => "age",
             Self::Count => "count",
@@ -106,13 +118,17 @@ impl Measure {
             | Self::Memory
             | Self::Disk
             | Self::Connections
+            | Self::Bloat
             | Self::Hits
             | Self::Clients => Unit::Share,
             Self::Size => Unit::Bytes,
-            Self::Lag | Self::Age | Self::Saved | Self::Oldest => Unit::Seconds,
-            Self::Count | Self::Waiting | Self::Delayed | Self::Reserved | Self::Failed => {
-                Unit::Count
-            }
+            Self::Query | Self::Lag | Self::Age | Self::Saved | Self::Oldest => Unit::Seconds,
+            Self::Count
+            | Self::Replicas
+            | Self::Waiting
+            | Self::Delayed
+            | Self::Reserved
+            | Self::Failed => Unit::Count,
             Self::Days => Unit::Days,
         }
     }
