@@ -28,6 +28,9 @@
 //! A second way to change state; OFFSET, totals and exact counts on pages; inline scripts and
 //! styles; `unsafe`; floating point in money and in the audit log.
 
+// The macro that lets tables stand in one query unfolds once for each table, and there are more than 128.
+#![recursion_limit = "256"]
+
 pub mod app;
 pub mod cli;
 pub mod features;

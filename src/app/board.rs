@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use crate::features::{alerts, checklists, incidents, intake, oncall, packs, reviews};
+use crate::features::{
+    alerts, centre, checklists, incidents, intake, notify, oncall, packs, reviews,
+};
 use crate::foundation::db::{self, Conn, PoolKind};
 use crate::foundation::kernel::{Level, PlatformId, Scope};
 use crate::foundation::web::live;
@@ -55,6 +57,10 @@ fn post(services: &Services) -> db::Result<()> {
         services.board.post_platforms(places.collect());
         let now = services.clock.now();
         services.board.post_duties(oncall::duty::now(conn, now)?);
+        services.board.post_unseen(notify::store::seen::unseen(
+            conn,
+            now - centre::pages::KEPT,
+        )?);
         services.board.post_head(live::head(conn)?);
         measure_intake(conn, now)?;
         Ok(())

@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use crate::features::heartbeats::store::pings;
+use crate::features::hooks::store::receipts;
 use crate::features::{audit_log, capacity, intake, logs, slo};
 use crate::foundation::audit::{Event, Subject, Unaudited, forms};
 use crate::foundation::auth::provider::journeys;
@@ -34,6 +35,7 @@ const PURGES: &[(&str, Purge)] = &[
     ("log_line", logs::store::purge),
     ("slo_span", slo::store::purge),
     ("capacity_day", capacity::store::purge),
+    ("event_receipt", receipts::purge),
 ];
 
 pub fn register(registry: &mut Registry) {

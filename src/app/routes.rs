@@ -1,8 +1,8 @@
 use super::{health_routes, home, openapi};
 use crate::features::{
-    account, alerts, audit_log, capacity, checklists, digests, health, heartbeats, incidents,
-    intake, keys, logs, notify, oncall, packs, people, policies, posture, releases, reviews, sar,
-    screening, slo, upkeep,
+    account, alerts, audit_log, capacity, centre, checklists, connectors, digests, health,
+    heartbeats, hooks, incidents, intake, keys, logs, notify, oncall, packs, people, policies,
+    posture, releases, reviews, sar, screening, slo, upkeep,
 };
 use crate::foundation::web::{Access, Routes, assets, live};
 
@@ -16,8 +16,11 @@ pub fn routes() -> Routes {
         .get("/api/openapi.json", Access::Public, openapi::show)
         .and(account::routes())
         .and(alerts::routes())
+        .and(centre::routes())
+        .and(connectors::routes())
         .and(health::routes())
         .and(heartbeats::routes())
+        .and(hooks::routes())
         .and(audit_log::routes())
         .and(capacity::routes())
         .and(checklists::routes())

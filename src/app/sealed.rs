@@ -59,6 +59,21 @@ pub const SEALED: &[Sealed] = &[
         row: &[("id", UUID)],
     },
     Sealed {
+        table: "event_source",
+        column: "secret",
+        row: &[("id", UUID)],
+    },
+    Sealed {
+        table: "event_source",
+        column: "previous_secret",
+        row: &[("id", UUID)],
+    },
+    Sealed {
+        table: "event_receipt",
+        column: "body",
+        row: &[("id", UUID)],
+    },
+    Sealed {
         table: "notice_endpoint",
         column: "url",
         row: &[("id", UUID)],

@@ -4,7 +4,9 @@ use std::time::Duration;
 use super::board;
 use super::jobs::registry;
 use super::server::{Running, serve, serve_metrics};
+use super::watched::Watched;
 use crate::features::alerts;
+use crate::features::connectors::runner::Runner as Caller;
 use crate::features::health::runner::Runner as Prober;
 use crate::features::notify::runner::Runner as Sender;
 use crate::features::{
@@ -27,6 +29,7 @@ pub struct Application {
     metrics: Option<Running>,
     jobs: Runner,
     probes: Prober,
+    connectors: Caller,
     heartbeats: Ticker,
     incidents: Ticker,
     logs: Ticker,
@@ -38,6 +41,7 @@ pub struct Application {
     checklists: Ticker,
     releases: Ticker,
     digests: Ticker,
+    watched: Watched,
 }
 
 /// Starts everything that runs inside this process.
@@ -51,6 +55,7 @@ pub fn start(services: Services, listener: TcpListener) -> std::io::Result<Appli
         metrics,
         jobs: Runner::start(services.clone(), registry())?,
         probes: Prober::start(services.clone()).map_err(std::io::Error::other)?,
+        connectors: Caller::start(services.clone()).map_err(std::io::Error::other)?,
         heartbeats: heartbeats::runner::start(services.clone()),
         incidents: incidents::runner::start(services.clone()),
         logs: logs::runner::start(services.clone()),
@@ -61,7 +66,8 @@ pub fn start(services: Services, listener: TcpListener) -> std::io::Result<Appli
         escalations: oncall::runner::start(services.clone()),
         checklists: checklists::runner::start(services.clone()),
         releases: releases::runner::start(services.clone()),
-        digests: digests::runner::start(services),
+        digests: digests::runner::start(services.clone()),
+        watched: Watched::start(services),
     })
 }
 
@@ -109,6 +115,7 @@ impl Application {
         tokio::join!(
             within("metrics", WORK_LIMIT, metrics),
             within("probes", WORK_LIMIT, self.probes.stop()),
+            within("connectors", WORK_LIMIT, self.connectors.stop()),
             within("notices", WORK_LIMIT, self.notices.stop()),
             within("heartbeats", WORK_LIMIT, self.heartbeats.stop()),
             within("incidents", WORK_LIMIT, self.incidents.stop()),
@@ -116,6 +123,7 @@ impl Application {
             within("service levels", WORK_LIMIT, self.levels.stop()),
             within("capacity", WORK_LIMIT, self.capacity.stop()),
             within("rules", WORK_LIMIT, self.rules.stop()),
+            within("sign of life", WORK_LIMIT, self.watched.stop()),
             within("escalations", WORK_LIMIT, self.escalations.stop()),
             within("checklists", WORK_LIMIT, self.checklists.stop()),
             within("releases", WORK_LIMIT, self.releases.stop()),

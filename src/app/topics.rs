@@ -19,7 +19,7 @@ pub fn topic_of(kind: &str) -> Option<Topic> {
         }
         "incident" => ("incidents", IncidentsRead, false),
         // What the platforms report is shown beside what the probes find.
-        "probe" | "indicator" | "event" | "heartbeat" => ("health", HealthRead, false),
+        "probe" | "indicator" | "event" | "heartbeat" | "breaker" => ("health", HealthRead, false),
         "checklist" | "digest" => ("checklists", ChecklistsRead, false),
         "release" => ("releases", ReleasesRead, false),
         "kyc" => ("reviews", ReviewsRead, false),

@@ -11,16 +11,20 @@ use signalbox::features::alerts::evaluate;
 use signalbox::features::alerts::store as lit;
 use signalbox::features::capacity::demo as capacity;
 use signalbox::features::checklists::sweep as checklists;
+use signalbox::features::connectors::runner as connectors;
 use signalbox::features::digests::sweep as digests;
 use signalbox::features::health::actions as health;
 use signalbox::features::heartbeats::actions as heartbeats;
 use signalbox::features::heartbeats::store as beats;
+use signalbox::features::hooks::actions as hooks;
+use signalbox::features::hooks::store as sources;
 use signalbox::features::keys::actions as keys;
 use signalbox::features::logs::actions as logs;
 use signalbox::features::notify::actions as outbox;
 use signalbox::features::notify::delivery::deliver_due;
 use signalbox::features::notify::endpoint::{Kind, Standing};
 use signalbox::features::notify::notice::{About, Destination, EndpointId, Notice};
+use signalbox::features::notify::signing;
 use signalbox::features::notify::store::endpoints;
 use signalbox::features::packs::actions as packs;
 use signalbox::features::packs::pack::Heartbeat;
@@ -53,6 +57,7 @@ pub async fn furnish(app: &TestApp) -> Vec<String> {
         }
     }
     ping_heartbeats(app).await;
+    call_connectors(app).await;
     write_logs(app);
     slo::fill(&app.services).unwrap();
     levels::freeze(&app.services, &actor).unwrap();
@@ -107,6 +112,7 @@ pub async fn furnish(app: &TestApp) -> Vec<String> {
     app.run_jobs();
     make_keys(app);
     notify(app).await;
+    take_events(app).await;
     seal(app);
     vec![asked.location().to_owned(), uploaded.location().to_owned()]
 }
@@ -155,6 +161,34 @@ async fn notify(app: &TestApp) {
         })
         .unwrap();
     deliver_due(&app.services).await.unwrap();
+}
+
+/// A source of events, with one that a pack names and one that none does.
+async fn take_events(app: &TestApp) {
+    let fields = [("name", "Invoices of production"), ("platform", "lait")];
+    let made = app.as_admin().post_form("/event-sources", &fields).await;
+    assert_eq!(made.status, 200, "{}", made.text());
+    let sources = app.services.db.read(sources::all).unwrap();
+    let read = |conn: &mut _| sources::open(conn, &app.services.keyring, sources[0].id, app.now());
+    let open = app.services.db.read(read).unwrap().unwrap();
+    for (id, kind) in [
+        ("msg_1", "invoice.processed"),
+        ("msg_2", "invoice.unheard_of"),
+    ] {
+        let body = format!(
+            r#"{{"type":"{kind}","data":{{"note":"<b>{}</b>"}}}}"#,
+            "x".repeat(300)
+        );
+        let at = app.now().timestamp();
+        let signatures = signing::sign(open.secrets[0].expose(), id, at, body.as_bytes());
+        let message = hooks::Message {
+            id: id.to_owned(),
+            timestamp: at.to_string(),
+            signatures,
+            body: body.into(),
+        };
+        hooks::take(&app.services, Some(open.id), &message).unwrap();
+    }
 }
 
 /// One alert that nobody is told of, and a silence that waits for a second person.
@@ -333,6 +367,7 @@ fn addresses() -> Given {
         ("ONCALL_FIRST_PHONE", "+1 555 0100"),
         ("ONCALL_SECOND_EMAIL", "second@test.example"),
         ("OPERATIONS_EMAIL", "operations@test.example"),
+        ("EDGAR_URL", "http://127.0.0.1:9"),
     ];
     reached.into_iter().collect()
 }
@@ -387,6 +422,25 @@ async fn ping_heartbeats(app: &TestApp) {
             assert_eq!(sent.status(), 200);
             app.advance(chrono::Duration::seconds(4));
         }
+    }
+}
+
+/// Connectors that nobody answers for, one of which somebody wants to be called all the same.
+async fn call_connectors(app: &TestApp) {
+    connectors::call_due(&app.services).await.unwrap();
+    let operator = app.as_operator();
+    let list = operator.get("/connectors").await;
+    let bank = list.link("First custodian bank: accounts");
+    for (change, reason) in [
+        (
+            "force_open",
+            "The bank told us of its outage <b>until noon</b>",
+        ),
+        ("disable", "The bank counts our retries, and wants them"),
+    ] {
+        let fields = [("change", change), ("lasts", "8h"), ("reason", reason)];
+        let sent = operator.post_form(&format!("{bank}/change"), &fields).await;
+        assert_eq!(sent.status, 303, "{}", sent.text());
     }
 }
 

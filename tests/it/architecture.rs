@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// A feature may use another one only along these lines, each with its reason.
 const BETWEEN_FEATURES: &[(&str, &str, &str)] = &[
+    ("alerts", "connectors", "rules read whether calls go out"),
     ("alerts", "health", "rules read probe states and indicators"),
     ("alerts", "heartbeats", "rules read how heartbeats stand"),
     ("alerts", "logs", "rules count lines"),
@@ -19,6 +20,15 @@ const BETWEEN_FEATURES: &[(&str, &str, &str)] = &[
         "packs",
         "rules and runbooks are declared in packs",
     ),
+    (
+        "centre",
+        "alerts",
+        "a silence that waits for a second person is shown to them",
+    ),
+    ("centre", "connectors", "so is a breaker to be disabled"),
+    ("centre", "health", "so is a value to be agreed to"),
+    ("centre", "notify", "what somebody was told is a notice"),
+    ("centre", "packs", "packs mark events"),
     (
         "checklists",
         "alerts",
@@ -37,6 +47,7 @@ const BETWEEN_FEATURES: &[(&str, &str, &str)] = &[
     ("digests", "notify", "whoever asked for a digest is sent it"),
     ("digests", "packs", "packs say who asked for a digest"),
     ("digests", "releases", "a digest adds up releases"),
+    ("connectors", "packs", "connectors are declared in packs"),
     (
         "health",
         "packs",
@@ -57,6 +68,13 @@ const BETWEEN_FEATURES: &[(&str, &str, &str)] = &[
     ("slo", "packs", "targets are declared in packs"),
     ("heartbeats", "packs", "heartbeats are declared in packs"),
     (
+        "hooks",
+        "health",
+        "what programs send is an event like any other",
+    ),
+    ("hooks", "notify", "a signature is checked as ours are made"),
+    ("hooks", "packs", "types of events are declared in packs"),
+    (
         "incidents",
         "alerts",
         "an incident shows its alerts, and what became of them",
@@ -72,6 +90,7 @@ const BETWEEN_FEATURES: &[(&str, &str, &str)] = &[
         "runbooks are declared in packs, and platforms have zones",
     ),
     ("posture", "notify", "that nobody can be told is a weakness"),
+    ("posture", "watched", "that nobody watches us is a weakness"),
     (
         "logs",
         "packs",
@@ -81,6 +100,11 @@ const BETWEEN_FEATURES: &[(&str, &str, &str)] = &[
         "oncall",
         "alerts",
         "who is told of an alert depends on how it stands, and stands with it",
+    ),
+    (
+        "notify",
+        "connectors",
+        "what leaves goes through the breaker before its way",
     ),
     (
         "oncall",
@@ -182,8 +206,11 @@ const PURE: &[&str] = &[
     "capacity/trend",
     "checklists/run",
     "checklists/slots",
+    "connectors/breaker",
+    "connectors/words",
     "digests/digest",
     "health/cache",
+    "health/claims/claim",
     "health/exposition",
     "health/latency",
     "health/probe",
@@ -193,6 +220,7 @@ const PURE: &[&str] = &[
     "heartbeats/heartbeat",
     "heartbeats/ping",
     "health/resp",
+    "hooks/message",
     "incidents/incident",
     "incidents/review",
     "intake/column",
@@ -240,6 +268,7 @@ const PURE: &[&str] = &[
     "screening/word",
     "slo/budget",
     "slo/month",
+    "watched/life",
 ];
 
 /// What asks something of the world, as the code that does it is written.

@@ -1,5 +1,6 @@
 //! Probes against real listeners, claims between two processes, and what is reported.
 
+mod claims;
 mod files;
 mod platforms;
 mod queues;
@@ -179,7 +180,7 @@ async fn a_databases_failures_are_told_apart() {
     }
 }
 
-fn probes(app: &TestApp) -> actions::Probes {
+pub fn probes(app: &TestApp) -> actions::Probes {
     let live = app.services.db.read(packs::live::<Probe>).unwrap();
     live.into_iter().map(|item| (item.id, item)).collect()
 }

@@ -60,7 +60,10 @@ pub fn told(app: &TestApp) -> Vec<Told> {
 
 /// An application that mails through this server.
 pub async fn mailing(server: &MailServer) -> TestApp {
-    let port = server.port;
+    mailing_at(server.port).await
+}
+
+pub async fn mailing_at(port: u16) -> TestApp {
     TestApp::start_with(|services| {
         let mut config = (*services.config).clone();
         config.notices.mail = Some(MailConfig {

@@ -184,6 +184,7 @@ impl Ground {
         let pinged = app.http.post(job).body("what a job said").send().await;
         assert_eq!(pinged.unwrap().status(), 200);
         crate::notify::rotated_endpoint(app);
+        crate::hooks::rotated_source(app);
         let (services, person) = (&app.services, PersonId::from(person(app)));
         let posted = Posted(actix_web::web::Bytes::from_static(b"note=kept"));
         services

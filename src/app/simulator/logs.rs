@@ -117,21 +117,28 @@ pub fn parameters(folder: &Path) -> impl Iterator<Item = (String, String)> {
 fn happening(turn: u64, mode: Mode) -> (&'static str, &'static str, &'static str, u64) {
     match (mode, turn % 9) {
         // Of what only metrics tell of, logs say nothing.
-        (Mode::Well | Mode::Wrong | Mode::Erring | Mode::Lagging | Mode::Silent, 3) => (
+        (
+            Mode::Well | Mode::Wrong | Mode::Erring | Mode::Lagging | Mode::Silent | Mode::Limiting,
+            3,
+        ) => (
             "warn",
             "cache",
             "Cache missed, read from the source",
             180 + turn % 60,
         ),
-        (Mode::Well | Mode::Wrong | Mode::Erring | Mode::Lagging | Mode::Silent, 6) => (
+        (
+            Mode::Well | Mode::Wrong | Mode::Erring | Mode::Lagging | Mode::Silent | Mode::Limiting,
+            6,
+        ) => (
             "info",
             "auth",
             "Sign-in of a user succeeded",
             90 + turn % 40,
         ),
-        (Mode::Well | Mode::Wrong | Mode::Erring | Mode::Lagging | Mode::Silent, _) => {
-            ("info", "http", "Request served", 30 + turn * 7 % 90)
-        }
+        (
+            Mode::Well | Mode::Wrong | Mode::Erring | Mode::Lagging | Mode::Silent | Mode::Limiting,
+            _,
+        ) => ("info", "http", "Request served", 30 + turn * 7 % 90),
         (Mode::Slow, _) => ("warn", "http", "Request took too long", 30_000),
         (Mode::Refusing, _) => (
             "fatal",

@@ -163,7 +163,8 @@ const PEOPLE: [(&str, &str); 20] = [
 /// short enough to see a service turn red within half a minute.
 #[must_use]
 pub fn parameters(port: u16, folder: &Path) -> Vec<(String, String)> {
-    const QUICK: [(&str, &str); 10] = [
+    const QUICK: [(&str, &str); 11] = [
+        ("CONNECTOR_EVERY", "10s"),
         ("PROBE_INTERVAL", "5s"),
         ("PROBE_TIMEOUT", "3s"),
         ("STORE_INTERVAL", "3s"),

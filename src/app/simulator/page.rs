@@ -91,6 +91,7 @@ impl Mode {
             Self::Erring => "Counts many errors",
             Self::Lagging => "Counts slow answers",
             Self::Silent => "Leaves out a metric",
+            Self::Limiting => "Asks to wait",
         }
     }
 
@@ -104,6 +105,7 @@ impl Mode {
             Self::Erring => "Count errors",
             Self::Lagging => "Count slow answers",
             Self::Silent => "Leave out a metric",
+            Self::Limiting => "Ask to wait",
         }
     }
 }

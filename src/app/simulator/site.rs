@@ -29,6 +29,8 @@ pub enum Mode {
     Lagging,
     /// Answers its probes, and a metric that was there is there no more.
     Silent,
+    /// Asks us to wait: 429, and for how long.
+    Limiting,
 }
 
 impl Mode {
@@ -41,8 +43,8 @@ impl Mode {
         Self::Wrong,
     ];
 
-    /// Those that only metrics tell of.
-    pub const TOLD: [Self; 3] = [Self::Erring, Self::Lagging, Self::Silent];
+    /// Those that only metrics tell of, or the answers to connectors.
+    pub const TOLD: [Self; 4] = [Self::Erring, Self::Lagging, Self::Silent, Self::Limiting];
 
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -55,6 +57,7 @@ impl Mode {
             Self::Erring => "erring",
             Self::Lagging => "lagging",
             Self::Silent => "silent",
+            Self::Limiting => "limiting",
         }
     }
 }

@@ -33,6 +33,8 @@ pub struct Answer {
     pub body_counts: bool,
     /// What it calls the metrics that it serves instead of the body.
     pub metrics: Option<Named>,
+    /// Whether somebody else's platform answers, who may ask us to come less often.
+    pub limits: bool,
 }
 
 const OK: Answer = Answer {
@@ -40,6 +42,7 @@ const OK: Answer = Answer {
     body: r#"{"status":"ok"}"#,
     body_counts: true,
     metrics: None,
+    limits: false,
 };
 const OK_BY_STATUS: Answer = Answer {
     body_counts: false,
@@ -50,6 +53,11 @@ const FRONT: Answer = Answer {
     body: "<!doctype html><title>Simulated</title><p>Simulated front page.",
     body_counts: false,
     metrics: None,
+    limits: false,
+};
+const OF_OTHERS: Answer = Answer {
+    limits: true,
+    ..OK_BY_STATUS
 };
 
 const fn metrics(named: Named) -> Answer {
@@ -58,6 +66,7 @@ const fn metrics(named: Named) -> Answer {
         body: "",
         body_counts: true,
         metrics: Some(named),
+        limits: false,
     }
 }
 
@@ -98,6 +107,10 @@ const DEBT_OS_API: &[(&str, Answer)] = &[
     ("/metrics", DEBT_OS_METRICS),
 ];
 
+const BANK: &[(&str, Answer)] = &[("/accounts", OF_OTHERS), ("/transfers", OF_OTHERS)];
+const LEGAL: &[(&str, Answer)] = &[("/search", OF_OTHERS)];
+const EDGAR: &[(&str, Answer)] = &[("/submissions/CIK0000320193.json", OF_OTHERS)];
+
 /// All of them, in the order of their ports.
 pub fn all() -> Vec<Described> {
     use Speaks::{Http, Postgres, Redis};
@@ -127,15 +140,22 @@ pub fn all() -> Vec<Described> {
         debt_os("API", Http(DEBT_OS_API), "API_URL"),
         debt_os("PostgreSQL", Postgres, "DB"),
         debt_os("Redis", Redis, "REDIS_ADDRESS"),
+        finaegis("First bank", Http(BANK), "BANK_FIRST_URL"),
+        finaegis("Second bank", Http(BANK), "BANK_SECOND_URL"),
+        lait("Legal database", Http(LEGAL), "LEGAL_URL"),
+        finchat("SEC EDGAR", Http(EDGAR), "EDGAR_URL"),
     ]
 }
 
 impl Described {
-    /// The ways to misbehave that only its metrics tell of.
+    /// The ways to misbehave that its probes do not notice: only its metrics tell of them, or its answers do.
     pub fn told(&self) -> &'static [Mode] {
         let Speaks::Http(routes) = self.speaks else {
             return &[];
         };
+        if routes.iter().any(|(_, answer)| answer.limits) {
+            return &[Mode::Limiting];
+        }
         let mut named = routes.iter().filter_map(|(_, answer)| answer.metrics);
         named.next().map_or(&[], |named| named.told)
     }

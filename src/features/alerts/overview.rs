@@ -11,6 +11,7 @@ use super::store::{self, Alert, rules};
 use super::verdict::Verdict;
 use super::views::{self, Group};
 use super::windows;
+use crate::features::connectors;
 use crate::features::health::board::{self, ServiceStatus};
 use crate::features::health::store::reports;
 use crate::features::health::views as health_views;
@@ -95,6 +96,8 @@ fn groups(
     let mut signalbox = vec![alerts_tile(conn, open, now)?];
     let beats = heartbeats::board::all(conn, scope, now)?;
     signalbox.extend(heartbeats::views::tile(&beats));
+    let calls = connectors::board::rows(conn, scope, now)?;
+    signalbox.extend(connectors::views::tile(&calls));
     // The log is of all platforms together.
     if *scope == Scope::All {
         signalbox.push(seal_tile(conn, now)?);
@@ -172,7 +175,9 @@ fn indicator_tiles(
     let tiles = indicators.iter().map(|item| {
         let report = reports.get(&item.id);
         let whose = platforms.get(&item.platform).map_or("", String::as_str);
-        health_views::indicator_tile(item, report, lit.of_indicator(item), now).note(whose)
+        health_views::indicator_tile(item, report, lit.of_indicator(item), now)
+            .note(whose)
+            .href(format!("/indicators/{}", item.id))
     });
     Ok(tiles.collect())
 }

@@ -11,6 +11,7 @@ use super::rule::{Beat, Reading};
 use super::scraped::{self, Asked, Scraped};
 use super::store::rules::{self, RuleState};
 use super::store::{self, About, Lit};
+use crate::features::connectors::store as connectors;
 use crate::features::health::store as health;
 use crate::features::health::store::reports;
 use crate::features::heartbeats::expect;
@@ -18,8 +19,8 @@ use crate::features::heartbeats::heartbeat::{Standing, State};
 use crate::features::heartbeats::store as heartbeats;
 use crate::features::logs::{actions as log_actions, store as logs};
 use crate::features::packs::pack::{
-    EventType, Heartbeat, Indicator, Is, ItemId, LinesOf, LogSource, Probe, ProbeState, Rule,
-    Service, Slo, Source,
+    Connector, EventType, Heartbeat, Indicator, Is, ItemId, LinesOf, LogSource, Probe, ProbeState,
+    Rule, Service, Slo, Source,
 };
 use crate::features::packs::store::{self as packs, Item, Watched};
 use crate::foundation::db::{self, Conn};
@@ -41,6 +42,8 @@ pub struct Snapshot {
     event_types: ByName<ItemId>,
     heartbeats: ByName<Item<Heartbeat>>,
     beats: HashMap<ItemId, heartbeats::Held>,
+    connectors: ByName<Item<Connector>>,
+    breakers: HashMap<ItemId, connectors::Worst>,
     states: HashMap<ItemId, health::State>,
     reports: HashMap<ItemId, reports::Report>,
     tallies: HashMap<ItemId, i64>,
@@ -108,6 +111,8 @@ impl Snapshot {
             event_types: ids(packs::live::<EventType>(conn)?),
             beats: heartbeats::all(conn)?,
             heartbeats: keyed(packs::live::<Heartbeat>(conn)?),
+            connectors: keyed(packs::live::<Connector>(conn)?),
+            breakers: connectors::worst(conn)?,
             states,
             scraped,
             burns,
@@ -158,6 +163,9 @@ impl Snapshot {
             }
             Source::Heartbeat(slug) => self
                 .beat(platform, slug)?
+                .map_or(Reading::Nothing, Reading::Beat),
+            Source::Connector(slug) => self
+                .connector(platform, slug)?
                 .map_or(Reading::Nothing, Reading::Beat),
             Source::Log(of) => {
                 if !self.logs.contains_key(&(platform, of.source.clone())) {
@@ -277,6 +285,17 @@ impl Snapshot {
         Ok(Some(Beat { is, since }))
     }
 
+    /// How the worst operation of a connector stands; nothing where none was ever called.
+    fn connector(&self, platform: PlatformId, slug: &str) -> Result<Option<Beat>, String> {
+        let connector = self.connectors.get(&(platform, slug.to_owned()));
+        let connector = connector
+            .ok_or_else(|| format!("there is no connector \"{slug}\" that can be read"))?;
+        Ok(self.breakers.get(&connector.id).map(|worst| Beat {
+            is: worst.is,
+            since: worst.since,
+        }))
+    }
+
     fn fresh_report(&self, indicator: &Item<Indicator>) -> Option<f64> {
         let report = self.reports.get(&indicator.id)?;
         let every = indicator.spec.expect_every;
@@ -290,6 +309,10 @@ impl Snapshot {
             Source::Heartbeat(slug) => {
                 let heartbeat = self.heartbeats.get(&(platform, slug.clone()))?;
                 heartbeat.spec.service.as_ref()?
+            }
+            Source::Connector(slug) => {
+                let connector = self.connectors.get(&(platform, slug.clone()))?;
+                connector.spec.service.as_ref()?
             }
             Source::Log(of) => {
                 let log = self.logs.get(&(platform, of.source.clone()))?;

@@ -24,6 +24,12 @@ pub fn summary(rule: &Rule, level: Level, reading: &Reading, unit: &str) -> Stri
         (Source::Heartbeat(heartbeat), Reading::Beat(beat)) => {
             format!("the heartbeat {heartbeat} is {}", beat_word(*beat))
         }
+        (Source::Connector(connector), Reading::Beat(beat)) => {
+            format!("the connector {connector} {}", connector_word(*beat))
+        }
+        (Source::Connector(connector), _) => {
+            format!("the connector {connector} was never called")
+        }
         (Source::Heartbeat(heartbeat), _) => {
             format!("the heartbeat {heartbeat} was never heard of")
         }
@@ -88,7 +94,16 @@ const fn beat_word(beat: Beat) -> &'static str {
     match beat.is {
         Is::Late => "late",
         Is::Down => "down",
-        Is::Up | Is::Unknown => "up",
+        _ => "up",
+    }
+}
+
+const fn connector_word(beat: Beat) -> &'static str {
+    match beat.is {
+        Is::Open => "is cut off: its breaker is open",
+        Is::Failing => "does not answer as it should",
+        Is::Disabled => "is called whatever comes of it: its breaker is disabled",
+        _ => "answers",
     }
 }
 

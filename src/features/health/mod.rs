@@ -16,6 +16,7 @@ pub mod api;
 pub mod board;
 pub mod cache;
 pub mod checks;
+pub mod claims;
 pub mod demo;
 pub mod exposition;
 pub mod latency;
@@ -29,13 +30,39 @@ pub mod slice;
 pub mod store;
 pub mod views;
 
-use crate::foundation::auth::Permission::HealthRead;
+use crate::foundation::auth::Permission::{HealthRead, IndicatorsReport};
 use crate::foundation::auth::keys::KeyScope;
 use crate::foundation::web::{Access, Routes};
 
 pub fn routes() -> Routes {
     Routes::new()
         .get("/services", Access::Needs(HealthRead), pages::services)
+        .get(
+            "/indicators",
+            Access::Needs(HealthRead),
+            claims::pages::list,
+        )
+        .get(
+            "/indicators/{id}",
+            Access::Needs(HealthRead),
+            claims::pages::one,
+        )
+        .post(
+            "/indicators/{id}/reports",
+            Access::Needs(IndicatorsReport),
+            claims::pages::report,
+        )
+        .post(
+            "/indicators/{id}/reports/{claim}/approval",
+            Access::Needs(IndicatorsReport),
+            claims::pages::approve,
+        )
+        .with_step_up()
+        .post(
+            "/indicators/{id}/reports/{claim}/refusal",
+            Access::Needs(IndicatorsReport),
+            claims::pages::refuse,
+        )
         .post(
             "/api/v1/indicators",
             Access::Key(KeyScope::IndicatorsWrite),

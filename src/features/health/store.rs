@@ -1,7 +1,9 @@
 //! How probes stand, what they measured, and what was reported.
 
+pub mod claims;
 pub mod hasten;
 pub mod log;
+pub mod overdue;
 pub mod reports;
 pub mod samples;
 pub mod series;

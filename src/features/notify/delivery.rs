@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::channels::{self, Outcome, To};
 use super::endpoint::Standing;
@@ -10,6 +10,9 @@ use super::notice::{self, Channel, Destination, EndpointId, LONGEST_ANSWER, Noti
 use super::setup::TEST;
 use super::store::endpoints;
 use super::store::outbox::{self, Claim, Ended, Left, Settled};
+use super::ways;
+use crate::features::connectors::breaker::Refused;
+use crate::features::connectors::gate::{self, Gate, Pass};
 use crate::foundation::Services;
 use crate::foundation::audit::{Actor, Event, Outcome as Said, Subject, Tx, Unaudited};
 use crate::foundation::db::{self, PoolKind};
@@ -37,8 +40,37 @@ pub fn claim(services: &Services, channels: &[Channel]) -> db::Result<Option<Cla
         })
 }
 
-/// Sends what was claimed, and notes what became of it.
+/// Sends what was claimed, unless the breaker before its way keeps it back: then it stays queued, and is no attempt.
 pub async fn deliver(services: &Services, claim: Claim) -> db::Result<()> {
+    let (app, to) = (services.clone(), claim.to.clone());
+    let gate = blocking(move || gate::ask(&app, ways::breaker(&app, &to)?)).await?;
+    match gate {
+        Gate::Open(pass) => send(services, claim, pass).await,
+        Gate::Shut { until, why } => {
+            // A trial ends long before its time.
+            let until = until.filter(|_| why != Refused::Trial);
+            let app = services.clone();
+            blocking(move || keep_back(&app, &claim, until)).await
+        }
+    }
+}
+
+/// Gives a notice back for later. The retry table says when it would be tried at the earliest; the breaker when there is
+/// any use in it.
+fn keep_back(services: &Services, claim: &Claim, until: Option<DateTime<Utc>>) -> db::Result<()> {
+    let now = services.clock.now();
+    let at = until
+        .unwrap_or(now + ways::LOOK_AGAIN)
+        .max(now + ways::SOONEST);
+    services
+        .audit
+        .write_unaudited(Unaudited::NoticeLease, |conn| {
+            outbox::postpone(conn, claim, at, now)
+        })
+}
+
+/// Sends, and notes what became of it.
+async fn send(services: &Services, claim: Claim, pass: Pass) -> db::Result<()> {
     let now = services.clock.now();
     let (app, to) = (services.clone(), claim.to.clone());
     let to = blocking(move || destination(&app, &to)).await?;
@@ -62,7 +94,15 @@ pub async fn deliver(services: &Services, claim: Claim) -> db::Result<()> {
     let channel = claim.to.channel().as_str();
     metrics::counter!("notices_total", "channel" => channel, "outcome" => word).increment(1);
     let app = services.clone();
-    blocking(move || settle(&app, &claim, &outcome, &ended)).await
+    blocking(move || {
+        let settled = settle(&app, &claim, &outcome, &ended);
+        // What its breaker makes of it must not have a notice sent twice.
+        if let Err(error) = gate::tell(&app, pass, &ways::ended(&outcome, &ended)) {
+            tracing::warn!(%error, "a breaker was not told what came of an attempt");
+        }
+        settled
+    })
+    .await
 }
 
 fn destination(services: &Services, to: &Destination) -> db::Result<To> {
@@ -82,6 +122,7 @@ fn destination(services: &Services, to: &Destination) -> db::Result<To> {
 pub async fn deliver_due(services: &Services) -> db::Result<usize> {
     let mut sent = 0;
     loop {
+        // What is kept back is due again later, and not at this moment.
         let app = services.clone();
         let Some(claim) = blocking(move || claim(&app, &Channel::ALL)).await? else {
             return Ok(sent);
@@ -91,7 +132,8 @@ pub async fn deliver_due(services: &Services) -> db::Result<usize> {
     }
 }
 
-/// One notice, now. False where somebody else is sending it, or has.
+/// One notice, now, because somebody asked for it: whatever its breaker says. False where somebody else is sending it, or
+/// has.
 pub async fn deliver_one(services: &Services, id: NoticeId) -> db::Result<bool> {
     let app = services.clone();
     let claimed = blocking(move || {
@@ -102,7 +144,9 @@ pub async fn deliver_one(services: &Services, id: NoticeId) -> db::Result<bool> 
     let Some(claim) = claimed else {
         return Ok(false);
     };
-    deliver(services, claim).await?;
+    let (app, to) = (services.clone(), claim.to.clone());
+    let breaker = blocking(move || ways::breaker(&app, &to)).await?;
+    send(services, claim, Pass::by_hand(breaker)).await?;
     Ok(true)
 }
 
@@ -148,12 +192,7 @@ pub fn settle(
     }
 }
 
-fn settled(
-    claim: &Claim,
-    outcome: &Outcome,
-    ended: &Ended,
-    now: chrono::DateTime<chrono::Utc>,
-) -> Settled {
+fn settled(claim: &Claim, outcome: &Outcome, ended: &Ended, now: DateTime<Utc>) -> Settled {
     let why = |what: &str| notice::cut(&format!("{what} {}", ended.answer), LONGEST_ANSWER);
     match outcome {
         Outcome::Delivered(_) => Settled::Delivered,
@@ -163,15 +202,19 @@ fn settled(
         Outcome::Gone(_) => Settled::GivenUp {
             why: why("The receiver wants no more:"),
         },
-        Outcome::Failed(_) if is_test(claim) => Settled::GivenUp {
+        _ if is_test(claim) => Settled::GivenUp {
             why: why("A test is tried once:"),
         },
-        Outcome::Failed(_) => match claim.to.channel().wait_after(claim.attempts + 1) {
-            Some(wait) => Settled::Again { at: now + wait },
-            None => Settled::GivenUp {
-                why: why("Every attempt has failed, the last one with:"),
-            },
-        },
+        Outcome::Failed(_) | Outcome::Broken(_) | Outcome::NotAsked(_) | Outcome::Limited(..) => {
+            match claim.to.channel().wait_after(claim.attempts + 1) {
+                Some(wait) => Settled::Again {
+                    at: now + wait.max(ways::asked_for(outcome)),
+                },
+                None => Settled::GivenUp {
+                    why: why("Every attempt has failed, the last one with:"),
+                },
+            }
+        }
     }
 }
 

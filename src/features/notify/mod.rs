@@ -26,6 +26,7 @@ pub mod setup;
 pub mod signing;
 pub mod store;
 mod views;
+pub mod ways;
 
 use crate::foundation::auth::Permission::{NoticesAct, NoticesRead, WebhooksManage, WebhooksRead};
 use crate::foundation::web::{Access, Routes};

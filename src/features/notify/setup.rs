@@ -5,7 +5,8 @@ use super::endpoint::{Kind, Standing};
 use super::notice::{self, About, Destination, EndpointId, Notice, NoticeId};
 use super::signing::{self, SECRET_BYTES};
 use super::store::{self, endpoints};
-use super::{actions, store::outbox};
+use super::{actions, store::outbox, ways};
+use crate::features::connectors::gate;
 use crate::foundation::Services;
 use crate::foundation::audit::{Event, FormKey, Subject, Tx};
 use crate::foundation::auth::Signed;
@@ -189,6 +190,7 @@ pub fn retire(
             notice::LONGEST_ANSWER,
         );
         endpoints::set_standing(tx, id, Standing::Retired, Some(&why), now)?;
+        gate::forget(tx, &ways::dependency(id))?;
         tx.record(event("endpoint.retired", id).detail("taken_back", taken_back))?;
         Ok(())
     })

@@ -2,6 +2,7 @@
 
 pub mod endpoints;
 pub mod outbox;
+pub mod seen;
 
 use std::collections::HashMap;
 

@@ -330,14 +330,17 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// Whatever was not yet sent says something that is no longer so.
+    /// Whatever was not yet sent says something that is no longer so, unless it fires still.
     fn tell_all(&self, tx: &mut Tx<'_>, news: News, kind: &'static str) -> db::Result<()> {
         let why = match news {
-            News::Over => "it was over before this was sent",
-            News::Flaps => "it comes and goes",
-            News::Fires | News::Again | News::Still => "it fires again",
+            News::Over => Some("it was over before this was sent"),
+            News::Again => Some("it fires again"),
+            News::Fires | News::Flaps | News::Still => None,
         };
-        let cancelled = notices::cancel_queued(tx, &self.about(), why)?;
+        let cancelled = match why {
+            Some(why) => notices::cancel_queued(tx, &self.about(), why)?,
+            None => 0,
+        };
         let told = self.telling(tx)?.tell_again(tx, news)?;
         let outcome = match news {
             // Nobody knows of it, and it fires.

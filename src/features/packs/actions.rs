@@ -232,6 +232,9 @@ fn items(pack: &Pack) -> db::Result<Vec<NewItem>> {
     add(&mut items, "heartbeat", &pack.heartbeats, |it| {
         (&it.id, &it.name)
     })?;
+    add(&mut items, "connector", &pack.connectors, |it| {
+        (&it.id, &it.name)
+    })?;
     add(&mut items, "log_source", &pack.log_sources, |it| {
         (&it.id, &it.name)
     })?;

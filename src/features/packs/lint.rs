@@ -3,6 +3,7 @@
 mod addresses;
 mod checklists;
 mod conditions;
+mod connectors;
 mod heartbeats;
 mod levels;
 mod logs;
@@ -85,6 +86,7 @@ pub fn lint(file: &File) -> Vec<Finding> {
     linter.probes();
     linter.scrapes();
     linter.heartbeats();
+    linter.connectors();
     linter.logs();
     linter.rules();
     linter.oncall();
@@ -291,6 +293,10 @@ impl Linter<'_> {
                 let known = self.pack.heartbeats.iter().any(|it| it.id == *id);
                 (!known).then(|| missing("heartbeat", id)).flatten()
             }
+            Source::Connector(id) => {
+                let known = self.pack.connectors.iter().any(|it| it.id == *id);
+                (!known).then(|| missing("connector", id)).flatten()
+            }
             Source::Log(of) => (!self.knows_log(of))
                 .then(|| missing("log_source", &of.source))
                 .flatten(),
@@ -353,6 +359,7 @@ impl Linter<'_> {
             | Source::Age(_)
             | Source::Heartbeat(_)
             | Source::Log(_)
+            | Source::Connector(_)
             | Source::BurnRate(_) => return,
             Source::Indicator(id) => self.expected(id),
             other => other
@@ -420,6 +427,11 @@ impl Linter<'_> {
                     .heartbeats
                     .iter()
                     .any(|heartbeat| heartbeat.runbook.as_ref() == Some(&runbook.id))
+                && !self
+                    .pack
+                    .connectors
+                    .iter()
+                    .any(|connector| connector.runbook.as_ref() == Some(&runbook.id))
             {
                 self.warn("unused-runbook", about, "no rule leads to this runbook");
             }
@@ -488,6 +500,10 @@ fn named(pack: &Pack) -> BTreeMap<&'static str, Vec<&str>> {
         (
             "heartbeat",
             pack.heartbeats.iter().map(|it| it.id.as_str()).collect(),
+        ),
+        (
+            "connector",
+            pack.connectors.iter().map(|it| it.id.as_str()).collect(),
         ),
         (
             "log_source",

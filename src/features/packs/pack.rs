@@ -4,6 +4,7 @@
 mod causes;
 mod check;
 mod checklists;
+mod connectors;
 mod heartbeats;
 mod levels;
 mod logs;
@@ -23,6 +24,7 @@ pub use self::check::{
     Certificate, Check, Files, Host, Http, Postgres, Redis, Tcp, Tls, Which, host_and_port,
 };
 pub use self::checklists::{CheckItem, Checklist, Evidence, Expect, Occasion, ReleaseGate, Stage};
+pub use self::connectors::Connector;
 pub use self::heartbeats::Heartbeat;
 pub use self::levels::{Capacity, Counted, Observed, Reported, Sli, Slo, Used, Within};
 pub use self::logs::{ErrorCode, LinesOf, LogSource};
@@ -59,6 +61,8 @@ pub struct Pack {
     pub event_types: Vec<EventType>,
     #[serde(default, rename = "heartbeat")]
     pub heartbeats: Vec<Heartbeat>,
+    #[serde(default, rename = "connector")]
+    pub connectors: Vec<Connector>,
     #[serde(default, rename = "log_source")]
     pub log_sources: Vec<LogSource>,
     #[serde(default, rename = "error_code")]
@@ -210,6 +214,9 @@ pub struct Indicator {
     /// How often a report is due. A value twice as old is shown as unknown and read as no data.
     #[serde(default)]
     pub expect_every: Option<Lasting>,
+    /// Whether a value that a person reports counts only once a second person has agreed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub four_eyes: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -219,6 +226,9 @@ pub struct EventType {
     pub name: String,
     #[serde(default)]
     pub about: String,
+    /// Whether it stands in the notification centre of those who may see the platform's health.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub shown: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -10,9 +10,9 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::pack::{
-    Capacity, Checklist, Contact, ErrorCode, Escalation, EventType, Heartbeat, Indicator,
-    Inhibition, ItemId, LogSource, Maintenance, Platform, Probe, ReleaseGate, Rota, Rule, Runbook,
-    Service, Slo,
+    Capacity, Checklist, Connector, Contact, ErrorCode, Escalation, EventType, Heartbeat,
+    Indicator, Inhibition, ItemId, LogSource, Maintenance, Platform, Probe, ReleaseGate, Rota,
+    Rule, Runbook, Service, Slo,
 };
 use crate::foundation::audit::Tx;
 use crate::foundation::db::schema::{pack, pack_item, platform};
@@ -38,6 +38,9 @@ impl Definition for EventType {
 }
 impl Definition for Heartbeat {
     const KIND: &'static str = "heartbeat";
+}
+impl Definition for Connector {
+    const KIND: &'static str = "connector";
 }
 impl Definition for LogSource {
     const KIND: &'static str = "log_source";

@@ -5,11 +5,14 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::finding::Finding;
 use crate::features::notify::channels;
 use crate::features::notify::store::outbox::Health;
+use crate::features::watched::store::Standing;
 use crate::foundation::config::{MailConfig, NoticesConfig, Protection};
 
 const SUBJECT: &str = "Notices";
 /// A notice that should have been tried so long ago has nobody who sends it.
 const OVERDUE: TimeDelta = TimeDelta::minutes(15);
+/// A sign of life is given each minute.
+const SILENT: TimeDelta = TimeDelta::minutes(3);
 
 /// What stands in the outbox, and whether there is a way out.
 #[must_use]
@@ -79,10 +82,42 @@ pub fn mail(config: &NoticesConfig) -> Finding {
     }
 }
 
+/// Whether somebody waits for our sign of life, and has it.
+#[must_use]
+pub fn watcher(config: &NoticesConfig, standing: Option<&Standing>, now: DateTime<Utc>) -> Finding {
+    const WATCHER: &str = "Who watches us";
+    if config.sign_of_life.is_none() {
+        return Finding::warn(
+            WATCHER,
+            "nobody: if this machine is gone, nobody is told",
+            "set SIGNALBOX_HEARTBEAT_URL to a dead-man's switch elsewhere",
+        );
+    }
+    let said = standing.and_then(|it| it.said_at);
+    let trouble = standing.and_then(|it| it.trouble.as_deref());
+    match (said, trouble) {
+        (Some(at), None) if now - at <= SILENT => Finding::ok(
+            WATCHER,
+            "whoever does had our sign of life in the last minutes",
+        ),
+        (_, Some(trouble)) => Finding::warn(
+            WATCHER,
+            format!("no sign of life was given: {trouble}"),
+            "mend what stands still, or the address that waits for it",
+        ),
+        _ => Finding::warn(
+            WATCHER,
+            "no sign of life has been given for minutes",
+            "see whether an instance runs, and what its log says",
+        ),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::features::posture::finding::Verdict;
+    use crate::foundation::kernel::Secret;
 
     fn look(endpoints: i64, overdue_minutes: Option<i64>, given_up: i64) -> Finding {
         let now = Utc::now();
@@ -105,5 +140,24 @@ mod tests {
             assert_eq!(finding.verdict, Verdict::Warn);
             assert!(finding.found.contains(word), "{}", finding.found);
         }
+    }
+
+    #[test]
+    fn a_watcher_that_hears_nothing_is_told_of() {
+        let now = Utc::now();
+        let mut config = NoticesConfig::default();
+        let standing = |minutes: i64, trouble: Option<&str>| Standing {
+            looked_at: now,
+            said_at: Some(now - TimeDelta::minutes(minutes)),
+            trouble: trouble.map(str::to_owned),
+        };
+        assert_eq!(watcher(&config, None, now).verdict, Verdict::Warn);
+        config.sign_of_life = Some(Secret::new("https://watcher.example/x".to_owned()));
+        let look = |standing: Option<&Standing>| watcher(&config, standing, now).verdict;
+        assert_eq!(look(Some(&standing(1, None))), Verdict::Ok);
+        assert_eq!(look(Some(&standing(4, None))), Verdict::Warn);
+        assert_eq!(look(None), Verdict::Warn);
+        let told = watcher(&config, Some(&standing(1, Some("a job waits"))), now);
+        assert!(told.verdict == Verdict::Warn && told.found.contains("a job waits"));
     }
 }

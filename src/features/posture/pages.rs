@@ -11,6 +11,7 @@ use super::views::{Acts, PosturePage, Section};
 use super::{access, database, door, files, notices, secrets, settings};
 use crate::features::notify::store::outbox;
 use crate::features::people;
+use crate::features::watched::store as signs;
 use crate::foundation::Services;
 use crate::foundation::audit::package::EventRow;
 use crate::foundation::audit::{Log, store as log};
@@ -45,6 +46,7 @@ struct Found {
     keys: Vec<Finding>,
     database: Vec<Finding>,
     notices: Finding,
+    watcher: Finding,
     /// The newest acts on the command line; `None` for whoever may not read the log.
     acts: Option<Vec<EventRow>>,
 }
@@ -67,6 +69,11 @@ impl Found {
             people: access::people(&holders(conn, services)?, oversight, now),
             keys: access::keys(&keys::list(conn, now)?, now),
             database,
+            watcher: notices::watcher(
+                &services.config.notices,
+                signs::standing(conn)?.as_ref(),
+                now,
+            ),
             notices: notices::outbox(&services.config.notices, &outbox::health(conn, now)?, now),
             acts: signed
                 .may(Permission::AuditRead)
@@ -120,6 +127,7 @@ fn sections(
 
     let program = vec![
         found.notices,
+        found.watcher,
         settings::logs(config),
         settings::age(settings::built_at(), now),
     ];

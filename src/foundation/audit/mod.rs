@@ -74,6 +74,8 @@ pub enum Unaudited {
     RuleState,
     /// What a platform's job says of itself, and when it is next due; what turns its heartbeat is an event.
     Ping,
+    /// A call to somebody else, and what came of it; what turns its breaker is an event.
+    Call,
     /// A form put aside until its author has signed in again.
     ParkedForm,
     /// Ciphertexts put under a newer key, between the two events of a rotation.
@@ -100,6 +102,7 @@ impl Unaudited {
             Self::DoorQuestion | Self::Question => "job:passkeys",
             Self::RuleState => "job:rules",
             Self::Ping => "job:heartbeats",
+            Self::Call => "job:connectors",
             Self::ParkedForm => "job:parked_forms",
             Self::Rewrap => "job:encryption_keys",
             Self::FileChunk => "job:files",
@@ -189,6 +192,7 @@ impl Audit {
             | Unaudited::LogLine
             | Unaudited::JobHeartbeat
             | Unaudited::NoticeLease
+            | Unaudited::Call
             | Unaudited::RuleState
             | Unaudited::Rewrap
             | Unaudited::FileChunk

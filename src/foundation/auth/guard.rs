@@ -100,7 +100,8 @@ async fn admit(access: Access, request: &mut ServiceRequest) -> Result<(), Error
         return keys::displays::admit(request, &services).await;
     }
     if access == Access::Ping {
-        let secret = request.match_info().get("secret").unwrap_or_default();
+        let named = request.match_info();
+        let secret = named.get("secret").or(named.get("id")).unwrap_or_default();
         let from = client_address(request.request());
         return services.limits.check_ping(from, secret);
     }

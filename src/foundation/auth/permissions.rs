@@ -23,6 +23,10 @@ pub enum Permission {
     IncidentsApprove,
     /// The addresses that jobs ping, which are secrets.
     HeartbeatsManage,
+    /// Report an indicator's value by hand, and agree to what somebody else reported.
+    IndicatorsReport,
+    /// Force breakers open or to a trial, and ask for or agree to what takes two.
+    ConnectorsAct,
     /// What the platforms' logs say.
     LogsRead,
     /// What was told to whom, and whether it arrived.
@@ -143,17 +147,19 @@ impl Role {
     pub const fn permissions(self) -> &'static [Permission] {
         use Permission::{
             AlertsAct, AlertsRead, AuditExport, AuditRead, AuditVerify, ChecklistsAct,
-            ChecklistsRead, ChecklistsReview, HealthRead, HeartbeatsManage, IncidentsAct,
-            IncidentsApprove, IncidentsRead, IntakeWrite, JobsAct, JobsRead, KeysManage, KeysRead,
-            LogsRead, NoticesAct, NoticesRead, PacksApply, PacksRead, PeopleManage, PeopleRead,
-            PolicyApprove, PolicyPropose, PolicyRead, ReleasesAct, ReleasesApprove, ReleasesRead,
-            ReviewsAct, ReviewsApprove, ReviewsRead, ScreeningLoad, ScreeningRead, SecurityRead,
-            SubjectsRead, WebhooksManage, WebhooksRead,
+            ChecklistsRead, ChecklistsReview, ConnectorsAct, HealthRead, HeartbeatsManage,
+            IncidentsAct, IncidentsApprove, IncidentsRead, IndicatorsReport, IntakeWrite, JobsAct,
+            JobsRead, KeysManage, KeysRead, LogsRead, NoticesAct, NoticesRead, PacksApply,
+            PacksRead, PeopleManage, PeopleRead, PolicyApprove, PolicyPropose, PolicyRead,
+            ReleasesAct, ReleasesApprove, ReleasesRead, ReviewsAct, ReviewsApprove, ReviewsRead,
+            ScreeningLoad, ScreeningRead, SecurityRead, SubjectsRead, WebhooksManage, WebhooksRead,
         };
         match self {
             Self::Operator => &[
                 HealthRead,
                 HeartbeatsManage,
+                ConnectorsAct,
+                IndicatorsReport,
                 AlertsRead,
                 AlertsAct,
                 IncidentsRead,
@@ -183,6 +189,7 @@ impl Role {
             ],
             Self::Compliance => &[
                 HealthRead,
+                IndicatorsReport,
                 AlertsRead,
                 ChecklistsRead,
                 ChecklistsReview,
@@ -227,6 +234,7 @@ impl Role {
             Self::Administrator => &[
                 HealthRead,
                 HeartbeatsManage,
+                ConnectorsAct,
                 AlertsRead,
                 IncidentsRead,
                 IncidentsApprove,
@@ -333,7 +341,9 @@ mod tests {
 
     /// What an auditor must never be able to do, and an operator or administrator neither when it
     /// is about cases.
-    const ACTING: [Permission; 14] = [
+    const ACTING: [Permission; 16] = [
+        Permission::IndicatorsReport,
+        Permission::ConnectorsAct,
         Permission::NoticesAct,
         Permission::WebhooksManage,
         Permission::AlertsAct,

@@ -9,6 +9,7 @@ use crate::foundation::kernel::{Networks, Secret};
 const SMTP_URL: &str = "SIGNALBOX_SMTP_URL";
 const MAIL_FROM: &str = "SIGNALBOX_MAIL_FROM";
 const WEBHOOK_NETWORKS: &str = "SIGNALBOX_WEBHOOK_NETWORKS";
+const HEARTBEAT_URL: &str = "SIGNALBOX_HEARTBEAT_URL";
 
 #[derive(Clone, Debug, Default)]
 pub struct NoticesConfig {
@@ -16,6 +17,8 @@ pub struct NoticesConfig {
     pub mail: Option<MailConfig>,
     /// Private networks that webhooks may go to. None by default; the demo's own machine in the demo.
     pub webhook_networks: Networks,
+    /// Who waits for our sign of life. Whoever knows the address can give it in our place.
+    pub sign_of_life: Option<Secret<String>>,
 }
 
 #[derive(Clone, Debug)]
@@ -62,7 +65,21 @@ pub(super) fn read(reader: &mut Reader<'_>, mode: Mode) -> NoticesConfig {
             usual,
             "a comma-separated list of networks such as 10.0.0.0/8",
         ),
+        sign_of_life: read_sign_of_life(reader),
     }
+}
+
+fn read_sign_of_life(reader: &mut Reader<'_>) -> Option<Secret<String>> {
+    let url = reader.secret(HEARTBEAT_URL)?;
+    let parsed = Url::parse(url.expose()).ok();
+    if parsed.is_some_and(|it| matches!(it.scheme(), "http" | "https") && it.has_host()) {
+        return Some(url);
+    }
+    // Never what stands there: it is a secret.
+    reader.add(&format!(
+        "{HEARTBEAT_URL} must be an http or https address, which is called once a minute while all is well"
+    ));
+    None
 }
 
 fn read_mail(reader: &mut Reader<'_>) -> Option<MailConfig> {

@@ -265,6 +265,80 @@ diesel::table! {
 }
 
 diesel::table! {
+    breaker (id) {
+        id -> Uuid,
+        platform_id -> Nullable<Uuid>,
+        connector_id -> Nullable<Uuid>,
+        dependency -> Text,
+        operation -> Text,
+        name -> Text,
+        made_at -> Timestamptz,
+        retired_at -> Nullable<Timestamptz>,
+        state -> Text,
+        since -> Timestamptz,
+        recent -> Text,
+        passed -> Int4,
+        openings -> Int4,
+        retry_at -> Nullable<Timestamptz>,
+        trial -> Nullable<Uuid>,
+        trial_until -> Nullable<Timestamptz>,
+        ends_at -> Nullable<Timestamptz>,
+        wait_until -> Nullable<Timestamptz>,
+        failing_since -> Nullable<Timestamptz>,
+        answered -> Int8,
+        failed -> Int8,
+        limited -> Int8,
+        short_circuited -> Int8,
+        called_at -> Nullable<Timestamptz>,
+        due_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    breaker_call (id) {
+        id -> Uuid,
+        breaker_id -> Uuid,
+        at -> Timestamptz,
+        verdict -> Text,
+        answer -> Text,
+        took_ms -> Int8,
+        wait_secs -> Nullable<Int8>,
+        trial -> Bool,
+    }
+}
+
+diesel::table! {
+    breaker_proposal (id) {
+        id -> Uuid,
+        breaker_id -> Uuid,
+        reason -> Text,
+        ends_at -> Timestamptz,
+        asked_at -> Timestamptz,
+        asked_by -> Uuid,
+        asked_name -> Text,
+        answer -> Nullable<Text>,
+        answered_at -> Nullable<Timestamptz>,
+        answered_by -> Nullable<Uuid>,
+        answered_name -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    breaker_turn (id) {
+        id -> Uuid,
+        breaker_id -> Uuid,
+        at -> Timestamptz,
+        was -> Text,
+        now -> Text,
+        why -> Text,
+        by_person -> Nullable<Uuid>,
+        by_name -> Nullable<Text>,
+        reason -> Nullable<Text>,
+        proposal_id -> Nullable<Uuid>,
+    }
+}
+
+diesel::table! {
     capacity_day (capacity_id, day) {
         capacity_id -> Uuid,
         day -> Date,
@@ -426,10 +500,45 @@ diesel::table! {
 }
 
 diesel::table! {
+    event_receipt (id) {
+        id -> Uuid,
+        source_id -> Uuid,
+        message_id -> Text,
+        at -> Timestamptz,
+        kind -> Text,
+        event_type_id -> Nullable<Uuid>,
+        body -> Nullable<Bytea>,
+    }
+}
+
+diesel::table! {
     event_report (id) {
         id -> Uuid,
         event_type_id -> Uuid,
         at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    event_source (id) {
+        id -> Uuid,
+        platform_id -> Uuid,
+        name -> Text,
+        secret -> Bytea,
+        secret_made_at -> Timestamptz,
+        previous_secret -> Nullable<Bytea>,
+        previous_until -> Nullable<Timestamptz>,
+        state -> Text,
+        changed_at -> Timestamptz,
+        made_at -> Timestamptz,
+        made_by -> Text,
+        known -> Int8,
+        unknown -> Int8,
+        repeated -> Int8,
+        refused -> Int8,
+        came_at -> Nullable<Timestamptz>,
+        refused_at -> Nullable<Timestamptz>,
+        refusal -> Nullable<Text>,
     }
 }
 
@@ -647,12 +756,33 @@ diesel::table! {
 }
 
 diesel::table! {
+    indicator_claim (id) {
+        id -> Uuid,
+        indicator_id -> Uuid,
+        value -> Float8,
+        as_of -> Timestamptz,
+        evidence -> Text,
+        evidence_sha256 -> Nullable<Text>,
+        corrects -> Nullable<Uuid>,
+        made_at -> Timestamptz,
+        made_by -> Uuid,
+        made_name -> Text,
+        needs_second -> Bool,
+        answer -> Nullable<Text>,
+        answered_at -> Nullable<Timestamptz>,
+        answered_by -> Nullable<Uuid>,
+        answered_name -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
     indicator_report (id) {
         id -> Uuid,
         indicator_id -> Uuid,
         at -> Timestamptz,
         value -> Float8,
         demo -> Bool,
+        claim_id -> Nullable<Uuid>,
     }
 }
 
@@ -908,6 +1038,13 @@ diesel::table! {
         failures -> Int4,
         failing_since -> Nullable<Timestamptz>,
         succeeded_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    notice_seen (mailbox) {
+        mailbox -> Text,
+        until -> Timestamptz,
     }
 }
 
@@ -1606,6 +1743,15 @@ diesel::table! {
 }
 
 diesel::table! {
+    sign_of_life (one) {
+        one -> Bool,
+        looked_at -> Timestamptz,
+        said_at -> Nullable<Timestamptz>,
+        trouble -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
     silence (id) {
         id -> Uuid,
         platform_id -> Uuid,
@@ -1756,6 +1902,13 @@ diesel::joinable!(alert_next -> alert (alert_id));
 diesel::joinable!(api_key_platform -> api_key (key_id));
 diesel::joinable!(api_key_platform -> platform (platform_id));
 diesel::joinable!(capacity_day -> pack_item (capacity_id));
+diesel::joinable!(breaker -> pack_item (connector_id));
+diesel::joinable!(breaker -> platform (platform_id));
+diesel::joinable!(breaker_call -> breaker (breaker_id));
+diesel::joinable!(breaker_proposal -> breaker (breaker_id));
+diesel::joinable!(breaker_turn -> breaker (breaker_id));
+diesel::joinable!(breaker_turn -> breaker_proposal (proposal_id));
+diesel::joinable!(breaker_turn -> person (by_person));
 diesel::joinable!(case_decision -> review_case (case_id));
 diesel::joinable!(case_step -> review_case (case_id));
 diesel::joinable!(checklist_answer -> alert (alert_id));
@@ -1770,7 +1923,10 @@ diesel::joinable!(digest -> platform (platform_id));
 diesel::joinable!(display -> api_key (key_id));
 diesel::joinable!(enrolment_link -> person (person_id));
 diesel::joinable!(escalation -> alert (alert_id));
+diesel::joinable!(event_receipt -> event_source (source_id));
+diesel::joinable!(event_receipt -> pack_item (event_type_id));
 diesel::joinable!(event_report -> pack_item (event_type_id));
+diesel::joinable!(event_source -> platform (platform_id));
 diesel::joinable!(event_tally -> pack_item (event_type_id));
 diesel::joinable!(file_chunk -> file (file_id));
 diesel::joinable!(heartbeat -> pack_item (id));
@@ -1787,6 +1943,8 @@ diesel::joinable!(incident_review -> incident (incident_id));
 diesel::joinable!(incident_step -> incident (incident_id));
 diesel::joinable!(incident_step -> pack_item (runbook_id));
 diesel::joinable!(incident_step -> person (by_id));
+diesel::joinable!(indicator_claim -> pack_item (indicator_id));
+diesel::joinable!(indicator_report -> indicator_claim (claim_id));
 diesel::joinable!(indicator_report -> pack_item (indicator_id));
 diesel::joinable!(intake_batch -> file (file_id));
 diesel::joinable!(intake_batch -> platform (platform_id));

@@ -25,7 +25,7 @@ mod view;
 
 pub use context::{Interrupted, JobContext, JobError};
 pub use engine::{Drained, run_due};
-pub use queue::{Stop, request_cancel, waiting_since};
+pub use queue::{Stop, overdue_since, request_cancel, waiting_since};
 pub use registry::{Handler, JobHandler, Lane, Registry};
 pub use runner::Runner;
 pub use schedule::{Late, Schedule};

@@ -295,6 +295,15 @@ pub fn waiting_since(conn: &mut Conn, kinds: &[&str]) -> db::Result<Option<DateT
         .first(conn)?)
 }
 
+/// Since when the job that is most overdue should have begun.
+pub fn overdue_since(conn: &mut Conn, now: DateTime<Utc>) -> db::Result<Option<DateTime<Utc>>> {
+    Ok(job::table
+        .filter(job::state.eq("waiting"))
+        .filter(job::run_at.le(now))
+        .select(diesel::dsl::min(job::run_at))
+        .first(conn)?)
+}
+
 /// Jobs by state, for `/metrics`.
 pub(super) fn counts(conn: &mut Conn) -> db::Result<Vec<(String, i64)>> {
     Ok(job::table

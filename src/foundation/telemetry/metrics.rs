@@ -81,6 +81,18 @@ fn describe() {
         "Attempts to deliver a notice, by channel and by what came of them."
     );
     describe_gauge!(
+        "breaker_state",
+        "State of the circuit breaker before a call: 0 closed, 1 open, 2 half-open, 3 disabled, 4 forced open."
+    );
+    describe_counter!(
+        "breaker_calls_total",
+        "Calls that a breaker let through, by what came of them."
+    );
+    describe_counter!(
+        "breaker_short_circuited_total",
+        "Calls that a breaker kept back."
+    );
+    describe_gauge!(
         "ingestion_lag",
         "Seconds since the oldest record that was taken in and is not yet read and assessed; 0 when nothing waits."
     );

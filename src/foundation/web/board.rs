@@ -70,6 +70,8 @@ struct Posted {
     platforms: Vec<Place>,
     /// Who is on call, by address in small letters.
     duties: BTreeMap<String, Vec<Duty>>,
+    /// How much somebody was told and has not seen, by address in small letters.
+    unseen: Option<(BTreeMap<String, u64>, Instant)>,
     /// The sealed head of the log, as it was posted last and the time before.
     heads: [Option<i64>; 2],
 }
@@ -100,6 +102,19 @@ impl Board {
         let held = posted.duties.get(&email.to_lowercase());
         let on_call = held.into_iter().flatten().filter(|duty| duty.until > now);
         on_call.cloned().collect()
+    }
+
+    pub fn post_unseen(&self, unseen: BTreeMap<String, u64>) {
+        let mut posted = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        posted.unseen = Some((unseen, Instant::now()));
+    }
+
+    /// How much whoever has this address was told and has not seen; nothing where that is nothing, or not known.
+    pub fn unseen(&self, email: &str) -> Option<u64> {
+        let posted = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let (unseen, at) = posted.unseen.as_ref()?;
+        let count = unseen.get(&email.to_lowercase()).copied()?;
+        (at.elapsed() < LASTS && count > 0).then_some(count)
     }
 
     pub fn post_head(&self, head: i64) {

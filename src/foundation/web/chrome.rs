@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use uuid::Uuid;
 
-use super::format::When;
+use super::format::{When, capped};
 use super::{Board, Count, Duty, Lamp, Place, assets};
 use crate::foundation::Services;
 use crate::foundation::auth::preferences::Theme;
@@ -19,6 +19,7 @@ use crate::foundation::config::Mode;
 pub enum Nav {
     Overview,
     Services,
+    Connectors,
     Alerts,
     Incidents,
     Queues,
@@ -60,6 +61,7 @@ const GROUPS: [(&str, &[Nav]); 5] = [
         &[
             Nav::Overview,
             Nav::Services,
+            Nav::Connectors,
             Nav::Alerts,
             Nav::Incidents,
             Nav::Queues,
@@ -102,6 +104,7 @@ impl Nav {
         match self {
             Self::Overview => "Overview",
             Self::Services => "Services",
+            Self::Connectors => "Connectors",
             Self::Alerts => "Alerts",
             Self::Incidents => "Incidents",
             Self::Queues => "Queues",
@@ -139,6 +142,7 @@ impl Nav {
         match self {
             Self::Overview => "/",
             Self::Services => "/services",
+            Self::Connectors => "/connectors",
             Self::Alerts => "/alerts",
             Self::Incidents => "/incidents",
             Self::Queues => "/queues",
@@ -194,7 +198,8 @@ impl Nav {
             Self::ScreeningLists => Some('l'),
             Self::Policy => Some('y'),
             Self::AuditLog => Some('e'),
-            Self::ServiceLevels
+            Self::Connectors
+            | Self::ServiceLevels
             | Self::Capacity
             | Self::Maintenance
             | Self::Exports
@@ -215,6 +220,7 @@ impl Nav {
         match self {
             Self::Overview
             | Self::Services
+            | Self::Connectors
             | Self::Queues
             | Self::Heartbeats
             | Self::ServiceLevels
@@ -257,6 +263,8 @@ pub struct Chrome {
     pub person: Badge,
     /// The rotas on which the reader is on call.
     pub duties: Vec<Duty>,
+    /// How much the reader was told and has not seen, as shown.
+    pub unseen: Option<String>,
     pub search: Option<Search>,
     /// For those who see more than one platform.
     pub switch: Option<Switch>,
@@ -397,6 +405,7 @@ impl Chrome {
             nav: navigation(signed, board, at),
             person: Badge::of(signed),
             duties: board.duties(&signed.email, now),
+            unseen: board.unseen(&signed.email).map(capped),
             search: signed.may(Permission::SubjectsRead).then_some(Search {
                 action: Nav::Subjects.href(),
                 label: "Search subjects",

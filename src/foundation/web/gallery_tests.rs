@@ -181,6 +181,7 @@ fn navigation_shows_what_a_person_may_open() {
         [
             "Overview",
             "Services",
+            "Connectors",
             "Alerts",
             "Incidents",
             "Queues",

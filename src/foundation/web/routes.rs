@@ -30,8 +30,8 @@ pub enum Access {
     Key(KeyScope),
     /// Browsers that are wall screens; people never.
     Display,
-    /// Jobs of the platforms, which know the secret in the address. No cookie is looked at, so there is nothing
-    /// that another's page could misuse, and GET may change something.
+    /// Jobs of the platforms, which know the secret in the address, and programs that sign what they send. No cookie is
+    /// looked at, so there is nothing that another's page could misuse, and GET may change something.
     Ping,
 }
 

@@ -322,7 +322,7 @@ async fn worse_than_what_was_acknowledged_begins_anew() {
     assert_eq!(
         said(&app, &alert),
         [
-            "ada: Yellow: Quality is in breach (Demo)".to_owned(),
+            "ada: Quality is in breach".to_owned(),
             format!("grace: {RED}")
         ]
     );

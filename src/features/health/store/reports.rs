@@ -92,6 +92,24 @@ pub fn insert_event(tx: &mut Tx<'_>, event_type: ItemId) -> Result<()> {
     Ok(())
 }
 
+/// When events of these types were reported since a moment, newest first.
+pub fn events_of(
+    conn: &mut Conn,
+    types: &[ItemId],
+    since: DateTime<Utc>,
+    at_most: i64,
+) -> Result<Vec<(ItemId, DateTime<Utc>)>> {
+    let types: Vec<Uuid> = types.iter().map(|id| id.uuid()).collect();
+    let rows: Vec<(Uuid, DateTime<Utc>)> = event_report::table
+        .filter(event_report::event_type_id.eq_any(types))
+        .filter(event_report::at.gt(since))
+        .order((event_report::at.desc(), event_report::id.desc()))
+        .limit(at_most)
+        .select((event_report::event_type_id, event_report::at))
+        .load(conn)?;
+    Ok(rows.into_iter().map(|(id, at)| (id.into(), at)).collect())
+}
+
 /// How often each type of event was reported, ever.
 pub fn event_tallies(conn: &mut Conn) -> Result<HashMap<ItemId, i64>> {
     let rows: Vec<(Uuid, i64)> = event_tally::table

@@ -33,7 +33,7 @@ pub(super) fn send(
     };
     let transport = match transport(config) {
         Ok(transport) => transport,
-        Err(error) => return Outcome::Failed(reason(&error)),
+        Err(error) => return Outcome::NotAsked(reason(&error)),
     };
     match transport.send(&message) {
         Ok(response) => {
@@ -41,8 +41,17 @@ pub(super) fn send(
             Outcome::Delivered(format!("{} {said}", response.code()))
         }
         Err(error) if is_final(&error) => Outcome::Hopeless(reason(&error)),
-        Err(error) => Outcome::Failed(reason(&error)),
+        // It answered, and means this mail or this mailbox.
+        Err(error) if answers(&error) => Outcome::Failed(reason(&error)),
+        Err(error) => Outcome::Broken(reason(&error)),
     }
+}
+
+/// Whether the server said something, and not that it is closing (421) or does not let us in.
+fn answers(error: &smtp::Error) -> bool {
+    const CLOSING: u16 = 421;
+    let code = error.status().map(u16::from);
+    code.is_some_and(|code| code != CLOSING && !NOT_LET_IN.contains(&code))
 }
 
 /// Whether the server answers, over the way that is set, and lets us in.

@@ -8,10 +8,11 @@ pub use webhook::LONGEST_TRY;
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::letter::Letter;
 use super::store::endpoints::Line;
+use crate::features::connectors::breaker::Verdict;
 use crate::foundation::config::NoticesConfig;
 
 /// A mail is given up as not sent after so long; its server is our own and rarely slower.
@@ -21,8 +22,14 @@ const MAIL_PATIENCE: Duration = Duration::from_mins(1);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     Delivered(String),
-    /// Worth another try.
+    /// Worth another try, and nothing is wrong with the way there.
     Failed(String),
+    /// Worth another try: the way there is broken, or its end is.
+    Broken(String),
+    /// It asked us to wait, for as long as it said.
+    Limited(String, Option<TimeDelta>),
+    /// It was not asked, for reasons of our own.
+    NotAsked(String),
     /// No other try will end otherwise.
     Hopeless(String),
     /// The receiver wants no more of it.
@@ -35,8 +42,24 @@ impl Outcome {
         match self {
             Self::Delivered(text)
             | Self::Failed(text)
+            | Self::Broken(text)
+            | Self::Limited(text, _)
+            | Self::NotAsked(text)
             | Self::Hopeless(text)
             | Self::Gone(text) => text,
+        }
+    }
+
+    /// What it says of the way there.
+    #[must_use]
+    pub const fn verdict(&self) -> Verdict {
+        match self {
+            Self::Delivered(_) | Self::Failed(_) | Self::Hopeless(_) | Self::Gone(_) => {
+                Verdict::Answered
+            }
+            Self::Broken(_) => Verdict::Failed,
+            Self::Limited(_, wait) => Verdict::Limited(*wait),
+            Self::NotAsked(_) => Verdict::Nothing,
         }
     }
 
@@ -59,7 +82,7 @@ pub async fn send(config: &NoticesConfig, to: To, letter: Letter, now: DateTime<
         To::Endpoint(line) => webhook::send(&config.webhook_networks, &line, &letter, now).await,
         To::Mailbox(address) => {
             let Some(mail) = config.mail.clone() else {
-                return Outcome::Failed(
+                return Outcome::NotAsked(
                     "No mail server is set up: SIGNALBOX_SMTP_URL names one.".to_owned(),
                 );
             };
@@ -67,8 +90,8 @@ pub async fn send(config: &NoticesConfig, to: To, letter: Letter, now: DateTime<
                 tokio::task::spawn_blocking(move || mail::send(&mail, &address, &letter, now));
             match tokio::time::timeout(MAIL_PATIENCE, sending).await {
                 Ok(Ok(outcome)) => outcome,
-                Ok(Err(_)) => Outcome::Failed("The sender broke off.".to_owned()),
-                Err(_) => Outcome::Failed(format!(
+                Ok(Err(_)) => Outcome::NotAsked("The sender broke off.".to_owned()),
+                Err(_) => Outcome::Broken(format!(
                     "The mail server was not done within {} s.",
                     MAIL_PATIENCE.as_secs()
                 )),

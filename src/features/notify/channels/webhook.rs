@@ -5,11 +5,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use reqwest::header::{CONTENT_TYPE, USER_AGENT};
+use reqwest::header::{CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
 use reqwest::{Client, Response, StatusCode, redirect};
 use url::Url;
 
 use super::Outcome;
+use crate::features::connectors::breaker::{Verdict, retry_after};
 use crate::features::notify::address;
 use crate::features::notify::endpoint::Kind;
 use crate::features::notify::letter::Letter;
@@ -31,22 +32,22 @@ pub(super) async fn send(
 ) -> Outcome {
     match tokio::time::timeout(LONGEST_TRY, attempt(networks, line, letter, now)).await {
         Ok(outcome) => outcome,
-        Err(_) => Outcome::Failed(format!("No answer within {} s.", LONGEST_TRY.as_secs())),
+        Err(_) => Outcome::Broken(format!("No answer within {} s.", LONGEST_TRY.as_secs())),
     }
 }
 
 async fn attempt(networks: &Networks, line: &Line, letter: &Letter, now: DateTime<Utc>) -> Outcome {
     let url = match address::parse(line.url.expose(), networks) {
         Ok(url) => url,
-        Err(unfit) => return Outcome::Failed(format!("Not asked. {unfit}.")),
+        Err(unfit) => return Outcome::NotAsked(format!("Not asked. {unfit}.")),
     };
     let addresses = resolve(&url).await;
     if let Err(unfit) = address::check(&url, &addresses, networks) {
-        return Outcome::Failed(format!("Not asked. {unfit}."));
+        return Outcome::NotAsked(format!("Not asked. {unfit}."));
     }
     let client = match client(&url, &addresses) {
         Ok(client) => client,
-        Err(error) => return Outcome::Failed(innermost(&error)),
+        Err(error) => return Outcome::NotAsked(innermost(&error)),
     };
     let (body, signed) = match line.kind {
         Kind::Standard => (letter.standard().to_string(), true),
@@ -66,8 +67,8 @@ async fn attempt(networks: &Networks, line: &Line, letter: &Letter, now: DateTim
             .header(signing::SIGNATURE, signature);
     }
     match request.body(body).send().await {
-        Ok(response) => answer(response).await,
-        Err(error) => Outcome::Failed(innermost(&error)),
+        Ok(response) => answer(response, now).await,
+        Err(error) => Outcome::Broken(innermost(&error)),
     }
 }
 
@@ -100,8 +101,12 @@ fn client(url: &Url, addresses: &[IpAddr]) -> reqwest::Result<Client> {
         .build()
 }
 
-async fn answer(mut response: Response) -> Outcome {
+async fn answer(mut response: Response, now: DateTime<Utc>) -> Outcome {
     let status = response.status();
+    let wait = response.headers().get(RETRY_AFTER);
+    let wait = wait
+        .and_then(|value| value.to_str().ok())
+        .and_then(|text| retry_after(text, now));
     let body = beginning(&mut response).await;
     let said = one_line(&body, LONGEST_ANSWER - 100);
     let text = match status.canonical_reason() {
@@ -122,7 +127,11 @@ async fn answer(mut response: Response) -> Outcome {
             "{text}. It leads elsewhere, where we do not follow."
         ))
     } else {
-        Outcome::Failed(text)
+        match Verdict::of_status(status.as_u16(), wait) {
+            Verdict::Failed => Outcome::Broken(text),
+            Verdict::Limited(wait) => Outcome::Limited(text, wait),
+            Verdict::Answered | Verdict::Nothing => Outcome::Failed(text),
+        }
     }
 }
 

@@ -297,6 +297,26 @@ pub fn settle(
     each.collect()
 }
 
+/// Gives a claim back without an attempt: it is due again at that moment. One that was taken back meanwhile is cancelled
+/// by whoever looks for those.
+pub fn postpone(
+    conn: &mut Conn,
+    claim: &Claim,
+    at: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    sql_query(
+        "UPDATE notice SET lease_until = NULL, next_at = greatest($3, $4) \
+         WHERE id = $1 AND fence = $2 AND state = 'queued' AND lease_until IS NOT NULL",
+    )
+    .bind::<SqlUuid, _>(claim.letter.id.uuid())
+    .bind::<BigInt, _>(claim.fence)
+    .bind::<Timestamptz, _>(at)
+    .bind::<Timestamptz, _>(now)
+    .execute(conn)?;
+    Ok(())
+}
+
 /// An attempt that has ended.
 #[derive(Clone, Debug)]
 pub struct Ended {

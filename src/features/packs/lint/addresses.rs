@@ -59,7 +59,7 @@ pub fn address_problems(check: &Check) -> Vec<String> {
     problems
 }
 
-fn no_url(text: &str) -> Option<String> {
+pub fn no_url(text: &str) -> Option<String> {
     match url::Url::parse(text) {
         Ok(url) if !matches!(url.scheme(), "http" | "https") || url.host().is_none() => {
             Some(format!("{text} is not an http address"))

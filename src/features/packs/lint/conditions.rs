@@ -12,14 +12,22 @@ pub fn condition_problems(source: &Source, condition: &Condition) -> Vec<&'stati
         Source::State(_) => {
             match condition.is {
                 None => problems.push("a rule on a state says which: is = \"down\""),
-                Some(Is::Late) => problems.push("a probe is up, down or unknown, never late"),
                 Some(Is::Up | Is::Down | Is::Unknown) => {}
+                Some(_) => problems.push("a probe is up, down or unknown, never late"),
             }
             0
         }
         Source::Heartbeat(_) => {
             if !matches!(condition.is, Some(Is::Down | Is::Late)) {
                 problems.push("a rule on a heartbeat says is = \"down\" or is = \"late\"");
+            }
+            0
+        }
+        Source::Connector(_) => {
+            if !matches!(condition.is, Some(Is::Failing | Is::Open | Is::Disabled)) {
+                problems.push(
+                    "a rule on a connector says is = \"open\", is = \"failing\" or is = \"disabled\"",
+                );
             }
             0
         }
@@ -32,9 +40,12 @@ pub fn condition_problems(source: &Source, condition: &Condition) -> Vec<&'stati
             _ => "give one threshold: above or below",
         });
     }
-    let has_states = matches!(source, Source::State(_) | Source::Heartbeat(_));
+    let has_states = matches!(
+        source,
+        Source::State(_) | Source::Heartbeat(_) | Source::Connector(_)
+    );
     if condition.is.is_some() && !has_states {
-        problems.push("only a rule on a state or a heartbeat has `is`");
+        problems.push("only a rule on a state, a heartbeat or a connector has `is`");
     }
     if condition.results.is_some() && !matches!(source, Source::Latency(_)) {
         problems.push("only a rule on latency counts results");
@@ -117,8 +128,9 @@ pub fn is_beyond(source: &Source, worse: &Condition, better: &Condition) -> bool
     let (Some((at_worse, above)), Some((at_better, also_above))) =
         (worse.threshold(), better.threshold())
     else {
-        // A job is late before it is down.
-        return (worse.is, better.is) != (Some(Is::Late), Some(Is::Down));
+        // A job is late before it is down, and calls fail before they are kept back.
+        return (worse.is, better.is) != (Some(Is::Late), Some(Is::Down))
+            && (worse.is, better.is) != (Some(Is::Failing), Some(Is::Open));
     };
     let (at_worse, at_better) = (source.number(at_worse), source.number(at_better));
     let further = if above {

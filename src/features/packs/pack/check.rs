@@ -63,7 +63,14 @@ impl Check {
         match self {
             Self::Http(_) | Self::Tcp(_) | Self::Prometheus(_) => &[],
             Self::Tls(_) => &[Measure::Days],
-            Self::Postgres(_) => &[Measure::Connections, Measure::Size, Measure::Lag],
+            Self::Postgres(_) => &[
+                Measure::Connections,
+                Measure::Size,
+                Measure::Lag,
+                Measure::Query,
+                Measure::Bloat,
+                Measure::Replicas,
+            ],
             Self::Redis(_) => &[
                 Measure::Hits,
                 Measure::Memory,

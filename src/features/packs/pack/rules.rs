@@ -84,6 +84,8 @@ pub enum Source {
     Event(String),
     /// Whether a job of the platform gives its signs of life.
     Heartbeat(String),
+    /// Whether calls of a connector go out.
+    Connector(String),
     /// How many lines a log had.
     Log(LinesOf),
     /// A scraped number as it is now.
@@ -118,6 +120,7 @@ impl Source {
             | Self::Age(_)
             | Self::Event(_)
             | Self::Heartbeat(_)
+            | Self::Connector(_)
             | Self::Log(_)
             | Self::BurnRate(_) => None,
         }
@@ -197,6 +200,7 @@ impl fmt::Display for Source {
             Self::Age(indicator) => write!(f, "age of {indicator}"),
             Self::Event(event) => write!(f, "event {event}"),
             Self::Heartbeat(heartbeat) => write!(f, "heartbeat {heartbeat}"),
+            Self::Connector(connector) => write!(f, "connector {connector}"),
             Self::Log(lines) => lines.fmt(f),
             Self::Metric(of) => of.fmt(f),
             Self::Rate(of) => write!(f, "rate of {} over {}", of.select, of.window),
@@ -216,7 +220,8 @@ pub struct MeasureOf {
     pub name: Measure,
 }
 
-/// The state that a rule is about: of a probe up, down or unknown, of a heartbeat late or down.
+/// The state that a rule is about: of a probe up, down or unknown, of a heartbeat late or down, of a connector failing,
+/// open or disabled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Is {
@@ -225,6 +230,12 @@ pub enum Is {
     Unknown,
     /// Due, and within its grace.
     Late,
+    /// The last call failed, and the next goes out all the same.
+    Failing,
+    /// Calls are kept back.
+    Open,
+    /// Every call goes out, whatever became of the last: two people wanted it.
+    Disabled,
 }
 
 impl PartialEq<ProbeState> for Is {

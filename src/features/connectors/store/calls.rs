@@ -1,0 +1,103 @@
+//! The last calls.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use diesel::prelude::*;
+use uuid::Uuid;
+
+use super::BreakerId;
+use crate::features::connectors::breaker::Verdict;
+use crate::foundation::db::schema::breaker_call;
+use crate::foundation::db::{Conn, Result};
+
+/// How long calls are kept.
+pub const KEPT: TimeDelta = TimeDelta::days(7);
+
+/// What the longest answer is cut to, in characters.
+const LONGEST: usize = 300;
+
+/// A call that has ended.
+#[derive(Clone, Debug)]
+pub struct Ended {
+    pub verdict: Verdict,
+    /// What it answered, or what kept us from hearing it.
+    pub answer: String,
+    pub took_ms: i64,
+}
+
+pub fn insert(
+    conn: &mut Conn,
+    id: BreakerId,
+    ended: &Ended,
+    trial: bool,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let wait = match ended.verdict {
+        Verdict::Limited(wait) => wait.map(|wait| wait.num_seconds().max(0)),
+        _ => None,
+    };
+    let plain = |c: char| if c.is_control() { ' ' } else { c };
+    let answer: String = ended.answer.chars().map(plain).take(LONGEST).collect();
+    diesel::insert_into(breaker_call::table)
+        .values((
+            breaker_call::id.eq(Uuid::now_v7()),
+            breaker_call::breaker_id.eq(id.uuid()),
+            breaker_call::at.eq(now),
+            breaker_call::verdict.eq(ended.verdict.as_str()),
+            breaker_call::answer.eq(answer),
+            breaker_call::took_ms.eq(ended.took_ms.max(0)),
+            breaker_call::wait_secs.eq(wait),
+            breaker_call::trial.eq(trial),
+        ))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// A call as it is kept.
+#[derive(Clone, Debug, Queryable)]
+pub struct Kept {
+    pub at: DateTime<Utc>,
+    pub verdict: String,
+    pub answer: String,
+    pub took_ms: i64,
+    pub wait_secs: Option<i64>,
+    pub trial: bool,
+}
+
+pub fn last(conn: &mut Conn, id: BreakerId, at_most: i64) -> Result<Vec<Kept>> {
+    Ok(breaker_call::table
+        .filter(breaker_call::breaker_id.eq(id.uuid()))
+        .order((breaker_call::at.desc(), breaker_call::id.desc()))
+        .limit(at_most)
+        .select((
+            breaker_call::at,
+            breaker_call::verdict,
+            breaker_call::answer,
+            breaker_call::took_ms,
+            breaker_call::wait_secs,
+            breaker_call::trial,
+        ))
+        .load(conn)?)
+}
+
+/// How often each asked us to wait since a moment.
+pub fn limited_since(conn: &mut Conn, since: DateTime<Utc>) -> Result<HashMap<BreakerId, i64>> {
+    let rows: Vec<(Uuid, i64)> = breaker_call::table
+        .filter(breaker_call::at.gt(since))
+        .filter(breaker_call::verdict.eq("limited"))
+        .group_by(breaker_call::breaker_id)
+        .select((breaker_call::breaker_id, diesel::dsl::count_star()))
+        .load(conn)?;
+    Ok(rows
+        .into_iter()
+        .map(|(id, count)| (id.into(), count))
+        .collect())
+}
+
+pub fn prune(conn: &mut Conn, now: DateTime<Utc>) -> Result<usize> {
+    Ok(
+        diesel::delete(breaker_call::table.filter(breaker_call::at.lt(now - KEPT)))
+            .execute(conn)?,
+    )
+}
