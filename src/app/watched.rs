@@ -70,12 +70,10 @@ pub async fn turn(services: &Services) -> db::Result<bool> {
     };
     let app = services.clone();
     let looked = blocking(move || look(&app)).await?;
-    let Some(trouble) = looked else {
-        return Ok(false);
-    };
-    let trouble = match trouble {
-        Some(trouble) => Some(trouble.to_owned()),
-        None => send::give(url.expose()).await.err(),
+    let trouble = match looked {
+        Look::NotOurs => return Ok(false),
+        Look::Trouble(trouble) => Some(trouble.to_owned()),
+        Look::Well => send::give(url.expose()).await.err(),
     };
     if let Some(trouble) = &trouble {
         tracing::warn!(trouble, "no sign of life was given");
@@ -92,19 +90,27 @@ pub async fn turn(services: &Services) -> db::Result<bool> {
     Ok(said)
 }
 
-/// Nothing where it is somebody else's turn; else what stands still, if anything does.
-fn look(services: &Services) -> db::Result<Option<Option<&'static str>>> {
+/// What a minute's turn finds.
+enum Look {
+    /// It is somebody else's turn.
+    NotOurs,
+    Well,
+    /// What stands still.
+    Trouble(&'static str),
+}
+
+fn look(services: &Services) -> db::Result<Look> {
     let now = services.clock.now();
     let mine = services
         .audit
         .write_unaudited(Unaudited::Sample, |conn| store::take_turn(conn, now))?;
     if !mine {
-        return Ok(None);
+        return Ok(Look::NotOurs);
     }
     let facts = services
         .db
         .read_on(PoolKind::Jobs, |conn| facts(conn, now))?;
-    Ok(Some(facts.trouble(now)))
+    Ok(facts.trouble(now).map_or(Look::Well, Look::Trouble))
 }
 
 fn facts(conn: &mut Conn, now: DateTime<Utc>) -> db::Result<Facts> {

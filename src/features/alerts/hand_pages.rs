@@ -44,20 +44,16 @@ pub async fn assign(
     form: Form<To>,
 ) -> web::Result {
     let id = id.into_inner();
-    let to: Option<PersonId> = match form.data.person.trim() {
-        "" => None,
-        person => match person.parse() {
-            Ok(person) => Some(person),
-            Err(_) => {
-                let typed = Typed {
-                    problems: Problems::one("person", "Choose one of these people."),
-                    ..Typed::default()
-                };
-                let page = one(signed, services, id, typed).await?;
-                return web::page_with(StatusCode::UNPROCESSABLE_ENTITY, &page);
-            }
-        },
-    };
+    let person = form.data.person.trim();
+    let to: Option<PersonId> = person.parse().ok();
+    if to.is_none() && !person.is_empty() {
+        let typed = Typed {
+            problems: Problems::one("person", "Choose one of these people."),
+            ..Typed::default()
+        };
+        let page = one(signed, services, id, typed).await?;
+        return web::page_with(StatusCode::UNPROCESSABLE_ENTITY, &page);
+    }
     block(move || hand::assign(&services, &signed, id, to, form.key).map_err(web::Error::from))
         .await?;
     web::see_other(format!("/alerts/{id}"))

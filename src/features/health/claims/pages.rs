@@ -12,7 +12,6 @@ use crate::features::packs::store::{self as packs, Item};
 use crate::foundation::Services;
 use crate::foundation::audit::FormKey;
 use crate::foundation::auth::{Permission, Signed};
-use crate::foundation::db;
 use crate::foundation::kernel::local_moment;
 use crate::foundation::web::{
     self, Chrome, Form, Nav, Problems, block, page, page_with, see_other,
@@ -124,7 +123,7 @@ fn visible(
     signed: &Signed,
     id: ItemId,
 ) -> Result<Item<Indicator>, web::Error> {
-    let read = |conn: &mut _| Ok::<_, db::Error>(packs::item::<Indicator>(conn, id)?);
+    let read = |conn: &mut _| packs::item::<Indicator>(conn, id);
     let item = services.db.read(read)?;
     if signed.reach().allows(item.platform) {
         Ok(item)

@@ -6,6 +6,7 @@ use super::pages::Typed;
 use crate::features::health::store::claims::Said;
 use crate::features::health::store::reports::Report;
 use crate::features::packs::pack::{Indicator, ItemId};
+use crate::features::packs::quantity::Lasting;
 use crate::features::packs::store::{Item, Watched};
 use crate::foundation::kernel::PersonId;
 use crate::foundation::web::{Chrome, Lamp, Problems};
@@ -30,7 +31,7 @@ impl Row {
         platforms: &[Watched],
         now: DateTime<Utc>,
     ) -> Self {
-        let every = item.spec.expect_every.map(|every| every.delta());
+        let every = item.spec.expect_every.map(Lasting::delta);
         let late = |by: i32| {
             last.zip(every)
                 .is_some_and(|(report, every)| now - report.at > every * by)
