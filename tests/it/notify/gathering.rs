@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use signalbox::features::notify::actions;
 use signalbox::features::notify::delivery::{self, deliver_due};
 use signalbox::features::notify::notice::{About, Channel, Destination, Notice, State};
-use signalbox::features::notify::store::{self, Told};
+use signalbox::features::notify::store::{self, Told, outbox};
 use signalbox::foundation::kernel::Level;
 
 use super::delivering::end_leases;
@@ -133,6 +133,31 @@ async fn a_letter_that_may_have_left_tells_the_same_when_it_is_sent_again() {
     assert_eq!(told(&app, 3).state, State::Queued);
     assert_eq!(after(&app, 300).await, 1);
     assert_eq!(server.taken().len(), 2);
+}
+
+/// While a breaker is open nothing of the letter is sent, and none of it is overdue.
+#[actix_web::test]
+async fn a_letter_that_is_kept_back_is_kept_back_as_a_whole() {
+    let server = MailServer::start();
+    let app = mailing(&server).await;
+    enqueue(&app, &alert(1, Level::Yellow));
+    enqueue(&app, &alert(2, Level::Yellow));
+    app.advance(TimeDelta::seconds(30));
+    let claim = delivery::claim(&app.services, &Channel::ALL)
+        .unwrap()
+        .unwrap();
+    let (now, at) = (app.now(), app.now() + TimeDelta::minutes(10));
+    write(&app, |tx| outbox::postpone(tx, &claim, at, now));
+    for number in [1, 2] {
+        let told = told(&app, number);
+        assert_eq!((told.next_at, told.is_being_sent), (at, false), "{number}");
+    }
+    assert_eq!(after(&app, 599).await, 0);
+    assert_eq!(after(&app, 1).await, 1);
+    assert_eq!(
+        server.taken()[0].header("Subject"),
+        "Yellow: Alert 1, and 1 more"
+    );
 }
 
 #[actix_web::test]

@@ -297,7 +297,7 @@ pub fn settle(
     each.collect()
 }
 
-/// Gives a claim back without an attempt: it is due again at that moment. One that was taken back meanwhile is cancelled
+/// Gives a claim back without an attempt, with what is told in its letter: it is due again at that moment. One that was taken back meanwhile is cancelled
 /// by whoever looks for those.
 pub fn postpone(
     conn: &mut Conn,
@@ -306,8 +306,10 @@ pub fn postpone(
     now: DateTime<Utc>,
 ) -> Result<()> {
     sql_query(
-        "UPDATE notice SET lease_until = NULL, next_at = greatest($3, $4) \
-         WHERE id = $1 AND fence = $2 AND state = 'queued' AND lease_until IS NOT NULL",
+        "WITH lead AS (SELECT id FROM notice WHERE id = $1 AND fence = $2 AND state = 'queued' \
+             AND lease_until IS NOT NULL FOR UPDATE) \
+         UPDATE notice n SET lease_until = NULL, next_at = greatest($3, $4) FROM lead \
+         WHERE (n.id = lead.id OR n.told_with = lead.id) AND n.state = 'queued' AND n.lease_until IS NOT NULL",
     )
     .bind::<SqlUuid, _>(claim.letter.id.uuid())
     .bind::<BigInt, _>(claim.fence)
