@@ -145,6 +145,13 @@ pub async fn sign_by_hand(by: &Client, run: &Run) {
         .post_form(&format!("{path}/items/log"), &[("outcome", "pass")])
         .await;
     assert_eq!(sent.status, 303, "{}", sent.text());
-    let sent = by.post_form(&format!("{path}/signature"), &[]).await;
+    sign(by, &path).await;
+}
+
+/// Signs what stands on its page.
+pub async fn sign(by: &Client, path: &str) {
+    let at = format!("{path}/signature");
+    let read = by.get(path).await.given(&at, "read");
+    let sent = by.post_form(&at, &[("read", &read)]).await;
     assert_eq!(sent.status, 303, "{}", sent.text());
 }

@@ -48,6 +48,9 @@ impl From<ChecklistError> for web::Error {
                     Refused::Incomplete => {
                         "Nothing was signed. Go back: what is missing stands at each item."
                     }
+                    Refused::Changed => {
+                        "Nothing was signed. Somebody else has answered, or it was read again: look at it and sign then."
+                    }
                     Refused::NoReason => "Nothing was changed. Go back and say what is wrong.",
                     _ => "Nothing was changed. Look at it again.",
                 };
@@ -379,8 +382,8 @@ pub fn add_evidence(
     })
 }
 
-/// Signs what stands there now: its bytes are kept, with their hash.
-pub fn sign(services: &Services, hand: &Hand, id: RunId, key: FormKey) -> Result<()> {
+/// Signs what stands there now, where that is what was read: its bytes are kept, with their hash.
+pub fn sign(services: &Services, hand: &Hand, id: RunId, read: &str, key: FormKey) -> Result<()> {
     on(services, hand, id, key, |tx, mut run| {
         let given = answers::of_run(tx, id)?;
         let shown = answers::shown(tx, id)?;
@@ -398,6 +401,9 @@ pub fn sign(services: &Services, hand: &Hand, id: RunId, key: FormKey) -> Result
             digest: digest.clone(),
         };
         run.sign(signature, &given, &shown)?;
+        if read != stands(&run, &given, &shown) {
+            return Err(Refused::Changed.into());
+        }
         store::save(tx, &run)?;
         tx.record(
             event("checklist.signed", &run)
@@ -408,6 +414,12 @@ pub fn sign(services: &Services, hand: &Hand, id: RunId, key: FormKey) -> Result
     })
 }
 
+/// What was answered and shown so far, as one number: what a signature is bound to.
+#[must_use]
+pub fn stands(run: &Run, given: &[Answer], shown: &[Shown]) -> String {
+    hex::encode(Sha256::digest(written(run, given, shown).to_string()))
+}
+
 /// What is signed.
 fn contents(
     run: &Run,
@@ -416,6 +428,14 @@ fn contents(
     hand: &Hand,
     now: DateTime<Utc>,
 ) -> Value {
+    let mut contents = written(run, given, shown);
+    contents["signed_at"] = json!(now);
+    contents["signed_by"] = json!(hand.person);
+    contents["signed_name"] = json!(hand.name);
+    contents
+}
+
+fn written(run: &Run, given: &[Answer], shown: &[Shown]) -> Value {
     let answer = |answer: &Answer| {
         json!({
             "item": answer.item, "at": answer.at, "by": answer.by, "name": answer.name,
@@ -440,9 +460,6 @@ fn contents(
         "subject": run.subject,
         "answers": given.iter().map(answer).collect::<Vec<_>>(),
         "evidence": shown.iter().map(file).collect::<Vec<_>>(),
-        "signed_at": now,
-        "signed_by": hand.person,
-        "signed_name": hand.name,
     })
 }
 

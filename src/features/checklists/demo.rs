@@ -5,7 +5,8 @@ use uuid::Uuid;
 
 use super::actions::{self, Given, Hand};
 use super::run::Outcome;
-use super::{store, sweep};
+use super::store::{self, answers};
+use super::sweep;
 use crate::features::packs::pack::{CheckItem, Checklist, Occasion};
 use crate::features::packs::store::{self as packs, Item};
 use crate::foundation::Services;
@@ -51,7 +52,11 @@ pub fn fill(services: &Services) -> Result<(), Failure> {
             let given = given(item, reviewed);
             actions::answer(services, &operator, run, &item.id, &given, key())?;
         }
-        actions::sign(services, &operator, run, key())?;
+        let read = services.db.read_on(PoolKind::Jobs, |conn| {
+            let (given, shown) = (answers::of_run(conn, run)?, answers::shown(conn, run)?);
+            Ok::<_, db::Error>(actions::stands(&store::one(conn, run)?, &given, &shown))
+        })?;
+        actions::sign(services, &operator, run, &read, key())?;
         if reviewed {
             actions::review(services, &reviewer, run, true, "", key())?;
         }

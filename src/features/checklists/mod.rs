@@ -5,7 +5,7 @@
 //! - an item with an expectation is answered by what was read, with its source and age; no person changes what was read,
 //!   and what is stale or unknown is no pass;
 //! - what fails, and what nobody knows, has a note before anybody can sign;
-//! - what was signed never changes: its bytes are kept with their hash, and the database refuses every change;
+//! - what is signed is what the signer has read, and never changes: its bytes are kept with their hash, and the database refuses every change;
 //! - whoever signed a list, or answered for an item of it, does not review it; in the database as well as here;
 //! - a list that is overdue is a number that the platform's rules read.
 //!

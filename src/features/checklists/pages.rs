@@ -201,6 +201,7 @@ fn show(
         chrome: Chrome::new(signed, services, &run.name, Nav::Checklists),
         facts: found.facts(now),
         lines: found.lines(),
+        stands: actions::stands(run, &found.answers, &found.shown),
         gaps: if is_open { gaps } else { 0 },
         may_act,
         may_sign: may_act && gaps == 0,
@@ -233,16 +234,24 @@ pub async fn read_again(
     see_other(format!("/checklists/runs/{id}"))
 }
 
+/// What somebody has read who signs it.
+#[derive(Deserialize)]
+pub struct SignForm {
+    #[serde(default)]
+    read: String,
+}
+
 /// `POST /checklists/runs/{id}/signature`
 pub async fn sign(
     signed: Signed,
     services: Data<Services>,
     id: Path<RunId>,
-    form: Form<Nothing>,
+    form: Form<SignForm>,
 ) -> web::Result {
     let id = id.into_inner();
     block(move || {
-        actions::sign(&services, &Hand::of(&signed), id, form.key).map_err(web::Error::from)
+        let done = actions::sign(&services, &Hand::of(&signed), id, &form.data.read, form.key);
+        done.map_err(web::Error::from)
     })
     .await?;
     see_other(format!("/checklists/runs/{id}"))

@@ -196,6 +196,8 @@ pub enum Refused {
     NotSigned,
     #[error("something is still missing")]
     Incomplete,
+    #[error("it has been changed since you read it")]
+    Changed,
     #[error("whoever went through a list does not review it as well")]
     OwnWork,
     #[error("an objection says what is wrong")]

@@ -209,6 +209,8 @@ pub(super) struct One {
     pub chrome: Chrome,
     pub facts: Facts,
     pub lines: Vec<Line>,
+    /// What a signature is bound to.
+    pub stands: String,
     pub gaps: usize,
     pub may_act: bool,
     pub may_sign: bool,

@@ -6,7 +6,7 @@ use signalbox::features::checklists::run::State;
 use signalbox::foundation::auth::Role;
 use signalbox::foundation::kernel::{PlatformId, Scope};
 
-use super::{list, listed, morning, path, runs, second, tick};
+use super::{list, listed, morning, path, runs, second, sign, tick};
 use crate::packs::apply;
 use crate::support::app::TestApp;
 use crate::support::personas::Client;
@@ -60,8 +60,7 @@ async fn evidence_is_kept_with_its_hash() {
         .await;
     assert_eq!(refused.status, 422);
     assert!(refused.says("This item takes no file."));
-    let signed = operator.post_form(&format!("{run}/signature"), &[]).await;
-    assert_eq!(signed.status, 303, "{}", signed.text());
+    sign(&operator, &run).await;
     let contents = operator.get(&format!("{run}/json")).await.body;
     assert!(
         contents.contains(kept),

@@ -235,8 +235,7 @@ async fn the_morning_check_is_filled_in_from_probes() {
             .await;
         assert_eq!(sent.status, 303, "{}", sent.text());
     }
-    let sign = format!("{}/signature", super::path(&run));
-    assert_eq!(operator.post_form(&sign, &[]).await.status, 303);
+    super::sign(&operator, &super::path(&run)).await;
     let signed = super::runs(&app, "morning").remove(0);
     assert_eq!(
         signed.signature.unwrap().failed,

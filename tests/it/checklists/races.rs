@@ -9,7 +9,7 @@ use signalbox::features::checklists::run::State;
 use signalbox::features::checklists::sweep;
 use signalbox::foundation::auth::Role;
 
-use super::{listed, morning, path, probed, report, runs, second, signed, tick};
+use super::{listed, morning, path, probed, report, runs, second, sign, signed, tick};
 
 #[actix_web::test]
 async fn two_replicas_open_a_slot_once() {
@@ -35,7 +35,9 @@ async fn of_two_signatures_and_of_two_reviews_one_counts() {
     let item = format!("{path}/items/log");
     first.post_form(&item, &[("outcome", "pass")]).await;
     let sign = format!("{path}/signature");
-    let (a, b) = join(first.post_form(&sign, &[]), other.post_form(&sign, &[])).await;
+    let read = first.get(&path).await.given(&sign, "read");
+    let read = [("read", read.as_str())];
+    let (a, b) = join(first.post_form(&sign, &read), other.post_form(&sign, &read)).await;
     let mut statuses = [a.status, b.status];
     statuses.sort_unstable();
     assert_eq!(statuses, [303, 409]);
@@ -61,7 +63,7 @@ async fn of_two_signatures_and_of_two_reviews_one_counts() {
 }
 
 #[actix_web::test]
-async fn an_answer_is_in_what_was_signed_or_refused() {
+async fn an_answer_that_the_signer_has_not_read_is_refused_or_keeps_them_from_signing() {
     let app = listed().await;
     let run = morning(&app).await;
     let (first, other) = (app.as_operator(), second(&app));
@@ -70,11 +72,43 @@ async fn an_answer_is_in_what_was_signed_or_refused() {
     first.post_form(&item, &[("outcome", "pass")]).await;
     let sign = format!("{path}/signature");
     let late = [("outcome", "fail"), ("note", "There is an error in it.")];
-    let (signed, answered) = join(first.post_form(&sign, &[]), other.post_form(&item, &late)).await;
-    assert_eq!(signed.status, 303);
-    let contents = runs(&app, "morning").remove(0).signature.unwrap().contents;
-    let is_in = contents.contains("There is an error in it.");
-    assert_eq!(answered.status == 303, is_in, "{}", answered.status);
+    let read = first.get(&path).await.given(&sign, "read");
+    let read = [("read", read.as_str())];
+    let (signed, answered) =
+        join(first.post_form(&sign, &read), other.post_form(&item, &late)).await;
+    let mut statuses = [signed.status, answered.status];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [303, 409]);
+    assert_eq!(
+        runs(&app, "morning")[0].state == State::Signed,
+        signed.status == 303
+    );
+}
+
+#[actix_web::test]
+async fn nobody_signs_an_answer_that_came_after_they_had_read() {
+    let app = listed().await;
+    let run = morning(&app).await;
+    let (first, other) = (app.as_operator(), second(&app));
+    let path = path(&run);
+    let item = format!("{path}/items/log");
+    let fails = [("outcome", "fail"), ("note", "The disk is full.")];
+    first.post_form(&item, &fails).await;
+    let at = format!("{path}/signature");
+    let read = first.get(&path).await.given(&at, "read");
+    let sent = other.post_form(&item, &[("outcome", "pass")]).await;
+    assert_eq!(sent.status, 303);
+    for stale in [read.as_str(), ""] {
+        let refused = first.post_form(&at, &[("read", stale)]).await;
+        assert_eq!(refused.status, 409);
+        assert!(
+            refused.says("changed since you read it"),
+            "{}",
+            refused.text()
+        );
+    }
+    assert_eq!(runs(&app, "morning")[0].state, State::Open);
+    sign(&first, &path).await;
 }
 
 #[actix_web::test]

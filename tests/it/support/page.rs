@@ -89,6 +89,13 @@ impl Page {
             .collect()
     }
 
+    /// What stands in a field of the form that posts to `action`, hidden or not.
+    pub fn given(&self, action: &str, name: &str) -> String {
+        let found = self.form(action).into_iter().find(|(it, _)| it == name);
+        let (_, value) = found.unwrap_or_else(|| panic!("{action} takes no {name}"));
+        value
+    }
+
     /// Where the forms of the page post to.
     pub fn actions(&self) -> Vec<String> {
         let html = self.html();
