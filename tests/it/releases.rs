@@ -150,7 +150,7 @@ async fn a_release_goes_from_its_draft_to_its_end() {
         let item = format!("{list}/items/{item}");
         assert_eq!(proposer.post_form(&item, &pass).await.status, 303);
     }
-    assert_eq!(step(&proposer, &list, "signature", &[]).await, 303);
+    crate::checklists::sign(&proposer, &list).await;
     let page = proposer.get(&path).await;
     assert!(
         page.says("Everything is there: the deployment can begin."),
@@ -183,11 +183,23 @@ async fn a_release_goes_from_its_draft_to_its_end() {
     assert_eq!(app.events_of("release.finished").len(), 1);
 }
 
+/// The database refuses each for its own reason, which is part of what it says.
+fn refused_by_the_database(app: &TestApp, changes: &[(&str, &str)]) {
+    let mut conn = app.db.connect_superuser();
+    for (change, why) in changes {
+        let refused = conn.batch_execute(change).unwrap_err().to_string();
+        assert!(refused.contains(why), "{change}: {refused}");
+    }
+}
+
 #[actix_web::test]
 async fn whoever_proposes_or_deploys_does_not_approve() {
     let app = gated(false).await;
     let (proposer, approver, path) = drafted(&app).await;
     assert_eq!(step(&proposer, &path, "approval", &[]).await, 409);
+    let own =
+        "UPDATE release SET approved_by = proposed_by, approved_at = now(), approved_name = 'x'";
+    refused_by_the_database(&app, &[(own, "\"release_four_eyes\"")]);
     let second = crate::checklists::second(&app);
     assert_eq!(step(&second, &path, "approval", &[]).await, 303);
     assert_eq!(step(&approver, &path, "approval", &[]).await, 409, "once");
@@ -198,22 +210,27 @@ async fn whoever_proposes_or_deploys_does_not_approve() {
         409,
         "the approver"
     );
-    let mut conn = app.db.connect_superuser();
-    for change in [
-        "UPDATE release SET started_by = approved_by, started_at = now(), state = 'deploying'",
-        "UPDATE release SET approved_by = proposed_by",
-        "UPDATE release_gate SET outcome = 'fail'",
-        "UPDATE release_gate SET seen_at = not_before - interval '1 second'",
-        "UPDATE release SET version_to = '3'",
-    ] {
-        let refused = conn.batch_execute(change).unwrap_err().to_string();
-        assert!(
-            refused.contains("four_eyes")
-                || refused.contains("never changes")
-                || refused.contains("keeps what"),
-            "{change}: {refused}"
-        );
-    }
+    refused_by_the_database(
+        &app,
+        &[
+            (
+                "UPDATE release SET started_by = approved_by, started_at = now(), state = 'deploying'",
+                "\"release_four_eyes\"",
+            ),
+            (
+                "UPDATE release SET version_to = '3'",
+                "a release keeps what was decided",
+            ),
+            (
+                "UPDATE release SET approved_by = proposed_by",
+                "a release keeps what was decided",
+            ),
+            (
+                "UPDATE release_gate SET outcome = 'fail'",
+                "what a gate answered never changes",
+            ),
+        ],
+    );
     app.advance(TimeDelta::minutes(31));
     let proposer = app.as_operator();
     let old = proposer.post_form(&format!("{path}/start"), &[]).await;
@@ -248,6 +265,61 @@ async fn a_gate_that_failed_takes_a_second_person_and_a_reason() {
     assert!(page.says("this release mends it"));
     assert_eq!(app.events_of("release.gate_overridden").len(), 1);
     assert_eq!(step(&proposer, &path, "start", &[]).await, 303);
+}
+
+/// One asks, one approves: whoever goes on over the gate is a third, and does not deploy.
+#[actix_web::test]
+async fn whoever_goes_on_over_a_gate_does_not_deploy() {
+    let app = gated(false).await;
+    let (proposer, approver, path) = drafted(&app).await;
+    let (second, third) = (
+        crate::checklists::second(&app),
+        app.sign_in_as("third@test.example", "Third", &[Role::Operator]),
+    );
+    step(&approver, &path, "approval", &[]).await;
+    step(&second, &path, "gates", &[]).await;
+    let over = |by: &str| {
+        format!(
+            "UPDATE release_gate SET outcome = 'fail', settled_at = now(), seen_at = not_before, \
+             overridden_by = {by}, overridden_at = now(), overridden_name = 'x', override_reason = 'x'"
+        )
+    };
+    let early = "UPDATE release_gate SET outcome = 'pass', settled_at = now(), seen_at = not_before - interval '1 s'";
+    refused_by_the_database(
+        &app,
+        &[
+            (early, "\"release_gate_fresh\""),
+            (&over("asked_by"), "\"release_gate_four_eyes\""),
+            (
+                &over("(SELECT proposed_by FROM release)"),
+                "a gate is overridden by somebody else",
+            ),
+        ],
+    );
+    assert_eq!(seen(&app, 60, "down", Some("refused")), 1);
+    let reason = [("reason", "It is known.")];
+    assert_eq!(
+        step(&third, &path, "gates/before/override", &reason).await,
+        303
+    );
+    let refused = third.post_form(&format!("{path}/start"), &[]).await;
+    assert_eq!(refused.status, 409);
+    assert!(refused.says("does not deploy"), "{}", refused.text());
+    refused_by_the_database(
+        &app,
+        &[(
+            "UPDATE release SET started_at = now(), state = 'deploying', \
+             started_by = (SELECT overridden_by FROM release_gate)",
+            "whoever overrode a gate does not deploy",
+        )],
+    );
+    assert_eq!(step(&proposer, &path, "start", &[]).await, 303);
+    // From now on the one who deploys overrides nothing, whatever they did before.
+    assert_eq!(step(&proposer, &path, "verification", &[]).await, 303);
+    assert_eq!(seen(&app, 90, "down", Some("refused")), 1);
+    let at = "gates/after/override";
+    assert_eq!(step(&proposer, &path, at, &reason).await, 409);
+    assert_eq!(step(&third, &path, at, &reason).await, 303);
 }
 
 #[actix_web::test]

@@ -47,7 +47,9 @@ impl From<ReleaseError> for web::Error {
             )),
             ReleaseError::Refused(refused) => {
                 let next = match refused {
-                    Refused::OwnWork | Refused::OwnGate => "Somebody else has to do it.",
+                    Refused::OwnWork | Refused::OwnGate | Refused::OwnOverride => {
+                        "Somebody else has to do it."
+                    }
                     Refused::GatesOld => "Nothing was changed. Ask the gates again.",
                     Refused::Checklist => "Nothing was changed. Its page leads to the checklist.",
                     _ => "Nothing was changed. Look at it again.",

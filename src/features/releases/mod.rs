@@ -2,8 +2,8 @@
 //!
 //! Invariants:
 //! - a gate counts only what was read after it was asked and had waited; what a probe said before says nothing about now;
-//! - whoever proposes or deploys a release does not approve it, and nobody overrides a gate that they asked, in the database
-//!   as well as here;
+//! - whoever proposes or deploys a release does not approve it, and nobody overrides a gate that they asked or a gate of a
+//!   release that they proposed or deploy, in the database as well as here;
 //! - one release at a time changes a platform;
 //! - going back is the safe direction: one person and a reason are enough;
 //! - each step is an audited transaction under the release's lock, and stands in its timeline, of which nothing changes.

@@ -238,6 +238,8 @@ pub enum Refused {
     Asking,
     #[error("whoever asked a gate does not override it as well")]
     OwnGate,
+    #[error("whoever went on over a gate does not deploy the release as well")]
+    OwnOverride,
     #[error("this gate needs no override")]
     NoOverride,
 }
@@ -341,10 +343,15 @@ impl Release {
         if approved.person == by.person {
             return Err(Refused::OwnWork);
         }
+        let current = self.current(gates);
+        let mut waved = current.iter().filter_map(|gate| gate.overridden.as_ref());
+        if waved.any(|(over, _)| over.person == by.person) {
+            return Err(Refused::OwnOverride);
+        }
         if self.checklist.is_some() && !is_list_signed {
             return Err(Refused::Checklist);
         }
-        let oldest = self.current(gates).iter().map(|gate| gate.asked_at).min();
+        let oldest = current.iter().map(|gate| gate.asked_at).min();
         if oldest.is_some_and(|asked| by.at - asked > GATES_LAST) {
             return Err(Refused::GatesOld);
         }

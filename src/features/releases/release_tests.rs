@@ -180,6 +180,16 @@ fn nothing_starts_before_everything_is_there() {
         Err(Refused::Checklist)
     );
     assert_eq!(start(with_list, who.deployer, 3, true), Ok(()));
+    let mut waved = gates.clone();
+    waved[0].outcome = Outcome::Fail;
+    waved[0].overridden = Some((by(who.deployer, 2), "It is known.".to_owned()));
+    for (person, refused) in [
+        (who.deployer, Err(Refused::OwnOverride)),
+        (who.proposer, Ok(())),
+    ] {
+        let started = release.clone().start(by(person, 3), &waved, true);
+        assert_eq!(started, refused, "whoever overrode a gate does not deploy");
+    }
     assert_eq!(
         start(|_| {}, who.deployer, 1_801, true),
         Err(Refused::GatesOld)
