@@ -243,7 +243,9 @@ async fn go_through_lists(app: &TestApp) {
                 let item = format!("{run}/items/{item}");
                 operator.post_form(&item, &[("outcome", "pass")]).await;
             }
-            let sent = operator.post_form(&format!("{run}/signature"), &[]).await;
+            let at = format!("{run}/signature");
+            let read = operator.get(&run).await.given(&at, "read");
+            let sent = operator.post_form(&at, &[("read", &read)]).await;
             assert_eq!(sent.status, 303, "{}", sent.text());
         }
     }
@@ -357,7 +359,10 @@ async fn declare(app: &TestApp) {
         }
         if alert.is_empty() {
             let path = format!("{at}/review/signature");
-            assert_eq!(operator.post_form(&path, &[]).await.status, 303);
+            let review = operator.get(&format!("{at}/review")).await;
+            let read = review.given(&path, "digest");
+            let sent = operator.post_form(&path, &[("digest", &read)]).await;
+            assert_eq!(sent.status, 303, "{}", sent.text());
         }
     }
 }

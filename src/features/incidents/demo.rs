@@ -8,7 +8,7 @@ use super::actions::{self, By, follow_ups, reviews};
 use super::incident::{IncidentId, State};
 use super::review::Written;
 use super::store::entries::Audience;
-use super::store::{self, Wanted, reviews as kept};
+use super::store::{self, Wanted, follow_ups as given, reviews as kept};
 use crate::features::packs::store as packs;
 use crate::foundation::Services;
 use crate::foundation::audit::{Actor, FormKey};
@@ -128,7 +128,7 @@ fn finished(
         went_well: "The operator found the cause within minutes, and no report was lost.".to_owned(),
         went_badly: "Nobody watched that disk, so that the first to notice were outside.".to_owned(),
     };
-    reviews::write(services, operator, id, &written, key())?;
+    reviews::write(services, operator, id, &written, "", key())?;
     let due = (services.clock.now() + TimeDelta::days(14)).date_naive() + Days::new(1);
     let action = (
         "Watch the disk of the drafts, with a rule at 85 %",
@@ -136,12 +136,14 @@ fn finished(
         due,
     );
     follow_ups::add(services, operator, id, action, key())?;
-    reviews::sign(services, operator, id, key())?;
-    let digest = services
-        .db
-        .read_on(PoolKind::Jobs, |conn| kept::of(conn, id))?
-        .map(|review| review.digest());
-    reviews::approve(services, approver, id, &digest.unwrap_or_default(), key())
+    let read = services.db.read_on(PoolKind::Jobs, |conn| {
+        let actions = given::of(conn, id)?;
+        let review = kept::of(conn, id)?;
+        Ok::<_, db::Error>(review.map(|it| it.digest(&actions)))
+    })?;
+    let read = read.unwrap_or_default();
+    reviews::sign(services, operator, id, &read, key())?;
+    reviews::approve(services, approver, id, &read, key())
 }
 
 fn begun_one(services: &Services, operator: &By, platform: PlatformId) -> actions::Result<()> {

@@ -6,8 +6,9 @@
 //! - the timeline is what is stored: lines are added in the transaction of what they tell, and what became of its alerts is
 //!   read from them. Nothing in it is changed; what was wrong is corrected by another update;
 //! - a change and its audit event are one transaction, decided on the incident's locked row;
-//! - an incident that was ever red is closed by its review and in no other way; who approves that has neither written nor
-//!   signed it, in the code and in the database;
+//! - an incident that was ever red is closed by its review and in no other way; who approves that has neither written at it
+//!   nor signed it, nor given it an action, in the code and in the database;
+//! - what is signed and approved is what was read, its actions with it; a change of either voids the signature;
 //! - an action of a review is tracked until it is done, or dropped for a reason, also after its incident is closed.
 //!
 //! Rows are locked in one order: alerts, then the incident, then what belongs to it.
@@ -47,11 +48,13 @@ pub fn routes() -> Routes {
         .get("/incidents/{id}/review", read, pages::review::show)
         .post("/incidents/{id}/review", act, pages::review::write)
         .post("/incidents/{id}/review/signature", act, pages::review::sign)
+        .with_step_up()
         .post(
             "/incidents/{id}/review/approval",
             approve,
             pages::review::approve,
         )
+        .with_step_up()
         .post(
             "/incidents/{id}/review/return",
             approve,

@@ -50,23 +50,30 @@ impl Written {
         self.parts().iter().all(|(_, text)| !text.trim().is_empty())
     }
 
-    /// What an approval is bound to.
+    /// What somebody has read who writes it anew.
     #[must_use]
     pub fn digest(&self, incident: IncidentId) -> String {
         let mut hash = Sha256::new();
-        hash.update(incident.uuid().as_bytes());
+        add(&mut hash, incident.uuid().as_bytes());
         for (_, text) in self.parts() {
-            hash.update((text.len() as u64).to_be_bytes());
-            hash.update(text);
+            add(&mut hash, text.as_bytes());
         }
         hex::encode(hash.finalize())
     }
+}
+
+/// Lengths stand before what is hashed, so that no two parts run together.
+fn add(hash: &mut Sha256, part: &[u8]) {
+    hash.update((part.len() as u64).to_be_bytes());
+    hash.update(part);
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Review {
     pub incident: IncidentId,
     pub written: Written,
+    /// Everybody who wrote at it, and who gave it an action or ended one.
+    pub authors: Vec<PersonId>,
     /// Who wrote last.
     pub saved: Hand,
     pub signed: Option<Hand>,
@@ -90,23 +97,76 @@ pub enum Refusal {
 }
 
 impl Review {
+    /// One that somebody begins to write. Whoever gave it its actions is an author as well.
     #[must_use]
-    pub fn digest(&self) -> String {
-        self.written.digest(self.incident)
+    pub fn begin(incident: IncidentId, written: Written, by: Hand, actions: &[FollowUp]) -> Self {
+        let hands = actions.iter().flat_map(|it| [it.made_by, it.ended_by]);
+        let mut authors: Vec<PersonId> = hands.flatten().chain([by.by]).collect();
+        authors.sort_unstable();
+        authors.dedup();
+        Self {
+            incident,
+            written,
+            authors,
+            saved: by,
+            signed: None,
+            approved: None,
+        }
     }
 
-    /// Writes it anew. A signature stood for what it said before, and goes.
-    pub fn write(&mut self, written: Written, by: Hand) -> Result<(), Refusal> {
+    /// What a signature and an approval are bound to: what it says, and what is to be done.
+    #[must_use]
+    pub fn digest(&self, actions: &[FollowUp]) -> String {
+        let mut hash = Sha256::new();
+        add(&mut hash, self.written.digest(self.incident).as_bytes());
+        let mut actions: Vec<&FollowUp> = actions.iter().collect();
+        actions.sort_unstable_by_key(|action| action.id);
+        for action in actions {
+            let due = action.due.to_string();
+            add(&mut hash, action.id.uuid().as_bytes());
+            add(&mut hash, action.owner.uuid().as_bytes());
+            for text in [
+                action.text.as_str(),
+                &due,
+                action.state.as_str(),
+                &action.outcome,
+            ] {
+                add(&mut hash, text.as_bytes());
+            }
+        }
+        hex::encode(hash.finalize())
+    }
+
+    /// Whether somebody has written or signed it, so that it is not theirs to approve.
+    #[must_use]
+    pub fn is_own(&self, person: PersonId) -> bool {
+        self.authors.contains(&person) || self.signed.as_ref().is_some_and(|it| it.by == person)
+    }
+
+    /// Writes it anew, over what was read. A signature stood for what it said before, and goes.
+    pub fn write(&mut self, written: Written, by: Hand, read: &str) -> Result<(), Refusal> {
         if self.approved.is_some() {
             return Err(Refusal::Approved);
         }
+        if read != self.written.digest(self.incident) {
+            return Err(Refusal::Changed);
+        }
+        self.touch(by.by);
         self.written = written;
         self.saved = by;
-        self.signed = None;
         Ok(())
     }
 
-    pub fn sign(&mut self, by: Hand) -> Result<(), Refusal> {
+    /// Somebody changes what it says or what is to be done. True where it was signed, and is no more.
+    pub fn touch(&mut self, by: PersonId) -> bool {
+        if !self.authors.contains(&by) {
+            self.authors.push(by);
+        }
+        self.signed.take().is_some()
+    }
+
+    /// Somebody who has read exactly this answers for it.
+    pub fn sign(&mut self, by: Hand, read: &str, actions: &[FollowUp]) -> Result<(), Refusal> {
         if self.approved.is_some() {
             return Err(Refusal::Approved);
         }
@@ -116,14 +176,17 @@ impl Review {
         if !self.written.is_whole() {
             return Err(Refusal::NotWhole);
         }
+        if read != self.digest(actions) {
+            return Err(Refusal::Changed);
+        }
         self.signed = Some(by);
         Ok(())
     }
 
     /// Somebody who has read exactly this agrees to it.
-    pub fn approve(&mut self, by: Hand, read: &str) -> Result<(), Refusal> {
+    pub fn approve(&mut self, by: Hand, read: &str, actions: &[FollowUp]) -> Result<(), Refusal> {
         self.answered_by(by.by)?;
-        if read != self.digest() {
+        if read != self.digest(actions) {
             return Err(Refusal::Changed);
         }
         self.approved = Some(by);
@@ -141,10 +204,10 @@ impl Review {
         if self.approved.is_some() {
             return Err(Refusal::Approved);
         }
-        let Some(signed) = &self.signed else {
+        if self.signed.is_none() {
             return Err(Refusal::NotSigned);
-        };
-        if signed.by == by || self.saved.by == by {
+        }
+        if self.is_own(by) {
             return Err(Refusal::OwnWork);
         }
         Ok(())
@@ -196,9 +259,12 @@ pub struct FollowUp {
     pub state: Progress,
     /// What was done, or why it is not.
     pub outcome: String,
+    /// Nobody where it was made before this was kept.
+    pub made_by: Option<PersonId>,
     pub made_name: String,
     pub made_at: DateTime<Utc>,
     pub ended: Option<(DateTime<Utc>, String)>,
+    pub ended_by: Option<PersonId>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -216,13 +282,7 @@ impl FollowUp {
     }
 
     /// It was done, or is not done any more. What is not done says why.
-    pub fn end(
-        &mut self,
-        to: Progress,
-        outcome: &str,
-        now: DateTime<Utc>,
-        name: &str,
-    ) -> Result<(), NotEnded> {
+    pub fn end(&mut self, to: Progress, outcome: &str, by: Hand) -> Result<(), NotEnded> {
         if self.state != Progress::Open || to == Progress::Open {
             return Err(NotEnded::Ended);
         }
@@ -231,154 +291,12 @@ impl FollowUp {
         }
         self.state = to;
         outcome.trim().clone_into(&mut self.outcome);
-        self.ended = Some((now, name.to_owned()));
+        self.ended = Some((by.at, by.name));
+        self.ended_by = Some(by.by);
         Ok(())
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn hand() -> Hand {
-        Hand {
-            at: DateTime::UNIX_EPOCH,
-            by: PersonId::new(),
-            name: "Somebody".to_owned(),
-        }
-    }
-
-    fn whole() -> Written {
-        Written {
-            summary: "It was down".to_owned(),
-            cause: "A disk".to_owned(),
-            went_well: "The alert".to_owned(),
-            went_badly: "The spare".to_owned(),
-        }
-    }
-
-    fn written(by: Hand) -> Review {
-        Review {
-            incident: IncidentId::new(),
-            written: whole(),
-            saved: by,
-            signed: None,
-            approved: None,
-        }
-    }
-
-    #[test]
-    fn nobody_approves_what_they_wrote_or_signed() {
-        let (author, signer, other) = (hand(), hand(), hand());
-        let mut review = written(author.clone());
-        let read = review.digest();
-        assert_eq!(
-            review.approve(other.clone(), &read),
-            Err(Refusal::NotSigned)
-        );
-        review.sign(signer.clone()).unwrap();
-        for own in [author, signer] {
-            assert_eq!(review.approve(own.clone(), &read), Err(Refusal::OwnWork));
-            assert_eq!(review.give_back(own.by), Err(Refusal::OwnWork));
-        }
-        assert_eq!(
-            review.approve(other.clone(), "something else"),
-            Err(Refusal::Changed)
-        );
-        assert_eq!(review.approve(other.clone(), &read), Ok(()));
-        assert_eq!(review.write(whole(), hand()), Err(Refusal::Approved));
-        assert_eq!(review.sign(hand()), Err(Refusal::Approved));
-        assert_eq!(review.approve(hand(), &read), Err(Refusal::Approved));
-    }
-
-    #[test]
-    fn a_change_voids_the_signature() {
-        let mut review = written(hand());
-        review.sign(hand()).unwrap();
-        assert_eq!(review.sign(hand()), Err(Refusal::Signed));
-        let before = review.digest();
-        let mut other = whole();
-        other.cause = "Two disks".to_owned();
-        review.write(other, hand()).unwrap();
-        assert_eq!(review.signed, None);
-        assert_ne!(review.digest(), before);
-    }
-
-    #[test]
-    fn what_is_signed_says_something_everywhere() {
-        for part in 0..4 {
-            let mut review = written(hand());
-            let said = &mut review.written;
-            let parts = [
-                &mut said.summary,
-                &mut said.cause,
-                &mut said.went_well,
-                &mut said.went_badly,
-            ];
-            for (at, text) in parts.into_iter().enumerate() {
-                if at == part {
-                    *text = " \n".to_owned();
-                }
-            }
-            assert_eq!(review.sign(hand()), Err(Refusal::NotWhole));
-        }
-    }
-
-    #[test]
-    fn the_digest_tells_parts_apart() {
-        let id = IncidentId::new();
-        let digest = |summary: &str, cause: &str| {
-            let written = Written {
-                summary: summary.to_owned(),
-                cause: cause.to_owned(),
-                ..Written::default()
-            };
-            written.digest(id)
-        };
-        assert_ne!(digest("ab", "c"), digest("a", "bc"));
-    }
-
-    #[test]
-    fn given_back_it_waits_for_another_signature() {
-        let mut review = written(hand());
-        review.sign(hand()).unwrap();
-        review.give_back(PersonId::new()).unwrap();
-        assert_eq!(review.give_back(PersonId::new()), Err(Refusal::NotSigned));
-    }
-
-    #[test]
-    fn an_action_ends_once_and_is_dropped_for_a_reason() {
-        let now = DateTime::UNIX_EPOCH;
-        let mut action = FollowUp {
-            id: FollowUpId::new(),
-            incident: IncidentId::new(),
-            text: "Buy a disk".to_owned(),
-            owner: PersonId::new(),
-            owner_name: "Ada".to_owned(),
-            due: now.date_naive(),
-            overdue_at: now,
-            state: Progress::Open,
-            outcome: String::new(),
-            made_name: "Grace".to_owned(),
-            made_at: now,
-            ended: None,
-        };
-        assert!(!action.is_overdue(now));
-        let later = now + chrono::TimeDelta::seconds(1);
-        assert!(action.is_overdue(later));
-        assert_eq!(
-            action.end(Progress::Dropped, " ", later, "Ada"),
-            Err(NotEnded::NoReason)
-        );
-        assert_eq!(action.end(Progress::Done, " bought ", later, "Ada"), Ok(()));
-        assert_eq!(action.outcome, "bought");
-        assert!(!action.is_overdue(later));
-        assert_eq!(
-            action.end(Progress::Dropped, "no", later, "Ada"),
-            Err(NotEnded::Ended)
-        );
-        for progress in Progress::ALL {
-            assert_eq!(progress.as_str().parse(), Ok(progress));
-        }
-    }
-}
+#[path = "review_tests.rs"]
+mod tests;

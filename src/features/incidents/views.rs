@@ -397,7 +397,11 @@ pub struct ReviewPage {
     pub verdict: String,
     pub due: Option<DateTime<Utc>>,
     pub review: Option<Review>,
-    /// What an approval is bound to.
+    /// What a form that is saved begins from.
+    pub base: String,
+    /// Somebody else has saved it since what is in the form was begun.
+    pub has_moved: bool,
+    /// What a signature and an approval are bound to.
     pub digest: String,
     pub actions: Vec<ActionRow>,
     pub may_write: bool,

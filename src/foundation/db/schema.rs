@@ -693,6 +693,8 @@ diesel::table! {
         made_name -> Text,
         ended_at -> Nullable<Timestamptz>,
         ended_name -> Nullable<Text>,
+        made_by -> Nullable<Uuid>,
+        ended_by -> Nullable<Uuid>,
     }
 }
 
@@ -738,6 +740,7 @@ diesel::table! {
         approved_at -> Nullable<Timestamptz>,
         approved_by -> Nullable<Uuid>,
         approved_name -> Nullable<Text>,
+        authors -> Array<Nullable<Uuid>>,
     }
 }
 
@@ -1935,7 +1938,6 @@ diesel::joinable!(heartbeat_turn -> heartbeat (heartbeat_id));
 diesel::joinable!(incident -> person (commander_id));
 diesel::joinable!(incident -> platform (platform_id));
 diesel::joinable!(incident_action -> incident (incident_id));
-diesel::joinable!(incident_action -> person (owner_id));
 diesel::joinable!(incident_alert -> alert (alert_id));
 diesel::joinable!(incident_alert -> incident (incident_id));
 diesel::joinable!(incident_entry -> incident (incident_id));

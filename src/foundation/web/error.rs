@@ -115,6 +115,17 @@ impl Error {
         Self::Internal(source.into())
     }
 
+    /// What the thing itself refuses, for a form that is shown again with it; anything else stays the answer.
+    ///
+    /// # Errors
+    /// It is no refusal.
+    pub fn refusal(self) -> Result<Refusal, Self> {
+        match self {
+            Self::Refused(refusal) => Ok(refusal),
+            other => Err(other),
+        }
+    }
+
     /// Stable name of the kind of error, for programs.
     #[must_use]
     pub fn code(&self) -> &'static str {

@@ -41,6 +41,20 @@ async fn every_route_that_asks_for_proof_is_403_without() {
             "{expected}"
         );
     }
+    let signs = |path: &str| {
+        ["/approval", "/signature", "/countersignature"]
+            .iter()
+            .any(|end| path.ends_with(end))
+    };
+    let untagged: Vec<&str> = table
+        .iter()
+        .filter(|route| signs(route.path) && !route.step_up)
+        .map(|route| route.path)
+        .collect();
+    assert!(
+        untagged.is_empty(),
+        "whoever signs or approves proves who they are: {untagged:?}"
+    );
     for route in tagged {
         let mut asked = 0;
         // For everybody but holders of a grant there is nothing in the compartment to ask for.

@@ -26,15 +26,34 @@ async fn resolved(app: &TestApp) -> String {
 
 async fn digest(who: &Client, at: &str) -> String {
     let page = who.get(&format!("{at}/review")).await;
-    let form = page.form(&format!("{at}/review/approval"));
-    let found = form.into_iter().find(|(name, _)| name == "digest");
-    found.unwrap().1
+    page.given(&format!("{at}/review/approval"), "digest")
+}
+
+/// Saves it over what stands there.
+async fn write(who: &Client, at: &str, fields: &[(&str, &str)]) {
+    let path = format!("{at}/review");
+    let base = who.get(&path).await.given(&path, "base");
+    let mut fields = fields.to_vec();
+    fields.push(("base", &base));
+    act(who, at, "review", &fields).await;
+}
+
+/// Signs what stands there.
+async fn sign(who: &Client, at: &str) {
+    let page = who.get(&format!("{at}/review")).await;
+    let read = page.given(&format!("{at}/review/signature"), "digest");
+    act(who, at, "review/signature", &[("digest", &read)]).await;
+}
+
+async fn approved(who: &Client, at: &str, read: &str) -> (u16, String) {
+    refused(who, at, "review/approval", &[("digest", read)]).await
 }
 
 #[actix_web::test]
 async fn a_red_incident_is_closed_by_a_review_that_two_people_have_signed() {
     let app = watched().await;
     let (author, other) = (app.as_operator(), app.as_admin());
+    let corrector = crate::checklists::second(&app);
     let at = resolved(&app).await;
     let page = author.get(&at).await;
     assert!(
@@ -45,36 +64,40 @@ async fn a_red_incident_is_closed_by_a_review_that_two_people_have_signed() {
     assert!(!page.has_button("Close it without a review"));
     let page = author.get(&format!("{at}/review")).await;
     assert_eq!(page.heading(), "The review is not written yet");
-    act(&author, &at, "review", &WHOLE[..2]).await;
+    write(&author, &at, &WHOLE[..2]).await;
     let (status, _) = refused(&author, &at, "review/signature", &[]).await;
     assert_eq!(status, 409, "half a review is not signed");
-    act(&author, &at, "review", &WHOLE).await;
-    act(&author, &at, "review/signature", &[]).await;
+    write(&author, &at, &WHOLE).await;
+    sign(&author, &at).await;
     let page = author.get(&format!("{at}/review")).await;
     assert!(page.says("You wrote or signed this review"));
     assert!(!page.has_button("Approve the review"));
     let read = digest(&other, &at).await;
-    let (status, said) = refused(&author, &at, "review/approval", &[("digest", &read)]).await;
+    let (status, said) = approved(&author, &at, &read).await;
     assert_eq!(status, 409);
     assert!(said.contains("does not approve it"), "{said}");
-    let (status, _) = refused(
-        &other,
-        &at,
-        "review/approval",
-        &[("digest", "something else")],
-    )
-    .await;
+    let (status, _) = approved(&other, &at, "something else").await;
     assert_eq!(status, 409, "what was not read is not approved");
     // Changed after it was read: the signature is void.
     let mut changed = WHOLE;
     changed[1].1 = "Two disks were full";
-    act(&author, &at, "review", &changed).await;
-    let (status, _) = refused(&other, &at, "review/approval", &[("digest", &read)]).await;
+    write(&corrector, &at, &changed).await;
+    assert_eq!(approved(&other, &at, &read).await.0, 409);
+    sign(&corrector, &at).await;
+    // Whoever wrote first has written it still.
+    let now = digest(&other, &at).await;
+    let (status, said) = approved(&author, &at, &now).await;
     assert_eq!(status, 409);
-    act(&author, &at, "review/signature", &[]).await;
+    assert!(said.contains("does not approve it"), "{said}");
+    assert!(
+        !author
+            .get(&format!("{at}/review"))
+            .await
+            .has_button("Approve the review")
+    );
     act(&other, &at, "review/return", &[("reason", "Which disks?")]).await;
     assert!(author.get(&at).await.says("Which disks?"));
-    act(&author, &at, "review/signature", &[]).await;
+    sign(&author, &at).await;
     let read = digest(&other, &at).await;
     act(&other, &at, "review/approval", &[("digest", &read)]).await;
     assert_eq!(stored(&app, &at).state, State::Reviewed);
@@ -82,6 +105,89 @@ async fn a_red_incident_is_closed_by_a_review_that_two_people_have_signed() {
     assert!(page.says("closed for good") && page.says("Two disks were full"));
     assert_eq!(refused(&author, &at, "review", &WHOLE).await.0, 409);
     assert_eq!(app.events_of("incident.reviewed").len(), 1);
+}
+
+#[actix_web::test]
+async fn what_is_to_be_done_is_part_of_what_is_signed_and_approved() {
+    let app = watched().await;
+    let (author, giver, other) = (
+        app.as_operator(),
+        crate::checklists::second(&app),
+        app.as_admin(),
+    );
+    let at = resolved(&app).await;
+    let owner = author.person.to_string();
+    let add = [
+        ("action", "Buy a disk"),
+        ("owner", owner.as_str()),
+        ("due", "2026-04-01"),
+    ];
+    act(&giver, &at, "actions", &add).await;
+    write(&author, &at, &WHOLE).await;
+    sign(&author, &at).await;
+    let page = giver.get(&format!("{at}/review")).await;
+    assert!(!page.has_button("Approve the review"), "it is their action");
+    let read = digest(&other, &at).await;
+    assert_eq!(approved(&giver, &at, &read).await.0, 409);
+    let page = author.get(&format!("{at}/review")).await;
+    let action = page.texts("#field-ended option");
+    assert_eq!(action, ["Choose one", "Buy a disk"]);
+    let (before, _) = page.body.split_once("\">Buy a disk</option>").unwrap();
+    let id = before.rsplit("value=\"").next().unwrap();
+    let drop = [("ended", id), ("how", "dropped"), ("outcome", "No")];
+    act(&author, &at, "actions/end", &drop).await;
+    let (status, said) = approved(&other, &at, &read).await;
+    assert_eq!(status, 409);
+    assert!(said.contains("Nobody has signed it"), "{said}");
+    let (status, said) = refused(&author, &at, "review/signature", &[("digest", &read)]).await;
+    assert_eq!(status, 409);
+    assert!(said.contains("changed since you read it"), "{said}");
+    sign(&author, &at).await;
+    let read = digest(&other, &at).await;
+    act(&giver, &at, "actions", &add).await;
+    assert_eq!(approved(&other, &at, &read).await.0, 409);
+    sign(&author, &at).await;
+    let read = digest(&other, &at).await;
+    act(&other, &at, "review/approval", &[("digest", &read)]).await;
+    assert_eq!(stored(&app, &at).state, State::Reviewed);
+}
+
+#[actix_web::test]
+async fn of_two_who_write_at_once_neither_loses_what_they_typed() {
+    let app = watched().await;
+    let (one, two) = (app.as_operator(), crate::checklists::second(&app));
+    let at = resolved(&app).await;
+    let path = format!("{at}/review");
+    let base = two.get(&path).await.given(&path, "base");
+    write(&one, &at, &WHOLE).await;
+    let mine = [
+        ("summary", "It was down"),
+        ("cause", "A cable"),
+        ("base", &base),
+    ];
+    let page = two.post_form(&path, &mine).await;
+    assert_eq!(page.status, 422);
+    assert!(page.says("Somebody else has saved the review since you opened it."));
+    assert_eq!(page.field("Cause (optional)").value, "A cable");
+    assert!(
+        page.says("A disk was full"),
+        "what stands now is there to read"
+    );
+    let signed = refused(&two, &at, "review/signature", &[("digest", &base)]).await;
+    assert_eq!(signed.0, 409);
+    let base = page.given(&path, "base");
+    let mine = [
+        ("summary", "It was down"),
+        ("cause", "A cable"),
+        ("base", &base),
+    ];
+    act(&two, &at, "review", &mine).await;
+    let page = one.get(&path).await;
+    assert_eq!(page.field("Cause (optional)").value, "A cable");
+    assert!(
+        !page.has_button("Sign the review"),
+        "two parts are empty again"
+    );
 }
 
 #[actix_web::test]
@@ -94,8 +200,8 @@ async fn two_who_approve_at_once_approve_once() {
         app.sign_in_as("two@test.example", "Two", &roles),
     );
     let at = resolved(&app).await;
-    act(&author, &at, "review", &WHOLE).await;
-    act(&author, &at, "review/signature", &[]).await;
+    write(&author, &at, &WHOLE).await;
+    sign(&author, &at).await;
     let read = digest(&one, &at).await;
     let path = format!("{at}/review/approval");
     let fields = [("digest", read.as_str())];
@@ -112,12 +218,21 @@ async fn the_database_refuses_ones_own_approval_and_closing_what_was_red() {
     let app = watched().await;
     let author = app.as_operator();
     let at = resolved(&app).await;
-    act(&author, &at, "review", &WHOLE).await;
-    act(&author, &at, "review/signature", &[]).await;
+    write(&author, &at, &WHOLE).await;
+    sign(&author, &at).await;
     let mut conn = app.db.connect_superuser();
-    let own = "UPDATE incident_review SET approved_at = now(), approved_by = signed_by, approved_name = 'x'";
-    let error = conn.batch_execute(own).unwrap_err().to_string();
-    assert!(error.contains("incident_review_four_eyes"), "{error}");
+    let corrector = crate::checklists::second(&app);
+    let mut changed = WHOLE;
+    changed[0].1 = "It stood still for an hour";
+    write(&corrector, &at, &changed).await;
+    sign(&corrector, &at).await;
+    for own in ["signed_by", "saved_by", "authors[1]"] {
+        let own = format!(
+            "UPDATE incident_review SET approved_at = now(), approved_by = {own}, approved_name = 'x'"
+        );
+        let error = conn.batch_execute(&own).unwrap_err().to_string();
+        assert!(error.contains("\"incident_review_four_eyes\""), "{error}");
+    }
     let closed = "UPDATE incident SET state = 'closed', closed_at = now()";
     let error = conn.batch_execute(closed).unwrap_err().to_string();
     assert!(error.contains("incident_red_is_reviewed"), "{error}");
@@ -128,8 +243,8 @@ async fn opened_again_a_signature_holds_no_more() {
     let app = watched().await;
     let author = app.as_operator();
     let at = resolved(&app).await;
-    act(&author, &at, "review", &WHOLE).await;
-    act(&author, &at, "review/signature", &[]).await;
+    write(&author, &at, &WHOLE).await;
+    sign(&author, &at).await;
     act(
         &author,
         &at,
@@ -144,7 +259,7 @@ async fn opened_again_a_signature_holds_no_more() {
         "{said}"
     );
     act(&author, &at, "state", &[("to", "resolved")]).await;
-    act(&author, &at, "review/signature", &[]).await;
+    sign(&author, &at).await;
 }
 
 #[actix_web::test]

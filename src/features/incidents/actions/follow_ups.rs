@@ -2,6 +2,7 @@
 
 use chrono::NaiveDate;
 
+use super::reviews::{hand, touch};
 use super::{By, IncidentError, Result, act, event, fits, given, lines};
 use crate::features::incidents::incident::{IncidentId, NotNow, end_of};
 use crate::features::incidents::review::{
@@ -62,11 +63,14 @@ pub fn add(
             overdue_at,
             state: Progress::Open,
             outcome: String::new(),
+            made_by: Some(by.person),
             made_name: by.name.clone(),
             made_at: now,
             ended: None,
+            ended_by: None,
         };
         follow_ups::insert(tx, &new)?;
+        let was_signed = touch(tx, by, &incident)?;
         let headline = format!("Action for {}, due {due}", new.owner_name);
         let line = lines(&headline, &new.text);
         entries::insert(tx, id, &New::by_person(Kind::Action, &by.name, line))?;
@@ -74,7 +78,8 @@ pub fn add(
             event("incident.action_added", &incident)
                 .detail("action", new.id.to_string())
                 .detail("owner", owner.to_string())
-                .detail("due", due.to_string()),
+                .detail("due", due.to_string())
+                .detail("voids_signature", was_signed),
         )?;
         Ok(())
     })
@@ -95,7 +100,8 @@ pub fn end(
             return Err(db::Error::NotFound.into());
         }
         let now = tx.now();
-        match held.end(to, outcome, now, &by.name) {
+        let ending = hand(tx, by);
+        match held.end(to, outcome, ending) {
             Ok(()) => {}
             Err(NotEnded::Ended) => return Err(IncidentError::AlreadySo),
             Err(NotEnded::NoReason) => {
@@ -103,6 +109,8 @@ pub fn end(
             }
         }
         follow_ups::save(tx, &held)?;
+        // What was approved is approved; before that it is part of what is.
+        let was_signed = !incident.state.is_final() && touch(tx, by, &incident)?;
         let (word, kind) = match to {
             Progress::Dropped => ("dropped", "incident.action_dropped"),
             Progress::Done | Progress::Open => ("done", "incident.action_done"),
@@ -112,7 +120,8 @@ pub fn end(
         tx.record(
             event(kind, &incident)
                 .detail("action", action.to_string())
-                .detail("was_late", held.overdue_at < now),
+                .detail("was_late", held.overdue_at < now)
+                .detail("voids_signature", was_signed),
         )?;
         Ok(())
     })

@@ -4,11 +4,11 @@ use super::{By, IncidentError, Result, act, event, fits, given, lines};
 use crate::features::incidents::incident::{Incident, IncidentId, NotNow};
 use crate::features::incidents::review::{Hand, PART_AT_MOST, Refusal, Review, Written};
 use crate::features::incidents::store::entries::{self, Kind, New};
-use crate::features::incidents::store::{self, reviews};
+use crate::features::incidents::store::{self, follow_ups, reviews};
 use crate::foundation::Services;
 use crate::foundation::audit::{FormKey, Tx};
 
-fn hand(tx: &Tx<'_>, by: &By) -> Hand {
+pub(super) fn hand(tx: &Tx<'_>, by: &By) -> Hand {
     Hand {
         at: tx.now(),
         by: by.person,
@@ -16,12 +16,13 @@ fn hand(tx: &Tx<'_>, by: &By) -> Hand {
     }
 }
 
-/// Keeps what is written so far. It may be unfinished.
+/// Keeps what is written so far, over what was read. It may be unfinished.
 pub fn write(
     services: &Services,
     by: &By,
     id: IncidentId,
     written: &Written,
+    read: &str,
     key: FormKey,
 ) -> Result<()> {
     act(services, by, id, key, |tx, incident| {
@@ -33,40 +34,45 @@ pub fn write(
         }
         let saved = hand(tx, by);
         let known = reviews::of(tx, id)?;
+        let actions = follow_ups::of(tx, id)?;
         let was_signed = known.as_ref().is_some_and(|it| it.signed.is_some());
         let review = match known {
             Some(mut review) => {
                 if review.written == *written {
                     return Err(IncidentError::AlreadySo);
                 }
-                review.write(written.clone(), saved)?;
+                review.write(written.clone(), saved, read)?;
                 review
             }
-            None => Review {
-                incident: id,
-                written: written.clone(),
-                saved,
-                signed: None,
-                approved: None,
-            },
+            None => Review::begin(id, written.clone(), saved, &actions),
         };
         reviews::save(tx, &review)?;
         if was_signed {
-            note(
-                tx,
-                by,
-                id,
-                "Review changed: its signature holds no more",
-                "",
-            )?;
+            note(tx, by, id, VOID, "")?;
         }
         tx.record(
             event("incident.review_written", &incident)
-                .detail("digest", review.digest())
+                .detail("digest", review.digest(&actions))
                 .detail("voids_signature", was_signed),
         )?;
         Ok(())
     })
+}
+
+const VOID: &str = "Review changed: its signature holds no more";
+
+/// An action was added or ended, and belongs to what is signed and approved: a signature stood for what was to be done
+/// before, and goes. True where there was one.
+pub(super) fn touch(tx: &mut Tx<'_>, by: &By, incident: &Incident) -> Result<bool> {
+    let Some(mut review) = reviews::of(tx, incident.id)? else {
+        return Ok(false);
+    };
+    let was_signed = review.touch(by.person);
+    reviews::save(tx, &review)?;
+    if was_signed {
+        note(tx, by, incident.id, VOID, "")?;
+    }
+    Ok(was_signed)
 }
 
 fn note(tx: &mut Tx<'_>, by: &By, id: IncidentId, headline: &str, text: &str) -> Result<()> {
@@ -92,15 +98,16 @@ fn change(
     })
 }
 
-/// Somebody answers for it.
-pub fn sign(services: &Services, by: &By, id: IncidentId, key: FormKey) -> Result<()> {
+/// Somebody answers for exactly what they read.
+pub fn sign(services: &Services, by: &By, id: IncidentId, read: &str, key: FormKey) -> Result<()> {
     change(services, by, id, key, |tx, incident, mut review| {
         if incident.state.is_live() {
             let why = "An incident is resolved before its review is signed.";
             return Err(IncidentError::wrong("", why));
         }
         let signature = hand(tx, by);
-        review.sign(signature)?;
+        let actions = follow_ups::of(tx, id)?;
+        review.sign(signature, read, &actions)?;
         reviews::save(tx, &review)?;
         note(
             tx,
@@ -109,7 +116,9 @@ pub fn sign(services: &Services, by: &By, id: IncidentId, key: FormKey) -> Resul
             "Review signed: it waits for somebody else's approval",
             "",
         )?;
-        tx.record(event("incident.review_signed", &incident).detail("digest", review.digest()))?;
+        tx.record(
+            event("incident.review_signed", &incident).detail("digest", review.digest(&actions)),
+        )?;
         Ok(())
     })
 }
@@ -124,7 +133,8 @@ pub fn approve(
 ) -> Result<()> {
     change(services, by, id, key, |tx, mut incident, mut review| {
         let approval = hand(tx, by);
-        review.approve(approval, read)?;
+        let actions = follow_ups::of(tx, id)?;
+        review.approve(approval, read, &actions)?;
         let now = tx.now();
         incident.reviewed(now)?;
         reviews::save(tx, &review)?;
@@ -136,7 +146,7 @@ pub fn approve(
             "Review approved: the incident is closed for good",
             "",
         )?;
-        tx.record(event("incident.reviewed", &incident).detail("digest", review.digest()))?;
+        tx.record(event("incident.reviewed", &incident).detail("digest", review.digest(&actions)))?;
         Ok(())
     })
 }

@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::super::actions::{By, IncidentError, follow_ups, reviews};
 use super::super::incident::{Incident, IncidentId, State};
-use super::super::review::{FollowUpId, Progress, Review, Written};
+use super::super::review::{FollowUpId, Progress, Refusal, Review, Written};
 use super::super::store;
 use super::super::views::{ActionRow, ReviewPage, lamp};
 use crate::foundation::Services;
@@ -23,7 +23,9 @@ pub struct Typed {
     pub cause: String,
     pub went_well: String,
     pub went_badly: String,
-    /// What an approver has read.
+    /// What stood there when somebody began to type.
+    pub base: String,
+    /// What a signer and an approver have read.
     pub digest: String,
     pub reason: String,
     pub action: String,
@@ -63,9 +65,14 @@ fn read(
         };
         let is_final = incident.state.is_final();
         let is_signed = review.as_ref().is_some_and(|it| it.signed.is_some());
-        let is_own = review.as_ref().is_some_and(|it| is_own(it, signed.person));
+        let is_own = review.as_ref().is_some_and(|it| it.is_own(signed.person));
         let is_whole = review.as_ref().is_some_and(|it| it.written.is_whole());
         let waits = is_signed && !is_final;
+        let base = review.as_ref().map(|it| it.written.digest(id));
+        let base = base.unwrap_or_default();
+        // What somebody else has saved meanwhile is shown beside what was typed.
+        let is_stale = |(typed, is_review): &(Typed, bool)| *is_review && typed.base != base;
+        let has_moved = typed.as_ref().is_some_and(is_stale);
         let form = filled(typed, review.as_ref(), || {
             let today = now.with_timezone(&platform.zone).date_naive();
             (today + Days::new(14)).to_string()
@@ -87,7 +94,12 @@ fn read(
             },
             verdict: verdict(&incident, review.as_ref(), now),
             due: incident.review_due_at.filter(|_| incident.owes_review()),
-            digest: review.as_ref().map(Review::digest).unwrap_or_default(),
+            base,
+            has_moved,
+            digest: review
+                .as_ref()
+                .map(|it| it.digest(&actions))
+                .unwrap_or_default(),
             actions: actions
                 .iter()
                 .map(|it| ActionRow::of(it, &incident.title, now))
@@ -104,10 +116,6 @@ fn read(
             problems,
         })
     })
-}
-
-fn is_own(review: &Review, reader: PersonId) -> bool {
-    review.saved.by == reader || review.signed.as_ref().is_some_and(|it| it.by == reader)
 }
 
 /// What stands in the fields: what was typed, and in the fields of the other forms what is kept.
@@ -183,22 +191,30 @@ async fn answer(
         for (field, text) in texts {
             problems.check_plain(field, text);
         }
+        let mut status = StatusCode::UNPROCESSABLE_ENTITY;
         if problems.is_empty() {
             match act(&services, &By::from(&signed), &form) {
                 Ok(()) => return Ok(Ok(())),
                 Err(IncidentError::Wrong(field, why)) => problems.add(field, why),
-                Err(error) => return Err(error.into()),
+                Err(error) => {
+                    problems.add("", web::Error::from(error).refusal()?.to_string());
+                    status = StatusCode::CONFLICT;
+                }
             }
         }
         let typed = Some((form.data, is_review));
-        read(&services, &signed, id, typed, problems).map(Err)
+        let view = read(&services, &signed, id, typed, problems)?;
+        Ok::<_, web::Error>(Err((status, view)))
     })
     .await?;
     match outcome {
         Ok(()) => see_other(format!("/incidents/{id}/review")),
-        Err(view) => page_with(StatusCode::UNPROCESSABLE_ENTITY, &view),
+        Err((status, view)) => page_with(status, &view),
     }
 }
+
+const MOVED: &str = "Somebody else has saved the review since you opened it. Nothing of theirs was overwritten: put together \
+                     what stands now and what you typed, and save it again.";
 
 /// `POST /incidents/{id}/review`
 pub async fn write(
@@ -222,9 +238,12 @@ pub async fn write(
                 went_well: plain(&form.data.went_well),
                 went_badly: plain(&form.data.went_badly),
             };
-            match reviews::write(services, by, id, &written, form.key) {
+            match reviews::write(services, by, id, &written, &form.data.base, form.key) {
                 // Saved again as it was.
                 Err(IncidentError::AlreadySo) => Ok(()),
+                Err(IncidentError::Review(Refusal::Changed)) => {
+                    Err(IncidentError::wrong("", MOVED))
+                }
                 other => other,
             }
         },
@@ -246,7 +265,7 @@ pub async fn sign(
         id,
         form,
         false,
-        move |services, by, form| reviews::sign(services, by, id, form.key),
+        move |services, by, form| reviews::sign(services, by, id, &form.data.digest, form.key),
     )
     .await
 }

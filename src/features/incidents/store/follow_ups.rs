@@ -9,7 +9,7 @@ use crate::features::incidents::review::{FollowUp, FollowUpId, Progress};
 use crate::foundation::audit::Tx;
 use crate::foundation::db::schema::{incident, incident_action as row};
 use crate::foundation::db::{Conn, Error, Result};
-use crate::foundation::kernel::Scope;
+use crate::foundation::kernel::{PersonId, Scope};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = row)]
@@ -27,6 +27,8 @@ struct Row {
     made_name: String,
     ended_at: Option<DateTime<Utc>>,
     ended_name: Option<String>,
+    made_by: Option<Uuid>,
+    ended_by: Option<Uuid>,
 }
 
 impl TryFrom<Row> for FollowUp {
@@ -44,9 +46,11 @@ impl TryFrom<Row> for FollowUp {
             overdue_at: row.overdue_at,
             state: state.map_err(|_| Error::Damaged("an action of a review"))?,
             outcome: row.outcome,
+            made_by: row.made_by.map(PersonId::from),
             made_name: row.made_name,
             made_at: row.made_at,
             ended: row.ended_at.zip(row.ended_name),
+            ended_by: row.ended_by.map(PersonId::from),
         })
     }
 }
@@ -117,6 +121,7 @@ pub fn insert(tx: &mut Tx<'_>, new: &FollowUp) -> Result<()> {
             row::state.eq(new.state.as_str()),
             row::outcome.eq(&new.outcome),
             row::made_at.eq(new.made_at),
+            row::made_by.eq(new.made_by.map(PersonId::uuid)),
             row::made_name.eq(&new.made_name),
         ))
         .execute(&mut **tx)?;
@@ -131,6 +136,7 @@ pub fn save(tx: &mut Tx<'_>, changed: &FollowUp) -> Result<()> {
             row::outcome.eq(&changed.outcome),
             row::ended_at.eq(ended.map(|(at, _)| *at)),
             row::ended_name.eq(ended.map(|(_, name)| name)),
+            row::ended_by.eq(changed.ended_by.map(PersonId::uuid)),
         ))
         .execute(&mut **tx)?;
     Ok(())

@@ -9,6 +9,7 @@ use crate::features::incidents::review::{Hand, Review, Written};
 use crate::foundation::audit::Tx;
 use crate::foundation::db::schema::incident_review as row;
 use crate::foundation::db::{Conn, Result};
+use crate::foundation::kernel::PersonId;
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = row)]
@@ -27,6 +28,7 @@ struct Row {
     approved_at: Option<DateTime<Utc>>,
     approved_by: Option<Uuid>,
     approved_name: Option<String>,
+    authors: Vec<Option<Uuid>>,
 }
 
 fn hand(at: Option<DateTime<Utc>>, by: Option<Uuid>, name: Option<String>) -> Option<Hand> {
@@ -47,6 +49,12 @@ impl From<Row> for Review {
                 went_well: row.went_well,
                 went_badly: row.went_badly,
             },
+            authors: row
+                .authors
+                .into_iter()
+                .flatten()
+                .map(PersonId::from)
+                .collect(),
             saved: Hand {
                 at: row.saved_at,
                 by: row.saved_by.into(),
@@ -70,17 +78,20 @@ pub fn of(conn: &mut Conn, id: IncidentId) -> Result<Option<Review>> {
 pub fn save(tx: &mut Tx<'_>, review: &Review) -> Result<()> {
     let Review {
         written,
+        authors,
         saved,
         signed,
         approved,
         ..
     } = review;
+    let authors: Vec<Option<Uuid>> = authors.iter().map(|it| Some(it.uuid())).collect();
     let (signed, approved) = (signed.as_ref(), approved.as_ref());
     let values = (
         row::summary.eq(&written.summary),
         row::cause.eq(&written.cause),
         row::went_well.eq(&written.went_well),
         row::went_badly.eq(&written.went_badly),
+        row::authors.eq(authors),
         row::saved_at.eq(saved.at),
         row::saved_by.eq(saved.by.uuid()),
         row::saved_name.eq(&saved.name),
@@ -92,7 +103,7 @@ pub fn save(tx: &mut Tx<'_>, review: &Review) -> Result<()> {
         row::approved_name.eq(approved.map(|it| &it.name)),
     );
     diesel::insert_into(row::table)
-        .values((row::incident_id.eq(review.incident.uuid()), values))
+        .values((row::incident_id.eq(review.incident.uuid()), values.clone()))
         .on_conflict(row::incident_id)
         .do_update()
         .set(values)
