@@ -5,6 +5,9 @@ use chrono_tz::Tz;
 
 use crate::foundation::kernel::day_begins;
 
+/// A run may take so long, and what is scraped is summed up within it: only then is a quarter settled.
+pub const LAG: TimeDelta = TimeDelta::minutes(10);
+
 /// What is settled.
 pub const QUARTER: TimeDelta = TimeDelta::minutes(15);
 
@@ -62,6 +65,28 @@ pub fn quarter(at: DateTime<Utc>) -> DateTime<Utc> {
     DateTime::from_timestamp(at.timestamp() - past, 0).unwrap_or(at)
 }
 
+/// The first quarter of an hour that lies wholly after a moment.
+#[must_use]
+pub fn next_quarter(at: DateTime<Utc>) -> DateTime<Utc> {
+    let within = quarter(at);
+    if within == at { at } else { within + QUARTER }
+}
+
+/// Up to here everything is settled by now, unless nobody settles: whoever does has had a quarter for it.
+#[must_use]
+pub fn settled_by(now: DateTime<Utc>) -> DateTime<Utc> {
+    quarter(now - LAG - QUARTER)
+}
+
+/// The end of the day that the last moment before `until` is in.
+#[must_use]
+pub fn day_ends(until: DateTime<Utc>, zone: Tz) -> DateTime<Utc> {
+    let last = until - TimeDelta::milliseconds(1);
+    let day = last.with_timezone(&zone).date_naive();
+    let next = day.succ_opt().and_then(|next| day_begins(next, zone));
+    next.unwrap_or(until)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,6 +122,36 @@ mod tests {
                 hours("2026-11-01")
             ),
             (28 * 24, 31 * 24 - 1, 30 * 24 + 1)
+        );
+    }
+
+    #[test]
+    fn a_day_ends_at_the_next_midnight_of_its_zone() {
+        let new_york = Tz::America__New_York;
+        let ends = |until: &str| day_ends(at(until), new_york);
+        assert_eq!(ends("2026-03-01T04:00:00Z"), at("2026-03-01T05:00:00Z"));
+        assert_eq!(ends("2026-03-01T05:00:00Z"), at("2026-03-01T05:00:00Z"));
+        assert_eq!(ends("2026-03-01T05:15:00Z"), at("2026-03-02T05:00:00Z"));
+        assert_eq!(ends("2026-03-08T05:15:00Z"), at("2026-03-09T04:00:00Z"));
+    }
+
+    #[test]
+    fn what_ought_to_be_settled_leaves_time_to_settle_it() {
+        assert_eq!(
+            settled_by(at("2026-03-01T10:24:59Z")),
+            at("2026-03-01T09:45:00Z")
+        );
+        assert_eq!(
+            settled_by(at("2026-03-01T10:25:00Z")),
+            at("2026-03-01T10:00:00Z")
+        );
+        assert_eq!(
+            next_quarter(at("2026-03-01T10:00:00Z")),
+            at("2026-03-01T10:00:00Z")
+        );
+        assert_eq!(
+            next_quarter(at("2026-03-01T10:00:01Z")),
+            at("2026-03-01T10:15:00Z")
         );
     }
 

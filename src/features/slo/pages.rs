@@ -50,6 +50,9 @@ pub async fn list(signed: Signed, services: Data<Services>) -> web::Result {
     })
 }
 
+/// A month is frozen by the hour, once its last quarter is settled.
+const FREEZES_WITHIN: TimeDelta = TimeDelta::hours(2);
+
 type Platforms = HashMap<PlatformId, Watched>;
 
 fn platforms(conn: &mut Conn) -> db::Result<Platforms> {
@@ -61,10 +64,11 @@ fn zone(platforms: &Platforms, slo: &Item<Slo>) -> Tz {
     platforms.get(&slo.platform).map_or(Tz::UTC, |it| it.zone)
 }
 
-fn target(slo: &Slo, window: TimeDelta) -> Target {
+fn target(slo: &Slo, window: TimeDelta, passed: TimeDelta) -> Target {
     Target {
         share: slo.target.value(),
         window_ms: window.num_milliseconds(),
+        passed_ms: passed.num_milliseconds(),
         least: slo.least.into(),
         of_time: slo.on.is_of_time(),
     }
@@ -72,16 +76,26 @@ fn target(slo: &Slo, window: TimeDelta) -> Target {
 
 /// From when on a target's window reaches back, and the first midnight after that.
 fn asked(slo: &Item<Slo>, zone: Tz, now: DateTime<Utc>) -> Asked {
-    let from = now - slo.spec.window.delta();
+    let from = calendar::next_quarter(now - slo.spec.window.delta());
     let next = from.with_timezone(&zone).date_naive().succ_opt();
     let day = next.and_then(|day| day_begins(day, zone)).unwrap_or(from);
+    // The quarters of so long ago are gone, and their days remain.
+    let is_kept = from >= now - store::QUARTERS_KEPT;
+    let from = if is_kept { from } else { day };
     let slo = slo.id;
     Asked { slo, from, day }
 }
 
-fn row(slo: &Item<Slo>, window: TimeDelta, sum: Option<&Sum>, place: String) -> Row {
+/// How much of the time that was asked for there has been.
+fn passed(asked: &Asked, sum: Option<&Sum>, now: DateTime<Utc>) -> TimeDelta {
+    let due = calendar::settled_by(now);
+    let until = sum.map_or(due, |sum| sum.until.max(due));
+    (until - asked.from).max(TimeDelta::zero())
+}
+
+fn row(slo: &Item<Slo>, target: &Target, sum: Option<&Sum>, place: String) -> Row {
     let tally = sum.map(|it| it.tally).unwrap_or_default();
-    let row = Row::new(slo.id, &slo.name, &target(&slo.spec, window), &tally);
+    let row = Row::new(slo.id, &slo.name, target, &tally);
     Row {
         place,
         measured: slo.spec.on.to_string(),
@@ -114,17 +128,20 @@ fn rows(
         .collect();
     let mut rows: Vec<Listed> = slos
         .iter()
-        .map(|slo| {
+        .zip(&asked)
+        .map(|(slo, asked)| {
             let key = (slo.platform, slo.spec.service.clone());
             let service = names.get(&key).map_or("", String::as_str);
             let platform = platforms
                 .get(&slo.platform)
                 .map_or("", |it| it.name.as_str());
             let place = format!("{platform}, {service}");
-            let window = slo.spec.window.delta();
+            let sum = sums.get(&slo.id);
+            let passed = passed(asked, sum, now);
+            let target = target(&slo.spec, slo.spec.window.delta(), passed);
             let days = days.get(&slo.id).map_or(&[][..], Vec::as_slice);
-            let spark = trend::spark(days, &target(&slo.spec, window), now);
-            (row(slo, window, sums.get(&slo.id), place), spark)
+            let spark = trend::spark(days, &target, now);
+            (row(slo, &target, sum, place), spark)
         })
         .collect();
     rows.sort_by_key(|(row, _)| row.lamp);
@@ -159,6 +176,8 @@ fn month_rows(
                 platform: watched.name.clone(),
                 name: views::month_name(month),
                 frozen: frozen.map(|it| (it.id, it.frozen_at)),
+                waits: calendar::bounds(month, watched.zone)
+                    .is_some_and(|(_, ends)| now < ends + FREEZES_WITHIN),
             };
             rows.push((month, row));
         }
@@ -177,13 +196,12 @@ pub async fn one(signed: Signed, services: Data<Services>, id: Path<ItemId>) -> 
             .db
             .read(|conn| Found::read(conn, &reach, id, now))?;
         let slo = &found.slo;
-        let window = slo.spec.window.delta();
-        let target = target(&slo.spec, window);
+        let (target, of_month) = found.targets(now);
         Ok::<_, web::Error>(One {
             chrome: Chrome::new(&signed, &services, &slo.name, Nav::ServiceLevels),
             row: row(
                 slo,
-                window,
+                &target,
                 found.rolling.as_ref(),
                 found.platform.name.clone(),
             ),
@@ -191,12 +209,7 @@ pub async fn one(signed: Signed, services: Data<Services>, id: Path<ItemId>) -> 
             window: slo.spec.window.to_string(),
             running: (
                 views::month_name(found.month),
-                row(
-                    slo,
-                    found.month_lasts,
-                    found.running.as_ref(),
-                    String::new(),
-                ),
+                row(slo, &of_month, found.running.as_ref(), String::new()),
             ),
             chart: trend::chart(&found.days, &target, now, zone),
             pace: found.pace,
@@ -228,6 +241,7 @@ struct Found {
     month: NaiveDate,
     month_lasts: TimeDelta,
     running: Option<Sum>,
+    asked: [Asked; 2],
     days: Vec<store::Spent>,
     pace: Option<String>,
     promise: Promise,
@@ -250,13 +264,15 @@ impl Found {
             from: begins,
             day: begins,
         };
+        let window = asked(&slo, platform.zone, now);
         let back = TimeDelta::days(trend::CHART_DAYS + 1);
         Ok(Self {
             service: named::<Service>(conn, &slo, Some(&slo.spec.service), |it| &it.name)?,
-            rolling: store::since(conn, &[asked(&slo, platform.zone, now)])?.remove(&id),
+            rolling: store::since(conn, &[window])?.remove(&id),
             month,
             month_lasts: ends - begins,
             running: store::since(conn, &[this_month])?.remove(&id),
+            asked: [window, this_month],
             days: store::each_day(conn, &[id], now - back)?
                 .remove(&id)
                 .unwrap_or_default(),
@@ -266,6 +282,20 @@ impl Found {
             platform,
             slo,
         })
+    }
+}
+
+impl Found {
+    /// What is promised of the window, and of the month that is running.
+    fn targets(&self, now: DateTime<Utc>) -> (Target, Target) {
+        let spec = &self.slo.spec;
+        let [window, month] = &self.asked;
+        let rolling = passed(window, self.rolling.as_ref(), now);
+        let running = passed(month, self.running.as_ref(), now);
+        (
+            target(spec, spec.window.delta(), rolling),
+            target(spec, self.month_lasts, running),
+        )
     }
 }
 

@@ -27,8 +27,13 @@ pub struct Row {
     pub place: String,
     pub measured: String,
     pub lamp: Lamp,
+    pub verdict: Verdict,
     pub word: &'static str,
     pub target: String,
+    /// Between which shares it was promised, where it was changed.
+    pub between: Option<(String, String)>,
+    pub changed_at: Option<DateTime<Utc>>,
+    pub retired_at: Option<DateTime<Utc>>,
     pub achieved: Option<String>,
     pub used: Option<f64>,
     pub budget: Budget,
@@ -66,12 +71,16 @@ impl Row {
             place: String::new(),
             measured: String::new(),
             lamp: lamp(standing.verdict, used),
+            verdict: standing.verdict,
             word: word(standing.verdict),
             target: share(target.share),
+            between: None,
+            changed_at: None,
+            retired_at: None,
             achieved: standing.achieved.map(share),
             used,
             budget: Budget::of(target, &standing),
-            time: Time::of(tally),
+            time: Time::of(tally, &target.whole(tally)),
             least: counted(target.least.unsigned_abs(), "result", "results"),
             demo: tally.demo,
             since: None,
@@ -89,6 +98,12 @@ impl Row {
         Self {
             place: figure.service.clone(),
             measured: figure.measured.clone(),
+            between: figure
+                .shares
+                .filter(|(least, most)| least < most)
+                .map(|(least, most)| (share(least), share(most))),
+            changed_at: figure.changed_at,
+            retired_at: figure.retired_at,
             since: figure.days_from,
             until: figure.days_until,
             ..row
@@ -96,7 +111,11 @@ impl Row {
     }
 
     fn is_met(&self) -> bool {
-        self.word == word(Verdict::Met)
+        self.verdict == Verdict::Met
+    }
+
+    const fn is_unknown(&self) -> bool {
+        matches!(self.verdict, Verdict::NotEnough | Verdict::AsFarAsKnown)
     }
 }
 
@@ -180,13 +199,13 @@ impl Budget {
 }
 
 impl Time {
-    fn of(tally: &Tally) -> Self {
+    fn of(counted: &Tally, whole: &Tally) -> Self {
         Self {
-            good: millis(tally.good_ms),
-            bad: millis(tally.bad_ms),
-            unknown: millis(tally.unknown_ms),
-            planned: millis(tally.planned_ms),
-            is_known: tally.all_ms() > 0,
+            good: millis(whole.good_ms),
+            bad: millis(whole.bad_ms),
+            unknown: millis(whole.unknown_ms),
+            planned: millis(whole.planned_ms),
+            is_known: counted.all_ms() > 0,
         }
     }
 }
@@ -234,8 +253,7 @@ impl Sentence {
             let used = row.budget.used.as_deref().unwrap_or_default();
             let _ = write!(sentence, "; {} has used {used} of its budget", row.name);
         }
-        let count = |wanted: &str| rows.iter().filter(|row| row.word == wanted).count() as u64;
-        let unknown = count(word(Verdict::NotEnough)) + count(word(Verdict::AsFarAsKnown));
+        let unknown = rows.iter().filter(|row| row.is_unknown()).count() as u64;
         let detail = match unknown {
             0 => String::new(),
             some => format!(
@@ -277,6 +295,8 @@ pub struct MonthRow {
     pub platform: String,
     pub name: String,
     pub frozen: Option<(MonthId, DateTime<Utc>)>,
+    /// It has only just ended.
+    pub waits: bool,
 }
 
 /// "February 2026"
@@ -368,6 +388,7 @@ mod tests {
         let target = Target {
             share: 0.999,
             window_ms: 30 * 1_440 * MINUTE,
+            passed_ms: 30 * 1_440 * MINUTE,
             least: 20,
             of_time: true,
         };
