@@ -171,7 +171,25 @@ pub fn live<T: Definition>(conn: &mut Conn) -> Result<Vec<Item<T>>> {
 
 /// Those of [`live`] that belong to these platforms.
 pub fn live_within<T: Definition>(conn: &mut Conn, scope: &Scope) -> Result<Vec<Item<T>>> {
-    let readable = |row: ItemRow| {
+    Ok(readable(live_rows(conn, T::KIND, scope)?))
+}
+
+/// All definitions of one kind that ever were in force: those that are, and then those that packs took away.
+pub fn ever<T: Definition>(conn: &mut Conn) -> Result<Vec<Item<T>>> {
+    let rows = pack_item::table
+        .filter(pack_item::kind.eq(T::KIND))
+        .order((
+            pack_item::retired_at.asc().nulls_first(),
+            pack_item::platform_id,
+            pack_item::position,
+        ))
+        .select(ItemRow::as_select())
+        .load(conn)?;
+    Ok(readable(rows))
+}
+
+fn readable<T: Definition>(rows: Vec<ItemRow>) -> Vec<Item<T>> {
+    let read = |row: ItemRow| {
         let (id, slug) = (row.id, row.slug.clone());
         let read = row.into_item(read_spec);
         read.inspect_err(|error| {
@@ -179,8 +197,7 @@ pub fn live_within<T: Definition>(conn: &mut Conn, scope: &Scope) -> Result<Vec<
         })
         .ok()
     };
-    let rows = live_rows(conn, T::KIND, scope)?;
-    Ok(rows.into_iter().filter_map(readable).collect())
+    rows.into_iter().filter_map(read).collect()
 }
 
 /// Rules as they are stored, so that one that cannot be read is known all the same.

@@ -4,12 +4,13 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use chrono_tz::Tz;
 
-use super::month;
+use super::actions::{self, promised};
+use super::month::{self, QUARTER, quarter};
 use super::store::{self, Spent};
 use crate::features::alerts::burning::Targets;
 use crate::features::health::slice::Tally;
+use crate::features::health::store::slices;
 use crate::features::packs::pack::ItemId;
 use crate::features::packs::store as packs;
 use crate::foundation::Services;
@@ -41,17 +42,37 @@ pub fn fill(services: &Services) -> db::Result<()> {
                 continue;
             }
             let zone = zones.get(&slo.platform).copied().unwrap_or_default();
-            let days = invented(place, slo.spec.allowed(), zone, now);
-            store::insert_days(conn, slo.id, &days)?;
+            let of = promised(slo);
+            let days = invented(
+                place,
+                slo.spec.allowed(),
+                month::days(now - DAYS, now - SETTLES, zone),
+            );
+            store::insert_days(conn, of, &days)?;
+            // The window of a target begins and ends within a day, so the last days have their quarters as well.
+            let known = match targets.source(slo) {
+                Some(source) => slices::oldest(conn, source, now - SETTLES)?,
+                None => None,
+            };
+            let until = quarter(now);
+            let known = known.map_or(until, quarter).min(until);
+            let begins = days.last().map_or(known, |last| last.until);
+            let mut all: Vec<Spent> = days
+                .iter()
+                .filter(|day| day.at > now - store::QUARTERS_KEPT)
+                .flat_map(divided)
+                .collect();
+            all.extend(divided(&whole(begins, known)));
+            all.extend(actions::quarters(conn, &targets, slo, (known, until))?);
+            store::insert_quarters(conn, of, &all)?;
         }
         Ok(())
     })
 }
 
 /// The same days whenever it starts: most of them whole, a bad one now and then, an hour that nobody knows of.
-fn invented(place: usize, allowed: f64, zone: Tz, now: DateTime<Utc>) -> Vec<Spent> {
+fn invented(place: usize, allowed: f64, days: Vec<(DateTime<Utc>, DateTime<Utc>)>) -> Vec<Spent> {
     const MINUTE: i64 = 60_000;
-    let days = month::days(now - DAYS, now - SETTLES, zone);
     let last = days.len();
     days.into_iter()
         .enumerate()
@@ -84,4 +105,46 @@ fn invented(place: usize, allowed: f64, zone: Tz, now: DateTime<Utc>) -> Vec<Spe
             Spent { at, until, tally }
         })
         .collect()
+}
+
+/// A span in which nothing was bad.
+fn whole(at: DateTime<Utc>, until: DateTime<Utc>) -> Spent {
+    let all = (until - at).num_milliseconds().max(0);
+    let tally = Tally {
+        good: all / 30_000,
+        good_ms: all,
+        demo: true,
+        ..Tally::default()
+    };
+    Spent { at, until, tally }
+}
+
+/// A span by the quarter of an hour. What was bad in it stands at its beginning, and what is unknown after that.
+fn divided(span: &Spent) -> Vec<Spent> {
+    let (mut failed, mut bad, mut unknown) =
+        (span.tally.bad, span.tally.bad_ms, span.tally.unknown_ms);
+    let quarter = |at: DateTime<Utc>| {
+        let all = QUARTER.num_milliseconds();
+        let bad_ms = bad.min(all);
+        let unknown_ms = unknown.min(all - bad_ms);
+        let results = all / 30_000;
+        let lost = failed.min(results);
+        (failed, bad, unknown) = (failed - lost, bad - bad_ms, unknown - unknown_ms);
+        let tally = Tally {
+            good: results - lost,
+            bad: lost,
+            good_ms: all - bad_ms - unknown_ms,
+            bad_ms,
+            unknown_ms,
+            planned_ms: 0,
+            demo: true,
+        };
+        Spent {
+            at,
+            until: at + QUARTER,
+            tally,
+        }
+    };
+    let all = std::iter::successors(Some(span.at), |at| Some(*at + QUARTER));
+    all.take_while(|at| *at < span.until).map(quarter).collect()
 }

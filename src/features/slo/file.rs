@@ -7,7 +7,7 @@ use super::store::months::{Figure, Month};
 use super::views::word;
 
 /// The head of the file, and the lines below it.
-pub const COLUMNS: [&str; 20] = [
+pub const COLUMNS: [&str; 24] = [
     "platform",
     "month",
     "zone",
@@ -28,13 +28,20 @@ pub const COLUMNS: [&str; 20] = [
     "days_from",
     "days_until",
     "invented",
+    "target_least",
+    "target_most",
+    "changed_at",
+    "retired_at",
 ];
 
 #[must_use]
 pub fn cells(platform: &str, month: &Month, figure: &Figure) -> Vec<String> {
-    let standing = Standing::of(&figure.target(month), &figure.tally);
+    let target = figure.target(month);
+    let standing = Standing::of(&target, &figure.tally);
+    let tally = target.whole(&figure.tally);
     let at = |at: Option<DateTime<Utc>>| at.map(|at| at.to_rfc3339()).unwrap_or_default();
     let seconds = |ms: i64| (ms / 1_000).to_string();
+    let promised = |share: Option<f64>| share.map(|it| it.to_string()).unwrap_or_default();
     let shared = |share: Option<f64>| share.map(|it| format!("{it:.6}")).unwrap_or_default();
     vec![
         platform.to_owned(),
@@ -48,14 +55,18 @@ pub fn cells(platform: &str, month: &Month, figure: &Figure) -> Vec<String> {
         word(standing.verdict).to_owned(),
         shared(standing.achieved),
         shared(standing.used()),
-        figure.tally.good.to_string(),
-        figure.tally.bad.to_string(),
-        seconds(figure.tally.good_ms),
-        seconds(figure.tally.bad_ms),
-        seconds(figure.tally.unknown_ms),
-        seconds(figure.tally.planned_ms),
+        tally.good.to_string(),
+        tally.bad.to_string(),
+        seconds(tally.good_ms),
+        seconds(tally.bad_ms),
+        seconds(tally.unknown_ms),
+        seconds(tally.planned_ms),
         at(figure.days_from),
         at(figure.days_until),
-        if figure.tally.demo { "yes" } else { "no" }.to_owned(),
+        if tally.demo { "yes" } else { "no" }.to_owned(),
+        promised(figure.shares.map(|(least, _)| least)),
+        promised(figure.shares.map(|(_, most)| most)),
+        at(figure.changed_at),
+        at(figure.retired_at),
     ]
 }

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Bool, Nullable, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Bool, Double, Nullable, Timestamptz, Uuid as SqlUuid};
 use uuid::Uuid;
 
 use crate::features::health::slice::Tally;
@@ -15,7 +15,7 @@ use crate::foundation::db::schema::slo_span;
 use crate::foundation::db::{Conn, Result};
 
 /// How long quarters are kept: longer than a month, which is summed up by the day.
-const QUARTERS_KEPT: TimeDelta = TimeDelta::days(40);
+pub const QUARTERS_KEPT: TimeDelta = TimeDelta::days(40);
 const DAYS_KEPT: TimeDelta = TimeDelta::days(7 * 366);
 
 const QUARTER: &str = "quarter";
@@ -29,8 +29,15 @@ pub struct Spent {
     pub tally: Tally,
 }
 
+/// A target, and the share that it promises now: what is settled keeps it.
+#[derive(Clone, Copy, Debug)]
+pub struct Promised {
+    pub slo: ItemId,
+    pub share: f64,
+}
+
 /// Writes spans down; one that is there already stays as it is.
-fn insert(conn: &mut Conn, slo: ItemId, span: &str, spans: &[Spent]) -> Result<usize> {
+fn insert(conn: &mut Conn, of: Promised, span: &str, spans: &[Spent]) -> Result<usize> {
     const AT_ONCE: usize = 500;
     let mut inserted = 0;
     for some in spans.chunks(AT_ONCE) {
@@ -38,7 +45,7 @@ fn insert(conn: &mut Conn, slo: ItemId, span: &str, spans: &[Spent]) -> Result<u
             .iter()
             .map(|it| {
                 (
-                    slo_span::slo_id.eq(slo.uuid()),
+                    slo_span::slo_id.eq(of.slo.uuid()),
                     slo_span::span.eq(span),
                     slo_span::at.eq(it.at),
                     slo_span::until.eq(it.until),
@@ -49,6 +56,7 @@ fn insert(conn: &mut Conn, slo: ItemId, span: &str, spans: &[Spent]) -> Result<u
                     slo_span::unknown_ms.eq(it.tally.unknown_ms),
                     slo_span::planned_ms.eq(it.tally.planned_ms),
                     slo_span::demo.eq(it.tally.demo),
+                    slo_span::target.eq(of.share),
                 )
             })
             .collect();
@@ -60,13 +68,13 @@ fn insert(conn: &mut Conn, slo: ItemId, span: &str, spans: &[Spent]) -> Result<u
     Ok(inserted)
 }
 
-pub fn insert_quarters(conn: &mut Conn, slo: ItemId, spans: &[Spent]) -> Result<usize> {
-    insert(conn, slo, QUARTER, spans)
+pub fn insert_quarters(conn: &mut Conn, of: Promised, spans: &[Spent]) -> Result<usize> {
+    insert(conn, of, QUARTER, spans)
 }
 
 /// Days that are there as such; of the demo.
-pub fn insert_days(conn: &mut Conn, slo: ItemId, spans: &[Spent]) -> Result<usize> {
-    insert(conn, slo, DAY, spans)
+pub fn insert_days(conn: &mut Conn, of: Promised, spans: &[Spent]) -> Result<usize> {
+    insert(conn, of, DAY, spans)
 }
 
 /// How far a target is settled.
@@ -104,6 +112,15 @@ pub fn settled(conn: &mut Conn, slos: &[ItemId]) -> Result<HashMap<ItemId, Settl
     Ok(rows.into_iter().map(keyed).collect())
 }
 
+/// What was promised over some spans: what each promised, by how long it lasted.
+macro_rules! promised {
+    () => {
+        "CASE WHEN min(target) = max(target) THEN min(target) \
+              ELSE (sum(target * extract(epoch FROM until - at)) \
+                    / sum(extract(epoch FROM until - at)) FILTER (WHERE target IS NOT NULL))::float8 END"
+    };
+}
+
 /// Sums up a day from its quarters. False where it has none, or was summed up before.
 pub fn sum_up_day(
     conn: &mut Conn,
@@ -111,17 +128,20 @@ pub fn sum_up_day(
     begins: DateTime<Utc>,
     ends: DateTime<Utc>,
 ) -> Result<bool> {
-    let inserted = diesel::sql_query(
-        "INSERT INTO slo_span (slo_id, span, at, until, good, bad, good_ms, bad_ms, unknown_ms, planned_ms, demo) \
+    const SUM_UP: &str = concat!(
+        "INSERT INTO slo_span (slo_id, span, at, until, good, bad, good_ms, bad_ms, unknown_ms, planned_ms, demo, \
+                               target) \
          SELECT slo_id, 'day', $2, $3, sum(good)::bigint, sum(bad)::bigint, sum(good_ms)::bigint, \
-                sum(bad_ms)::bigint, sum(unknown_ms)::bigint, sum(planned_ms)::bigint, bool_or(demo) \
-         FROM slo_span WHERE slo_id = $1 AND span = 'quarter' AND at >= $2 AND at < $3 GROUP BY slo_id \
-         ON CONFLICT DO NOTHING",
-    )
-    .bind::<SqlUuid, _>(slo.uuid())
-    .bind::<Timestamptz, _>(begins)
-    .bind::<Timestamptz, _>(ends)
-    .execute(conn)?;
+                sum(bad_ms)::bigint, sum(unknown_ms)::bigint, sum(planned_ms)::bigint, bool_or(demo), ",
+        promised!(),
+        " FROM slo_span WHERE slo_id = $1 AND span = 'quarter' AND at >= $2 AND at < $3 GROUP BY slo_id \
+         ON CONFLICT DO NOTHING"
+    );
+    let inserted = diesel::sql_query(SUM_UP)
+        .bind::<SqlUuid, _>(slo.uuid())
+        .bind::<Timestamptz, _>(begins)
+        .bind::<Timestamptz, _>(ends)
+        .execute(conn)?;
     Ok(inserted == 1)
 }
 
@@ -141,6 +161,15 @@ pub struct Sum {
     pub until: DateTime<Utc>,
     /// How many spans were added up.
     pub spans: i64,
+}
+
+/// The shares that were promised at some time, the lowest and the highest.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Promises {
+    /// All of them, each by how long it was in force.
+    pub share: f64,
+    pub least: f64,
+    pub most: f64,
 }
 
 #[derive(QueryableByName)]
@@ -247,6 +276,50 @@ pub fn whole_days(
         .bind::<Timestamptz, _>(until)
         .load(conn)?;
     Ok(rows.into_iter().map(Into::into).collect())
+}
+
+/// What these targets promised between two moments, those of which it is known. A day of which the quarters are kept is
+/// no more than what they say.
+pub fn promises(
+    conn: &mut Conn,
+    slos: &[ItemId],
+    from: DateTime<Utc>,
+    until: DateTime<Utc>,
+) -> Result<HashMap<ItemId, Promises>> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = SqlUuid)]
+        slo_id: Uuid,
+        #[diesel(sql_type = Double)]
+        share: f64,
+        #[diesel(sql_type = Double)]
+        least: f64,
+        #[diesel(sql_type = Double)]
+        most: f64,
+    }
+    const PROMISES: &str = concat!(
+        "SELECT slo_id, share, least, most FROM (\
+             SELECT slo_id, ",
+        promised!(),
+        " AS share FROM slo_span WHERE slo_id = ANY ($1) AND span = 'day' AND at >= $2 AND until <= $3 \
+             AND target IS NOT NULL GROUP BY slo_id) AS days \
+         JOIN (SELECT slo_id, min(target) AS least, max(target) AS most FROM slo_span \
+               WHERE slo_id = ANY ($1) AND at >= $2 AND until <= $3 AND target IS NOT NULL GROUP BY slo_id) AS ever \
+             USING (slo_id)"
+    );
+    let ids: Vec<Uuid> = slos.iter().map(|id| id.uuid()).collect();
+    let rows: Vec<Row> = diesel::sql_query(PROMISES)
+        .bind::<Array<SqlUuid>, _>(ids)
+        .bind::<Timestamptz, _>(from)
+        .bind::<Timestamptz, _>(until)
+        .load(conn)?;
+    let keyed = |row: Row| {
+        let Row {
+            share, least, most, ..
+        } = row;
+        (row.slo_id.into(), Promises { share, least, most })
+    };
+    Ok(rows.into_iter().map(keyed).collect())
 }
 
 /// Each day since `from` by itself, oldest first.

@@ -1809,6 +1809,10 @@ diesel::table! {
         days_from -> Nullable<Timestamptz>,
         days_until -> Nullable<Timestamptz>,
         demo -> Bool,
+        target_least -> Nullable<Float8>,
+        target_most -> Nullable<Float8>,
+        changed_at -> Nullable<Timestamptz>,
+        retired_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -1837,6 +1841,7 @@ diesel::table! {
         unknown_ms -> Int8,
         planned_ms -> Int8,
         demo -> Bool,
+        target -> Nullable<Float8>,
     }
 }
 

@@ -10,7 +10,7 @@ use signalbox::features::packs::pack::Slo;
 use signalbox::features::slo::actions;
 use signalbox::features::slo::month::days;
 use signalbox::features::slo::store::months::{self, Month};
-use signalbox::features::slo::store::{self, Spent};
+use signalbox::features::slo::store::{self, Promised, Spent};
 use signalbox::foundation::audit::{Actor, Unaudited};
 use signalbox::foundation::db;
 use signalbox::foundation::kernel::Scope;
@@ -33,7 +33,10 @@ fn pack(name: &str) -> String {
 
 /// Whole days, with some minutes of each bad.
 fn write(app: &TestApp, from: DateTime<Utc>, until: DateTime<Utc>, bad_minutes: i64) {
-    let slo = the::<Slo>(app, "availability").id;
+    let of = Promised {
+        slo: the::<Slo>(app, "availability").id,
+        share: 0.999,
+    };
     let day = |(at, until): (DateTime<Utc>, DateTime<Utc>)| {
         let (all, bad_ms) = ((until - at).num_milliseconds(), bad_minutes * 60_000);
         let tally = Tally {
@@ -52,7 +55,7 @@ fn write(app: &TestApp, from: DateTime<Utc>, until: DateTime<Utc>, bad_minutes: 
     app.services
         .audit
         .write_unaudited::<_, db::Error>(Unaudited::Sample, |conn| {
-            store::insert_days(conn, slo, &all).map(drop)
+            store::insert_days(conn, of, &all).map(drop)
         })
         .unwrap();
 }
@@ -148,6 +151,16 @@ async fn a_month_waits_until_it_is_over_and_a_missing_one_is_named() {
         0,
     );
     assert_eq!(freeze(&app), 2, "December and February; March is running");
+    let december = frozen(&app).remove(1);
+    let auditor = app.as_auditor();
+    let page = auditor
+        .get(&format!("/service-levels/months/{}", december.id))
+        .await;
+    let row = page.table("What became of each target")[0].join(" ");
+    assert!(
+        row.contains("Met as far as is known") && row.contains("9 d"),
+        "of nine days nobody knows: {row}"
+    );
     let months: Vec<String> = frozen(&app).iter().map(|it| it.month.to_string()).collect();
     assert_eq!(months, ["2026-02-01", "2025-12-01"]);
     let list = app.as_operator().get("/service-levels").await;
@@ -218,4 +231,183 @@ async fn a_hostile_name_is_no_formula_in_the_file() {
         ("3360".to_owned(), "no".to_owned())
     );
     assert_eq!(app.events_of("service_level.month_exported").len(), 1);
+}
+
+fn only_figure(app: &TestApp) -> months::Figure {
+    let month = frozen(app).remove(0);
+    let read = |conn: &mut _| months::figures(conn, month.id);
+    let mut figures = app.services.db.read(read).unwrap();
+    assert_eq!(figures.len(), 1);
+    figures.remove(0)
+}
+
+/// Whoever takes a target away, or renames it, on the last day does not take what became of it away.
+#[tokio::test]
+async fn a_target_that_is_taken_away_stays_in_the_month_that_it_had() {
+    let app = TestApp::start().await;
+    apply(&app, &pack("Availability of the API"));
+    write(
+        &app,
+        at("2026-02-01T12:00:00Z"),
+        at("2026-03-01T05:00:00Z"),
+        30,
+    );
+    let id = the::<Slo>(&app, "availability").id;
+    let without = SMALL.replacen(
+        "version = \"1\"",
+        "version = \"2\"\nzone = \"America/New_York\"",
+        1,
+    );
+    apply(&app, &without);
+    assert_eq!(freeze(&app), 1);
+    let figure = only_figure(&app);
+    assert_eq!((figure.slo, figure.tally.bad_ms), (id, 28 * 30 * 60_000));
+    assert_eq!(figure.retired_at, Some(app.now()));
+    let auditor = app.as_auditor();
+    let list = auditor.get("/service-levels").await;
+    let page = auditor.get(&list.link("February 2026")).await;
+    assert!(page.says("Missed") && page.says("taken out of its pack"));
+    let one = auditor.get(&format!("/service-levels/{id}")).await;
+    assert!(one.says("February 2026"), "{}", one.text());
+}
+
+/// A promise that is lowered on the last day is lower for that day.
+#[tokio::test]
+async fn a_month_is_held_against_what_was_promised_while_it_lasted() {
+    let app = TestApp::start().await;
+    apply(&app, &pack("Availability of the API"));
+    write(
+        &app,
+        at("2026-02-01T12:00:00Z"),
+        at("2026-02-28T05:00:00Z"),
+        3,
+    );
+    let lowered = pack("Availability of the API").replace("99.9%", "99%");
+    app.advance(TimeDelta::seconds(1));
+    apply(&app, &lowered);
+    let (slo, of) = {
+        let item = the::<Slo>(&app, "availability");
+        assert!((item.spec.target.value() - 0.99).abs() < 1e-9);
+        let share = item.spec.target.value();
+        (
+            item.id,
+            Promised {
+                slo: item.id,
+                share,
+            },
+        )
+    };
+    let (from, until) = (at("2026-02-28T05:00:00Z"), at("2026-03-01T05:00:00Z"));
+    let tally = Tally {
+        good: 2_880,
+        good_ms: 86_400_000,
+        ..Tally::default()
+    };
+    let last = Spent {
+        at: from,
+        until,
+        tally,
+    };
+    app.services
+        .audit
+        .write_unaudited::<_, db::Error>(Unaudited::Sample, |conn| {
+            store::insert_days(conn, of, &[last]).map(drop)
+        })
+        .unwrap();
+    assert_eq!(freeze(&app), 1);
+    let figure = only_figure(&app);
+    let promised = (27.0 * 0.999 + 0.99) / 28.0;
+    assert!((figure.share - promised).abs() < 1e-9, "{}", figure.share);
+    assert_eq!(figure.shares, Some((0.99, 0.999)));
+    assert_eq!((figure.slo, figure.changed_at), (slo, Some(app.now())));
+    let auditor = app.as_auditor();
+    let list = auditor.get("/service-levels").await;
+    let month = list.link("February 2026");
+    let page = auditor.get(&month).await;
+    // 81 minutes: more than the 53 of the month, less than the 403 of 99 % for all of it.
+    for said in [
+        "Missed",
+        "between 99 % and 99.9 %",
+        "its definition was changed",
+    ] {
+        assert!(page.says(said), "{said}: {}", page.text());
+    }
+    let file = auditor.get(&format!("{month}/file")).await;
+    assert!(file.body.contains(",0.99,0.999,"), "{}", file.body);
+}
+
+/// Quarters and days are written apart, by any number of processes: a month is added up from its days.
+#[tokio::test]
+async fn a_month_waits_for_its_last_day_to_be_summed_up() {
+    let app = TestApp::start().await;
+    apply(&app, &pack("Availability of the API"));
+    write(
+        &app,
+        at("2026-02-01T12:00:00Z"),
+        at("2026-02-28T05:00:00Z"),
+        0,
+    );
+    let of = Promised {
+        slo: the::<Slo>(&app, "availability").id,
+        share: 0.999,
+    };
+    let quarter = |n: i32| {
+        let at = at("2026-02-28T05:00:00Z") + TimeDelta::minutes(15) * n;
+        let tally = Tally {
+            good: 30,
+            good_ms: 900_000,
+            ..Tally::default()
+        };
+        let until = at + TimeDelta::minutes(15);
+        Spent { at, until, tally }
+    };
+    let quarters: Vec<Spent> = (0..100).map(quarter).collect();
+    app.services
+        .audit
+        .write_unaudited::<_, db::Error>(Unaudited::Sample, |conn| {
+            store::insert_quarters(conn, of, &quarters).map(drop)
+        })
+        .unwrap();
+    assert_eq!(freeze(&app), 0, "its last day is not summed up yet");
+    actions::settle(&app.services).unwrap();
+    assert_eq!(freeze(&app), 1);
+    assert_eq!(only_figure(&app).days, 28);
+}
+
+/// The last day of one that was taken away has no quarter after it that would tell that it is over.
+#[tokio::test]
+async fn the_last_day_of_a_target_that_is_gone_is_summed_up() {
+    let app = TestApp::start().await;
+    apply(&app, &pack("Availability of the API"));
+    let of = Promised {
+        slo: the::<Slo>(&app, "availability").id,
+        share: 0.999,
+    };
+    let begins = app.now() - TimeDelta::hours(2);
+    let quarter = |n: i32| Spent {
+        at: begins + TimeDelta::minutes(15) * n,
+        until: begins + TimeDelta::minutes(15) * (n + 1),
+        tally: Tally {
+            good: 30,
+            good_ms: 900_000,
+            ..Tally::default()
+        },
+    };
+    let quarters: Vec<Spent> = (0..8).map(quarter).collect();
+    app.services
+        .audit
+        .write_unaudited::<_, db::Error>(Unaudited::Sample, |conn| {
+            store::insert_quarters(conn, of, &quarters).map(drop)
+        })
+        .unwrap();
+    let without = SMALL.replacen(
+        "version = \"1\"",
+        "version = \"2\"\nzone = \"America/New_York\"",
+        1,
+    );
+    apply(&app, &without);
+    assert_eq!(actions::settle(&app.services).unwrap(), 0);
+    app.advance(TimeDelta::days(1));
+    assert_eq!(actions::settle(&app.services).unwrap(), 1);
+    assert_eq!(actions::settle(&app.services).unwrap(), 0, "once");
 }

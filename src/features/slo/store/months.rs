@@ -34,7 +34,14 @@ pub struct Figure {
     pub service: String,
     pub measured: String,
     pub of_time: bool,
+    /// What was promised, by how long each promise was in force.
     pub share: f64,
+    /// The lowest and the highest of them.
+    pub shares: Option<(f64, f64)>,
+    /// When its definition last changed, where that was after the month began.
+    pub changed_at: Option<DateTime<Utc>>,
+    /// When its pack took it away, where it is gone.
+    pub retired_at: Option<DateTime<Utc>>,
     pub least: i32,
     pub tally: Tally,
     pub days: i32,
@@ -46,9 +53,11 @@ impl Figure {
     /// What was promised of the month.
     #[must_use]
     pub fn target(&self, month: &Month) -> Target {
+        let lasts = (month.ends_at - month.starts_at).num_milliseconds();
         Target {
             share: self.share,
-            window_ms: (month.ends_at - month.starts_at).num_milliseconds(),
+            window_ms: lasts,
+            passed_ms: lasts,
             least: self.least.into(),
             of_time: self.of_time,
         }
@@ -104,6 +113,10 @@ struct FigureRow {
     days_from: Option<DateTime<Utc>>,
     days_until: Option<DateTime<Utc>>,
     demo: bool,
+    target_least: Option<f64>,
+    target_most: Option<f64>,
+    changed_at: Option<DateTime<Utc>>,
+    retired_at: Option<DateTime<Utc>>,
 }
 
 impl FigureRow {
@@ -130,6 +143,10 @@ impl FigureRow {
             days_from: figure.days_from,
             days_until: figure.days_until,
             demo: figure.tally.demo,
+            target_least: figure.shares.map(|(least, _)| least),
+            target_most: figure.shares.map(|(_, most)| most),
+            changed_at: figure.changed_at,
+            retired_at: figure.retired_at,
         }
     }
 }
@@ -144,6 +161,9 @@ impl From<FigureRow> for Figure {
             measured: row.measured,
             of_time: row.of_time,
             share: row.target,
+            shares: row.target_least.zip(row.target_most),
+            changed_at: row.changed_at,
+            retired_at: row.retired_at,
             least: row.least,
             tally: Tally {
                 good: row.good,
