@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::breaker::Turn;
+use super::breaker::{State, Turn};
 use super::gate;
 use super::store::proposals::{self, Proposal, ProposalId};
 use super::store::turns::{self, Hand};
@@ -32,6 +32,10 @@ pub enum Refusal {
     NothingAsked,
     #[error("You asked for this yourself.")]
     OwnWork,
+    #[error("What is asked for now is not what you saw.")]
+    Another,
+    #[error("It was forced open after that was asked for.")]
+    ForcedSince,
     #[error("The time that was asked for is over.")]
     Lapsed,
     #[error(transparent)]
@@ -42,6 +46,7 @@ impl From<Refusal> for web::Error {
     fn from(refusal: Refusal) -> Self {
         let advice = match &refusal {
             Refusal::OwnWork => "Somebody else has to agree. You can withdraw it.",
+            Refusal::ForcedSince => "Find out why, and ask again if it is still needed.",
             Refusal::Lapsed => "Refuse it, and ask again for what is needed now.",
             _ => "Nothing was changed. Look at it again.",
         };
@@ -128,15 +133,23 @@ pub fn propose(
 }
 
 /// A second person agrees to exactly what was asked for.
-pub fn approve(services: &Services, signed: &Signed, id: BreakerId, key: FormKey) -> Result<()> {
+pub fn approve(
+    services: &Services,
+    signed: &Signed,
+    (id, seen): (BreakerId, ProposalId),
+    key: FormKey,
+) -> Result<()> {
     by_hand(services, signed, id, key, |tx, held| {
-        let proposal = proposals::open(tx, id)?.ok_or(Refusal::NothingAsked)?;
+        let proposal = still_open(tx, id, seen)?;
         if proposal.asked_by == signed.person {
             return Err(Refusal::OwnWork);
         }
         let now = tx.now();
         if now >= proposal.ends_at {
             return Err(Refusal::Lapsed);
+        }
+        if held.breaker.state == State::ForcedOpen && held.breaker.since > proposal.asked_at {
+            return Err(Refusal::ForcedSince);
         }
         let hand = (signed.person, signed.name.as_str());
         proposals::answer(tx, proposal.id, "approved", hand)?;
@@ -153,9 +166,14 @@ pub fn approve(services: &Services, signed: &Signed, id: BreakerId, key: FormKey
 }
 
 /// Somebody else refuses what was asked for, or whoever asked takes it back.
-pub fn refuse(services: &Services, signed: &Signed, id: BreakerId, key: FormKey) -> Result<()> {
+pub fn refuse(
+    services: &Services,
+    signed: &Signed,
+    (id, seen): (BreakerId, ProposalId),
+    key: FormKey,
+) -> Result<()> {
     by_hand(services, signed, id, key, |tx, held| {
-        let proposal = proposals::open(tx, id)?.ok_or(Refusal::NothingAsked)?;
+        let proposal = still_open(tx, id, seen)?;
         let hand = (signed.person, signed.name.as_str());
         proposals::answer(tx, proposal.id, "refused", hand)?;
         let kind = if proposal.asked_by == signed.person {
@@ -166,6 +184,16 @@ pub fn refuse(services: &Services, signed: &Signed, id: BreakerId, key: FormKey)
         tx.record(asked(kind, held, proposal.ends_at))?;
         Ok(())
     })
+}
+
+/// What somebody saw and answers, where that is what waits: a proposal never changes, but another may have come.
+fn still_open(tx: &mut Tx<'_>, id: BreakerId, seen: ProposalId) -> Result<Proposal> {
+    let open = proposals::open(tx, id)?.ok_or(Refusal::NothingAsked)?;
+    if open.id == seen {
+        Ok(open)
+    } else {
+        Err(Refusal::Another)
+    }
 }
 
 fn by_hand(

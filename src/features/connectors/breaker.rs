@@ -28,6 +28,8 @@ pub const CLOSED_AFTER: u32 = 2;
 /// What `Retry-After` may ask for at most, and what is waited for where it asks for nothing.
 pub const WAIT_LONGEST: TimeDelta = TimeDelta::hours(24);
 pub const WAIT_UNSAID: TimeDelta = TimeDelta::seconds(60);
+/// What our own ways out wait for at most: a notice may be a red one, and nobody is told while it waits.
+pub const WAIT_OF_OURS: TimeDelta = TimeDelta::minutes(15);
 
 /// Whether a call may go out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,7 +148,10 @@ impl Breaker {
         now: DateTime<Utc>,
         spread: f64,
     ) -> Option<Turn> {
-        if let Verdict::Limited(wait) = verdict {
+        // Where two people let every call through, that is one more reason that they did.
+        if let Verdict::Limited(wait) = verdict
+            && self.state != State::Disabled
+        {
             let wait = wait.unwrap_or(WAIT_UNSAID).min(WAIT_LONGEST);
             self.wait_until = self.wait_until.max(Some(now + wait));
         }
@@ -172,7 +177,7 @@ impl Breaker {
         let failed = self.recent.iter().filter(|good| !**good).count();
         if self.failures() >= IN_A_ROW {
             Some(self.open(now, spread, Why::Failures))
-        } else if !good && self.recent.len() == WINDOW && failed * 2 >= WINDOW {
+        } else if self.recent.len() == WINDOW && failed * 2 >= WINDOW {
             Some(self.open(now, spread, Why::Share))
         } else {
             None
@@ -196,12 +201,22 @@ impl Breaker {
         (self.state != State::ForcedOpen).then(|| self.turn(State::ForcedOpen, now, Why::Forced))
     }
 
-    /// Somebody lets a trial through at once. A closed one has nothing to try.
+    /// Whether somebody can do something about it: what is kept back can be let through.
+    #[must_use]
+    pub fn may_reset(&self, now: DateTime<Utc>) -> bool {
+        let keeps_back = !matches!(self.state, State::Closed | State::HalfOpen);
+        keeps_back || self.wait_until.is_some_and(|until| now < until)
+    }
+
+    /// Somebody lets a trial through at once. A closed one has nothing to try; where it was asked to wait it waits no more.
     pub fn reset(&mut self, now: DateTime<Utc>) -> Option<Turn> {
-        let has_use = !matches!(self.state, State::Closed | State::HalfOpen);
-        has_use.then(|| {
-            self.wait_until = None;
-            self.half_open(now, Why::Reset)
+        if !self.may_reset(now) {
+            return None;
+        }
+        self.wait_until = None;
+        Some(match self.state {
+            State::Closed => self.turn(State::Closed, now, Why::Reset),
+            _ => self.half_open(now, Why::Reset),
         })
     }
 
@@ -209,6 +224,7 @@ impl Breaker {
     pub fn disable(&mut self, now: DateTime<Utc>, end: DateTime<Utc>) -> Turn {
         let turn = self.turn(State::Disabled, now, Why::Agreed);
         self.ends_at = Some(end);
+        self.wait_until = None;
         self.openings = 0;
         turn
     }

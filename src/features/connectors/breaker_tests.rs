@@ -46,6 +46,9 @@ fn five_in_a_row_or_half_of_ten_open_it() {
         // Ten seen, five of them failed.
         ("fgfgfgfgf", Closed),
         ("gfgfgfgfgf", Open),
+        // What makes it half is seen, whichever way the tenth went.
+        ("ffffgfgggg", Open),
+        ("ffffgggggg", Closed),
         ("ggggggffff", Closed),
         ("gggggffffgggggg", Closed),
         ("gggggffffgggggf", Open),

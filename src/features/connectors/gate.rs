@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::breaker::{Admission, Refused, State, Turn};
+use super::breaker::{Admission, Refused, State, Turn, WAIT_OF_OURS, Why};
 use super::store::calls::Ended;
 use super::store::{self, BreakerId, Held, New, calls, turns};
 use crate::foundation::Services;
@@ -125,7 +125,7 @@ impl Held {
         trial: Option<Uuid>,
         now: DateTime<Utc>,
     ) -> Option<Turn> {
-        use super::breaker::Verdict::{Answered, Failed};
+        use super::breaker::Verdict::{Answered, Failed, Limited};
         self.tally.add(verdict);
         self.called_at = Some(now);
         match verdict {
@@ -134,6 +134,12 @@ impl Held {
             Answered if self.breaker.state == State::Closed => self.failing_since = None,
             _ => {}
         }
+        let verdict = match verdict {
+            Limited(Some(wait)) if self.connector.is_none() => {
+                Limited(Some(wait.min(WAIT_OF_OURS)))
+            }
+            verdict => verdict,
+        };
         let turn = self.breaker.hear(verdict, trial, now, rand::random());
         if turn.is_some_and(|turn| turn.now == State::Closed) {
             self.failing_since = None;
@@ -221,6 +227,7 @@ fn step_with<T>(
 /// What the log is told of a turn.
 pub(super) fn event(held: &Held, turn: &Turn) -> Event {
     let (kind, outcome) = match turn.now {
+        State::Closed if turn.why == Why::Reset => ("breaker.wait_ended", Outcome::Success),
         State::Open => ("breaker.opened", Outcome::Failure),
         State::HalfOpen => ("breaker.half_opened", Outcome::Success),
         State::Closed => ("breaker.closed", Outcome::Success),

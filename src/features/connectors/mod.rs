@@ -31,7 +31,15 @@ pub fn routes() -> Routes {
         .get("/connectors", see, pages::list)
         .get("/connectors/{id}", see, pages::one)
         .post("/connectors/{id}/change", act, pages::change)
-        .post("/connectors/{id}/approval", act, pages::approve)
+        .post(
+            "/connectors/{id}/proposals/{proposal}/approval",
+            act,
+            pages::approve,
+        )
         .with_step_up()
-        .post("/connectors/{id}/refusal", act, pages::refuse)
+        .post(
+            "/connectors/{id}/proposals/{proposal}/refusal",
+            act,
+            pages::refuse,
+        )
 }

@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use super::actions::{self, Refusal};
 use super::board;
+use super::breaker::ProposalId;
 use super::store::{self, BreakerId, Held, calls, proposals, turns};
 use super::views::{Card, LENGTHS, List, One, Row, Verdict};
 use crate::features::packs::pack::{Connector, ItemId, Runbook, Service};
@@ -186,28 +187,36 @@ fn try_change(
 #[derive(Deserialize)]
 pub struct Nothing {}
 
-/// `POST /connectors/{id}/approval`
+type Answer = fn(&Services, &Signed, (BreakerId, ProposalId), FormKey) -> Result<(), Refusal>;
+
+async fn answer(
+    signed: Signed,
+    services: Data<Services>,
+    path: Path<(BreakerId, ProposalId)>,
+    form: Form<Nothing>,
+    act: Answer,
+) -> web::Result {
+    let of = path.into_inner();
+    block(move || act(&services, &signed, of, form.key).map_err(web::Error::from)).await?;
+    see_other(format!("/connectors/{}", of.0))
+}
+
+/// `POST /connectors/{id}/proposals/{proposal}/approval`
 pub async fn approve(
     signed: Signed,
     services: Data<Services>,
-    id: Path<BreakerId>,
+    path: Path<(BreakerId, ProposalId)>,
     form: Form<Nothing>,
 ) -> web::Result {
-    let id = id.into_inner();
-    block(move || actions::approve(&services, &signed, id, form.key).map_err(web::Error::from))
-        .await?;
-    see_other(format!("/connectors/{id}"))
+    answer(signed, services, path, form, actions::approve).await
 }
 
-/// `POST /connectors/{id}/refusal`
+/// `POST /connectors/{id}/proposals/{proposal}/refusal`
 pub async fn refuse(
     signed: Signed,
     services: Data<Services>,
-    id: Path<BreakerId>,
+    path: Path<(BreakerId, ProposalId)>,
     form: Form<Nothing>,
 ) -> web::Result {
-    let id = id.into_inner();
-    block(move || actions::refuse(&services, &signed, id, form.key).map_err(web::Error::from))
-        .await?;
-    see_other(format!("/connectors/{id}"))
+    answer(signed, services, path, form, actions::refuse).await
 }

@@ -226,7 +226,15 @@ impl One {
     }
 
     fn may_reset(&self) -> bool {
-        !matches!(self.row.state, State::Closed | State::HalfOpen)
+        self.held.breaker.may_reset(self.now)
+    }
+
+    fn reset_means(&self) -> &'static str {
+        if self.row.state == State::Closed {
+            "Calls go out at once, though it asked us to wait."
+        } else {
+            "Half-open, at once. Two answers in a row close it."
+        }
     }
 
     fn lengths(&self) -> impl Iterator<Item = (&'static str, &'static str, bool)> {

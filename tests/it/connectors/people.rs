@@ -3,12 +3,21 @@
 use chrono::TimeDelta;
 use signalbox::features::connectors::breaker::{State, Verdict};
 use signalbox::features::connectors::gate;
+use signalbox::features::connectors::store::proposals;
 use signalbox::foundation::auth::Role;
 
 use super::{accounts, ended, go, open, turned, with_bank};
 use crate::support::app::TestApp;
 use crate::support::page::Page;
 use crate::support::personas::Client;
+
+/// Where what waits for a second person is answered.
+fn answer(app: &TestApp, verb: &str) -> String {
+    let id = accounts(app).id;
+    let open = app.services.db.read(|conn| proposals::open(conn, id));
+    let proposal = open.unwrap().unwrap().id;
+    format!("/connectors/{id}/proposals/{proposal}/{verb}")
+}
 
 async fn change(app: &TestApp, client: &Client, fields: &[(&str, &str)]) -> Page {
     let id = accounts(app).id;
@@ -82,7 +91,7 @@ async fn two_people_let_every_call_through_until_an_end() {
     assert_eq!(change(&app, &first, &asked).await.status, 303);
     assert_eq!(accounts(&app).breaker.state, State::Open, "nothing yet");
     assert_eq!(change(&app, &first, &asked).await.status, 409, "once");
-    let approval = format!("/connectors/{id}/approval");
+    let approval = answer(&app, "approval");
     let own = first.post_form(&approval, &[]).await;
     assert!(own.status == 409 && own.says("You asked for this yourself."));
     assert_eq!(second.post_form(&approval, &[]).await.status, 303);
@@ -106,26 +115,92 @@ async fn two_people_let_every_call_through_until_an_end() {
 #[tokio::test]
 async fn what_was_asked_for_is_refused_withdrawn_or_lapses() {
     let (app, _bank) = with_bank().await;
-    let (first, id) = (app.as_operator(), accounts(&app).id);
+    let first = app.as_operator();
     let second = app.sign_in_as("second-operator@test.example", "Second", &[Role::Operator]);
     let asked = [("change", "disable"), ("lasts", "1h"), ("reason", "Try")];
-    let refusal = format!("/connectors/{id}/refusal");
     for (who, kind) in [
         (&second, "breaker.disabling_refused"),
         (&first, "breaker.disabling_withdrawn"),
     ] {
         assert_eq!(change(&app, &first, &asked).await.status, 303);
+        let refusal = answer(&app, "refusal");
         assert_eq!(who.post_form(&refusal, &[]).await.status, 303);
         assert_eq!(app.events_of(kind).len(), 1);
     }
     assert_eq!(change(&app, &first, &asked).await.status, 303);
     app.advance(TimeDelta::hours(1));
     let second = app.sign_in_as("second-operator@test.example", "Second", &[Role::Operator]);
-    let late = second
-        .post_form(&format!("/connectors/{id}/approval"), &[])
-        .await;
+    let late = second.post_form(&answer(&app, "approval"), &[]).await;
     assert!(late.status == 409 && late.says("The time that was asked for is over."));
     assert_eq!(accounts(&app).breaker.state, State::Closed);
+}
+
+/// Somebody agrees to what they saw, and to nothing that came in its place.
+#[tokio::test]
+async fn an_approval_is_of_what_was_seen() {
+    let (app, _bank) = with_bank().await;
+    let first = app.as_operator();
+    let second = app.sign_in_as("second-operator@test.example", "Second", &[Role::Operator]);
+    let short = [
+        ("change", "disable"),
+        ("lasts", "1h"),
+        ("reason", "Their status page lies"),
+    ];
+    assert_eq!(change(&app, &first, &short).await.status, 303);
+    let seen = answer(&app, "approval");
+    let withdrawn = first.post_form(&answer(&app, "refusal"), &[]).await;
+    assert_eq!(withdrawn.status, 303);
+    let long = [("change", "disable"), ("lasts", "72h"), ("reason", "Test")];
+    assert_eq!(change(&app, &first, &long).await.status, 303);
+    let other = second.post_form(&seen, &[]).await;
+    assert!(
+        other.status == 409 && other.says("What is asked for now is not what you saw."),
+        "{}",
+        other.text()
+    );
+    assert_eq!(accounts(&app).breaker.state, State::Closed);
+
+    // Nor does it lift what somebody did by hand in between.
+    app.advance(TimeDelta::minutes(1));
+    let forced = [("change", "force_open"), ("reason", "It pays twice")];
+    assert_eq!(change(&app, &first, &forced).await.status, 303);
+    let late = second.post_form(&answer(&app, "approval"), &[]).await;
+    assert!(late.status == 409 && late.says("It was forced open after that was asked for."));
+    assert_eq!(accounts(&app).breaker.state, State::ForcedOpen);
+}
+
+/// Twenty-four hours are asked for by mistake, and two people know better.
+#[tokio::test]
+async fn who_asks_us_to_wait_is_called_again_where_people_say_so() {
+    let (app, _bank) = with_bank().await;
+    let (first, id) = (app.as_operator(), accounts(&app).id);
+    let day = Verdict::Limited(Some(TimeDelta::hours(24)));
+    let limited = || {
+        let pass = go(&app, id).unwrap();
+        gate::tell(&app.services, pass, &ended(day)).unwrap();
+    };
+    limited();
+    assert!(go(&app, id).is_none());
+    let page = first.get(&format!("/connectors/{id}")).await;
+    assert!(page.says("Calls go out at once, though it asked us to wait."));
+    let reset = [("change", "reset"), ("reason", "They told us to go on")];
+    assert_eq!(change(&app, &first, &reset).await.status, 303);
+    assert_eq!(accounts(&app).breaker.state, State::Closed);
+    assert_eq!(turned(&app, id), ["closed reset"]);
+    assert_eq!(app.events_of("breaker.wait_ended").len(), 1);
+    let nothing = change(&app, &first, &reset).await;
+    assert!(nothing.says("There is nothing to try: calls go out."));
+
+    limited();
+    let asked = [("change", "disable"), ("lasts", "1h"), ("reason", "Try")];
+    assert_eq!(change(&app, &first, &asked).await.status, 303);
+    let second = app.sign_in_as("second-operator@test.example", "Second", &[Role::Operator]);
+    let agreed = second.post_form(&answer(&app, "approval"), &[]).await;
+    assert_eq!(agreed.status, 303);
+    for _ in 0..3 {
+        limited();
+    }
+    assert!(go(&app, id).is_some(), "every call goes out");
 }
 
 /// The database says so as well.
@@ -171,7 +246,7 @@ async fn two_approvals_at_once_give_one() {
     let others: Vec<Client> = (0..4)
         .map(|n| app.sign_in_as(&format!("op{n}@test.example"), "Op", &[Role::Operator]))
         .collect();
-    let path = format!("/connectors/{id}/approval");
+    let path = answer(&app, "approval");
     let sent =
         futures_util::future::join_all(others.iter().map(|it| it.post_form(&path, &[]))).await;
     let agreed = sent.iter().filter(|page| page.status == 303).count();

@@ -1,11 +1,12 @@
 //! Our own ways out go through breakers, too: what cannot leave waits, and nothing of it is lost.
 
 use chrono::TimeDelta;
-use signalbox::features::connectors::breaker::State;
+use signalbox::features::connectors::breaker::{State, Verdict};
+use signalbox::features::connectors::gate;
 use signalbox::features::notify::delivery::deliver_due;
 use signalbox::features::notify::notice::{Destination, State as NoticeState};
 
-use super::all;
+use super::{all, ended, go};
 use crate::notify::receivers::{Habit, MailServer, Receiver};
 use crate::notify::{endpoint_at, enqueue, mail, mailing, mailing_at, to, told};
 use crate::support::app::TestApp;
@@ -64,4 +65,18 @@ async fn a_mail_server_that_is_away_keeps_the_mail_waiting() {
     deliver_due(&app.services).await.unwrap();
     assert_eq!(states(&app, NoticeState::Delivered), 1);
     assert_eq!(all(&app)[0].tally.answered, 1);
+}
+
+/// A red notice may be among them.
+#[tokio::test]
+async fn our_own_ways_out_wait_for_a_quarter_of_an_hour_at_most() {
+    let app = TestApp::start().await;
+    let id = gate::own(&app.services, "webhook:test", "send", "Test").unwrap();
+    let pass = go(&app, id).unwrap();
+    let day = Verdict::Limited(Some(TimeDelta::hours(24)));
+    gate::tell(&app.services, pass, &ended(day)).unwrap();
+    app.advance(TimeDelta::minutes(14));
+    assert!(go(&app, id).is_none());
+    app.advance(TimeDelta::minutes(1));
+    assert!(go(&app, id).is_some());
 }
