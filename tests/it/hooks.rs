@@ -271,20 +271,39 @@ async fn what_is_signed_and_no_event_is_said_to_be_none() {
     assert!(!page.text().to_lowercase().contains("sar.filed"));
     let long = format!(r#"{{"type":"a","data":"{}"}}"#, "x".repeat(70_000));
     assert_eq!(send(&app, id, &secret, "msg_1", &long).await.0, 413);
-    let hostile = "msg\u{7f}\"><script>";
-    let at = app.now().timestamp();
-    let signature = signing::sign(&secret, hostile, at, SUBMITTED.as_bytes());
-    let sent = app
-        .http
-        .post(format!("{}/hooks/events/{id}", app.url))
-        .header(signing::ID, "<script>alert(1)</script>")
-        .header(signing::TIMESTAMP, at)
-        .header(signing::SIGNATURE, signature)
-        .body(SUBMITTED)
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(sent.status(), 404);
+    // An id is whatever its sender makes of it: signed it is taken, and it is never mark-up.
+    let hostile = "<script>alert(1)</script>";
+    assert_eq!(send(&app, id, &secret, hostile, SUBMITTED).await.0, 200);
+    let event = &app.events_of("event.reported")[0];
+    assert_eq!(event["details"]["message"], hostile);
+    let page = app.as_admin().get(&format!("/event-sources/{id}")).await;
+    assert!(page.says(hostile) && !page.body.contains(hostile));
+}
+
+/// Neither its type nor what it says may name a report, and nothing of it is kept.
+#[tokio::test]
+async fn what_names_a_report_is_taken_from_nobody() {
+    let (app, id, secret) = with_source().await;
+    for (message, body) in [
+        ("m1", r#"{"type":"sars.filed"}"#),
+        ("m2", r#"{"type":"suspicious_activity_report.filed"}"#),
+        ("m3", r#"{"type":"suspicious-activity.due"}"#),
+        ("m4", r#"{"type":"case.closed","data":"SAR filed for C-1"}"#),
+        ("m5", r#"{"type":"case.closed","data":{"sarId":7}}"#),
+        ("m6", r#"{"type":"case.closed","data":"S\u0041R filed"}"#),
+        ("sar-7", r#"{"type":"case.closed"}"#),
+    ] {
+        let (status, said) = send(&app, id, &secret, message, body).await;
+        assert!(
+            status == 400 && said.contains("not taken"),
+            "{body}: {said}"
+        );
+    }
+    let kept = app.services.db.read(|conn| receipts::last(conn, id, 10));
+    assert!(kept.unwrap().is_empty());
+    assert!(app.events_of("event.unknown").is_empty());
+    let (status, _) = send(&app, id, &secret, "m8", r#"{"type":"case.closed"}"#).await;
+    assert_eq!(status, 200);
 }
 
 #[tokio::test]

@@ -199,6 +199,7 @@ fn the_linter_names_what_cannot_stand() {
         "bad-timing",
     );
     error("report.submitted", "sar.filed", "sar-event");
+    error("report.submitted", "suspicious-activity.due", "sar-event");
     // A timeout below what a rule wants to see.
     error(
         "on.state = \"api-health\"\nred = { is = \"down\" }",

@@ -2,7 +2,7 @@
 
 use actix_web::web::Bytes;
 
-use super::message::{SourceId, Unfit, type_of};
+use super::message::{SourceId, Unfit, names_a_report, type_of};
 use super::store::{self, Came, receipts};
 use crate::features::health::store::reports;
 use crate::features::notify::signing::Signed;
@@ -11,6 +11,7 @@ use crate::features::packs::store as packs;
 use crate::foundation::Services;
 use crate::foundation::audit::{Actor, Event, Outcome, Subject, Tx, Unaudited};
 use crate::foundation::db;
+use crate::foundation::kernel::is_about_sar;
 use crate::foundation::web;
 use crate::foundation::web::format::sentence;
 
@@ -36,6 +37,21 @@ pub enum Taken {
 
 /// Held against a signature where there is no source, so that both take as long.
 const NOBODYS: &[u8] = b"no source has this secret, 32 B.";
+
+/// What holds where a message comes a second time.
+const TWICE: &str = "event_receipt_source_id_message_id_key";
+
+/// Of what is closed not even the reason is kept.
+const CLOSED: &str = "It was signed, and is not taken.";
+
+/// Why a message was not noted.
+#[derive(Debug, thiserror::Error)]
+enum NotNoted {
+    #[error("events of this type are not taken")]
+    Closed,
+    #[error(transparent)]
+    Database(#[from] db::Error),
+}
 
 /// Who takes events in: no person does.
 fn ourselves() -> Actor {
@@ -78,8 +94,7 @@ pub fn take(
         Ok(kind) => kind,
         Err(unfit) => {
             let why = match unfit {
-                // Of what is closed not even the reason is kept.
-                Unfit::Closed => "It was signed, and is not taken.".to_owned(),
+                Unfit::Closed => CLOSED.to_owned(),
                 unfit => format!("It was signed, and {unfit}."),
             };
             refuse(services, open.id, why)?;
@@ -94,8 +109,12 @@ pub fn take(
             repeated: false,
             known,
         }),
+        Err(NotNoted::Closed) => {
+            refuse(services, open.id, CLOSED.to_owned())?;
+            Ok(Taken::Unfit(Unfit::Closed))
+        }
         // It came before, or comes a second time at this moment.
-        Err(db::Error::Unique { .. }) => {
+        Err(NotNoted::Database(db::Error::Unique { constraint })) if constraint == TWICE => {
             services.audit.write_unaudited(Unaudited::Ping, |conn| {
                 store::count(conn, open.id, Came::Repeated, now)
             })?;
@@ -107,7 +126,7 @@ pub fn take(
                 known,
             })
         }
-        Err(error) => Err(error.into()),
+        Err(NotNoted::Database(error)) => Err(error.into()),
     }
 }
 
@@ -120,13 +139,22 @@ pub fn refuse(services: &Services, id: SourceId, why: String) -> db::Result<()> 
 }
 
 /// Notes a message that was signed, and the event in it. Answers whether a pack names its type.
-fn note(tx: &mut Tx<'_>, open: &store::Open, message: &Message, kind: &str) -> db::Result<bool> {
+fn note(
+    tx: &mut Tx<'_>,
+    open: &store::Open,
+    message: &Message,
+    kind: &str,
+) -> Result<bool, NotNoted> {
     let now = tx.now();
     let event_type = match packs::by_slug::<EventType>(tx, open.platform, kind) {
         Ok(item) => Some(item),
         Err(db::Error::NotFound) => None,
-        Err(error) => return Err(error),
+        Err(error) => return Err(error.into()),
     };
+    // What a pack names is not kept as it was written; what none does is, and by whoever may read it.
+    if event_type.is_none() && (names_a_report(&message.body) || is_about_sar(&message.id)) {
+        return Err(NotNoted::Closed);
+    }
     let known = event_type.as_ref().map(|item| item.id);
     receipts::insert(tx, open.id, message, kind, known)?;
     let came = if known.is_some() {

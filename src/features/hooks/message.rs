@@ -3,6 +3,9 @@
 use std::str::FromStr;
 
 use serde::Deserialize;
+use serde_json::Value;
+
+use crate::foundation::kernel::is_about_sar;
 
 crate::typed_id!(
     /// A program that sends events.
@@ -73,14 +76,30 @@ pub fn type_of(body: &[u8]) -> Result<String, Unfit> {
         |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '-' | '_');
     let begins = kind.starts_with(|c: char| c.is_ascii_lowercase());
     // What names a report at all is refused, however it is spelled.
-    let lower = kind.to_ascii_lowercase();
-    if lower.split(['.', '-', '_']).any(|part| part == "sar") {
+    if is_about_sar(&kind) {
         return Err(Unfit::Closed);
     }
     if !begins || kind.len() > TYPE_AT_MOST || !kind.chars().all(inner) {
         return Err(Unfit::Type);
     }
     Ok(kind)
+}
+
+/// Whether anything in a message names a report, as it is written or as it is meant.
+#[must_use]
+pub fn names_a_report(body: &[u8]) -> bool {
+    fn within(value: &Value) -> bool {
+        match value {
+            Value::String(text) => is_about_sar(text),
+            Value::Array(all) => all.iter().any(within),
+            Value::Object(fields) => fields
+                .iter()
+                .any(|(name, value)| is_about_sar(name) || within(value)),
+            Value::Null | Value::Bool(_) | Value::Number(_) => false,
+        }
+    }
+    let meant: Option<Value> = serde_json::from_slice(body).ok();
+    is_about_sar(&String::from_utf8_lossy(body)) || meant.as_ref().is_some_and(within)
 }
 
 #[cfg(test)]
@@ -104,6 +123,12 @@ mod tests {
             (r#"{"type":"<b>"}"#, Err(Unfit::Type)),
             (r#"{"type":"sar.filed"}"#, Err(Unfit::Closed)),
             (r#"{"type":"report.SAR"}"#, Err(Unfit::Closed)),
+            (r#"{"type":"sars.filed"}"#, Err(Unfit::Closed)),
+            (
+                r#"{"type":"suspicious_activity_report.filed"}"#,
+                Err(Unfit::Closed),
+            ),
+            (r#"{"type":"suspicious-activity.due"}"#, Err(Unfit::Closed)),
             (r#"{"type":"sarcasm.noted"}"#, Ok("sarcasm.noted")),
         ] {
             let expected = expected.map(str::to_owned);
@@ -111,6 +136,21 @@ mod tests {
         }
         let long = format!(r#"{{"type":"{}"}}"#, "a".repeat(65));
         assert_eq!(type_of(long.as_bytes()), Err(Unfit::Type));
+    }
+
+    #[test]
+    fn a_report_is_seen_wherever_a_message_names_it() {
+        for body in [
+            r#"{"type":"a","data":{"text":"SAR filed for C-1"}}"#,
+            r#"{"type":"a","data":[{"sar_id":7}]}"#,
+            r#"{"type":"a","data":"S\u0041R filed"}"#,
+            r#"{"type":"a","data":"suspicious\nactivity"}"#,
+            r#"{"type":"a","suspiciousActivityReport":null}"#,
+        ] {
+            assert!(names_a_report(body.as_bytes()), "{body}");
+        }
+        let other = r#"{"type":"a","data":{"customer":"Sarah","note":"necessary"}}"#;
+        assert!(!names_a_report(other.as_bytes()));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::features::packs::store::{self as packs, Item};
 use crate::foundation::Services;
 use crate::foundation::audit::Unaudited;
 use crate::foundation::db::{self, Conn, PoolKind};
-use crate::foundation::kernel::PlatformId;
+use crate::foundation::kernel::{PlatformId, is_about_sar};
 
 /// How long a turn may take before somebody else may have it.
 const TURN_AT_MOST: TimeDelta = TimeDelta::seconds(30);
@@ -134,7 +134,7 @@ fn take(
 impl Source {
     /// The lines of a text that may be kept, without what must not stand in a log.
     fn readable(&self, text: &str) -> Vec<Line> {
-        let mut lines = read_all(text, mask::is_about_sar);
+        let mut lines = read_all(text, is_about_sar);
         for line in &mut lines {
             line.find_code(&self.codes);
             mask::mask(line);

@@ -1,5 +1,5 @@
 //! What must not stand in a log and sometimes does: secrets, and numbers of cards. It is taken out before anything is
-//! kept. And what few may know: a line about a suspicious-activity report is not kept at all.
+//! kept.
 
 use std::sync::LazyLock;
 
@@ -52,20 +52,6 @@ static IN_ADDRESS: LazyLock<Regex> = LazyLock::new(|| pattern(r"(://[^\s:/@]*:)[
 
 /// Digits in groups, in which the number of a card may stand.
 static DIGITS: LazyLock<Regex> = LazyLock::new(|| pattern(r"\d(?:[ -]?\d){12,}"));
-
-/// "SAR" as a word, as a part of a name in whatever way names are written, and in full.
-static REPORTS: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(
-        r"(?:^|[^a-zA-Z])(?i:sars?)(?:[^a-zA-Z]|$)|(?:^|[^a-zA-Z])sar[A-Z]|(?:^|[^A-Z])S(?:ar|AR)s?(?:[^a-zA-Z]|$|[A-Z][a-z])|(?i:suspicious[\W_]*activit)",
-    )
-});
-
-/// Whether a line as it was written says anything about a suspicious-activity report: that there is one, or that there
-/// is none.
-#[must_use]
-pub fn is_about_sar(written: &str) -> bool {
-    REPORTS.is_match(written)
-}
 
 /// Takes secrets out of everything that a line says.
 pub fn mask(line: &mut Line) {
@@ -164,6 +150,7 @@ fn is_card(letters: &[char]) -> bool {
 mod tests {
     use super::*;
     use crate::features::logs::line::read_all;
+    use crate::foundation::kernel::is_about_sar;
 
     fn read(text: &str) -> Line {
         let mut line = read_all(text, |_| false).remove(0);
@@ -231,37 +218,6 @@ mod tests {
         assert!(silent.message.contains("body"), "{}", silent.message);
         assert!(!silent.message.contains("abc") && !silent.message.contains("hunter2"));
         assert!(!silent.fields["body"].to_string().contains("hunter2"));
-    }
-
-    #[test]
-    fn what_few_may_know_is_recognised_however_it_is_written() {
-        for about in [
-            "SAR filed for C-1",
-            "job sar-monthly started",
-            "SARs are due",
-            "no suspicious activity reports are due",
-            "SuspiciousActivityReport filed",
-            "suspiciousActivity",
-            "{\"msg\":\"x\",\"kind\":\"sar.due\"}",
-            "{\"msg\":\"x\",\"sar_id\":1}",
-            "App\\Jobs\\FileSarJob failed",
-            "sarId=1",
-            "SarFiled",
-            "case_sar_id",
-            "SAR2026-001 filed",
-        ] {
-            assert!(is_about_sar(about), "{about}");
-        }
-        for other in [
-            "the sarcophagus is closed",
-            "caesar",
-            "necessary",
-            "SARAH signed in",
-            "Sarah signed in",
-            "suspicious sign-in",
-        ] {
-            assert!(!is_about_sar(other), "{other}");
-        }
     }
 
     #[test]

@@ -20,7 +20,7 @@ use self::conditions::{condition_problems, is_beyond};
 use super::file::File;
 use super::pack::{Acceptance, Condition, Pack, Probe, Rule, Source};
 use super::quantity::{Lasting, Quantity};
-use crate::foundation::kernel::Level;
+use crate::foundation::kernel::{Level, is_about_sar};
 
 /// One thing that the linter has to say.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -167,7 +167,7 @@ impl Linter<'_> {
                 if !seen.insert(id) {
                     self.error("duplicate", about, format!("a second {kind} has this id"));
                 }
-                if kind == "event_type" && id.split(['.', '-', '_']).any(|part| part == "sar") {
+                if kind == "event_type" && is_about_sar(id) {
                     let message = "events about suspicious-activity reports never light a lamp";
                     self.error("sar-event", about, message);
                 }

@@ -1,9 +1,10 @@
-//! Values that every floor may know: time, ids, money, levels, networks, secrets.
+//! Values that every floor may know: time, ids, money, levels, networks, secrets, and what few may know.
 //!
 //! Deliberately absent: input and output. Nothing here reads a file, a socket or the environment;
 //! only [`Clock`] reads anything at all, and a test replaces it.
 
 mod clock;
+mod confidential;
 mod day;
 mod ids;
 mod level;
@@ -14,6 +15,7 @@ mod secret;
 mod timetable;
 
 pub use clock::Clock;
+pub use confidential::is_about_sar;
 pub use day::{day_begins, local_moment};
 pub use ids::{PersonId, PlatformId, SubjectId};
 pub use level::Level;

@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::{Linter, Subject};
 use crate::features::packs::pack::{Heartbeat, Source};
 use crate::features::packs::quantity::Lasting;
-use crate::foundation::kernel::{Timetable, TimetableError};
+use crate::foundation::kernel::{Timetable, TimetableError, is_about_sar};
 
 const PERIOD_MIN: Lasting = Lasting::from_secs(5);
 const PERIOD_MAX: Lasting = Lasting::from_secs(366 * 86_400);
@@ -19,8 +19,7 @@ impl Linter<'_> {
             let about = ("heartbeat", index, heartbeat.id.as_str());
             self.schedule(about, heartbeat);
             self.references(about, heartbeat);
-            let words = heartbeat.id.split(['.', '-', '_']);
-            if heartbeat.keep_output && words.into_iter().any(|word| word == "sar") {
+            if heartbeat.keep_output && is_about_sar(&heartbeat.id) {
                 let message = "what a job about suspicious-activity reports says is not kept: keep_output = false";
                 self.error("sar-output", about, message);
             }
