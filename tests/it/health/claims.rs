@@ -147,11 +147,11 @@ async fn a_correction_is_added_and_what_was_said_stays() {
 async fn where_four_eyes_are_asked_for_a_value_counts_when_a_second_agrees() {
     let (app, id) = watched(true).await;
     let (first, second) = (app.as_operator(), app.as_compliance());
-    let fields = [("value", "97.4"), ("evidence", EVIDENCE)];
+    let fields = [("value", "99.4"), ("evidence", EVIDENCE)];
     assert_eq!(report(&first, id, &fields).await.status, 303);
     assert_eq!(lit(&app), None);
     let page = second.get(&format!("/indicators/{id}")).await;
-    assert!(page.says("Waits for a second person: 97.4 %"));
+    assert!(page.says("Waits for a second person: 99.4 %"));
     let approval = page
         .actions()
         .into_iter()
@@ -169,7 +169,7 @@ async fn where_four_eyes_are_asked_for_a_value_counts_when_a_second_agrees() {
     statuses.sort_unstable();
     assert_eq!(statuses, [303, 409], "one agreement is enough");
     assert_eq!(said(&app, id).len(), 1);
-    assert_eq!(lit(&app), Some(Level::Red));
+    assert_eq!(lit(&app), None);
 
     assert_eq!(report(&first, id, &fields).await.status, 303);
     let page = first.get(&format!("/indicators/{id}")).await;
@@ -182,13 +182,62 @@ async fn where_four_eyes_are_asked_for_a_value_counts_when_a_second_agrees() {
     assert_eq!(said(&app, id).len(), 1);
 }
 
+/// RH-9: at three in the morning one person says that it is in breach; that it is over takes two.
+#[tokio::test]
+async fn a_lamp_is_lit_by_one_person_and_put_out_by_two() {
+    let (app, id) = watched(true).await;
+    let operator = app.as_operator();
+    let say = async |value: &str| {
+        app.advance(TimeDelta::minutes(5));
+        let fields = [("value", value), ("evidence", EVIDENCE)];
+        assert_eq!(report(&operator, id, &fields).await.status, 303);
+        lit(&app)
+    };
+    let counted = || said(&app, id).len();
+    assert_eq!(say("98.5").await, Some(Level::Yellow), "worse than nothing");
+    assert_eq!(say("98.2").await, Some(Level::Yellow));
+    assert_eq!(counted(), 1, "no worse, so it waits");
+    assert_eq!(say("97.4").await, Some(Level::Red));
+    assert_eq!(counted(), 2);
+    assert_eq!(
+        say("99.5").await,
+        Some(Level::Red),
+        "one person says that it is over"
+    );
+    assert_eq!(counted(), 2);
+    let page = app.as_compliance().get(&format!("/indicators/{id}")).await;
+    let approvals = page
+        .actions()
+        .into_iter()
+        .filter(|it| it.ends_with("/approval"));
+    for approval in approvals.collect::<Vec<_>>() {
+        assert_eq!(
+            app.as_compliance().post_form(&approval, &[]).await.status,
+            303
+        );
+    }
+    assert_eq!(lit(&app), None);
+    // What is said of an earlier time lights nothing, and so it waits.
+    let at = (app.now() - TimeDelta::hours(2))
+        .format("%Y-%m-%dT%H:%M")
+        .to_string();
+    let fields = [
+        ("value", "97.0"),
+        ("evidence", EVIDENCE),
+        ("as_of", at.as_str()),
+    ];
+    let before = counted();
+    assert_eq!(report(&operator, id, &fields).await.status, 303);
+    assert_eq!(counted(), before);
+}
+
 /// The database says so as well.
 #[tokio::test]
 async fn nobody_edits_a_value_or_agrees_to_their_own() {
     use diesel::connection::SimpleConnection;
     use signalbox::foundation::db::roles::Role as DbRole;
     let (app, id) = watched(true).await;
-    let fields = [("value", "97.4"), ("evidence", "Report")];
+    let fields = [("value", "99.4"), ("evidence", "Report")];
     assert_eq!(report(&app.as_operator(), id, &fields).await.status, 303);
     let mut app_role = app.db.connect(DbRole::App);
     for sql in [

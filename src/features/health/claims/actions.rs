@@ -3,13 +3,14 @@
 use chrono::{DateTime, Utc};
 
 use super::claim::{Claim, ClaimId, State};
-use crate::features::health::store::claims;
-use crate::features::packs::pack::{Indicator, ItemId};
+use crate::features::health::store::{claims, reports};
+use crate::features::packs::pack::{Indicator, ItemId, Rule, Source};
 use crate::features::packs::store::{self as packs, Item};
 use crate::foundation::Services;
 use crate::foundation::audit::{Event, FormKey, Subject, Tx};
 use crate::foundation::auth::Signed;
 use crate::foundation::db;
+use crate::foundation::kernel::Scope;
 use crate::foundation::web::{self, Refusal as Refused};
 
 #[derive(Debug, thiserror::Error)]
@@ -49,7 +50,8 @@ pub struct New {
     pub corrects: Option<ClaimId>,
 }
 
-/// Takes down a value, with how it is known. Where the pack asks for four eyes it waits for somebody else.
+/// Takes down a value, with how it is known. Where the pack asks for four eyes it waits for somebody else, unless it is worse
+/// than what counts now: a lamp is lit by one person, and put out by two.
 pub fn report(
     services: &Services,
     signed: &Signed,
@@ -74,7 +76,7 @@ pub fn report(
             made_at: now,
             made_by: signed.person,
             made_name: signed.name.clone(),
-            needs_second: item.spec.four_eyes,
+            needs_second: item.spec.four_eyes && !is_worse(tx, item, new)?,
             answer: None,
         };
         claims::insert(tx, indicator, &claim)?;
@@ -87,6 +89,23 @@ pub fn report(
         tx.record(told(kind, item, &claim))?;
         Ok(())
     })
+}
+
+/// Whether a rule would be at a worse level with it than with what was reported last. What is said of an earlier time
+/// changes no lamp.
+fn is_worse(tx: &mut Tx<'_>, item: &Item<Indicator>, new: &New) -> db::Result<bool> {
+    let last = reports::last_reports(tx, &[item.id])?.remove(&item.id);
+    if last.as_ref().is_some_and(|last| new.as_of < last.at) {
+        return Ok(false);
+    }
+    let rules = packs::live_within::<Rule>(tx, &Scope::one(item.platform))?;
+    let reads = |rule: &Rule| matches!(&rule.on, Source::Indicator(slug) if *slug == item.slug);
+    Ok(rules.iter().filter(|rule| reads(&rule.spec)).any(|rule| {
+        let now = last
+            .as_ref()
+            .and_then(|last| rule.spec.level_at(last.value));
+        rule.spec.level_at(new.value) > now
+    }))
 }
 
 /// A second person agrees, and the value counts.

@@ -270,6 +270,21 @@ pub struct Condition {
     pub lasting: Lasting,
 }
 
+impl Rule {
+    /// The worst of its levels at whose threshold a reading lies, however long it would have to last.
+    #[must_use]
+    pub fn level_at(&self, reading: f64) -> Option<Level> {
+        let holds = |condition: &Condition| {
+            condition.threshold().is_some_and(|(at, above)| {
+                let at = at.value();
+                if above { reading > at } else { reading < at }
+            })
+        };
+        let mut levels = self.levels();
+        levels.find(|(_, it)| holds(it)).map(|(level, _)| level)
+    }
+}
+
 impl Condition {
     /// The threshold and whether values above it are the bad ones.
     #[must_use]
