@@ -4,6 +4,7 @@ mod alertmanager;
 mod hand;
 mod interop;
 mod life;
+mod runbooks;
 pub mod scope;
 mod silences;
 mod sources;

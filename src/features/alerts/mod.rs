@@ -34,6 +34,7 @@ pub mod overview;
 pub mod pages;
 mod queues;
 pub mod rule;
+pub mod runbooks;
 pub mod runner;
 mod scraped;
 pub mod service;
@@ -107,7 +108,8 @@ pub fn routes() -> Routes {
             api::acknowledge,
         )
         .get("/queues", Access::Needs(HealthRead), queues::list)
-        .get("/runbooks/{id}", Access::Needs(AlertsRead), pages::runbook)
+        .get("/runbooks", Access::Needs(AlertsRead), runbooks::list)
+        .get("/runbooks/{id}", Access::Needs(AlertsRead), runbooks::one)
         .get(
             "/services/{id}",
             Access::Needs(HealthRead),

@@ -421,36 +421,3 @@ async fn acknowledge_all(
     .await?;
     web::see_other(to)
 }
-
-/// `GET /runbooks/{id}`
-pub async fn runbook(signed: Signed, services: Data<Services>, id: Path<ItemId>) -> web::Result {
-    let (app, now) = (services.clone(), services.clock.now());
-    let reach = signed.reach().clone();
-    let (item, directory, rules) = block(move || {
-        app.db.read(|conn| {
-            let item = packs::item::<Runbook>(conn, *id)?;
-            if !reach.allows(item.platform) {
-                return Err(web::Error::NotFound);
-            }
-            let leads = |rule: &packs::Item<serde_json::Value>| {
-                rule.platform == item.platform
-                    && rule.spec.get("runbook").and_then(serde_json::Value::as_str)
-                        == Some(item.slug.as_str())
-            };
-            let rules = packs::live_rules(conn)?
-                .into_iter()
-                .filter(leads)
-                .map(|rule| rule.name);
-            let rules: Vec<String> = rules.collect();
-            Ok::<_, web::Error>((item, directory(conn, Scope::nothing(), now)?, rules))
-        })
-    })
-    .await?;
-    web::page(&views::RunbookPage {
-        chrome: Chrome::new(&signed, &services, &item.name, Nav::Alerts),
-        platform: directory.platform(item.platform),
-        retired: item.retired_at.is_some(),
-        runbook: RunbookCard::of(&item, now),
-        rules,
-    })
-}

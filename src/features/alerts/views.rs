@@ -366,18 +366,6 @@ impl RunbookCard {
     }
 }
 
-/// `GET /runbooks/{id}`
-#[derive(Template)]
-#[template(path = "alerts/runbook.html")]
-pub struct RunbookPage {
-    pub chrome: Chrome,
-    pub runbook: RunbookCard,
-    pub platform: String,
-    pub retired: bool,
-    /// The rules that lead here.
-    pub rules: Vec<String>,
-}
-
 /// `GET /services/{id}`
 #[derive(Template)]
 #[template(path = "alerts/service.html")]

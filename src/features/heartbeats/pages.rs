@@ -6,6 +6,7 @@ use super::board::{self, Status};
 use super::store::pings::{self, Kept, Turned};
 use super::views::{Address, Downtime, Lines, List, One, Row, Verdict};
 use super::{actions, store};
+use crate::features::packs::accepted;
 use crate::features::packs::pack::{ItemId, Runbook, Service};
 use crate::features::packs::store::{self as packs, Definition};
 use crate::foundation::Services;
@@ -47,6 +48,8 @@ pub async fn one(signed: Signed, services: Data<Services>, id: Path<ItemId>) -> 
             chrome: Chrome::new(&signed, &services, &status.item.name, Nav::Heartbeats),
             row: Row::from(status),
             about: status.item.spec.about.clone(),
+            within: status.item.spec.within.map(|it| it.to_string()),
+            not_met: found.not_met,
             deadline: status.deadline,
             service: found.service,
             runbook: found.runbook,
@@ -63,6 +66,8 @@ struct Found {
     status: Status,
     service: Option<(ItemId, String)>,
     runbook: Option<(ItemId, String)>,
+    /// What the linter says of its obligation, and why the pack lives with it.
+    not_met: Option<(String, String)>,
     address: Address,
     turns: Vec<Turned>,
     pings: Vec<Kept>,
@@ -81,6 +86,12 @@ impl Found {
         Ok(Self {
             service: named::<Service>(conn, &status, spec.service.as_deref())?,
             runbook: named::<Runbook>(conn, &status, spec.runbook.as_deref())?,
+            not_met: accepted::of(
+                conn,
+                status.platform.id,
+                "obligation-not-met",
+                &status.item.slug,
+            )?,
             address: address(conn, services, signed, &status)?,
             turns: pings::turns(conn, id, now - DOWNTIMES)?,
             pings: last_pings(conn, services, &status)?,

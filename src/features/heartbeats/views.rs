@@ -165,6 +165,9 @@ pub struct One {
     pub chrome: Chrome,
     pub row: Row,
     pub about: String,
+    /// How soon its runs have to come to serve what they are for.
+    pub within: Option<String>,
+    pub not_met: Option<(String, String)>,
     pub deadline: Option<DateTime<Utc>>,
     pub service: Option<(ItemId, String)>,
     pub runbook: Option<(ItemId, String)>,

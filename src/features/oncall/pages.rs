@@ -10,7 +10,7 @@ use super::actions::{self, Cover};
 use super::roster::Roster;
 use super::rota::OverrideId;
 use super::views::{List, One, OneParts};
-use crate::features::packs::pack::{Escalation, ItemId, Rota, Rule};
+use crate::features::packs::pack::{Connector, Escalation, ExternalService, ItemId, Rota, Rule};
 use crate::features::packs::store::{self as packs, Item, Watched};
 use crate::foundation::Services;
 use crate::foundation::auth::{Permission, Signed};
@@ -49,6 +49,8 @@ pub(super) struct Everything {
     pub(super) named_by: HashMap<(PlatformId, String), Vec<String>>,
     /// Platforms whose alerts nobody is told of.
     pub(super) untold: Vec<String>,
+    pub(super) external: Vec<Item<ExternalService>>,
+    pub(super) connectors: Vec<Item<Connector>>,
 }
 
 impl Everything {
@@ -77,6 +79,8 @@ impl Everything {
                 .map(|it| it.name.clone())
                 .collect(),
             roster: Roster::read(conn, scope, now)?,
+            external: packs::live_within(conn, scope)?,
+            connectors: packs::live_within(conn, scope)?,
             policies,
             named_by,
             platforms: platforms.into_iter().map(|it| (it.id, it)).collect(),

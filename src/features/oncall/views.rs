@@ -7,7 +7,7 @@ use super::pages::{AHEAD, CoverForm, Everything};
 use super::rota::Shift;
 use super::store::overrides::PutIn;
 use super::words;
-use crate::features::packs::pack::{Contact, Rota, Turn};
+use crate::features::packs::pack::{Connector, Contact, ExternalService, Rota, Turn};
 use crate::features::packs::store::Item;
 use crate::foundation::auth::Signed;
 use crate::foundation::kernel::PlatformId;
@@ -23,6 +23,7 @@ pub(super) struct List {
     rotas: Vec<RotaRow>,
     policies: Vec<PolicyRow>,
     contacts: Vec<ContactRow>,
+    external: Vec<ExternalRow>,
     untold: Vec<String>,
 }
 
@@ -64,6 +65,20 @@ struct ContactRow {
     reached: bool,
 }
 
+/// Something of somebody else's, and whom one calls about it.
+struct ExternalRow {
+    name: String,
+    platform: String,
+    about: String,
+    required: bool,
+    contact: String,
+    email: String,
+    phone: String,
+    url: String,
+    /// Address and name of the connector that asks it.
+    connector: Option<(String, String)>,
+}
+
 const NOBODY: &str = "nobody";
 
 impl List {
@@ -85,13 +100,46 @@ impl List {
                 .iter()
                 .map(|it| ContactRow::of(it, found))
                 .collect(),
+            external: found
+                .external
+                .iter()
+                .map(|it| ExternalRow::of(it, found))
+                .collect(),
             untold: found.untold.clone(),
             chrome,
         }
     }
 
     fn is_empty(&self) -> bool {
-        self.rotas.is_empty() && self.policies.is_empty() && self.contacts.is_empty()
+        self.rotas.is_empty()
+            && self.policies.is_empty()
+            && self.contacts.is_empty()
+            && self.external.is_empty()
+    }
+}
+
+impl ExternalRow {
+    fn of(item: &Item<ExternalService>, found: &Everything) -> Self {
+        let spec = &item.spec;
+        let asks = |it: &&Item<Connector>| {
+            it.platform == item.platform && spec.connector.as_deref() == Some(it.slug.as_str())
+        };
+        let connector = found.connectors.iter().find(asks);
+        Self {
+            name: spec.name.clone(),
+            platform: found.platform(item.platform).to_owned(),
+            about: spec.about.clone(),
+            required: spec.required,
+            contact: spec.contact.clone(),
+            email: spec.email.clone(),
+            phone: spec.phone.clone(),
+            url: spec.url.clone(),
+            connector: connector.map(|it| (format!("/connectors/{}", it.id), it.name.clone())),
+        }
+    }
+
+    fn is_reached(&self) -> bool {
+        !(self.email.is_empty() && self.phone.is_empty() && self.url.is_empty())
     }
 }
 

@@ -259,6 +259,15 @@ fn items(pack: &Pack) -> db::Result<Vec<NewItem>> {
     add(&mut items, "escalation", &pack.escalations, |it| {
         (&it.id, &it.name)
     })?;
+    add(
+        &mut items,
+        "external_service",
+        &pack.external_services,
+        |it| (&it.id, &it.name),
+    )?;
+    add(&mut items, "backup_plan", &pack.backup_plans, |it| {
+        (&it.id, &it.name)
+    })?;
     add(&mut items, "checklist", &pack.checklists, |it| {
         (&it.id, &it.name)
     })?;

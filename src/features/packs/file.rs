@@ -7,6 +7,7 @@ use serde::Deserialize;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, Deserializer};
 
+use super::left_out;
 use super::pack::Pack;
 use super::parameters::{Given, Parameter, Resolver};
 
@@ -42,6 +43,13 @@ impl Lines {
     pub fn of(&self, kind: &str, index: usize) -> usize {
         self.0.get(&(kind.to_owned(), index)).copied().unwrap_or(1)
     }
+
+    /// A thing of this kind has another place, because one before it was left out.
+    pub(super) fn move_to(&mut self, kind: &str, from: usize, to: usize) {
+        if let Some(line) = self.0.get(&(kind.to_owned(), from)).copied() {
+            self.0.insert((kind.to_owned(), to), line);
+        }
+    }
 }
 
 /// Reads a pack with this installation's parameters in place.
@@ -58,7 +66,6 @@ pub fn read(source: &str, given: &Given) -> Result<File, Vec<Unreadable>> {
     };
 
     let mut root = DeTable::parse(source).map_err(from_toml)?;
-    let lines = lines(root.get_ref(), source);
     let platform = platform_id(root.get_ref());
     let mut resolver = Resolver::new(given, &platform);
     resolver.table(root.get_mut());
@@ -75,7 +82,15 @@ pub fn read(source: &str, given: &Given) -> Result<File, Vec<Unreadable>> {
         return Err(problems);
     }
     let parameters = resolver.found.into_values().collect();
-    let pack = Pack::deserialize(Deserializer::from(root)).map_err(from_toml)?;
+    let left = left_out::take(root.get_mut()).map_err(|offset| {
+        vec![Unreadable {
+            line: at(offset),
+            message: "only_with is text: \"${ADDRESS:-}\"".to_owned(),
+        }]
+    })?;
+    let mut lines = lines(root.get_ref(), source);
+    let mut pack = Pack::deserialize(Deserializer::from(root)).map_err(from_toml)?;
+    left.follow(&mut pack, &mut lines);
     Ok(File {
         pack,
         parameters,
@@ -153,6 +168,38 @@ check.http = { url = "${API_URL:-http://localhost:8000}/health", json = { "/stat
         );
         assert_eq!(file.parameters[0].name, "API_URL");
         assert_eq!(file.lines.of("probe", 0), 11);
+    }
+
+    /// What reads a thing that is not there goes with it, and the lines of what stays are right.
+    #[test]
+    fn what_an_installation_does_not_have_is_left_out() {
+        let source = format!(
+            "{SMALL}\n[[probe]]\nid = \"edge\"\nservice = \"api\"\nonly_with = \"${{EDGE:-}}\"\n\
+             check.tls = {{ address = \"${{EDGE:-localhost:443}}\" }}\n\
+             \n[[rule]]\nid = \"ends\"\nname = \"Ends\"\non.measure = {{ probe = \"edge\", name = \"days\" }}\n\
+             yellow = {{ below = \"14d\" }}\nrunbook = \"renew\"\n\
+             \n[[rule]]\nid = \"down\"\nname = \"Down\"\non.state = \"api-health\"\nyellow = {{ is = \"down\" }}\n\
+             \n[[checklist]]\nid = \"list\"\nname = \"List\"\non_demand = \"other\"\n\
+             item = [{{ id = \"tls\", text = \"TLS\", read.state = \"edge\", expect = {{ is = \"up\" }} }}]\n\
+             \n[[runbook]]\nid = \"renew\"\ntitle = \"Renew\"\nowner = \"O\"\nversion = \"1\"\n\
+             next_review = \"2029-01-01\"\nsteps = [\"Renew.\"]\n"
+        );
+        let without = read(&source, &Given::default()).unwrap();
+        assert_eq!(without.pack.probes.len(), 1);
+        assert_eq!(without.pack.rules.len(), 1);
+        assert_eq!(without.pack.rules[0].id, "down");
+        assert!(without.pack.runbooks.is_empty());
+        assert!(without.pack.checklists[0].items[0].read.is_none());
+        let given = [("EDGE", "edge.bank.example:443")].into_iter().collect();
+        let with = read(&source, &given).unwrap();
+        assert_eq!((with.pack.probes.len(), with.pack.rules.len()), (2, 2));
+        assert_eq!(with.pack.runbooks.len(), 1);
+        assert!(with.pack.checklists[0].items[0].is_read());
+        assert_eq!(without.lines.of("rule", 0), with.lines.of("rule", 1));
+
+        let number = source.replace("\"${EDGE:-}\"", "7");
+        let wrong = read(&number, &Given::default()).unwrap_err().remove(0);
+        assert!(wrong.message.contains("only_with is text"), "{wrong}");
     }
 
     #[test]

@@ -1,15 +1,18 @@
 //! The linter: what a pack may not say, and what it had better not say without a reason.
 
 mod addresses;
+mod backups;
 mod checklists;
 mod conditions;
 mod connectors;
+mod external;
 mod heartbeats;
 mod levels;
 mod logs;
 mod maintenance;
 mod metrics;
 mod oncall;
+mod runbooks;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -91,6 +94,8 @@ pub fn lint(file: &File) -> Vec<Finding> {
     linter.rules();
     linter.oncall();
     linter.runbooks();
+    linter.external_services();
+    linter.backup_plans();
     linter.maintenance();
     linter.checklists();
     linter.gates();
@@ -402,42 +407,6 @@ impl Linter<'_> {
         indicators.iter().find(|it| it.id == id)?.expect_every
     }
 
-    fn runbooks(&mut self) {
-        for (index, runbook) in self.pack.runbooks.iter().enumerate() {
-            let about = ("runbook", index, runbook.id.as_str());
-            if runbook.steps.is_empty() || runbook.steps.iter().any(|step| step.trim().is_empty()) {
-                self.error(
-                    "empty-runbook",
-                    about,
-                    "a runbook has steps, and each says something",
-                );
-            }
-            if !self
-                .pack
-                .rules
-                .iter()
-                .any(|rule| rule.runbook.as_ref() == Some(&runbook.id))
-                && !self
-                    .pack
-                    .error_codes
-                    .iter()
-                    .any(|code| code.runbook.as_ref() == Some(&runbook.id))
-                && !self
-                    .pack
-                    .heartbeats
-                    .iter()
-                    .any(|heartbeat| heartbeat.runbook.as_ref() == Some(&runbook.id))
-                && !self
-                    .pack
-                    .connectors
-                    .iter()
-                    .any(|connector| connector.runbook.as_ref() == Some(&runbook.id))
-            {
-                self.warn("unused-runbook", about, "no rule leads to this runbook");
-            }
-        }
-    }
-
     fn acceptances(&mut self) {
         let mut used = BTreeSet::new();
         for finding in &mut self.findings {
@@ -531,6 +500,17 @@ fn named(pack: &Pack) -> BTreeMap<&'static str, Vec<&str>> {
         (
             "maintenance",
             pack.maintenance.iter().map(|it| it.id.as_str()).collect(),
+        ),
+        (
+            "external_service",
+            pack.external_services
+                .iter()
+                .map(|it| it.id.as_str())
+                .collect(),
+        ),
+        (
+            "backup_plan",
+            pack.backup_plans.iter().map(|it| it.id.as_str()).collect(),
         ),
         (
             "checklist",

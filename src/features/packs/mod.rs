@@ -8,9 +8,11 @@
 //! - the definitions belong to this feature. What happens to them belongs to others: `health` keeps
 //!   how probes stand, `alerts` keeps which rules are lit.
 
+pub mod accepted;
 pub mod actions;
 pub mod calendar;
 pub mod file;
+mod left_out;
 pub mod lint;
 pub mod pack;
 pub mod pages;

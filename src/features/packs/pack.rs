@@ -1,10 +1,12 @@
 //! What a pack says, as types. A file that parses has the right shape; whether it makes sense is
 //! the linter's word.
 
+mod backups;
 mod causes;
 mod check;
 mod checklists;
 mod connectors;
+mod external;
 mod heartbeats;
 mod levels;
 mod logs;
@@ -19,12 +21,14 @@ mod selector;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
+pub use self::backups::{BackupPlan, Promised};
 pub use self::causes::Inhibition;
 pub use self::check::{
     Certificate, Check, Files, Host, Http, Postgres, Redis, Tcp, Tls, Which, host_and_port,
 };
 pub use self::checklists::{CheckItem, Checklist, Evidence, Expect, Occasion, ReleaseGate, Stage};
 pub use self::connectors::Connector;
+pub use self::external::ExternalService;
 pub use self::heartbeats::Heartbeat;
 pub use self::levels::{Capacity, Counted, Observed, Reported, Sli, Slo, Used, Within};
 pub use self::logs::{ErrorCode, LinesOf, LogSource};
@@ -83,6 +87,10 @@ pub struct Pack {
     pub rotas: Vec<Rota>,
     #[serde(default, rename = "escalation")]
     pub escalations: Vec<Escalation>,
+    #[serde(default, rename = "external_service")]
+    pub external_services: Vec<ExternalService>,
+    #[serde(default, rename = "backup_plan")]
+    pub backup_plans: Vec<BackupPlan>,
     #[serde(default, rename = "checklist")]
     pub checklists: Vec<Checklist>,
     #[serde(default, rename = "release_gate")]
@@ -275,6 +283,9 @@ pub struct Runbook {
     pub version: String,
     #[serde(deserialize_with = "date")]
     pub next_review: NaiveDate,
+    /// The runbooks that it may lead on to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub then: Vec<String>,
 }
 
 /// A date is quoted text, so that it reads the same in the file and in the database.

@@ -10,9 +10,9 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::pack::{
-    Capacity, Checklist, Connector, Contact, ErrorCode, Escalation, EventType, Heartbeat,
-    Indicator, Inhibition, ItemId, LogSource, Maintenance, Platform, Probe, ReleaseGate, Rota,
-    Rule, Runbook, Service, Slo,
+    BackupPlan, Capacity, Checklist, Connector, Contact, ErrorCode, Escalation, EventType,
+    ExternalService, Heartbeat, Indicator, Inhibition, ItemId, LogSource, Maintenance, Platform,
+    Probe, ReleaseGate, Rota, Rule, Runbook, Service, Slo,
 };
 use crate::foundation::audit::Tx;
 use crate::foundation::db::schema::{pack, pack_item, platform};
@@ -71,6 +71,12 @@ impl Definition for Rota {
 }
 impl Definition for Escalation {
     const KIND: &'static str = "escalation";
+}
+impl Definition for ExternalService {
+    const KIND: &'static str = "external_service";
+}
+impl Definition for BackupPlan {
+    const KIND: &'static str = "backup_plan";
 }
 impl Definition for Checklist {
     const KIND: &'static str = "checklist";

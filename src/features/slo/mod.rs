@@ -18,6 +18,7 @@ mod file;
 pub mod jobs;
 pub mod month;
 mod pages;
+mod plans;
 pub mod runner;
 pub mod store;
 mod trend;
@@ -34,6 +35,7 @@ crate::typed_id!(
 pub fn routes() -> Routes {
     let read = Access::Needs(HealthRead);
     Routes::new()
+        .get("/backups", read, plans::list)
         .get("/service-levels", read, pages::list)
         .get("/service-levels/{id}", read, pages::one)
         .get("/service-levels/months/{id}", read, pages::month)

@@ -17,6 +17,7 @@ use super::store::{self, Asked, Sum};
 use super::trend;
 use super::views::{self, List, MonthPage, MonthRow, One, Promise, Row, Sentence};
 use crate::features::alerts::burning::{self, Targets};
+use crate::features::packs::accepted;
 use crate::features::packs::pack::{Heartbeat, ItemId, Service, Slo};
 use crate::features::packs::store::{self as packs, Item, Watched};
 use crate::foundation::Services;
@@ -327,24 +328,11 @@ fn pace(conn: &mut Conn, slo: &Item<Slo>, now: DateTime<Utc>) -> db::Result<Opti
 }
 
 fn promise(conn: &mut Conn, slo: &Item<Slo>) -> db::Result<Promise> {
-    let applied = packs::applied(conn)?;
-    let pack = applied
-        .iter()
-        .find(|it| it.platform_id == slo.platform.uuid());
-    let accepted = pack.and_then(|it| it.accepted.as_array());
-    let is_it = |it: &&serde_json::Value| {
-        it["warning"] == "promise-not-reachable" && it["on"] == slo.slug.as_str()
-    };
-    let text = |it: &serde_json::Value| it.as_str().unwrap_or_default().to_owned();
     Ok(Promise {
         rto: slo.spec.rto.map(|it| it.to_string()),
         rpo: slo.spec.rpo.map(|it| it.to_string()),
         dumps: named::<Heartbeat>(conn, slo, slo.spec.dumps.as_deref(), |it| &it.name)?,
-        not_reachable: accepted
-            .into_iter()
-            .flatten()
-            .find(is_it)
-            .map(|it| (text(&it["message"]), text(&it["reason"]))),
+        not_reachable: accepted::of(conn, slo.platform, "promise-not-reachable", &slo.slug)?,
     })
 }
 

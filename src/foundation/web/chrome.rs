@@ -33,6 +33,8 @@ pub enum Nav {
     Releases,
     OnCall,
     Checklists,
+    Runbooks,
+    Backups,
     Queue,
     Approvals,
     Subjects,
@@ -75,6 +77,8 @@ const GROUPS: [(&str, &[Nav]); 5] = [
             Nav::Releases,
             Nav::OnCall,
             Nav::Checklists,
+            Nav::Runbooks,
+            Nav::Backups,
         ],
     ),
     (
@@ -118,6 +122,8 @@ impl Nav {
             Self::Releases => "Releases",
             Self::OnCall => "On call",
             Self::Checklists => "Checklists",
+            Self::Runbooks => "Runbooks",
+            Self::Backups => "Backups",
             Self::Queue => "Queue",
             Self::Approvals => "Awaiting my approval",
             Self::Subjects => "Subjects",
@@ -156,6 +162,8 @@ impl Nav {
             Self::Releases => "/releases",
             Self::OnCall => "/on-call",
             Self::Checklists => "/checklists",
+            Self::Runbooks => "/runbooks",
+            Self::Backups => "/backups",
             Self::Queue => "/reviews",
             Self::Approvals => "/reviews/approvals",
             Self::Subjects => "/subjects",
@@ -191,6 +199,7 @@ impl Nav {
             Self::Releases => Some('r'),
             Self::OnCall => Some('c'),
             Self::Checklists => Some('t'),
+            Self::Runbooks => Some('f'),
             Self::Queue => Some('q'),
             Self::Approvals => Some('w'),
             Self::Subjects => Some('p'),
@@ -202,6 +211,7 @@ impl Nav {
             | Self::ServiceLevels
             | Self::Capacity
             | Self::Maintenance
+            | Self::Backups
             | Self::Exports
             | Self::SarGrants
             | Self::AccessReview
@@ -224,9 +234,12 @@ impl Nav {
             | Self::Queues
             | Self::Heartbeats
             | Self::ServiceLevels
-            | Self::Capacity => Some(Permission::HealthRead),
+            | Self::Capacity
+            | Self::Backups => Some(Permission::HealthRead),
             Self::Logs => Some(Permission::LogsRead),
-            Self::Alerts | Self::Maintenance | Self::OnCall => Some(Permission::AlertsRead),
+            Self::Alerts | Self::Maintenance | Self::OnCall | Self::Runbooks => {
+                Some(Permission::AlertsRead)
+            }
             Self::Checklists => Some(Permission::ChecklistsRead),
             Self::Releases => Some(Permission::ReleasesRead),
             Self::Incidents => Some(Permission::IncidentsRead),

@@ -195,6 +195,8 @@ fn navigation_shows_what_a_person_may_open() {
             "Releases",
             "On call",
             "Checklists",
+            "Runbooks",
+            "Backups",
             "Packs"
         ]
     );

@@ -17,10 +17,12 @@ fn every_key_figure_and_error_of_a_pack_is_documented() {
     let document = read("docs/packs.md");
     let shapes: String = [
         "pack.rs",
+        "pack/backups.rs",
         "pack/causes.rs",
         "pack/check.rs",
         "pack/checklists.rs",
         "pack/connectors.rs",
+        "pack/external.rs",
         "pack/heartbeats.rs",
         "pack/levels.rs",
         "pack/logs.rs",
@@ -42,6 +44,9 @@ fn every_key_figure_and_error_of_a_pack_is_documented() {
         "event_types",
         "heartbeats",
         "connectors",
+        "external_services",
+        "backup_plans",
+        "promises",
         "log_sources",
         "error_codes",
         "inhibitions",
@@ -92,6 +97,8 @@ fn every_key_figure_and_error_of_a_pack_is_documented() {
 
     let linter = [
         "lint.rs",
+        "lint/backups.rs",
+        "lint/external.rs",
         "lint/checklists.rs",
         "lint/heartbeats.rs",
         "lint/levels.rs",
@@ -100,6 +107,7 @@ fn every_key_figure_and_error_of_a_pack_is_documented() {
         "lint/metrics.rs",
         "lint/maintenance.rs",
         "lint/oncall.rs",
+        "lint/runbooks.rs",
     ]
     .iter()
     .map(|file| read(&format!("src/features/packs/{file}")))

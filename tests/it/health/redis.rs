@@ -28,6 +28,7 @@ pub fn redis(address: impl ToString) -> Redis {
         password_file: String::new(),
         tls: false,
         database: 0,
+        lifetimes: std::collections::BTreeMap::new(),
     }
 }
 
@@ -338,7 +339,13 @@ async fn hits_are_counted_from_run_to_run_and_stand_on_the_overview() {
     let app = TestApp::start().await;
     let simulator = Simulator::start_sites(0).await.unwrap();
     let address = parameter(&simulator, "FINAEGIS_REDIS_ADDRESS");
-    apply(&app, &CACHE.replace("localhost:6379", &address));
+    // FA-11: how long the platform keeps what stands beside its hits.
+    let database = "database = \"${REDIS_DATABASE:-0}\"";
+    let lasting = format!("{database}, lifetimes = {{ accounts = \"1h\" }}");
+    let source = CACHE
+        .replace("localhost:6379", &address)
+        .replace(database, &lasting);
+    apply(&app, &source);
     actions::enrol(&app.services, &probes(&app)).unwrap();
     let checks = Checks::new().unwrap();
     let look = async || {
@@ -365,6 +372,7 @@ async fn hits_are_counted_from_run_to_run_and_stand_on_the_overview() {
     // 91 of a hundred, give or take what a second and a tenth does not divide into.
     let about = ["90 %", "91 %", "92 %", "93 %"];
     assert!(about.iter().any(|share| hits.contains(share)), "{hits}");
+    assert!(hits.contains("accounts kept 1h"), "{hits}");
     assert!(
         tile("Replication lag").await.is_none(),
         "nothing is replicated"

@@ -112,7 +112,7 @@ const fn beside(measure: Measure) -> Measure {
     }
 }
 
-/// "longest 12 s, 3 delayed", of a queue; "longest query 2 s", of a database.
+/// "longest 12 s, 3 delayed", of a queue; "longest query 2 s", of a database; "accounts kept 1h", of a cache.
 fn note(probe: &ProbeStatus, measure: Measure) -> String {
     let beside = |of: Measure| {
         let found = probe.measures.iter().find(|(known, _)| *known == of);
@@ -133,6 +133,16 @@ fn note(probe: &ProbeStatus, measure: Measure) -> String {
         Measure::Lag if matches!(probe.item.spec.check, Check::Postgres(_)) => {
             let replicas = beside(Measure::Replicas);
             return replicas.map_or_else(String::new, |it| format!("replicas: {it}"));
+        }
+        Measure::Hits => {
+            let Check::Redis(cache) = &probe.item.spec.check else {
+                return String::new();
+            };
+            let kept = cache.lifetimes.iter();
+            let kept: Vec<String> = kept
+                .map(|(what, long)| format!("{what} kept {long}"))
+                .collect();
+            return kept.join(", ");
         }
         _ => return String::new(),
     }

@@ -19,6 +19,7 @@ impl Linter<'_> {
             let about = ("heartbeat", index, heartbeat.id.as_str());
             self.schedule(about, heartbeat);
             self.references(about, heartbeat);
+            self.obligation(about, heartbeat);
             if heartbeat.keep_output && is_about_sar(&heartbeat.id) {
                 let message = "what a job about suspicious-activity reports says is not kept: keep_output = false";
                 self.error("sar-output", about, message);
@@ -102,6 +103,31 @@ impl Linter<'_> {
         }
     }
 
+    /// What happens just after a run waits for the next one, and for as long as that may be late.
+    fn obligation(&mut self, about: Subject<'_>, heartbeat: &Heartbeat) {
+        let Some(within) = heartbeat.within else {
+            return;
+        };
+        let zone = heartbeat.zone(&self.pack.platform.zone);
+        let cron = heartbeat.cron.as_deref();
+        let longest = match (heartbeat.every, cron) {
+            (Some(every), _) => Some(every),
+            (None, Some(pattern)) => Timetable::in_zone(pattern, zone)
+                .ok()
+                .and_then(|it| longest(&it)),
+            (None, None) => None,
+        };
+        if let Some(longest) =
+            longest.filter(|it| it.delta() + heartbeat.grace.delta() > within.delta())
+        {
+            let message = format!(
+                "its obligation is {within}, and its runs are up to {longest} apart, with {} of grace",
+                heartbeat.grace
+            );
+            self.warn("obligation-not-met", about, message);
+        }
+    }
+
     fn references(&mut self, about: Subject<'_>, heartbeat: &Heartbeat) {
         let unknown = |kind: &str, id: &str| format!("there is no {kind} \"{id}\"");
         let pack = self.pack;
@@ -120,11 +146,19 @@ impl Linter<'_> {
 
 /// Between any two of the next runs. A pattern says the same whenever it is read, so any day will do.
 pub(super) fn shortest(timetable: &Timetable) -> Option<TimeDelta> {
+    apart(timetable).into_iter().min()
+}
+
+fn longest(timetable: &Timetable) -> Option<Lasting> {
+    let longest = apart(timetable).into_iter().max()?;
+    Some(Lasting::from_millis(longest.num_milliseconds()))
+}
+
+fn apart(timetable: &Timetable) -> Vec<TimeDelta> {
     const LOOKED_AT: usize = 64;
     let runs: Vec<DateTime<Utc>> = timetable
         .after(DateTime::UNIX_EPOCH + TimeDelta::days(20_000))
         .take(LOOKED_AT)
         .collect();
-    let apart = runs.windows(2).map(|pair| pair[1] - pair[0]);
-    apart.min()
+    runs.windows(2).map(|pair| pair[1] - pair[0]).collect()
 }

@@ -150,7 +150,7 @@ impl Linter<'_> {
 }
 
 /// Whether it can be an address at all; whether anybody reads there, only a message can tell.
-fn is_mailbox(text: &str) -> bool {
+pub(super) fn is_mailbox(text: &str) -> bool {
     let plain = |c: char| !c.is_whitespace() && !c.is_control() && !matches!(c, '<' | '>' | ',');
     let parts = text.rsplit_once('@');
     let is_named = parts.is_some_and(|(name, host)| !name.is_empty() && !host.is_empty());

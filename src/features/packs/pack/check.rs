@@ -7,6 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::{Measure, Prometheus, Queue};
+use crate::features::packs::quantity::Lasting;
 
 /// What a probe does. Each carries only what it needs, and passwords only as the name of a file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -223,6 +224,9 @@ pub struct Redis {
     pub tls: bool,
     #[serde(default, deserialize_with = "typed")]
     pub database: u32,
+    /// How long the platform keeps what in it, for people.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub lifetimes: BTreeMap<String, Lasting>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

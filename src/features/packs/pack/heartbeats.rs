@@ -24,6 +24,9 @@ pub struct Heartbeat {
     /// How long after it was due, or after a run began, it is still waited for.
     #[serde(default = "ten_minutes")]
     pub grace: Lasting,
+    /// An obligation that its runs serve: within so long of what happened, one has to have come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within: Option<Lasting>,
     /// Whether what the job says is kept, for those who see heartbeats. Not where it may name what few may know.
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
     pub keep_output: bool,

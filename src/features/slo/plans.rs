@@ -1,0 +1,187 @@
+//! What is backed up of each platform, and what is promised of bringing it back. What was achieved is known once backups
+//! are restored in drills; until then the page says so.
+
+use std::collections::HashMap;
+
+use actix_web::web::Data;
+use askama::Template;
+use chrono::{DateTime, Utc};
+
+use crate::features::health::board::{self, ProbeStatus};
+use crate::features::health::views::figure;
+use crate::features::packs::accepted;
+use crate::features::packs::pack::{BackupPlan, Heartbeat, Measure, Runbook};
+use crate::features::packs::store::{self as packs, Item};
+use crate::foundation::Services;
+use crate::foundation::auth::Signed;
+use crate::foundation::db::{self, Conn};
+use crate::foundation::kernel::{PlatformId, Scope};
+use crate::foundation::web::format::counted;
+use crate::foundation::web::{self, Chrome, Lamp, Nav, block};
+
+/// `GET /backups`
+#[derive(Template)]
+#[template(path = "slo/plans.html")]
+struct Plans {
+    chrome: Chrome,
+    lamp: Lamp,
+    sentence: String,
+    rows: Vec<Row>,
+}
+
+struct Row {
+    name: String,
+    platform: String,
+    about: String,
+    what: String,
+    every: Option<String>,
+    keep: Option<String>,
+    off_site: bool,
+    /// What the probe that looks at its files found last.
+    newest: Newest,
+    job: Option<Link>,
+    runbook: Option<Link>,
+    promises: Vec<Promise>,
+    /// What the linter says of it, and why the pack lives with it.
+    contradictions: Vec<(&'static str, String, String)>,
+}
+
+/// Address and name.
+type Link = (String, String);
+
+struct Promise {
+    scenario: String,
+    rto: Option<String>,
+    rpo: Option<String>,
+}
+
+enum Newest {
+    /// No probe looks.
+    Unwatched,
+    /// One looks, and found nothing, or has not looked yet.
+    Unseen { service: String },
+    Seen {
+        service: String,
+        age: String,
+        size: String,
+        at: DateTime<Utc>,
+    },
+}
+
+/// Warnings that a plan may have, and their headings.
+const WARNINGS: [(&str, &str); 2] = [
+    ("retention-against-itself", "Retention contradicts itself"),
+    ("promise-not-reachable", "Promise not reachable"),
+];
+
+/// `GET /backups`: the plans of the packs.
+pub async fn list(signed: Signed, services: Data<Services>) -> web::Result {
+    let (app, view) = (services.clone(), signed.view());
+    let rows = block(move || {
+        let now = app.clock.now();
+        app.db
+            .read(|conn| rows(conn, &view, now))
+            .map_err(web::Error::from)
+    })
+    .await?;
+    let broken = rows
+        .iter()
+        .filter(|row| !row.contradictions.is_empty())
+        .count();
+    let all = counted(rows.len() as u64, "backup plan", "backup plans");
+    web::page(&Plans {
+        chrome: Chrome::new(&signed, &services, "Backups", Nav::Backups),
+        lamp: if broken == 0 {
+            Lamp::Clear
+        } else {
+            Lamp::Yellow
+        },
+        sentence: match broken {
+            0 => format!("{all}, none at odds with itself"),
+            1 => format!("1 of {all} is at odds with itself"),
+            many => format!("{many} of {all} are at odds with themselves"),
+        },
+        rows,
+    })
+}
+
+fn rows(conn: &mut Conn, scope: &Scope, now: DateTime<Utc>) -> db::Result<Vec<Row>> {
+    let platforms: HashMap<PlatformId, String> = packs::platforms(conn)?
+        .into_iter()
+        .map(|it| (it.id, it.name))
+        .collect();
+    let board = board::services(conn, scope, now)?;
+    let plans = packs::live_within::<BackupPlan>(conn, scope)?;
+    let mut rows = Vec::with_capacity(plans.len());
+    for plan in plans {
+        let spec = &plan.spec;
+        let looks = board
+            .iter()
+            .filter(|service| service.platform.id == plan.platform)
+            .flat_map(|service| service.probes.iter().map(move |probe| (service.id, probe)))
+            .find(|(_, probe)| spec.probe.as_deref() == Some(probe.item.slug.as_str()));
+        let mut contradictions = Vec::new();
+        for (warning, heading) in WARNINGS {
+            let found = accepted::of(conn, plan.platform, warning, &plan.slug)?;
+            contradictions.extend(found.map(|(message, reason)| (heading, message, reason)));
+        }
+        rows.push(Row {
+            name: plan.name.clone(),
+            platform: platforms.get(&plan.platform).cloned().unwrap_or_default(),
+            about: spec.about.clone(),
+            what: spec.what.clone(),
+            every: spec.every.map(|it| it.to_string()),
+            keep: spec.keep.map(|it| it.to_string()),
+            off_site: spec.off_site,
+            newest: looks.map_or(Newest::Unwatched, |(service, probe)| {
+                newest(format!("/services/{service}"), probe)
+            }),
+            job: link::<Heartbeat>(conn, &plan, spec.heartbeat.as_deref(), "heartbeats")?,
+            runbook: link::<Runbook>(conn, &plan, spec.runbook.as_deref(), "runbooks")?,
+            promises: spec
+                .promises
+                .iter()
+                .map(|it| Promise {
+                    scenario: it.scenario.clone(),
+                    rto: it.rto.map(|it| it.to_string()),
+                    rpo: it.rpo.map(|it| it.to_string()),
+                })
+                .collect(),
+            contradictions,
+        });
+    }
+    Ok(rows)
+}
+
+fn newest(service: String, probe: &ProbeStatus) -> Newest {
+    let read = |of: Measure| {
+        let found = probe.measures.iter().find(|(measure, _)| *measure == of);
+        found.map(|(_, value)| figure(*value, of))
+    };
+    match (read(Measure::Age), probe.measured_at) {
+        (Some(age), Some(at)) => Newest::Seen {
+            service,
+            age,
+            size: read(Measure::Size).unwrap_or_default(),
+            at,
+        },
+        _ => Newest::Unseen { service },
+    }
+}
+
+/// What the plan's pack calls by this name.
+fn link<T: packs::Definition>(
+    conn: &mut Conn,
+    plan: &Item<BackupPlan>,
+    slug: Option<&str>,
+    under: &str,
+) -> db::Result<Option<Link>> {
+    let Some(slug) = slug else {
+        return Ok(None);
+    };
+    match packs::by_slug::<T>(conn, plan.platform, slug) {
+        Ok(item) => Ok(Some((format!("/{under}/{}", item.id), item.name))),
+        Err(db::Error::NotFound) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
