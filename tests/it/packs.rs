@@ -1,5 +1,6 @@
 //! Packs: the ones that ship, what the linter says, and what applying one does.
 
+mod guides;
 mod levels;
 mod maintenance;
 mod metrics;
@@ -83,6 +84,9 @@ name = "Critical"
 levels = ["red"]
 steps = [{ notify.contact = "ada" }]
 "#;
+
+/// The steps of its runbook, as it writes them.
+const RUNBOOK: &str = "steps = [\"Look.\", \"Mend.\"]";
 
 pub fn apply(app: &TestApp, source: &str) -> actions::Outcome {
     let actor = Actor::command_line("tester");

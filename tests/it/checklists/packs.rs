@@ -166,7 +166,7 @@ fn each_guides_lists_are_in_its_pack() {
     };
     let ids = |name: &str| of(name).into_iter().map(|list| list.id).collect::<Vec<_>>();
     assert_eq!(ids("lait"), ["daily", "weekly", "monthly"]);
-    assert_eq!(ids("debt-os"), ["security"]);
+    assert_eq!(ids("debt-os"), ["security", "upgrade"]);
     assert_eq!(
         ids("finchat"),
         [
@@ -174,7 +174,8 @@ fn each_guides_lists_are_in_its_pack() {
             "weekly-review",
             "security-audit",
             "deployment",
-            "maintenance"
+            "maintenance",
+            "after-deployment"
         ]
     );
     let finchat = of("finchat");
