@@ -49,6 +49,7 @@ fn answer(command: &Reply, mode: Mode) -> String {
             b"LLEN" => format!(":{}\r\n", waiting()),
             b"ZCARD" => format!(":{}\r\n", waiting() / 2),
             b"LINDEX" => bulk(&next_message()),
+            b"HMGET" => moment_of_next(),
             _ => "-ERR unknown command (simulated)\r\n".to_owned(),
         },
         _ => "-ERR Protocol error (simulated)\r\n".to_owned(),
@@ -73,6 +74,12 @@ fn next_message() -> String {
         pushed / 1_000,
         pushed % 1_000
     )
+}
+
+/// Since when the next message of BullMQ waits, which came without a delay.
+fn moment_of_next() -> String {
+    let pushed = chrono::Utc::now().timestamp_millis() - 4_000;
+    format!("*2\r\n{}{}", bulk(&pushed.to_string()), bulk("0"))
 }
 
 /// Figures of a healthy cache, whose counters grow with the time.

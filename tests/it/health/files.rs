@@ -268,3 +268,88 @@ async fn what_is_written_after_the_look_began_is_new() {
     let told = run.outcome.message();
     assert!(told.contains("late was written in the future"), "{told}");
 }
+
+/// RH-13, FC-6, DO-21: what is kept for longer than its guide says, or has grown too large, where an installation says that
+/// its files are.
+#[tokio::test]
+async fn files_that_are_kept_too_long_light_their_lamp() {
+    for (pack, parameter, slug, rule, (fine, late)) in [
+        (
+            "regtech-horizon",
+            "LOG_FILES",
+            "oldest-log",
+            "Logs are kept longer than 30 days",
+            (30, 32),
+        ),
+        (
+            "finchat",
+            "LOG_FILES",
+            "oldest-log",
+            "Logs are kept longer than 30 days",
+            (30, 32),
+        ),
+        (
+            "finchat",
+            "CACHE_FILES",
+            "oldest-cache",
+            "Files of the cache are kept longer than 7 days",
+            (7, 9),
+        ),
+        (
+            "debt-os",
+            "LOG_FILES",
+            "oldest-log",
+            "Logs are kept longer than seven days",
+            (7, 9),
+        ),
+        (
+            "debt-os",
+            "LOG_FILES",
+            "newest-log",
+            "A log is over 1 GB",
+            (0, 0),
+        ),
+    ] {
+        let app = TestApp::start().await;
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.log");
+        write(&file, 100, 0);
+        let mut packs = shipped().into_iter();
+        let (_, source) = packs.find(|(name, _)| name.starts_with(pack)).unwrap();
+        let given: Given = [(parameter, format!("{}/*.log", folder.path().display()))]
+            .into_iter()
+            .collect();
+        let actor = signalbox::foundation::audit::Actor::command_line("tester");
+        packs::apply(&app.services, &actor, &source, &given).unwrap();
+        let probes = probes(&app);
+        actions::enrol(&app.services, &probes).unwrap();
+        let item = probes.values().find(|it| it.slug == slug).unwrap();
+        let lit = async |days: i64| {
+            app.advance(chrono::TimeDelta::minutes(6));
+            let at = chrono::Utc::now() + chrono::TimeDelta::days(days);
+            let run = Checks::new().unwrap().run(&item.spec, at, None).await;
+            let claims = actions::claim(&app.services, &probes).unwrap();
+            let claim = claims.into_iter().find(|it| it.probe == item.id).unwrap();
+            let run = Run {
+                at: app.now(),
+                ..run
+            };
+            actions::finish(&app.services, item, claim, run).unwrap();
+            app.advance(chrono::TimeDelta::seconds(2));
+            evaluate::tick(&app.services).unwrap();
+            let open = |conn: &mut _| alerts::open(conn, &Scope::All);
+            let open = app.services.db.read(open).unwrap();
+            open.iter().any(|alert| alert.name == rule)
+        };
+        assert!(!lit(fine).await, "{pack} {slug}");
+        if late == 0 {
+            File::options()
+                .write(true)
+                .open(&file)
+                .unwrap()
+                .set_len(1_000_000_001)
+                .unwrap();
+        }
+        assert!(lit(late).await, "{pack} {slug}");
+    }
+}

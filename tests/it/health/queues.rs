@@ -8,7 +8,9 @@ use signalbox::features::alerts::evaluate;
 use signalbox::features::alerts::store as alerts;
 use signalbox::features::health::actions;
 use signalbox::features::health::probe::{ErrorKind, Outcome, Run};
+use signalbox::features::packs::actions as packs;
 use signalbox::features::packs::pack::{Check, Layout, Measure, Postgres, Queue, Tls};
+use signalbox::features::packs::parameters::Given;
 use signalbox::foundation::kernel::Scope;
 
 use super::redis::{Server, figure, redis};
@@ -207,4 +209,32 @@ async fn a_job_that_waits_too_long_lights_the_lamp_of_its_queue() {
         "{tile}"
     );
     assert!(measured(Some(200.0)).await.is_empty());
+}
+
+/// FA-10, DO-13: every queue that a guide names says how long its next message has waited, in the demo as well.
+#[tokio::test]
+async fn the_queues_of_the_guides_say_how_long_they_wait() {
+    let folder = tempfile::tempdir().unwrap();
+    let simulator = Simulator::start(0, folder.path()).await.unwrap();
+    let given: Given = simulator.parameters().into_iter().collect();
+    let mut looked_at = Vec::new();
+    for (_, source) in crate::packs::shipped() {
+        let pack = packs::check(&source, &given).unwrap().0.pack;
+        for probe in pack.probes {
+            let Check::Queue(queue) = probe.check else {
+                continue;
+            };
+            let found = look(*queue).await;
+            let oldest = figure(&found, Measure::Oldest);
+            assert!(
+                oldest.is_some_and(|it| (3.0..60.0).contains(&it)),
+                "{}: {oldest:?}",
+                probe.id
+            );
+            looked_at.push(probe.id);
+        }
+    }
+    assert_eq!(looked_at.len(), 7, "{looked_at:?}");
+    assert!(looked_at.contains(&"queue-scan".to_owned()));
+    simulator.stop().await;
 }
