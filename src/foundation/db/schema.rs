@@ -786,6 +786,7 @@ diesel::table! {
         value -> Float8,
         demo -> Bool,
         claim_id -> Nullable<Uuid>,
+        superseded_by -> Nullable<Uuid>,
     }
 }
 

@@ -4,6 +4,7 @@ use chrono::TimeDelta;
 use signalbox::features::alerts::evaluate;
 use signalbox::features::alerts::store as alerts;
 use signalbox::features::health::store::claims::{self, Said};
+use signalbox::features::health::store::reports;
 use signalbox::features::packs::pack::{Indicator, ItemId};
 use signalbox::features::packs::store as packs;
 use signalbox::foundation::auth::Role;
@@ -141,6 +142,75 @@ async fn a_correction_is_added_and_what_was_said_stays() {
     ];
     assert_eq!(report(&operator, id, &late).await.status, 303);
     assert!((said(&app, id)[0].value - 97.4).abs() < f64::EPSILON);
+}
+
+/// The wrong value is the newer one by its own moment: that is how a moment that was typed wrong is corrected, too.
+#[tokio::test]
+async fn what_is_corrected_is_read_no_more() {
+    let (app, id) = watched(false).await;
+    let operator = app.as_operator();
+    let wrong = [("value", "9.74"), ("evidence", "Report")];
+    assert_eq!(report(&operator, id, &wrong).await.status, 303);
+    assert_eq!(lit(&app), Some(Level::Red));
+    let corrected = said(&app, id)[0].claim.as_ref().unwrap().id.to_string();
+    let at = (app.now() - TimeDelta::minutes(5))
+        .format("%Y-%m-%dT%H:%M")
+        .to_string();
+    let right = [
+        ("value", "99.4"),
+        ("evidence", "A digit was lost"),
+        ("as_of", at.as_str()),
+        ("corrects", corrected.as_str()),
+    ];
+    assert_eq!(report(&operator, id, &right).await.status, 303);
+    assert_eq!(lit(&app), None, "the correction counts, though it is older");
+    let read = |conn: &mut _| reports::last_reports(conn, &[id]);
+    let last = app.services.db.read(read).unwrap()[&id];
+    assert!((last.value - 99.4).abs() < f64::EPSILON);
+    let all = said(&app, id);
+    assert_eq!(all.len(), 2, "what was said stays");
+    assert!(all[0].superseded && !all[1].superseded);
+    let page = operator.get(&format!("/indicators/{id}")).await;
+    assert!(page.says("another value stands in its place"));
+
+    // It is corrected once, and whoever comes later keeps what was typed.
+    let again = report(&operator, id, &right).await;
+    assert!(again.status == 409 && again.says("does not count, or not any more"));
+    assert!(again.body.contains("A digit was lost"));
+    assert_eq!(said(&app, id).len(), 2);
+}
+
+#[tokio::test]
+async fn of_two_corrections_of_one_value_one_counts() {
+    let (app, id) = watched(true).await;
+    let (first, second) = (app.as_operator(), app.as_compliance());
+    let approve = || async {
+        let page = second.get(&format!("/indicators/{id}")).await;
+        let approval = page.actions().into_iter();
+        let mut approval = approval.filter(|action| action.ends_with("/approval"));
+        let approval = approval.next().unwrap();
+        second.post_form(&approval, &[]).await.status
+    };
+    let wrong = [("value", "9.74"), ("evidence", "Report")];
+    // What lights a lamp takes one person, what changes it for the better two.
+    assert_eq!(report(&first, id, &wrong).await.status, 303);
+    let corrected = said(&app, id)[0].claim.as_ref().unwrap().id.to_string();
+    for value in ["97.4", "99.9"] {
+        let fields = [
+            ("value", value),
+            ("evidence", "Corrected"),
+            ("corrects", corrected.as_str()),
+        ];
+        assert_eq!(report(&first, id, &fields).await.status, 303);
+    }
+    assert_eq!(approve().await, 303);
+    assert_eq!(approve().await, 409, "the other one came first");
+    let counting: Vec<f64> = said(&app, id)
+        .iter()
+        .filter(|it| !it.superseded)
+        .map(|it| it.value)
+        .collect();
+    assert_eq!(counting.len(), 1, "{counting:?}");
 }
 
 #[tokio::test]

@@ -62,7 +62,8 @@ pub fn report(
     within(services, signed, indicator, key, |tx, item| {
         let now = tx.now();
         if let Some(corrected) = new.corrects
-            && claims::lock(tx, indicator, corrected)?.state() != State::Counts
+            && (claims::lock(tx, indicator, corrected)?.state() != State::Counts
+                || !claims::is_in_force(tx, corrected)?)
         {
             return Err(Refusal::NothingToCorrect);
         }
@@ -83,7 +84,7 @@ pub fn report(
         let kind = if claim.needs_second {
             "indicator.proposed"
         } else {
-            claims::count(tx, indicator, &claim)?;
+            counted(tx, indicator, &claim)?;
             "indicator.reported"
         };
         tx.record(told(kind, item, &claim))?;
@@ -108,6 +109,14 @@ fn is_worse(tx: &mut Tx<'_>, item: &Item<Indicator>, new: &New) -> db::Result<bo
     }))
 }
 
+fn counted(tx: &mut Tx<'_>, indicator: ItemId, claim: &Claim) -> Result<()> {
+    if claims::count(tx, indicator, claim)? {
+        Ok(())
+    } else {
+        Err(Refusal::NothingToCorrect)
+    }
+}
+
 /// A second person agrees, and the value counts.
 pub fn approve(
     services: &Services,
@@ -124,7 +133,7 @@ pub fn approve(
             return Err(Refusal::OwnWork);
         }
         claims::answer(tx, id, "approved", (signed.person, &signed.name))?;
-        claims::count(tx, indicator, &claim)?;
+        counted(tx, indicator, &claim)?;
         tx.record(told("indicator.approved", item, &claim))?;
         Ok(())
     })

@@ -3,7 +3,7 @@ use actix_web::web::{Data, Path};
 use chrono::{DateTime, NaiveDateTime, Utc};
 use serde::Deserialize;
 
-use super::actions::{self, New};
+use super::actions::{self, New, Refusal};
 use super::claim::{self, ClaimId, EVIDENCE_AT_MOST, OLDEST};
 use super::views::{List, One, Row};
 use crate::features::health::store::{claims, reports};
@@ -102,19 +102,24 @@ pub async fn report(
         let now = services.clock.now();
         // Whoever may not see it is not told what was wrong with the form.
         visible(&services, &signed, id)?;
-        let problems = match read(&signed, &form.data, now) {
-            Ok(new) => {
-                actions::report(&services, &signed, id, &new, form.key)?;
-                return Ok(None);
-            }
-            Err(problems) => problems,
+        let (status, problems) = match read(&signed, &form.data, now) {
+            Ok(new) => match actions::report(&services, &signed, id, &new, form.key) {
+                Ok(()) => return Ok(None),
+                // It was answered, or corrected, while this was typed: what was typed stays.
+                Err(refusal @ Refusal::NothingToCorrect) => {
+                    let problems = Problems::one("corrects", refusal.to_string());
+                    (StatusCode::CONFLICT, problems)
+                }
+                Err(refusal) => return Err(refusal.into()),
+            },
+            Err(problems) => (StatusCode::UNPROCESSABLE_ENTITY, problems),
         };
-        show(&services, &signed, id, form.data, problems).map(Some)
+        show(&services, &signed, id, form.data, problems).map(|view| Some((status, view)))
     })
     .await?;
     match again {
         None => see_other(format!("/indicators/{id}")),
-        Some(view) => page_with(StatusCode::UNPROCESSABLE_ENTITY, &view),
+        Some((status, view)) => page_with(status, &view),
     }
 }
 

@@ -86,7 +86,8 @@ impl One {
 
     /// Values that people reported, to choose which is corrected.
     fn correctable(&self) -> impl Iterator<Item = (String, String, bool)> {
-        let claims = self.said.iter().filter_map(|said| said.claim.as_ref());
+        let counting = self.said.iter().filter(|said| !said.superseded);
+        let claims = counting.filter_map(|said| said.claim.as_ref());
         claims.map(|claim| {
             let id = claim.id.to_string();
             let label = format!(

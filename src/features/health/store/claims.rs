@@ -72,8 +72,19 @@ pub fn insert(tx: &mut Tx<'_>, indicator: ItemId, claim: &Claim) -> Result<()> {
     Ok(())
 }
 
-/// Makes a report of it, which rules read from then on.
-pub fn count(tx: &mut Tx<'_>, indicator: ItemId, claim: &Claim) -> Result<()> {
+/// Makes a report of it, which rules read from then on, and takes the one that it corrects out of force. False where that
+/// one does not count any more: two corrections of one value cannot both be right.
+pub fn count(tx: &mut Tx<'_>, indicator: ItemId, claim: &Claim) -> Result<bool> {
+    if let Some(corrected) = claim.corrects {
+        let superseded = diesel::update(indicator_report::table)
+            .filter(indicator_report::claim_id.eq(corrected.uuid()))
+            .filter(indicator_report::superseded_by.is_null())
+            .set(indicator_report::superseded_by.eq(claim.id.uuid()))
+            .execute(&mut **tx)?;
+        if superseded == 0 {
+            return Ok(false);
+        }
+    }
     diesel::insert_into(indicator_report::table)
         .values((
             indicator_report::id.eq(Uuid::now_v7()),
@@ -84,7 +95,15 @@ pub fn count(tx: &mut Tx<'_>, indicator: ItemId, claim: &Claim) -> Result<()> {
             indicator_report::claim_id.eq(claim.id.uuid()),
         ))
         .execute(&mut **tx)?;
-    Ok(())
+    Ok(true)
+}
+
+/// Whether a value that was reported by hand still counts.
+pub fn is_in_force(conn: &mut Conn, claim: ClaimId) -> Result<bool> {
+    let counts = indicator_report::table
+        .filter(indicator_report::claim_id.eq(claim.uuid()))
+        .filter(indicator_report::superseded_by.is_null());
+    Ok(diesel::select(diesel::dsl::exists(counts)).get_result(conn)?)
 }
 
 /// One of this indicator's, locked.
@@ -151,11 +170,13 @@ pub struct Said {
     pub at: DateTime<Utc>,
     pub value: f64,
     pub claim: Option<Claim>,
+    /// Another stands in its place.
+    pub superseded: bool,
 }
 
-/// The last reports of an indicator, newest first: the first is what rules read.
+/// The last reports of an indicator, newest first: the first that is not superseded is what rules read.
 pub fn reports(conn: &mut Conn, indicator: ItemId, at_most: i64) -> Result<Vec<Said>> {
-    let rows: Vec<(DateTime<Utc>, f64, Option<Row>)> = indicator_report::table
+    let rows: Vec<(DateTime<Utc>, f64, Option<Uuid>, Option<Row>)> = indicator_report::table
         .left_join(indicator_claim::table)
         .filter(indicator_report::indicator_id.eq(indicator.uuid()))
         .order((indicator_report::at.desc(), indicator_report::id.desc()))
@@ -163,14 +184,16 @@ pub fn reports(conn: &mut Conn, indicator: ItemId, at_most: i64) -> Result<Vec<S
         .select((
             indicator_report::at,
             indicator_report::value,
+            indicator_report::superseded_by,
             Option::<Row>::as_select(),
         ))
         .load(conn)?;
     Ok(rows
         .into_iter()
-        .map(|(at, value, row)| Said {
+        .map(|(at, value, superseded_by, row)| Said {
             at,
             value,
+            superseded: superseded_by.is_some(),
             claim: row.map(Claim::from),
         })
         .collect())

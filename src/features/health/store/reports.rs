@@ -33,7 +33,7 @@ pub fn last_reports(conn: &mut Conn, indicators: &[ItemId]) -> Result<HashMap<It
     let ids: Vec<Uuid> = indicators.iter().map(|id| id.uuid()).collect();
     let rows: Vec<Report> = diesel::sql_query(
         "SELECT last.indicator_id, last.at, last.value, last.demo FROM unnest($1) AS wanted (id) \
-         CROSS JOIN LATERAL (SELECT * FROM indicator_report WHERE indicator_id = wanted.id \
+         CROSS JOIN LATERAL (SELECT * FROM indicator_report WHERE indicator_id = wanted.id AND superseded_by IS NULL \
                              ORDER BY at DESC, id DESC LIMIT 1) AS last",
     )
     .bind::<Array<SqlUuid>, _>(ids)
@@ -147,7 +147,7 @@ pub fn prune(conn: &mut Conn, now: DateTime<Utc>) -> Result<usize> {
     let reports = diesel::sql_query(
         "DELETE FROM indicator_report AS old WHERE at < $1 AND EXISTS (\
              SELECT FROM indicator_report AS newer WHERE newer.indicator_id = old.indicator_id \
-                AND (newer.at, newer.id) > (old.at, old.id))",
+                AND newer.superseded_by IS NULL AND (newer.at, newer.id) > (old.at, old.id))",
     )
     .bind::<Timestamptz, _>(now - KEPT)
     .execute(conn)?;
