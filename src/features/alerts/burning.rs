@@ -1,6 +1,7 @@
 //! What rules on burn rates read: the results of a target over the windows of its ladder.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 
@@ -21,8 +22,9 @@ const FINE: TimeDelta = TimeDelta::hours(6);
 /// No window of any ladder reaches further back.
 const FURTHEST: TimeDelta = TimeDelta::days(4);
 
-/// Up to here what is scraped is read from each value, and before it in steps of five minutes.
-const EACH_VALUE: TimeDelta = TimeDelta::hours(1);
+/// Up to here a window is short: it is read anew each time, and what is scraped from each value and not in steps of five
+/// minutes.
+const SHORT: TimeDelta = TimeDelta::hours(1);
 
 /// The targets of some platforms, with what they read and when their services were planned to be away.
 pub struct Targets {
@@ -161,7 +163,7 @@ pub fn read(
             continue;
         }
         let reading = match targets.source(slo) {
-            Some(source) => of(conn, slo, source, &targets.planned(slo), now)?
+            Some(source) => in_this_minute(conn, slo, source, &targets.planned(slo), now)?
                 .map_or(Reading::Scarce, Reading::Burn),
             None => Reading::Nothing,
         };
@@ -178,48 +180,160 @@ pub fn of(
     planned: &[Planned],
     now: DateTime<Utc>,
 ) -> db::Result<Option<Burn>> {
-    let ladder = burn::ladder(slo.spec.window.delta());
-    let furthest = ladder.iter().map(|it| it.long).max().unwrap_or_default();
-    let whole_hour = |at: DateTime<Utc>| at.duration_trunc(TimeDelta::hours(1)).unwrap_or(at);
-    let seam = whole_hour(now - FINE);
-    let mut slices = slices::coarse(conn, source, now - furthest, seam)?;
-    slices.extend(slices::fine(
-        conn,
-        source,
-        seam,
-        now + TimeDelta::minutes(1),
-    )?);
-    let mut count = |window: TimeDelta| window_of(conn, source, &slices, planned, now, window);
-    let mut steps = Vec::with_capacity(ladder.len());
-    for step in ladder {
-        let (long, short) = (count(step.long)?, count(step.short)?);
-        steps.push((step, Counted { long, short }));
-    }
-    let allowed = slo.spec.allowed();
-    Ok(burn::judge(&steps, allowed, i64::from(slo.spec.least)))
+    let long = long_windows(conn, slo, source, planned, now)?;
+    judged(conn, slo, source, planned, &long, now)
 }
 
-fn window_of(
+/// What was counted over each window.
+type Windows = HashMap<TimeDelta, Tally>;
+
+/// What the long windows held in the minute in which they were last read. They change by the minute at most, and rules ask
+/// every two seconds; what burns fast is seen in the short ones, which are read anew.
+static REMEMBERED: Mutex<BTreeMap<ItemId, Remembered>> = Mutex::new(BTreeMap::new());
+
+struct Remembered {
+    minute: DateTime<Utc>,
+    changed_at: DateTime<Utc>,
+    planned: Vec<Planned>,
+    windows: Windows,
+}
+
+/// [`of`], with what the long windows held in this minute.
+pub fn in_this_minute(
     conn: &mut Conn,
+    slo: &Item<Slo>,
+    source: &Read,
+    planned: &[Planned],
+    now: DateTime<Utc>,
+) -> db::Result<Option<Burn>> {
+    let minute = whole(now, TimeDelta::minutes(1));
+    let is_it = |it: &Remembered| {
+        it.minute == minute && it.changed_at == slo.changed_at && it.planned == planned
+    };
+    let known = remembered()
+        .get(&slo.id)
+        .filter(|it| is_it(it))
+        .map(|it| it.windows.clone());
+    if let Some(long) = known {
+        return judged(conn, slo, source, planned, &long, now);
+    }
+    let long = long_windows(conn, slo, source, planned, now)?;
+    let known = Remembered {
+        minute,
+        changed_at: slo.changed_at,
+        planned: planned.to_vec(),
+        windows: long.clone(),
+    };
+    let mut all = remembered();
+    // Of a target that is gone nobody asks again.
+    all.retain(|_, it| minute - it.minute < TimeDelta::hours(1));
+    all.insert(slo.id, known);
+    drop(all);
+    judged(conn, slo, source, planned, &long, now)
+}
+
+fn remembered() -> MutexGuard<'static, BTreeMap<ItemId, Remembered>> {
+    REMEMBERED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn whole(at: DateTime<Utc>, span: TimeDelta) -> DateTime<Utc> {
+    at.duration_trunc(span).unwrap_or(at)
+}
+
+fn is_scraped(source: &Read) -> bool {
+    matches!(source.sli, Sli::Counted(_) | Sli::Histogram(_))
+}
+
+/// The windows of the ladder, those that are long or those that are short.
+fn windows_of(slo: &Item<Slo>, are_long: bool) -> Vec<TimeDelta> {
+    let ladder = burn::ladder(slo.spec.window.delta());
+    let mut windows: Vec<TimeDelta> = ladder
+        .iter()
+        .flat_map(|step| [step.long, step.short])
+        .filter(|window| (*window > SHORT) == are_long)
+        .collect();
+    windows.sort_unstable();
+    windows.dedup();
+    windows
+}
+
+fn long_windows(
+    conn: &mut Conn,
+    slo: &Item<Slo>,
+    source: &Read,
+    planned: &[Planned],
+    now: DateTime<Utc>,
+) -> db::Result<Windows> {
+    let windows = windows_of(slo, true);
+    let furthest = windows.iter().max().copied().unwrap_or_default();
+    let seam = whole(now - FINE, TimeDelta::hours(1));
+    let mut slices = slices::coarse(conn, source, now - furthest, seam)?;
+    slices.extend(slices::fine(conn, source, seam, after(now))?);
+    let tally = |window: TimeDelta| (window, within(source, &slices, planned, now, window));
+    Ok(windows.into_iter().map(tally).collect())
+}
+
+fn short_windows(
+    conn: &mut Conn,
+    slo: &Item<Slo>,
+    source: &Read,
+    planned: &[Planned],
+    now: DateTime<Utc>,
+) -> db::Result<Windows> {
+    let windows = windows_of(slo, false);
+    if is_scraped(source) {
+        let grown = slices::grown(conn, source, now, &windows)?;
+        let tally = |(window, grown): (TimeDelta, Option<Slice>)| {
+            let slices: Vec<Slice> = grown.into_iter().collect();
+            let zero = TimeDelta::zero();
+            (window, Tally::of(&slices, planned, now - window, now, zero))
+        };
+        return Ok(windows.into_iter().zip(grown).map(tally).collect());
+    }
+    let from = whole(now - SHORT, TimeDelta::minutes(1));
+    let slices = slices::fine(conn, source, from, after(now))?;
+    let tally = |window: TimeDelta| (window, within(source, &slices, planned, now, window));
+    Ok(windows.into_iter().map(tally).collect())
+}
+
+fn judged(
+    conn: &mut Conn,
+    slo: &Item<Slo>,
+    source: &Read,
+    planned: &[Planned],
+    long: &Windows,
+    now: DateTime<Utc>,
+) -> db::Result<Option<Burn>> {
+    let short = short_windows(conn, slo, source, planned, now)?;
+    let count = |window| {
+        let found = long.get(&window).or_else(|| short.get(&window));
+        found.copied().unwrap_or_default()
+    };
+    let steps = burn::ladder(slo.spec.window.delta()).map(|step| {
+        let (long, short) = (count(step.long), count(step.short));
+        (step, Counted { long, short })
+    });
+    let (allowed, least) = (slo.spec.allowed(), i64::from(slo.spec.least));
+    Ok(burn::judge(&steps, allowed, least))
+}
+
+/// The minute that is not over is in every window.
+fn after(now: DateTime<Utc>) -> DateTime<Utc> {
+    now + TimeDelta::minutes(1)
+}
+
+fn within(
     source: &Read,
     slices: &[Slice],
     planned: &[Planned],
     now: DateTime<Utc>,
     window: TimeDelta,
-) -> db::Result<Tally> {
-    let from = now - window;
-    let is_scraped = matches!(source.sli, Sli::Counted(_) | Sli::Histogram(_));
-    if is_scraped && window <= EACH_VALUE {
-        let grown = slices::grown(conn, source, now, window)?;
-        let slices: Vec<Slice> = grown.into_iter().collect();
-        return Ok(Tally::of(&slices, planned, from, now, TimeDelta::zero()));
-    }
-    // The minute that is not over is in it, and so is the one in which the window begins.
-    let from = if is_scraped {
-        from
+) -> Tally {
+    // So is the one in which it begins.
+    let from = if is_scraped(source) {
+        now - window
     } else {
-        from.duration_trunc(TimeDelta::minutes(1)).unwrap_or(from)
+        whole(now - window, TimeDelta::minutes(1))
     };
-    let until = now + TimeDelta::minutes(1);
-    Ok(Tally::of(slices, planned, from, until, source.slack()))
+    Tally::of(slices, planned, from, after(now), source.slack())
 }

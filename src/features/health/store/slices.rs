@@ -166,7 +166,8 @@ fn reports(
     let rows: Vec<Counted> = diesel::sql_query(
         "SELECT at, (value <= $4 AND value >= $5)::int::bigint AS good, \
                 (NOT (value <= $4 AND value >= $5))::int::bigint AS bad, demo \
-         FROM indicator_report WHERE indicator_id = $1 AND at >= $2 AND at < $3 ORDER BY at, id",
+         FROM indicator_report \
+         WHERE indicator_id = $1 AND at >= $2 AND at < $3 AND superseded_by IS NULL ORDER BY at, id",
     )
     .bind::<SqlUuid, _>(read.item.uuid())
     .bind::<Timestamptz, _>(from)
@@ -303,17 +304,18 @@ fn split(at: DateTime<Utc>, lasts: TimeDelta, part: f64, whole: f64, is_good: bo
     }
 }
 
-/// What scraped counters grew by in a window that ends now, from each value, as rules reckon it.
+/// What scraped counters grew by in each of these windows that end now, from each value, as rules reckon it.
 pub fn grown(
     conn: &mut Conn,
     read: &Read,
     now: DateTime<Utc>,
-    window: TimeDelta,
-) -> Result<Option<Slice>> {
+    windows: &[TimeDelta],
+) -> Result<Vec<Option<Slice>>> {
     let Some((part, whole, is_good)) = parts(&read.sli) else {
-        return Ok(None);
+        return Ok(vec![None; windows.len()]);
     };
-    let since = now - window;
+    let longest = windows.iter().max().copied().unwrap_or_default();
+    let since = now - longest;
     let wanted = |select: &Selector| Wanted {
         scrape: read.item,
         name: select.name.clone(),
@@ -328,7 +330,7 @@ pub fn grown(
     }
     let found = points::read(conn, &asked, now)?;
     let all = found.get(&read.item).map_or(&[][..], Vec::as_slice);
-    let sum = |select: &Selector, is_whole: bool| {
+    let sum = |select: &Selector, is_whole: bool, window: TimeDelta| {
         let fits = |one: &&series::Series| {
             select.matches(&one.name, &one.labels) && is_bucket(&read.sli, &one.labels, is_whole)
         };
@@ -339,14 +341,19 @@ pub fn grown(
             .filter_map(|one| one.growth(now_ms, window_ms));
         grown.fold(None, |sum, one| Some(sum.unwrap_or(0.0) + one))
     };
-    let whole_grown = sum(&whole, true);
-    let part_grown = sum(&part, false);
     let is_histogram = matches!(read.sli, Sli::Histogram(_));
-    Ok(match (part_grown, whole_grown) {
-        (_, None) => None,
-        (None, _) if is_histogram => None,
-        (part, Some(whole)) => Some(split(since, window, part.unwrap_or(0.0), whole, is_good)),
-    })
+    let of = |window: &TimeDelta| {
+        let grown = (sum(&part, false, *window), sum(&whole, true, *window));
+        match grown {
+            (_, None) => None,
+            (None, _) if is_histogram => None,
+            (part, Some(whole)) => {
+                let (at, part) = (now - *window, part.unwrap_or(0.0));
+                Some(split(at, *window, part, whole, is_good))
+            }
+        }
+    };
+    Ok(windows.iter().map(of).collect())
 }
 
 /// When the oldest result in this time is from.
@@ -362,6 +369,7 @@ pub fn oldest(conn: &mut Conn, read: &Read, from: DateTime<Utc>) -> Result<Optio
         Sli::Reports(_) => indicator_report::table
             .filter(indicator_report::indicator_id.eq(read.item.uuid()))
             .filter(indicator_report::at.ge(from))
+            .filter(indicator_report::superseded_by.is_null())
             .select(min(indicator_report::at))
             .first(conn)?,
         Sli::Counted(_) | Sli::Histogram(_) => {
