@@ -118,7 +118,7 @@ fn facts(conn: &mut Conn, now: DateTime<Utc>) -> db::Result<Facts> {
         has_rules: packs::counts(conn)?.keys().any(|(_, kind)| kind == "rule"),
         rules_at: rules::last_tick(conn)?,
         probe_due: overdue::most_overdue(conn, now)?,
-        job_due: jobs::overdue_since(conn, now)?,
+        job_due: jobs::overdue_since(conn, &super::jobs::registry(), now)?,
         notice_due: outbox::health(conn, now)?.overdue_since,
     })
 }

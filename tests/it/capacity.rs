@@ -98,3 +98,26 @@ async fn what_is_in_use_is_kept_by_the_day_and_held_against_its_limit() {
         "a stale report is not what is in use: {row}"
     );
 }
+
+/// What is reported by the hour is known for two, as for a rule; what nobody is said to report again, for ever.
+#[tokio::test]
+async fn a_reading_is_good_for_as_long_as_its_source_says() {
+    for (every, minutes, says) in [
+        ("expect_every = \"1h\"", 115, "61 users"),
+        ("expect_every = \"1h\"", 125, "Unknown"),
+        ("", 60 * 24, "61 users"),
+    ] {
+        let app = TestApp::start().await;
+        let pack = SMALL.replace("unit = \"%\"", &format!("unit = \"\"\n{every}"));
+        apply(&app, &format!("{pack}{LIMITS}"));
+        let actor = Actor::command_line("tester");
+        health::report_indicator(&app.services, &actor, "ncc_qos", 61.0, None).unwrap();
+        actions::read_use(&app.services).unwrap();
+        app.advance(TimeDelta::minutes(minutes));
+        let page = app.as_operator().get("/capacity").await;
+        let rows = page.table("Limits, the closest first").into_iter();
+        let mut rows = rows.map(|row| row.join(" "));
+        let row = rows.find(|row| row.contains("Users")).unwrap();
+        assert!(row.contains(says), "{every} {minutes}: {row}");
+    }
+}

@@ -72,6 +72,35 @@ async fn it_is_not_given_while_something_stands_still() {
     assert!(receiver.seen().is_empty());
 }
 
+/// Long exports wait for each other, and nothing stands still.
+#[tokio::test]
+async fn a_job_that_waits_for_its_turn_among_long_ones_stands_for_nothing() {
+    use diesel::connection::SimpleConnection as _;
+    let receiver = Receiver::start(Habit::Answer(200));
+    let app = watched_by(&receiver).await;
+    let waits = |kind: &str| {
+        let insert = format!(
+            "INSERT INTO job (id, kind, payload, run_at, enqueued_at) \
+             VALUES (gen_random_uuid(), '{kind}', '{{}}', '{0}', '{0}')",
+            app.now() - TimeDelta::minutes(12)
+        );
+        app.db.connect_superuser().batch_execute(&insert).unwrap();
+    };
+    waits("audit_log.check");
+    evaluate::tick(&app.services).unwrap();
+    assert!(watched::turn(&app.services).await.unwrap());
+    waits("upkeep.expire");
+    app.advance(TimeDelta::minutes(1));
+    evaluate::tick(&app.services).unwrap();
+    assert!(!watched::turn(&app.services).await.unwrap());
+    assert_eq!(
+        standing(&app).trouble.unwrap(),
+        "a job waits and is not run"
+    );
+    let gone = "DELETE FROM job";
+    app.db.connect_superuser().batch_execute(gone).unwrap();
+}
+
 #[tokio::test]
 async fn that_nobody_heard_it_is_told_without_its_address() {
     let receiver = Receiver::start(Habit::Answer(404));

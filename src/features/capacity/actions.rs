@@ -100,6 +100,38 @@ pub fn read(conn: &mut Conn, now: DateTime<Utc>) -> db::Result<Vec<(ItemId, Read
     Ok(found)
 }
 
+/// A reading of something that is read all the time says nothing of now when it is older than this.
+const STALE: TimeDelta = TimeDelta::minutes(30);
+
+/// For how long the last reading of each says what is in use: for twice the interval of its source, as for rules, and
+/// for ever where nobody is said to report again.
+pub fn good_for(
+    conn: &mut Conn,
+    capacities: &[Item<Capacity>],
+) -> db::Result<HashMap<ItemId, Option<TimeDelta>>> {
+    let probes = packs::live::<Probe>(conn)?;
+    let indicators = packs::live::<Indicator>(conn)?;
+    let of = |capacity: &Item<Capacity>| match &capacity.spec.on {
+        Used::Events(_) => Some(STALE),
+        Used::Measure(of) => {
+            let mut probes = probes.iter().filter(|it| it.platform == capacity.platform);
+            let probe = probes.find(|it| it.slug == of.probe);
+            let twice = probe.map(|it| it.spec.interval.delta() * 2);
+            Some(twice.map_or(STALE, |twice| twice.max(STALE)))
+        }
+        Used::Indicator(slug) => {
+            let mut all = indicators
+                .iter()
+                .filter(|it| it.platform == capacity.platform);
+            match all.find(|it| it.slug == *slug) {
+                Some(indicator) => indicator.spec.expect_every.map(|it| it.delta() * 2),
+                None => Some(STALE),
+            }
+        }
+    };
+    Ok(capacities.iter().map(|it| (it.id, of(it))).collect())
+}
+
 type Value = (DateTime<Utc>, f64, bool);
 
 fn measured(

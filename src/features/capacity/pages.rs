@@ -3,6 +3,7 @@ use std::collections::HashMap;
 use actix_web::web::Data;
 use chrono::TimeDelta;
 
+use super::actions;
 use super::store;
 use super::trend::MOST_DAYS;
 use super::views::{List, Row};
@@ -26,11 +27,13 @@ pub async fn list(signed: Signed, services: Data<Services>) -> web::Result {
                     .collect();
                 let items = packs::live_within::<Capacity>(conn, &view)?;
                 let ids: Vec<ItemId> = items.iter().map(|it| it.id).collect();
+                let good_for = actions::good_for(conn, &items)?;
                 let days = store::since(conn, &ids, now - TimeDelta::days(MOST_DAYS))?;
                 let row = |item: &packs::Item<Capacity>| {
                     let platform = names.get(&item.platform).map_or("", String::as_str);
                     let days = days.get(&item.id).map_or(&[][..], Vec::as_slice);
-                    Row::of(item, platform, days, now)
+                    let good_for = good_for.get(&item.id).copied().flatten();
+                    Row::of(item, platform, days, good_for, now)
                 };
                 let mut rows: Vec<Row> = items.iter().map(row).collect();
                 rows.sort_by_key(|row| row.lamp);

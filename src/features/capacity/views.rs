@@ -15,9 +15,6 @@ use crate::foundation::web::{Chrome, Lamp};
 /// Full within so many days is worth a look.
 const SOON_DAYS: f64 = 30.0;
 
-/// A reading older than this says nothing of now.
-const STALE: TimeDelta = TimeDelta::minutes(30);
-
 #[derive(Template)]
 #[template(path = "capacity/list.html")]
 pub struct List {
@@ -46,7 +43,13 @@ pub struct Row {
 
 impl Row {
     #[must_use]
-    pub fn of(item: &Item<Capacity>, platform: &str, days: &[Kept], now: DateTime<Utc>) -> Self {
+    pub fn of(
+        item: &Item<Capacity>,
+        platform: &str,
+        days: &[Kept],
+        good_for: Option<TimeDelta>,
+        now: DateTime<Utc>,
+    ) -> Self {
         let spec = &item.spec;
         let limit = spec.limit.value();
         let said = |value: f64| amount(value, spec);
@@ -59,7 +62,7 @@ impl Row {
             .collect();
         let outlook = trend::outlook(&points, limit);
         let last = days.last();
-        let fresh = last.filter(|day| now - day.last_at <= STALE);
+        let fresh = last.filter(|day| good_for.is_none_or(|it| now - day.last_at <= it));
         let share = fresh.map(|day| day.last / limit);
         let (lamp, word) = standing(share, spec.warn.value(), outlook);
         Self {

@@ -295,11 +295,22 @@ pub fn waiting_since(conn: &mut Conn, kinds: &[&str]) -> db::Result<Option<DateT
         .first(conn)?)
 }
 
-/// Since when the job that is most overdue should have begun.
-pub fn overdue_since(conn: &mut Conn, now: DateTime<Utc>) -> db::Result<Option<DateTime<Utc>>> {
+/// Since when the quick job that is most overdue should have begun. In the other lanes one waits for its turn behind
+/// others that take minutes.
+pub fn overdue_since(
+    conn: &mut Conn,
+    registry: &Registry,
+    now: DateTime<Utc>,
+) -> db::Result<Option<DateTime<Utc>>> {
+    let lanes = registry.lanes().into_iter();
+    let slow: Vec<&str> = lanes
+        .filter(|(lane, _)| *lane != Lane::QUICK)
+        .flat_map(|(_, kinds)| kinds)
+        .collect();
     Ok(job::table
         .filter(job::state.eq("waiting"))
         .filter(job::run_at.le(now))
+        .filter(job::kind.ne_all(slow))
         .select(diesel::dsl::min(job::run_at))
         .first(conn)?)
 }

@@ -91,7 +91,10 @@ impl Window {
     /// Whether it counts as planned for the service level.
     #[must_use]
     pub fn is_planned(&self) -> bool {
-        self.starts_at - self.announced_at >= NOTICE
+        // Before a second person has agreed nothing is announced.
+        let agreed = self.approved.as_ref().map(|(at, _, _)| *at);
+        let announced = agreed.map_or(self.announced_at, |at| at.max(self.announced_at));
+        self.starts_at - announced >= NOTICE
     }
 
     /// Whether it is about an alert of this service, or of none.
@@ -137,6 +140,13 @@ mod tests {
         let mut it = window();
         assert!(it.is_planned());
         it.announced_at = at(0) + TimeDelta::seconds(1);
+        assert!(!it.is_planned());
+        // Nor where a second person agreed when it had begun: until then nothing was announced.
+        let mut it = window();
+        it.needs_second = true;
+        it.approved = Some((at(0), PersonId::new(), "Grace".to_owned()));
+        assert!(it.is_planned());
+        it.approved = Some((at(49), PersonId::new(), "Grace".to_owned()));
         assert!(!it.is_planned());
     }
 
