@@ -6,6 +6,7 @@ use chrono::TimeDelta;
 use signalbox::features::alerts::evaluate;
 use signalbox::features::alerts::store as alerts;
 use signalbox::features::hooks::actions::Message;
+use signalbox::features::hooks::message::Standing;
 use signalbox::features::hooks::store::{self, Source, SourceId, receipts};
 use signalbox::features::notify::signing;
 use signalbox::features::packs::store as packs;
@@ -216,6 +217,24 @@ async fn during_a_rotation_either_secret_opens_and_then_the_new_one_alone() {
     assert!(!again.body.contains("whsec_"), "it is shown once");
 }
 
+/// The page with the new secret is lost, and another is made: whoever has the first goes on.
+#[tokio::test]
+async fn a_second_rotation_cuts_nobody_off() {
+    let (app, id, first) = with_source().await;
+    let admin = app.as_admin();
+    let path = format!("/event-sources/{id}/secret");
+    let second = secret_of(&admin.post_form(&path, &[]).await);
+    let third = secret_of(&admin.post_form(&path, &[]).await);
+    for (message, secret) in [("a", &first), ("b", &second), ("c", &third)] {
+        let (status, said) = send(&app, id, secret, message, SUBMITTED).await;
+        assert_eq!(status, 200, "{message}: {said}");
+    }
+    app.advance(TimeDelta::hours(24));
+    assert_eq!(send(&app, id, &first, "d", SUBMITTED).await.0, 404);
+    assert_eq!(send(&app, id, &second, "e", SUBMITTED).await.0, 404);
+    assert_eq!(send(&app, id, &third, "f", SUBMITTED).await.0, 200);
+}
+
 #[tokio::test]
 async fn what_no_pack_names_is_kept_and_read_by_name() {
     let (app, id, secret) = with_source().await;
@@ -324,6 +343,14 @@ async fn a_source_is_paused_resumed_and_removed() {
     assert_eq!(act("pause").await, 409);
     assert_eq!(act("resumption").await, 303);
     assert_eq!(send(&app, id, &secret, "a", SUBMITTED).await.0, 200);
+    app.advance(TimeDelta::minutes(11));
+    let path = format!("/event-sources/{id}/removal");
+    let stale = admin.post_form(&path, &[]).await;
+    assert!(
+        stale.status == 403 && all(&app)[0].standing == Standing::Active,
+        "it asks for a proof"
+    );
+    let admin = app.as_admin();
     assert_eq!(act("removal").await, 303);
     assert_eq!(send(&app, id, &secret, "b", SUBMITTED).await.0, 404);
     assert_eq!(act("resumption").await, 409);
@@ -367,4 +394,22 @@ async fn a_source_has_a_name_and_a_platform_of_its_own() {
         );
     }
     assert_eq!(app.as_operator().get("/event-sources").await.status, 403);
+}
+
+/// The list heeds the platform that somebody has chosen, as all lists do.
+#[tokio::test]
+async fn the_list_is_of_the_platform_that_is_chosen() {
+    use diesel::connection::SimpleConnection as _;
+    let (app, _, _) = with_source().await;
+    let elsewhere = signalbox::foundation::kernel::PlatformId::new();
+    let insert = format!(
+        "INSERT INTO platform (id, slug, name, created_at) VALUES ('{elsewhere}', 'elsewhere', 'Elsewhere', now())"
+    );
+    app.db.connect_superuser().batch_execute(&insert).unwrap();
+    let admin = app.as_admin();
+    assert!(admin.get("/event-sources").await.says("Production"));
+    let chosen = [("platform", elsewhere.to_string())];
+    let chosen: Vec<(&str, &str)> = chosen.iter().map(|(name, id)| (*name, id.as_str())).collect();
+    assert_eq!(admin.post_form("/account/platform", &chosen).await.status, 303);
+    assert!(!admin.get("/event-sources").await.says("Production"));
 }

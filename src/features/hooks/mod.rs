@@ -36,6 +36,7 @@ pub fn routes() -> Routes {
         .post("/event-sources/{id}/resumption", manage, pages::resume)
         .with_step_up()
         .post("/event-sources/{id}/removal", manage, pages::retire)
+        .with_step_up()
         .get(
             "/event-sources/{id}/unknown/{event}",
             manage,

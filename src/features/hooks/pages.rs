@@ -44,6 +44,9 @@ fn show(
         .read(|conn| Ok::<_, Error>((store::all(conn)?, packs::platforms(conn)?)))?;
     let chrome = Chrome::new(signed, services, "Webhooks in", Nav::Webhooks);
     let may_manage = signed.may(Permission::WebhooksManage);
+    let view = signed.view();
+    let all = all.into_iter().filter(|it| view.allows(it.platform));
+    let all = all.collect();
     Ok(List::new(
         chrome, all, platforms, form, problems, may_manage,
     ))

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::message::Standing;
 pub use super::message::{ReceiptId, SourceId};
+use crate::features::notify::signing;
 use crate::foundation::audit::Tx;
 use crate::foundation::crypto::Keyring;
 use crate::foundation::db::schema::event_source;
@@ -143,14 +144,26 @@ pub fn insert(
     Ok(())
 }
 
-/// Puts a secret in the place of the one before, which goes on opening for the time of the overlap.
+type Rotated = (Vec<u8>, Option<Vec<u8>>, Option<DateTime<Utc>>);
+
+/// Puts a secret in the place of the one before, which goes on opening for the time of the overlap. So do those before it
+/// whose overlap runs.
 pub fn rotate(tx: &mut Tx<'_>, id: SourceId, secret: &[u8]) -> Result<()> {
     let (now, keyring) = (tx.now(), tx.keyring().clone());
-    let before: Vec<u8> = event_source::table
+    let (newest, before, until): Rotated = event_source::table
         .find(id.uuid())
-        .select(event_source::secret)
+        .select((
+            event_source::secret,
+            event_source::previous_secret,
+            event_source::previous_until,
+        ))
         .first(&mut **tx)?;
-    let before = keyring.open(&place("secret", id), &before)?;
+    let newest = keyring.open(&place("secret", id), &newest)?;
+    let before = match before.filter(|_| until.is_some_and(|until| until > now)) {
+        Some(before) => keyring.open(&place("previous_secret", id), &before)?,
+        None => Vec::new(),
+    };
+    let before = signing::earlier(&newest, &before);
     diesel::update(event_source::table.find(id.uuid()))
         .set((
             event_source::secret.eq(keyring.seal(&place("secret", id), secret)),
@@ -208,7 +221,8 @@ pub fn open(
     let mut secrets = vec![Secret::new(keyring.open(&place("secret", id), &secret)?)];
     if let Some(previous) = previous.filter(|_| until.is_some_and(|until| until > now)) {
         let place = place("previous_secret", id);
-        secrets.push(Secret::new(keyring.open(&place, &previous)?));
+        let previous = keyring.open(&place, &previous)?;
+        secrets.extend(signing::each_earlier(&previous).map(|it| Secret::new(it.to_vec())));
     }
     Ok(Some(Open {
         id,

@@ -20,6 +20,22 @@ const TOLERANCE: TimeDelta = TimeDelta::minutes(5);
 /// More signatures than any rotation needs.
 const MOST_SIGNATURES: usize = 10;
 
+/// So many secrets before the newest go on for the time of an overlap.
+const EARLIER: usize = 3;
+
+/// The secrets before the newest, once it is replaced: itself, and, where an overlap runs, those before it. Whoever
+/// changes a secret twice cuts off nobody who has the first.
+#[must_use]
+pub fn earlier(newest: &[u8], before: &[u8]) -> Vec<u8> {
+    let all = newest.iter().chain(before).copied();
+    all.take(EARLIER * SECRET_BYTES).collect()
+}
+
+/// Each of what [`earlier`] has put together, the newest first.
+pub fn each_earlier(all: &[u8]) -> impl Iterator<Item = &[u8]> {
+    all.chunks(SECRET_BYTES)
+}
+
 /// A secret as it is handed over: `whsec_…`.
 #[must_use]
 pub fn secret_text(secret: &[u8]) -> String {

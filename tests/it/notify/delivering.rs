@@ -142,6 +142,19 @@ async fn without_a_mail_server_it_says_so_and_gives_up_after_the_last_attempt() 
 }
 
 #[actix_web::test]
+async fn a_second_rotation_goes_on_signing_for_whoever_has_the_first_secret() {
+    let receiver = Receiver::start(Habit::Answer(204));
+    let app = TestApp::start().await;
+    let id = endpoint_at(&app, &receiver.url());
+    write(&app, |tx| endpoints::rotate(tx, id, &[2; 32]));
+    write(&app, |tx| endpoints::rotate(tx, id, &[3; 32]));
+    enqueue(&app, &to(Destination::Endpoint(id), "one"));
+    assert_eq!(deliver(&app).await, 1);
+    let signatures = receiver.seen().remove(0).header("webhook-signature");
+    assert_eq!(signatures.split(' ').count(), 3);
+}
+
+#[actix_web::test]
 async fn a_webhook_is_signed_with_both_secrets_of_a_rotation() {
     let receiver = Receiver::start(Habit::Answer(204));
     let app = TestApp::start().await;

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use crate::features::notify::endpoint::{Failures, Kind, OVERLAP, Standing};
 use crate::features::notify::notice::EndpointId;
+use crate::features::notify::signing;
 use crate::foundation::audit::Tx;
 use crate::foundation::crypto::Keyring;
 use crate::foundation::db::schema::notice_endpoint;
@@ -162,17 +163,29 @@ pub fn lock(conn: &mut Conn, id: EndpointId) -> Result<Endpoint> {
     row.try_into()
 }
 
-/// Puts a secret in the place of the one before, which goes on signing for the time of the overlap.
+type Rotated = (Option<Vec<u8>>, Option<Vec<u8>>, Option<DateTime<Utc>>);
+
+/// Puts a secret in the place of the one before, which goes on signing for the time of the overlap. So do those before it
+/// whose overlap runs.
 pub fn rotate(tx: &mut Tx<'_>, id: EndpointId, secret: &[u8]) -> Result<()> {
     let (now, keyring) = (tx.now(), tx.keyring().clone());
-    let before: Option<Vec<u8>> = notice_endpoint::table
+    let (newest, before, until): Rotated = notice_endpoint::table
         .find(id.uuid())
-        .select(notice_endpoint::secret)
+        .select((
+            notice_endpoint::secret,
+            notice_endpoint::previous_secret,
+            notice_endpoint::previous_until,
+        ))
         .first(&mut **tx)?;
-    let Some(before) = before else {
+    let Some(newest) = newest else {
         return Err(Error::NotFound);
     };
-    let before = keyring.open(&place("secret", id), &before)?;
+    let newest = keyring.open(&place("secret", id), &newest)?;
+    let before = match before.filter(|_| until.is_some_and(|until| until > now)) {
+        Some(before) => keyring.open(&place("previous_secret", id), &before)?,
+        None => Vec::new(),
+    };
+    let before = signing::earlier(&newest, &before);
     diesel::update(notice_endpoint::table.find(id.uuid()))
         .set((
             notice_endpoint::secret.eq(keyring.seal(&place("secret", id), secret)),
@@ -258,7 +271,8 @@ pub fn line(
     }
     if let Some(previous) = previous.filter(|_| until.is_some_and(|until| until > now)) {
         let place = place("previous_secret", id);
-        secrets.push(Secret::new(keyring.open(&place, &previous)?));
+        let previous = keyring.open(&place, &previous)?;
+        secrets.extend(signing::each_earlier(&previous).map(|it| Secret::new(it.to_vec())));
     }
     let url = String::from_utf8(keyring.open(&place("url", id), &url)?)
         .map_err(|_| Error::Damaged("an endpoint's address"))?;
