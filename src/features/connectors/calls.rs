@@ -1,17 +1,21 @@
 //! Asking a connector whether it answers.
 
-use std::error::Error as _;
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
-use reqwest::header::{AUTHORIZATION, RETRY_AFTER, USER_AGENT};
-use reqwest::{Client, redirect};
+use reqwest::Client;
+use reqwest::header::{AUTHORIZATION, HeaderValue, RETRY_AFTER, USER_AGENT};
+use tokio::io::AsyncReadExt;
 
 use super::breaker::{Verdict, retry_after};
 use super::store::calls::Ended;
 use crate::features::packs::pack::Connector;
+use crate::foundation::web::outgoing::{self, why};
 
 const OURSELVES: &str = concat!("Signalbox/", env!("CARGO_PKG_VERSION"), " (connector)");
+
+/// Longest authorisation, in bytes.
+const AUTHORIZATION_AT_MOST: u64 = 8 * 1024;
 
 /// What all calls share.
 #[derive(Clone)]
@@ -21,13 +25,8 @@ impl Caller {
     /// # Errors
     /// No client can be made.
     pub fn new() -> Result<Self, String> {
-        // Connections are not kept: one that is reused would not see that nobody listens.
-        let client = Client::builder()
-            .redirect(redirect::Policy::none())
-            .pool_max_idle_per_host(0)
-            .no_proxy()
-            .build();
-        client.map(Self).map_err(|error| innermost(&error))
+        let client = outgoing::client().no_proxy().build();
+        client.map(Self).map_err(|error| why(&error))
     }
 
     /// One GET of an operation. The body of the answer is not read: whether it answers is all that is asked.
@@ -63,18 +62,23 @@ async fn ask(client: &Client, connector: &Connector, operation: &str) -> (Verdic
     let mut request = client.get(address).header(USER_AGENT, agent);
     let file = connector.authorization_file.as_str();
     if !file.is_empty() {
-        match tokio::fs::read_to_string(file).await {
-            Ok(value) => {
-                request = request.header(AUTHORIZATION, value.trim_end_matches(['\r', '\n']));
+        match authorization(file).await {
+            Ok(value) => request = request.header(AUTHORIZATION, value),
+            // Our own set-up is wrong; that says nothing about the other side, and where the file is nobody's business.
+            Err(error) => {
+                tracing::warn!(
+                    file,
+                    error,
+                    "the authorisation of a connector cannot be read"
+                );
+                return nothing("the file of its authorisation cannot be read".to_owned());
             }
-            // Our own set-up is wrong; that says nothing about the other side.
-            Err(error) => return nothing(format!("{file}: {error}")),
         }
     }
     let response = match request.send().await {
         Ok(response) => response,
-        Err(error) if error.is_builder() => return nothing(innermost(&error)),
-        Err(error) => return (Verdict::Failed, innermost(&error)),
+        Err(error) if error.is_builder() => return nothing(why(&error)),
+        Err(error) => return (Verdict::Failed, why(&error)),
     };
     let status = response.status();
     let header = response.headers().get(RETRY_AFTER);
@@ -88,14 +92,20 @@ async fn ask(client: &Client, connector: &Connector, operation: &str) -> (Verdic
     (Verdict::of_status(status.as_u16(), wait), answer)
 }
 
-/// The most telling message is the innermost one, and it repeats no address.
-fn innermost(error: &reqwest::Error) -> String {
-    let mut last: &dyn std::error::Error = error;
-    while let Some(source) = last.source() {
-        last = source;
+/// What a file says, as a header that no log shows.
+async fn authorization(file: &str) -> Result<HeaderValue, String> {
+    let opened = tokio::fs::File::open(file).await;
+    let mut limited = opened
+        .map_err(|error| error.to_string())?
+        .take(AUTHORIZATION_AT_MOST + 1);
+    let mut text = String::new();
+    let read = limited.read_to_string(&mut text).await;
+    let read = read.map_err(|error| error.to_string())?;
+    if u64::try_from(read).unwrap_or(u64::MAX) > AUTHORIZATION_AT_MOST {
+        return Err(format!("it is longer than {AUTHORIZATION_AT_MOST} bytes"));
     }
-    if error.source().is_none() {
-        return "the request could not be made".to_owned();
-    }
-    last.to_string().chars().take(200).collect()
+    let value = HeaderValue::from_str(text.trim_end_matches(['\r', '\n']));
+    let mut value = value.map_err(|error| error.to_string())?;
+    value.set_sensitive(true);
+    Ok(value)
 }

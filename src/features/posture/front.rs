@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use reqwest::header::{CONTENT_TYPE, HOST, LOCATION, ORIGIN};
-use reqwest::redirect::Policy;
 use reqwest::tls::TlsInfo;
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -20,6 +19,7 @@ use url::{Host, Url};
 use super::hello;
 use crate::foundation::auth::guard::OWN_LOOK;
 use crate::foundation::config::WebConfig;
+use crate::foundation::web::outgoing::{self, innermost};
 use crate::foundation::web::tls;
 
 /// Longer than an answer of ours takes, shorter than a reader waits.
@@ -241,7 +241,10 @@ impl Asker {
     async fn reach(&self) -> Result<Option<Certificate>, String> {
         let request = self.request(Method::GET, "/health");
         let request = request.ok_or_else(|| "the base URL cannot be asked".to_owned())?;
-        let response = request.send().await.map_err(|error| innermost(&error))?;
+        let response = request
+            .send()
+            .await
+            .map_err(|error| plain(&innermost(&error).to_string()))?;
         let kind = response.headers().get(CONTENT_TYPE);
         let is_ours = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
         if response.status() != StatusCode::OK || !is_ours {
@@ -275,16 +278,14 @@ impl Asker {
 
 /// Nothing where the TLS library cannot be used.
 fn client(trusting: bool) -> Option<Client> {
-    let client = Client::builder()
+    let client = outgoing::client()
         .user_agent(concat!(
             "Signalbox/",
             env!("CARGO_PKG_VERSION"),
             " (security posture)"
         ))
-        .redirect(Policy::none())
         .no_proxy()
         .timeout(PATIENCE)
-        .pool_max_idle_per_host(0)
         .tls_info(true)
         .tls_danger_accept_invalid_certs(trusting);
     client.build().ok()
@@ -306,14 +307,6 @@ fn authority(url: &Url) -> Option<String> {
         Some(port) => format!("{host}:{port}"),
         None => host.to_owned(),
     })
-}
-
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut cause = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    plain(&cause.to_string())
 }
 
 /// What OpenSSL says, without where in its own source it says so:

@@ -1,9 +1,8 @@
 //! Giving the sign: one POST to an address that the installation names.
 
-use std::error::Error as _;
 use std::time::Duration;
 
-use reqwest::redirect;
+use crate::foundation::web::outgoing::{self, why};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -12,27 +11,15 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// # Errors
 /// Why nobody has heard it, without the address, which is a secret.
 pub async fn give(url: &str) -> Result<(), String> {
-    let client = reqwest::Client::builder()
-        .user_agent(concat!("Signalbox/", env!("CARGO_PKG_VERSION")))
-        .redirect(redirect::Policy::none())
-        .pool_max_idle_per_host(0)
+    // Whoever watches us is elsewhere, so the way there may lead through a proxy (`HTTPS_PROXY`).
+    let client = outgoing::client()
+        .user_agent(outgoing::OURSELVES)
         .timeout(PATIENCE)
         .build()
-        .map_err(|error| innermost(&error))?;
+        .map_err(|error| why(&error))?;
     match client.post(url).send().await {
         Ok(answer) if answer.status().is_success() => Ok(()),
         Ok(answer) => Err(format!("it answered {}", answer.status().as_u16())),
-        Err(error) => Err(innermost(&error)),
+        Err(error) => Err(why(&error)),
     }
-}
-
-fn innermost(error: &reqwest::Error) -> String {
-    let mut last: &dyn std::error::Error = error;
-    while let Some(source) = last.source() {
-        last = source;
-    }
-    if error.source().is_none() {
-        return "it could not be asked".to_owned();
-    }
-    last.to_string().chars().take(200).collect()
 }

@@ -23,6 +23,7 @@ mod gallery_tests;
 pub mod headers;
 mod lamp;
 pub mod live;
+pub mod outgoing;
 mod page;
 pub mod paging;
 mod plot;

@@ -26,6 +26,7 @@ use super::cache::Tally;
 use super::exposition::Value;
 use super::probe::{self, ErrorKind, Outcome, Run};
 use crate::features::packs::pack::{Check, Probe};
+use crate::foundation::web::outgoing;
 
 /// The clients that all runs share.
 #[derive(Clone)]
@@ -205,8 +206,6 @@ fn outcome_of(error: &(dyn StdError + 'static), otherwise: ErrorKind) -> Outcome
 
 /// The most telling message is the innermost one; the outer ones repeat the address.
 fn innermost(error: &(dyn StdError + 'static)) -> String {
-    let message = causes(error)
-        .last()
-        .map_or_else(String::new, ToString::to_string);
+    let message = outgoing::innermost(error).to_string();
     message.chars().take(200).collect()
 }

@@ -1,12 +1,11 @@
 //! Webhooks: one POST, to an address that somebody typed.
 
-use std::error::Error as _;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
-use reqwest::{Client, Response, StatusCode, redirect};
+use reqwest::{Client, Response, StatusCode};
 use url::Url;
 
 use super::Outcome;
@@ -18,6 +17,7 @@ use crate::features::notify::notice::{LONGEST_ANSWER, line as one_line};
 use crate::features::notify::signing;
 use crate::features::notify::store::endpoints::Line;
 use crate::foundation::kernel::Networks;
+use crate::foundation::web::outgoing::{self, why};
 
 /// How long one attempt may take, from the question for the name to the end of what we read of the answer.
 pub const LONGEST_TRY: Duration = Duration::from_secs(10);
@@ -47,7 +47,7 @@ async fn attempt(networks: &Networks, line: &Line, letter: &Letter, now: DateTim
     }
     let client = match client(&url, &addresses) {
         Ok(client) => client,
-        Err(error) => return Outcome::NotAsked(innermost(&error)),
+        Err(error) => return Outcome::NotAsked(reason(&error)),
     };
     let (body, signed) = match line.kind {
         Kind::Standard => (letter.standard().to_string(), true),
@@ -56,7 +56,7 @@ async fn attempt(networks: &Networks, line: &Line, letter: &Letter, now: DateTim
     let mut request = client
         .post(url)
         .header(CONTENT_TYPE, "application/json")
-        .header(USER_AGENT, concat!("Signalbox/", env!("CARGO_PKG_VERSION")));
+        .header(USER_AGENT, outgoing::OURSELVES);
     if signed {
         let (id, timestamp) = (letter.id.to_string(), now.timestamp());
         let secrets = line.secrets.iter().map(|secret| secret.expose().as_slice());
@@ -68,7 +68,7 @@ async fn attempt(networks: &Networks, line: &Line, letter: &Letter, now: DateTim
     }
     match request.body(body).send().await {
         Ok(response) => answer(response, now).await,
-        Err(error) => Outcome::Broken(innermost(&error)),
+        Err(error) => Outcome::Broken(reason(&error)),
     }
 }
 
@@ -92,10 +92,8 @@ fn client(url: &Url, addresses: &[IpAddr]) -> reqwest::Result<Client> {
         .iter()
         .map(|address| SocketAddr::new(*address, port))
         .collect();
-    Client::builder()
+    outgoing::client()
         .no_proxy()
-        .redirect(redirect::Policy::none())
-        .pool_max_idle_per_host(0)
         .timeout(LONGEST_TRY)
         .resolve_to_addrs(url.host_str().unwrap_or_default(), &pinned)
         .build()
@@ -151,17 +149,10 @@ async fn beginning(response: &mut Response) -> String {
     String::from_utf8_lossy(&body).into_owned()
 }
 
-/// The most telling cause is the innermost one, and it repeats no address: of a chat it is the secret.
-fn innermost(error: &reqwest::Error) -> String {
+/// Why it was not answered, without the address: of a chat that is the secret.
+fn reason(error: &reqwest::Error) -> String {
     if error.is_timeout() {
         return format!("No answer within {} s.", LONGEST_TRY.as_secs());
     }
-    let mut last: &dyn std::error::Error = error;
-    while let Some(source) = last.source() {
-        last = source;
-    }
-    if last.source().is_none() && error.source().is_none() {
-        return "The request could not be made.".to_owned();
-    }
-    one_line(&last.to_string(), LONGEST_ANSWER)
+    one_line(&why(error), LONGEST_ANSWER)
 }

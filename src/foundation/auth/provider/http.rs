@@ -8,6 +8,7 @@ use url::Url;
 
 use super::Unusable;
 use crate::foundation::config::{ProviderConfig, is_loopback};
+use crate::foundation::web::outgoing::{self, innermost};
 
 /// How long one answer may take, to its last byte.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -39,12 +40,9 @@ pub(super) enum Error {
 
 impl Http {
     pub(super) fn new(config: &ProviderConfig) -> Result<Self, Unusable> {
-        // Connections are not kept: an answer is a rare thing, and belongs to the thread that asked.
-        let mut builder = Client::builder()
-            .user_agent(concat!("Signalbox/", env!("CARGO_PKG_VERSION")))
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(PATIENCE)
-            .pool_max_idle_per_host(0);
+        let mut builder = outgoing::client()
+            .user_agent(outgoing::OURSELVES)
+            .connect_timeout(PATIENCE);
         if config.is_plain() {
             builder = builder.no_proxy();
         }
@@ -97,11 +95,4 @@ async fn read(mut response: Response) -> Result<HttpResponse, Error> {
         headers.clone_from(response.headers());
     }
     Ok(answer.body(body)?)
-}
-
-/// The most telling cause is the innermost one, and names no address.
-fn innermost(error: &reqwest::Error) -> String {
-    let first: &dyn std::error::Error = error;
-    let causes = std::iter::successors(Some(first), |error| error.source());
-    causes.last().map_or_else(String::new, ToString::to_string)
 }
