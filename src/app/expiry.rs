@@ -4,6 +4,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
+use crate::features::connectors::store::calls;
 use crate::features::heartbeats::store::pings;
 use crate::features::hooks::store::receipts;
 use crate::features::{audit_log, capacity, intake, logs, slo};
@@ -36,6 +37,7 @@ const PURGES: &[(&str, Purge)] = &[
     ("slo_span", slo::store::purge),
     ("capacity_day", capacity::store::purge),
     ("event_receipt", receipts::purge),
+    ("breaker_call", calls::purge),
 ];
 
 pub fn register(registry: &mut Registry) {

@@ -294,4 +294,42 @@ async fn the_state_is_shown_to_prometheus_by_its_number() {
     let page = signalbox::foundation::telemetry::metrics::render();
     let line = "breaker_state{dependency=\"demo/bank\",operation=\"accounts\"} 1";
     assert!(page.contains(line), "{page}");
+
+    // One that is gone is no longer said to be cut off.
+    apply(&app, SMALL);
+    runner::enrol(&app.services).unwrap();
+    runner::show(&app.services).unwrap();
+    let page = signalbox::foundation::telemetry::metrics::render();
+    assert!(
+        !page.contains(line) && page.contains("operation=\"accounts\"} NaN"),
+        "{page}"
+    );
+}
+
+#[tokio::test]
+async fn a_connector_is_called_what_its_pack_calls_it_now() {
+    let (app, bank) = with_bank().await;
+    let id = accounts(&app).id;
+    let renamed = pack(&bank.url).replace("name = \"Bank\"", "name = \"Custodian\"");
+    apply(&app, &renamed);
+    runner::enrol(&app.services).unwrap();
+    assert_eq!(
+        (accounts(&app).id, accounts(&app).name.as_str()),
+        (id, "Custodian")
+    );
+}
+
+/// Where a secret lies is nobody's business, and one that cannot be read says nothing of the other side.
+#[tokio::test]
+async fn a_missing_authorisation_is_said_without_its_place() {
+    let (app, bank) = (TestApp::start().await, Exporter::start().await);
+    let file = "authorization_file = \"/nowhere/bank.token\"\noperations";
+    apply(&app, &pack(&bank.url).replace("operations", file));
+    runner::enrol(&app.services).unwrap();
+    assert_eq!(call(&app).await, 2);
+    let id = accounts(&app).id;
+    let page = app.as_auditor().get(&format!("/connectors/{id}")).await;
+    assert!(page.says("the file of its authorisation cannot be read"));
+    assert!(!page.body.contains("/nowhere"));
+    assert_eq!(accounts(&app).breaker.state, State::Closed);
 }

@@ -409,7 +409,13 @@ async fn the_list_is_of_the_platform_that_is_chosen() {
     let admin = app.as_admin();
     assert!(admin.get("/event-sources").await.says("Production"));
     let chosen = [("platform", elsewhere.to_string())];
-    let chosen: Vec<(&str, &str)> = chosen.iter().map(|(name, id)| (*name, id.as_str())).collect();
-    assert_eq!(admin.post_form("/account/platform", &chosen).await.status, 303);
+    let chosen: Vec<(&str, &str)> = chosen
+        .iter()
+        .map(|(name, id)| (*name, id.as_str()))
+        .collect();
+    assert_eq!(
+        admin.post_form("/account/platform", &chosen).await.status,
+        303
+    );
     assert!(!admin.get("/event-sources").await.says("Production"));
 }

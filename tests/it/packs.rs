@@ -202,6 +202,21 @@ fn the_linter_names_what_cannot_stand() {
         "interval = \"30s\"\ntimeout = \"25s\"",
         "bad-timing",
     );
+    let sent_to = |url: &str| {
+        let connector = format!(
+            "[[connector]]\nid = \"bank\"\nname = \"Bank\"\nurl = \"{url}\"\noperations = {{ a = \"\" }}\n\
+             authorization_file = \"/run/secrets/bank\"\n[[event_type]]"
+        );
+        SMALL.replacen("[[event_type]]", &connector, 1)
+    };
+    let in_the_clear = |url: &str| {
+        let found = findings(&sent_to(url));
+        found
+            .iter()
+            .any(|it| it.to_string().contains("authorization-in-the-clear"))
+    };
+    assert!(in_the_clear("http://bank.example"));
+    assert!(!in_the_clear("https://bank.example") && !in_the_clear("http://127.0.0.1:8080"));
     error("report.submitted", "sar.filed", "sar-event");
     error("report.submitted", "suspicious-activity.due", "sar-event");
     // A timeout below what a rule wants to see.

@@ -208,6 +208,8 @@ fn retry_after_is_seconds_or_a_date_and_bounded() {
         (date.as_str(), Some(90)),
         ("Fri, 31 Dec 1999 23:59:59 GMT", Some(0)),
         ("4294967295", Some(86_400)),
+        ("99999999999", Some(86_400)),
+        ("+5", None),
         ("-5", None),
         ("soon", None),
         ("", None),

@@ -131,19 +131,24 @@ pub async fn change(
     form: Form<Typed>,
 ) -> web::Result {
     let id = id.into_inner();
-    let again = block(move || {
-        let problems = try_change(&services, &signed, id, &form.data, form.key)?;
-        if problems.is_empty() {
-            return Ok(None);
-        }
-        show(&services, &signed, id, form.data, problems).map(Some)
-    })
+    let again = block(
+        move || match try_change(&services, &signed, id, &form.data, form.key)? {
+            Ok(()) => Ok::<_, web::Error>(None),
+            Err((status, problems)) => {
+                let view = show(&services, &signed, id, form.data, problems)?;
+                Ok(Some((status, view)))
+            }
+        },
+    )
     .await?;
     match again {
         None => see_other(format!("/connectors/{id}")),
-        Some(view) => page_with(StatusCode::UNPROCESSABLE_ENTITY, &view),
+        Some((status, view)) => page_with(status, &view),
     }
 }
+
+/// A form that is shown again, as what it is answered and with what was wrong.
+type Again = (StatusCode, Problems);
 
 fn try_change(
     services: &Services,
@@ -151,7 +156,7 @@ fn try_change(
     id: BreakerId,
     typed: &Typed,
     key: FormKey,
-) -> Result<Problems, web::Error> {
+) -> Result<Result<(), Again>, web::Error> {
     let mut problems = Problems::new();
     let lasts = LENGTHS.iter().find(|(value, _, _)| *value == typed.lasts);
     match typed.change.as_str() {
@@ -163,7 +168,7 @@ fn try_change(
     problems.check_plain("reason", &typed.reason);
     if !problems.is_empty() {
         // Whoever may not see it is not told what was wrong with the form.
-        return Ok(problems);
+        return Ok(Err((StatusCode::UNPROCESSABLE_ENTITY, problems)));
     }
     let reason = typed.reason.as_str();
     let done = match (typed.change.as_str(), lasts) {
@@ -174,10 +179,18 @@ fn try_change(
         }
         _ => actions::reset(services, signed, id, reason, key),
     };
+    let again = |status, field, refusal: &Refusal| {
+        let problems = Problems::one(field, refusal.to_string());
+        Ok(Err((status, problems)))
+    };
     match done {
-        Ok(()) => Ok(problems),
+        Ok(()) => Ok(Ok(())),
         Err(refusal @ (Refusal::Reason | Refusal::LongReason)) => {
-            Ok(Problems::one("reason", refusal.to_string()))
+            again(StatusCode::UNPROCESSABLE_ENTITY, "reason", &refusal)
+        }
+        // It turned while the reason was typed, which is when people act: the reason stays.
+        Err(refusal @ (Refusal::Already | Refusal::NothingToTry | Refusal::Asked)) => {
+            again(StatusCode::CONFLICT, "change", &refusal)
         }
         Err(refusal) => Err(refusal.into()),
     }

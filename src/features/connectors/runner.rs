@@ -2,19 +2,19 @@
 //!
 //! Any number of processes may do this at once: whoever moves the time of the next call makes this one.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval};
 
 use super::breaker::State;
 use super::calls::Caller;
 use super::gate::{self, Gate};
-use super::store::{self, Held, New, calls as kept};
+use super::store::{self, Held, New};
 use super::views;
 use crate::features::packs::pack::{Connector, ItemId};
 use crate::features::packs::store::{self as packs, Item};
@@ -23,7 +23,6 @@ use crate::foundation::audit::Unaudited;
 use crate::foundation::db::{self, PoolKind};
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-const TIDY_EVERY: Duration = Duration::from_mins(5);
 /// Longer than any call takes.
 const LEASE: TimeDelta = TimeDelta::seconds(70);
 /// Between two trials, where it is known that one is wanted.
@@ -73,7 +72,6 @@ impl Work {
     async fn run(mut self, mut stopped: watch::Receiver<bool>) {
         let mut ticks = interval(LOOK_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut tidied = Instant::now();
         loop {
             tokio::select! {
                 _ = stopped.changed() => break,
@@ -82,13 +80,6 @@ impl Work {
             while self.running.try_join_next().is_some() {}
             if let Err(error) = self.look().await {
                 tracing::warn!(%error, "due connectors could not be looked for");
-            }
-            if tidied.elapsed() >= TIDY_EVERY {
-                tidied = Instant::now();
-                let app = self.services.clone();
-                if let Err(error) = blocking(move || tidy(&app)).await {
-                    tracing::warn!(%error, "old calls could not be dropped");
-                }
             }
         }
         self.running.shutdown().await;
@@ -255,23 +246,32 @@ pub fn show(services: &Services) -> db::Result<()> {
         Ok::<_, db::Error>((store::all(conn)?, slugs))
     })?;
     let (all, slugs) = all;
-    for held in all {
+    let gauge = |(dependency, operation): &Label, state: f64| {
         let labels = [
-            ("dependency", views::label(&held, &slugs)),
-            ("operation", held.operation.clone()),
+            ("dependency", dependency.clone()),
+            ("operation", operation.clone()),
         ];
-        metrics::gauge!("breaker_state", &labels).set(f64::from(held.breaker.state.number()));
+        metrics::gauge!("breaker_state", &labels).set(state);
+    };
+    let mut shown: BTreeSet<Label> = BTreeSet::new();
+    for held in all {
+        let label = (views::label(&held, &slugs), held.operation.clone());
+        gauge(&label, f64::from(held.breaker.state.number()));
+        shown.insert(label);
     }
+    let mut before = SHOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    for gone in before.difference(&shown) {
+        gauge(gone, f64::NAN);
+    }
+    *before = shown;
     Ok(())
 }
 
-fn tidy(services: &Services) -> db::Result<()> {
-    let now = services.clock.now();
-    services
-        .audit
-        .write_unaudited(Unaudited::Expiry, |conn| kept::prune(conn, now))?;
-    Ok(())
-}
+type Label = (String, String);
+
+/// What this process last showed. A gauge stays as it was last set, so that of a connector that is gone says "not a
+/// number", which is above and below nothing.
+static SHOWN: Mutex<BTreeSet<Label>> = Mutex::new(BTreeSet::new());
 
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> db::Result<T> + Send + 'static,

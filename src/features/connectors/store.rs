@@ -137,6 +137,14 @@ pub struct New<'a> {
 /// Gives it its row, closed, unless it has one. One that was retired is back in force. Returns the row's id.
 pub fn enrol(conn: &mut Conn, new: &New<'_>, now: DateTime<Utc>) -> Result<BreakerId> {
     if let Some(known) = known(conn, new.dependency, new.operation)? {
+        // Its pack may call it something else by now.
+        diesel::update(
+            breaker::table
+                .find(known.uuid())
+                .filter(breaker::name.ne(new.name)),
+        )
+        .set(breaker::name.eq(new.name))
+        .execute(conn)?;
         return Ok(known);
     }
     let id: Uuid = diesel::insert_into(breaker::table)
@@ -160,6 +168,7 @@ pub fn enrol(conn: &mut Conn, new: &New<'_>, now: DateTime<Utc>) -> Result<Break
         .set((
             breaker::retired_at.eq(None::<DateTime<Utc>>),
             breaker::due_at.eq(new.due_at),
+            breaker::name.eq(new.name),
         ))
         .returning(breaker::id)
         .get_result(conn)?;

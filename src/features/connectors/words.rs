@@ -116,9 +116,13 @@ impl Verdict {
 #[must_use]
 pub fn retry_after(header: &str, now: DateTime<Utc>) -> Option<TimeDelta> {
     let text = header.trim();
-    let wait = match text.parse::<u32>() {
-        Ok(seconds) => TimeDelta::seconds(i64::from(seconds)),
-        Err(_) => DateTime::parse_from_rfc2822(text).ok()?.with_timezone(&Utc) - now,
+    let is_number = !text.is_empty() && text.bytes().all(|it| it.is_ascii_digit());
+    let wait = if is_number {
+        // More digits than there are seconds to wait for are as many as we wait for.
+        let seconds = text.parse::<u32>().unwrap_or(u32::MAX);
+        TimeDelta::seconds(i64::from(seconds))
+    } else {
+        DateTime::parse_from_rfc2822(text).ok()?.with_timezone(&Utc) - now
     };
     Some(wait.clamp(TimeDelta::zero(), WAIT_LONGEST))
 }

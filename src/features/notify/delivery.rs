@@ -73,7 +73,16 @@ fn keep_back(services: &Services, claim: &Claim, until: Option<DateTime<Utc>>) -
 async fn send(services: &Services, claim: Claim, pass: Pass) -> db::Result<()> {
     let now = services.clock.now();
     let (app, to) = (services.clone(), claim.to.clone());
-    let to = blocking(move || destination(&app, &to)).await?;
+    let to = blocking(move || {
+        destination(&app, &to).inspect_err(|_| {
+            // Nobody was called, which is not the fault of whoever would have been: a trial is not lost over it.
+            let ended = ways::nothing("the destination could not be read");
+            if let Err(error) = gate::tell(&app, pass, &ended) {
+                tracing::warn!(%error, "a breaker was not told that nobody was called");
+            }
+        })
+    })
+    .await?;
     let letter = claim
         .letter
         .clone()

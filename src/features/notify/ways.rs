@@ -48,6 +48,15 @@ pub(super) fn ended(outcome: &Outcome, ended: &Ended) -> calls::Ended {
     }
 }
 
+/// What it is told where nobody was called.
+pub(super) fn nothing(why: &str) -> calls::Ended {
+    calls::Ended {
+        verdict: Verdict::Nothing,
+        answer: why.to_owned(),
+        took_ms: 0,
+    }
+}
+
 /// How long the receiver asked us to wait.
 pub(super) fn asked_for(outcome: &Outcome) -> TimeDelta {
     match outcome.verdict() {

@@ -59,7 +59,8 @@ async fn one_person_forces_it_open_and_lets_it_try_with_a_reason() {
     let page = operator.get(&format!("/connectors/{id}")).await;
     assert!(page.says("Somebody forced it open. <b>Their outage</b>"));
     let again = change(&app, &operator, &fields).await;
-    assert_eq!(again.status, 409);
+    assert!(again.status == 409 && again.says("It is so already."));
+    assert!(again.body.contains("Their outage"), "what was typed stays");
 
     let fields = [("change", "reset"), ("reason", "They are back")];
     assert_eq!(change(&app, &operator, &fields).await.status, 303);

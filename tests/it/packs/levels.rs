@@ -118,6 +118,23 @@ fn a_burn_rate_has_its_levels_and_the_linter_says_what_is_out_of_reach() {
     assert!(rule("80%", "red = {}").contains("drop red, or aim higher"));
     assert_eq!(rule("80%", "yellow = {}"), "");
     assert!(rule("99.9%", "blue = {}").contains("there is no blue"));
+    // Twelve results in an hour are fewer than say something.
+    let slow = |least: &str| {
+        let found = findings(&format!(
+            "{}\n[[slo]]\nid = \"s\"\nname = \"S\"\nservice = \"api\"\non.availability = \"api-health\"\n\
+             target = \"99%\"\n{least}\n\
+             [[rule]]\nid = \"r\"\nname = \"R\"\non.burn_rate = \"s\"\nred = {{}}\nrunbook = \"mend\"\n",
+            SMALL.replace("interval = \"30s\"", "interval = \"5m\"")
+        ));
+        let all: Vec<String> = found.iter().map(ToString::to_string).collect();
+        all.join("\n")
+    };
+    assert!(
+        slow("").contains("warning burn-out-of-reach on r: red: one result in 5m"),
+        "{}",
+        slow("")
+    );
+    assert!(!slow("least = 12").contains("burn-out-of-reach"));
     assert!(rule("99.9%", "red = { for = \"5m\" }").contains("it has no `for`"));
     assert!(rule("99.9%", "red = { above = 2 }").contains("this source has no threshold"));
     assert!(

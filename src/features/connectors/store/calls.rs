@@ -95,9 +95,13 @@ pub fn limited_since(conn: &mut Conn, since: DateTime<Utc>) -> Result<HashMap<Br
         .collect())
 }
 
-pub fn prune(conn: &mut Conn, now: DateTime<Utc>) -> Result<usize> {
-    Ok(
-        diesel::delete(breaker_call::table.filter(breaker_call::at.lt(now - KEPT)))
-            .execute(conn)?,
-    )
+/// Removes what is older than it is kept, so many at once.
+pub fn purge(conn: &mut Conn, now: DateTime<Utc>, at_once: i64) -> Result<usize> {
+    let old: Vec<Uuid> = breaker_call::table
+        .filter(breaker_call::at.lt(now - KEPT))
+        .order(breaker_call::at)
+        .limit(at_once)
+        .select(breaker_call::id)
+        .load(conn)?;
+    Ok(diesel::delete(breaker_call::table.filter(breaker_call::id.eq_any(old))).execute(conn)?)
 }

@@ -11,6 +11,16 @@ const EVERY_MAX: Lasting = Lasting::from_secs(86_400);
 const TIMEOUT_MAX: Lasting = Lasting::from_secs(50);
 const OPERATIONS_AT_MOST: usize = 20;
 
+/// Whether an address is on this machine: what is sent there goes over no wire.
+fn is_loopback(url: &url::Url) -> bool {
+    match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
+    }
+}
+
 impl Linter<'_> {
     pub(super) fn connectors(&mut self) {
         let pack = self.pack;
@@ -62,6 +72,13 @@ impl Linter<'_> {
             if let Some(problem) = no_url(&address) {
                 self.error("bad-address", about, problem);
             }
+        }
+        let url: Option<url::Url> = connector.url.parse().ok();
+        let is_read_on_the_way = |url: &url::Url| url.scheme() == "http" && !is_loopback(url);
+        if !connector.authorization_file.is_empty() && url.is_some_and(|it| is_read_on_the_way(&it))
+        {
+            let message = "an authorisation is not sent without TLS: write https";
+            self.error("authorization-in-the-clear", about, message);
         }
     }
 

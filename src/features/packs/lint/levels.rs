@@ -12,6 +12,9 @@ const WINDOW_MAX: Lasting = Lasting::from_secs(90 * 86_400);
 /// A result at least so often, or nobody knows what was between two of them.
 const INTERVAL_MAX: Lasting = Lasting::from_secs(300);
 
+/// The long window of the first step of the ladder.
+const HOUR_MS: i64 = 3_600_000;
+
 /// The bounds of the buckets that latencies of probes are counted in, in milliseconds.
 pub const EDGES_MS: [i64; 15] = [
     5, 10, 25, 50, 100, 250, 500, 1_000, 2_000, 2_500, 5_000, 10_000, 30_000, 60_000, 120_000,
@@ -241,6 +244,30 @@ impl Linter<'_> {
                 Level::Red
             );
             self.warn("burn-out-of-reach", about, message);
+        } else if let Some(interval) = self.interval_of(slo)
+            && rule.red.is_some()
+            && interval.millis().saturating_mul(slo.least.into()) > HOUR_MS
+        {
+            let message = format!(
+                "{}: one result in {interval} is fewer than {} in an hour, so its faster pair of windows is never lit: \
+                 look more often, or let fewer say something (least)",
+                Level::Red,
+                slo.least
+            );
+            self.warn("burn-out-of-reach", about, message);
+        }
+    }
+
+    /// How far the results of a target are apart, where that is known.
+    fn interval_of(&self, slo: &Slo) -> Option<Lasting> {
+        match &slo.on {
+            Sli::Availability(probe) => self.probe(probe).map(|it| it.interval),
+            Sli::Latency(of) => self.probe(&of.probe).map(|it| it.interval),
+            Sli::Reports(of) => {
+                let mut all = self.pack.indicators.iter();
+                all.find(|it| it.id == of.indicator)?.expect_every
+            }
+            Sli::Counted(_) | Sli::Histogram(_) => None,
         }
     }
 
