@@ -136,7 +136,7 @@ pub fn free_port() -> u16 {
 }
 
 /// Who is told in the demo: its people where they have a part in it, and an endpoint of its own.
-const PEOPLE: [(&str, &str); 20] = [
+const PEOPLE: [(&str, &str); 23] = [
     ("ONCALL_FIRST_NAME", "Demo operator"),
     ("ONCALL_FIRST_EMAIL", "operator@demo.signalbox"),
     ("ONCALL_FIRST_ENDPOINT", "Simulated receiver"),
@@ -146,6 +146,9 @@ const PEOPLE: [(&str, &str); 20] = [
     ("TEAM_LEAD_ENDPOINT", "Simulated receiver"),
     ("SECURITY_TEAM_EMAIL", "security@demo.signalbox"),
     ("INFRASTRUCTURE_EMAIL", "infrastructure@demo.signalbox"),
+    ("PLATFORM_TEAM_EMAIL", "platform-team@demo.signalbox"),
+    ("BANK_INTEGRATION_EMAIL", "banks@demo.signalbox"),
+    ("FINANCE_EMAIL", "finance@demo.signalbox"),
     ("OPERATIONS_NAME", "Demo operator"),
     ("OPERATIONS_EMAIL", "operator@demo.signalbox"),
     ("OPERATIONS_ENDPOINT", "Simulated receiver"),

@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use crate::features::health::board::{self, ProbeStatus};
 use crate::features::health::views::figure;
 use crate::features::packs::accepted;
-use crate::features::packs::pack::{BackupPlan, Heartbeat, Measure, Runbook};
+use crate::features::packs::pack::{BackupPlan, Heartbeat, Measure, Promised, Runbook};
 use crate::features::packs::store::{self as packs, Item};
 use crate::foundation::Services;
 use crate::foundation::auth::Signed;
@@ -41,19 +41,14 @@ struct Row {
     newest: Newest,
     job: Option<Link>,
     runbook: Option<Link>,
-    promises: Vec<Promise>,
+    /// What has happened, and what is promised of it.
+    promises: Vec<(String, String)>,
     /// What the linter says of it, and why the pack lives with it.
     contradictions: Vec<(&'static str, String, String)>,
 }
 
 /// Address and name.
 type Link = (String, String);
-
-struct Promise {
-    scenario: String,
-    rto: Option<String>,
-    rpo: Option<String>,
-}
 
 enum Newest {
     /// No probe looks.
@@ -141,16 +136,25 @@ fn rows(conn: &mut Conn, scope: &Scope, now: DateTime<Utc>) -> db::Result<Vec<Ro
             promises: spec
                 .promises
                 .iter()
-                .map(|it| Promise {
-                    scenario: it.scenario.clone(),
-                    rto: it.rto.map(|it| it.to_string()),
-                    rpo: it.rpo.map(|it| it.to_string()),
-                })
+                .map(|it| (it.scenario.clone(), promised(it)))
                 .collect(),
             contradictions,
         });
     }
     Ok(rows)
+}
+
+/// "back within 4h, at most 1d lost"
+fn promised(of: &Promised) -> String {
+    let back = of.rto.map(|rto| format!("back within {rto}"));
+    let lost = of.rpo.map(|rpo| {
+        if rpo.is_zero() {
+            "nothing lost".to_owned()
+        } else {
+            format!("at most {rpo} lost")
+        }
+    });
+    back.into_iter().chain(lost).collect::<Vec<_>>().join(", ")
 }
 
 fn newest(service: String, probe: &ProbeStatus) -> Newest {

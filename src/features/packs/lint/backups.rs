@@ -52,19 +52,14 @@ impl Linter<'_> {
 
     /// What one line keeps and another deletes.
     fn retention(&mut self, about: Subject<'_>, plan: &BackupPlan) {
-        let Some(cleared) = plan.cleared_after else {
-            return;
-        };
-        let message = match plan.keep {
-            Some(keep) if cleared >= keep => return,
-            Some(keep) => format!(
+        if let (Some(cleared), Some(keep)) = (plan.cleared_after, plan.keep)
+            && cleared < keep
+        {
+            let message = format!(
                 "copies are to be kept for {keep}, and the job that clears up deletes them after {cleared}"
-            ),
-            None => format!(
-                "copies are to be kept for good, and the job that clears up deletes them after {cleared}"
-            ),
-        };
-        self.warn("retention-against-itself", about, message);
+            );
+            self.warn("retention-against-itself", about, message);
+        }
     }
 
     /// What is lost at most is what came since the last copy.

@@ -15,10 +15,10 @@ pub struct BackupPlan {
     /// What is copied, and how.
     #[serde(default)]
     pub what: String,
-    /// How often. Nothing: with every change.
+    /// How often, where it is by the clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub every: Option<Lasting>,
-    /// How long a copy is kept. Nothing: for good.
+    /// How long a copy is kept, where that is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep: Option<Lasting>,
     /// The age from which the job that clears up deletes.
