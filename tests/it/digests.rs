@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 use futures_util::future::join_all;
 use signalbox::features::alerts::evaluate;
+use signalbox::features::capacity::actions as capacity;
 use signalbox::features::digests::digest::{Digest, Kind};
 use signalbox::features::digests::{store, sweep};
 use signalbox::features::health::actions as health;
@@ -10,6 +11,7 @@ use signalbox::foundation::audit::Actor;
 use signalbox::foundation::auth::Role;
 use signalbox::foundation::kernel::{PlatformId, Scope};
 
+use crate::account::give_password;
 use crate::packs::apply;
 use crate::support::app::TestApp;
 
@@ -94,6 +96,54 @@ async fn a_day_is_added_up_once_with_what_it_was_before() {
     let weeks = all(&app).into_iter().filter(|it| it.kind == Kind::Weekly);
     assert_eq!(weeks.count(), 1, "from Monday to Monday");
     assert_eq!(all(&app).len(), 8);
+}
+
+/// FC-7, FC-24
+#[actix_web::test]
+async fn a_day_says_what_broke_what_comes_near_its_limit_and_who_was_kept_out() {
+    let app = TestApp::start().await;
+    let pack = crate::packs::SMALL.replace("id = \"demo\"", "id = \"signalbox\"");
+    let limit = "\n[[capacity]]\nid = \"quality\"\nname = \"Quality\"\non.indicator = \"ncc_qos\"\nlimit = 100\n";
+    apply(&app, &format!("{pack}{limit}"));
+    report(&app, 97.0);
+    capacity::read_use(&app.services).unwrap();
+    let operator = app.as_operator();
+    let fields = [
+        ("platform", "signalbox"),
+        ("title", "The API stands still"),
+        ("level", "yellow"),
+        ("note", "What is known"),
+    ];
+    let opened = operator.post_form("/incidents", &fields).await;
+    assert_eq!(opened.status, 303, "{}", opened.text());
+    app.advance(TimeDelta::minutes(12));
+    let at = opened.location().to_owned();
+    let fields = [("to", "resolved"), ("note", "It moves again")];
+    crate::incidents::act(&operator, &at, "state", &fields).await;
+    give_password(&app.browser(), "nobody@test.example", "not the password").await;
+    app.advance(TimeDelta::hours(15));
+    crate::api::audit::seal(&app);
+    sweep::tick(&app.services).unwrap();
+    let day = all(&app).remove(0);
+    let text = |name: &str| day.figure(name).unwrap().text();
+    assert_eq!(text("Incidents"), "1");
+    assert_eq!(text("Longest time to resolve"), "12 min");
+    assert_eq!(text("Highest use of a limit"), "97.00 %");
+    assert_eq!(text("Failed sign-ins"), "1");
+    assert_eq!(text("Sign-ins held back"), "0");
+    assert_eq!(day.contents.capacity, ["Quality: 97 % of its limit in use"]);
+    let page = app.as_auditor().get(&format!("/digests/{}", day.id)).await;
+    assert!(page.says("Limits that come near"));
+    assert!(
+        day.letter(None)
+            .contains("- Quality: 97 % of its limit in use")
+    );
+
+    // People sign in to the house, and no platform of others hears of it.
+    let app = asked().await;
+    app.advance(TimeDelta::days(1));
+    sweep::tick(&app.services).unwrap();
+    assert_eq!(all(&app)[0].figure("Failed sign-ins"), None);
 }
 
 #[actix_web::test]

@@ -2,17 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::digest::{Contents, Figure, Period, Unit};
 use crate::features::alerts::store::digest as alerts;
+use crate::features::capacity::store as capacity;
 use crate::features::checklists::store as checklists;
 use crate::features::health::latency::Histogram;
 use crate::features::health::store::samples::{self, Span};
+use crate::features::incidents::actions::opening::OWN_PLATFORM;
+use crate::features::incidents::store as incidents;
 use crate::features::logs::store as logs;
-use crate::features::packs::pack::{ItemId, LogSource, Probe, Service};
-use crate::features::packs::store::{self as packs};
+use crate::features::packs::pack::{Capacity, ItemId, LogSource, Probe, Service};
+use crate::features::packs::store::{self as packs, Watched};
 use crate::features::releases::store as releases;
+use crate::foundation::audit::store as audit;
 use crate::foundation::db::{self, Conn};
 use crate::foundation::kernel::{Level, PlatformId, Scope};
 
@@ -36,15 +40,22 @@ fn figure(name: &str, value: Option<f64>, unit: Unit, source: &str) -> Figure {
 
 pub fn compose(
     conn: &mut Conn,
-    platform: PlatformId,
+    of: &Watched,
     period: Period,
     now: DateTime<Utc>,
 ) -> db::Result<Contents> {
     let mut contents = Contents::default();
+    let platform = of.id;
     of_alerts(conn, platform, period, &mut contents)?;
+    of_incidents(conn, platform, period, &mut contents)?;
     of_probes(conn, platform, period, &mut contents)?;
     of_logs(conn, platform, period, &mut contents)?;
+    of_capacity(conn, of, period, &mut contents)?;
     of_work(conn, platform, period, now, &mut contents)?;
+    // People sign in to the house, not to one of its platforms.
+    if of.slug == OWN_PLATFORM {
+        of_the_door(conn, period, &mut contents)?;
+    }
     Ok(contents)
 }
 
@@ -91,6 +102,79 @@ fn of_alerts(
     let information = lit.iter().filter(|alert| alert.level == Level::Blue);
     let information = information.map(|alert| format!("{}: {}", alert.name, alert.summary));
     contents.information = information.take(INFORMATION).collect();
+    Ok(())
+}
+
+fn of_incidents(
+    conn: &mut Conn,
+    platform: PlatformId,
+    period: Period,
+    contents: &mut Contents,
+) -> db::Result<()> {
+    let opened = incidents::opened_between(conn, platform, period.from, period.to)?;
+    let resolved = incidents::resolved_between(conn, platform, period.from, period.to)?;
+    let longest = resolved.iter().max();
+    let longest = longest.map(|took| number(took.num_seconds().max(0)));
+    let source = "its incidents";
+    contents.figures.extend([
+        figure("Incidents", Some(number(opened)), Unit::Count, source),
+        figure("Longest time to resolve", longest, Unit::Seconds, source),
+    ]);
+    Ok(())
+}
+
+/// The highest use of each limit, as the days of the period have it.
+fn of_capacity(
+    conn: &mut Conn,
+    platform: &Watched,
+    period: Period,
+    contents: &mut Contents,
+) -> db::Result<()> {
+    let limits = packs::live_within::<Capacity>(conn, &Scope::one(platform.id))?;
+    if limits.is_empty() {
+        return Ok(());
+    }
+    let day = |at: DateTime<Utc>| at.with_timezone(&platform.zone).date_naive();
+    let (first, end) = (day(period.from), day(period.to));
+    let ids: Vec<ItemId> = limits.iter().map(|limit| limit.id).collect();
+    let days = capacity::since(conn, &ids, period.from - TimeDelta::days(1))?;
+    let mut uses = Vec::new();
+    for limit in &limits {
+        let days = days.get(&limit.id).into_iter().flatten();
+        let days = days.filter(|it| (first..end).contains(&it.day));
+        let Some(high) = days.map(|it| it.high).reduce(f64::max) else {
+            continue;
+        };
+        uses.push((high / limit.spec.limit.value(), limit));
+    }
+    uses.sort_by(|a, b| b.0.total_cmp(&a.0));
+    contents.figures.push(figure(
+        "Highest use of a limit",
+        uses.first().map(|(share, _)| *share),
+        Unit::Share,
+        "its capacity",
+    ));
+    let warned = uses
+        .iter()
+        .filter(|(share, limit)| *share >= limit.spec.warn.value());
+    let line = |(share, limit): &(f64, &packs::Item<Capacity>)| {
+        format!("{}: {:.0} % of its limit in use", limit.name, share * 100.0)
+    };
+    contents.capacity = warned.map(line).collect();
+    Ok(())
+}
+
+fn of_the_door(conn: &mut Conn, period: Period, contents: &mut Contents) -> db::Result<()> {
+    for (name, kind) in [
+        ("Failed sign-ins", "session.sign_in_failed"),
+        ("Sign-ins held back", "session.throttled"),
+    ] {
+        let count = audit::count_between(conn, kind, period.from, period.to)?;
+        let count = Some(number(count));
+        contents
+            .figures
+            .push(figure(name, count, Unit::Count, "the audit log"));
+    }
     Ok(())
 }
 

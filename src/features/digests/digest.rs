@@ -148,6 +148,9 @@ pub struct Contents {
     pub worst: Vec<String>,
     /// What was for information: alerts of level blue.
     pub information: Vec<String>,
+    /// Limits of which more is in use than is well. Digests of before this was read have none.
+    #[serde(default)]
+    pub capacity: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -177,6 +180,7 @@ impl Digest {
         }
         for (title, lines) in [
             ("Services with failed runs", &self.contents.worst),
+            ("Limits that come near", &self.contents.capacity),
             ("For information", &self.contents.information),
         ] {
             if !lines.is_empty() {

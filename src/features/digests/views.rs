@@ -71,6 +71,7 @@ pub(super) struct One {
     pub to: DateTime<Utc>,
     pub figures: Vec<FigureRow>,
     pub worst: Vec<String>,
+    pub capacity: Vec<String>,
     pub information: Vec<String>,
     pub before: Option<String>,
 }
@@ -129,6 +130,7 @@ impl One {
             to: digest.period.to,
             figures: rows,
             worst: digest.contents.worst.clone(),
+            capacity: digest.contents.capacity.clone(),
             information: digest.contents.information.clone(),
             before: before.map(|it| it.id.to_string()),
         }

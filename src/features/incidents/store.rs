@@ -6,7 +6,7 @@ pub mod follow_ups;
 pub mod reviews;
 pub mod steps;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use uuid::Uuid;
 
@@ -14,7 +14,7 @@ use super::incident::{Cause, Commander, Incident, IncidentId, Means, State};
 use crate::foundation::audit::Tx;
 use crate::foundation::db::schema::incident;
 use crate::foundation::db::{Conn, Error, Result, first_rows};
-use crate::foundation::kernel::Scope;
+use crate::foundation::kernel::{PlatformId, Scope};
 
 const LIVE: [&str; 2] = [State::Open.as_str(), State::Mitigated.as_str()];
 
@@ -221,6 +221,43 @@ pub fn reviews_overdue(conn: &mut Conn, scope: &Scope, now: DateTime<Utc>) -> Re
         query = query.filter(incident::platform_id.eq_any(platforms));
     }
     Ok(query.get_result(conn)?)
+}
+
+/// How many were opened in this time.
+pub fn opened_between(
+    conn: &mut Conn,
+    platform: PlatformId,
+    from: DateTime<Utc>,
+    to: DateTime<Utc>,
+) -> Result<i64> {
+    let count = incident::table
+        .filter(incident::platform_id.eq(platform.uuid()))
+        .filter(incident::opened_at.ge(from).and(incident::opened_at.lt(to)))
+        .count()
+        .get_result(conn)?;
+    Ok(count)
+}
+
+/// How long each took that was resolved in this time.
+pub fn resolved_between(
+    conn: &mut Conn,
+    platform: PlatformId,
+    from: DateTime<Utc>,
+    to: DateTime<Utc>,
+) -> Result<Vec<TimeDelta>> {
+    let times: Vec<(DateTime<Utc>, DateTime<Utc>)> = incident::table
+        .filter(incident::platform_id.eq(platform.uuid()))
+        .filter(
+            incident::resolved_at
+                .ge(from)
+                .and(incident::resolved_at.lt(to)),
+        )
+        .select((incident::began_at, incident::resolved_at.assume_not_null()))
+        .load(conn)?;
+    Ok(times
+        .into_iter()
+        .map(|(began, resolved)| resolved - began)
+        .collect())
 }
 
 /// How long those took that were resolved since then.

@@ -464,6 +464,22 @@ pub fn command_line_acts(
     rows.into_iter().map(LogRow::into_event).collect()
 }
 
+/// How many sealed entries of a kind there are of this time.
+pub fn count_between(
+    conn: &mut Conn,
+    kind: &str,
+    from: DateTime<Utc>,
+    to: DateTime<Utc>,
+) -> db::Result<i64> {
+    let count = audit_log::table
+        .filter(audit_log::kind.eq(kind))
+        .filter(audit_log::recorded_at.ge(from))
+        .filter(audit_log::recorded_at.lt(to))
+        .count()
+        .get_result(conn)?;
+    Ok(count)
+}
+
 /// When each of these people last did something that the main log has sealed.
 pub fn last_acts(
     conn: &mut Conn,

@@ -76,7 +76,7 @@ impl TestApp {
     }
 }
 
-async fn give_password(browser: &Browser, email: &str, password: &str) -> Page {
+pub async fn give_password(browser: &Browser, email: &str, password: &str) -> Page {
     let page = browser.get("/sign-in").await;
     let fields = [("email", email), ("password", password)];
     browser.submit(&page, "/sign-in", &fields).await
