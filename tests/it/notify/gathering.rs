@@ -160,6 +160,58 @@ async fn a_letter_that_is_kept_back_is_kept_back_as_a_whole() {
     );
 }
 
+/// Storms of notices come while the mail server is away: what waits as one letter goes as one, whatever comes after it.
+#[actix_web::test]
+async fn what_is_told_with_a_letter_that_waits_is_not_lost_when_another_is_due() {
+    let server = MailServer::start();
+    let app = mailing(&server).await;
+    enqueue(&app, &alert(1, Level::Yellow));
+    enqueue(&app, &alert(2, Level::Yellow));
+    app.advance(TimeDelta::seconds(30));
+    let claim = delivery::claim(&app.services, &Channel::ALL)
+        .unwrap()
+        .unwrap();
+    let (now, at) = (app.now(), app.now() + TimeDelta::minutes(2));
+    write(&app, |tx| outbox::postpone(tx, &claim, at, now));
+    enqueue(&app, &alert(3, Level::Red));
+    after(&app, 60).await;
+    after(&app, 60).await;
+    for number in [1, 2, 3] {
+        assert_eq!(told(&app, number).state, State::Delivered, "{number}");
+    }
+    let taken = server.taken();
+    let subjects: Vec<String> = taken.iter().map(|it| it.header("Subject")).collect();
+    assert_eq!(subjects, ["Red: Alert 3", "Yellow: Alert 1, and 1 more"]);
+}
+
+#[actix_web::test]
+async fn a_letter_that_is_tried_again_by_hand_goes_as_a_whole() {
+    let server = MailServer::start();
+    let app = mailing(&server).await;
+    for number in [1, 2, 3] {
+        enqueue(&app, &alert(number, Level::Yellow));
+    }
+    server.refuse(Some("451 4.7.1 come back later"));
+    assert_eq!(after(&app, 30).await, 1);
+    server.refuse(None);
+    // Taken back since: it is not in what leaves, and nobody says that it was delivered.
+    let about = About::new("alert", 3);
+    write(&app, |tx| {
+        actions::cancel_queued(tx, &about, "Ada took it.")
+    });
+    let lead = told(&app, 1).id;
+    assert!(delivery::deliver_one(&app.services, lead).await.unwrap());
+    assert_eq!(
+        server.taken()[0].header("Subject"),
+        "Yellow: Alert 1, and 1 more"
+    );
+    let states = [1, 2, 3].map(|number| told(&app, number).state);
+    assert_eq!(
+        states,
+        [State::Delivered, State::Delivered, State::Cancelled]
+    );
+}
+
 #[actix_web::test]
 async fn programs_are_told_one_thing_at_a_time_at_once() {
     let receiver = Receiver::start(Habit::Answer(200));

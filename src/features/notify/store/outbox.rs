@@ -26,6 +26,8 @@ pub struct Claim {
     /// Attempts before this one.
     pub attempts: i16,
     pub fence: i64,
+    /// What is told in the same letter.
+    pub with: Vec<NoticeId>,
     /// Its links are still paths.
     pub letter: Letter,
 }
@@ -68,7 +70,8 @@ struct Row {
     gather: Option<String>,
 }
 
-/// Takes the notice that is due first, by one of these channels. An endpoint is asked one thing at a time, so that one
+/// Takes the notice that is due first, by one of these channels; one that was to be told with another that has ended
+/// meanwhile goes by itself. An endpoint is asked one thing at a time, so that one
 /// that is slow does not keep the others waiting.
 pub fn claim(conn: &mut Conn, channels: &[Channel], now: DateTime<Utc>) -> Result<Option<Claim>> {
     let channels: Vec<&str> = channels.iter().map(|channel| channel.as_str()).collect();
@@ -76,13 +79,13 @@ pub fn claim(conn: &mut Conn, channels: &[Channel], now: DateTime<Utc>) -> Resul
         "WITH due AS (SELECT d.id, p.slug, p.name FROM notice d \
              LEFT JOIN notice_endpoint e ON e.id = d.endpoint_id LEFT JOIN platform p ON p.id = d.platform_id \
              WHERE d.state = 'queued' AND d.why IS NULL AND d.next_at <= $2 AND d.channel = ANY($3) \
-             AND (d.told_with IS NULL OR EXISTS (SELECT 1 FROM notice l WHERE l.id = d.told_with AND l.state = 'cancelled')) \
+             AND (d.told_with IS NULL OR NOT EXISTS (SELECT 1 FROM notice l WHERE l.id = d.told_with AND l.state = 'queued')) \
              AND (d.lease_until IS NULL OR d.lease_until < clock_timestamp()) \
              AND (e.id IS NULL OR e.state = 'active') \
              AND NOT EXISTS (SELECT 1 FROM notice o WHERE o.endpoint_id = d.endpoint_id AND o.state = 'queued' \
                  AND o.lease_until > clock_timestamp()) \
              ORDER BY d.next_at, d.id LIMIT 1 FOR UPDATE OF d SKIP LOCKED) \
-         UPDATE notice n SET fence = n.fence + 1, \
+         UPDATE notice n SET fence = n.fence + 1, told_with = NULL, \
              lease_until = clock_timestamp() + make_interval(secs => $1) FROM due \
          WHERE n.id = due.id \
          RETURNING n.id, n.platform_id, due.slug AS platform_slug, due.name AS platform_name, n.email, \
@@ -104,16 +107,18 @@ pub fn claim(conn: &mut Conn, channels: &[Channel], now: DateTime<Utc>) -> Resul
     together(conn, row).map(Some)
 }
 
-/// Puts what waits for the same place beside the notice that leaves.
+/// Puts what waits for the same place beside the notice that leaves. What others are told with stays with them.
 fn gather(conn: &mut Conn, lead: &Row) -> Result<()> {
     let Some(gather) = &lead.gather else {
         return Ok(());
     };
     sql_query(
-        "UPDATE notice SET told_with = $1 WHERE id IN (SELECT id FROM notice \
-             WHERE gather = $2 AND email IS NOT DISTINCT FROM $3 AND endpoint_id IS NOT DISTINCT FROM $4 \
-             AND state = 'queued' AND why IS NULL AND attempts = 0 AND told_with IS NULL AND id <> $1 \
-             AND lease_until IS NULL ORDER BY id LIMIT $5 FOR UPDATE SKIP LOCKED)",
+        "UPDATE notice SET told_with = $1 WHERE id IN (SELECT d.id FROM notice d \
+             WHERE d.gather = $2 AND d.email IS NOT DISTINCT FROM $3 AND d.endpoint_id IS NOT DISTINCT FROM $4 \
+             AND d.state = 'queued' AND d.why IS NULL AND d.attempts = 0 AND d.id <> $1 AND d.lease_until IS NULL \
+             AND (d.told_with IS NULL OR NOT EXISTS (SELECT 1 FROM notice l WHERE l.id = d.told_with AND l.state = 'queued')) \
+             AND NOT EXISTS (SELECT 1 FROM notice m WHERE m.told_with = d.id AND m.state = 'queued') \
+             ORDER BY d.id LIMIT $5 FOR UPDATE OF d SKIP LOCKED)",
     )
     .bind::<SqlUuid, _>(lead.id)
     .bind::<Text, _>(gather)
@@ -128,6 +133,8 @@ fn gather(conn: &mut Conn, lead: &Row) -> Result<()> {
 fn together(conn: &mut Conn, lead: Row) -> Result<Claim> {
     #[derive(QueryableByName)]
     struct Beside {
+        #[diesel(sql_type = SqlUuid)]
+        id: Uuid,
         #[diesel(sql_type = Text)]
         about_kind: String,
         #[diesel(sql_type = Text)]
@@ -144,7 +151,7 @@ fn together(conn: &mut Conn, lead: Row) -> Result<Claim> {
     let beside: Vec<Beside> = sql_query(
         "UPDATE notice SET lease_until = clock_timestamp() + make_interval(secs => $2) \
          WHERE told_with = $1 AND state = 'queued' AND why IS NULL \
-         RETURNING about_kind, about_id, title, text, link, level",
+         RETURNING id, about_kind, about_id, title, text, link, level",
     )
     .bind::<SqlUuid, _>(lead.id)
     .bind::<Double, _>(LEASE_SECS)
@@ -152,6 +159,7 @@ fn together(conn: &mut Conn, lead: Row) -> Result<Claim> {
     let mut claim = Claim::try_from(lead)?;
     let mut parts = Vec::new();
     for it in beside {
+        claim.with.push(it.id.into());
         parts.push(Part {
             about: About {
                 kind: it.about_kind,
@@ -172,14 +180,15 @@ fn read_level(level: Option<String>) -> Result<Option<Level>> {
     level.map_err(|_| Error::Damaged("a notice's level"))
 }
 
-/// Takes one notice whenever it is due, and whether or not its endpoint is switched off: somebody asked for it.
+/// Takes one notice, with what is told in its letter, whenever it is due, and whether or not its endpoint is switched off: somebody asked for it.
 pub fn claim_one(conn: &mut Conn, id: NoticeId) -> Result<Option<Claim>> {
     let row: Option<Row> = sql_query(
         "WITH due AS (SELECT d.id, p.slug, p.name FROM notice d LEFT JOIN platform p ON p.id = d.platform_id \
-             WHERE d.id = $2 AND d.state = 'queued' AND d.why IS NULL AND d.told_with IS NULL \
+             WHERE d.id = $2 AND d.state = 'queued' AND d.why IS NULL \
+             AND (d.told_with IS NULL OR NOT EXISTS (SELECT 1 FROM notice l WHERE l.id = d.told_with AND l.state = 'queued')) \
              AND (d.lease_until IS NULL OR d.lease_until < clock_timestamp()) \
              FOR UPDATE OF d SKIP LOCKED) \
-         UPDATE notice n SET fence = n.fence + 1, \
+         UPDATE notice n SET fence = n.fence + 1, told_with = NULL, \
              lease_until = clock_timestamp() + make_interval(secs => $1) FROM due \
          WHERE n.id = due.id \
          RETURNING n.id, n.platform_id, due.slug AS platform_slug, due.name AS platform_name, n.email, \
@@ -190,7 +199,13 @@ pub fn claim_one(conn: &mut Conn, id: NoticeId) -> Result<Option<Claim>> {
     .bind::<SqlUuid, _>(id.uuid())
     .get_result(conn)
     .optional()?;
-    row.map(Claim::try_from).transpose()
+    row.map(|row| together(conn, row)).transpose()
+}
+
+impl Claim {
+    fn ids_beside(&self) -> Vec<Uuid> {
+        self.with.iter().map(|id| id.uuid()).collect()
+    }
 }
 
 impl TryFrom<Row> for Claim {
@@ -207,6 +222,7 @@ impl TryFrom<Row> for Claim {
             platform: row.platform_id.map(PlatformId::from),
             attempts: row.attempts,
             fence: row.fence,
+            with: Vec::new(),
             letter: Letter {
                 id: row.id.into(),
                 key: row.key,
@@ -276,7 +292,7 @@ pub fn settle(
              why = CASE WHEN $3 = 'queued' THEN n.why ELSE $4 END, \
              next_at = coalesce($5, n.next_at), \
              ended_at = CASE WHEN $3 = 'queued' AND n.why IS NULL THEN NULL ELSE $6 END \
-         FROM lead WHERE (n.id = lead.id OR n.told_with = lead.id) AND n.state = 'queued' \
+         FROM lead WHERE (n.id = lead.id OR n.id = ANY($7)) AND n.state = 'queued' \
              AND n.lease_until IS NOT NULL RETURNING n.id, n.attempts, n.state",
     )
     .bind::<SqlUuid, _>(claim.letter.id.uuid())
@@ -285,6 +301,7 @@ pub fn settle(
     .bind::<Nullable<Text>, _>(why)
     .bind::<Nullable<Timestamptz>, _>(next)
     .bind::<Timestamptz, _>(now)
+    .bind::<Array<SqlUuid>, _>(claim.ids_beside())
     .load(conn)?;
     let each = after.into_iter().map(|after| {
         let state = after.state.parse();
@@ -297,8 +314,8 @@ pub fn settle(
     each.collect()
 }
 
-/// Gives a claim back without an attempt, with what is told in its letter: it is due again at that moment. One that was taken back meanwhile is cancelled
-/// by whoever looks for those.
+/// Gives a claim back without an attempt, with what is told in its letter: it is due again at that moment. One that was
+/// taken back meanwhile is cancelled by whoever looks for those.
 pub fn postpone(
     conn: &mut Conn,
     claim: &Claim,
@@ -309,12 +326,13 @@ pub fn postpone(
         "WITH lead AS (SELECT id FROM notice WHERE id = $1 AND fence = $2 AND state = 'queued' \
              AND lease_until IS NOT NULL FOR UPDATE) \
          UPDATE notice n SET lease_until = NULL, next_at = greatest($3, $4) FROM lead \
-         WHERE (n.id = lead.id OR n.told_with = lead.id) AND n.state = 'queued' AND n.lease_until IS NOT NULL",
+         WHERE (n.id = lead.id OR n.id = ANY($5)) AND n.state = 'queued' AND n.lease_until IS NOT NULL",
     )
     .bind::<SqlUuid, _>(claim.letter.id.uuid())
     .bind::<BigInt, _>(claim.fence)
     .bind::<Timestamptz, _>(at)
     .bind::<Timestamptz, _>(now)
+    .bind::<Array<SqlUuid>, _>(claim.ids_beside())
     .execute(conn)?;
     Ok(())
 }
