@@ -1,7 +1,7 @@
 //! From a reading to a lamp, and from a lamp to a person.
 
 mod alertmanager;
-mod hand;
+pub mod hand;
 mod interop;
 mod life;
 mod runbooks;
@@ -33,6 +33,14 @@ async fn watched() -> TestApp {
 fn tick(app: &TestApp) -> usize {
     app.advance(TimeDelta::seconds(2));
     evaluate::tick(&app.services).unwrap()
+}
+
+/// So many minutes, in all of which the rules are evaluated.
+pub fn awake(app: &TestApp, minutes: i64) {
+    for _ in 0..minutes * 60 / 12 {
+        app.advance(TimeDelta::seconds(12));
+        evaluate::tick(&app.services).unwrap();
+    }
 }
 
 fn report(app: &TestApp, value: f64) {

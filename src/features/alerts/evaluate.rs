@@ -173,6 +173,10 @@ impl<'e> Evaluation<'e> {
         let lit = state.lit;
         let verdict = rule::verdict(rule, &reading, &state.track);
         let now = self.snapshot.now;
+        let blind = verdict == Verdict::NoData;
+        if let Some(since) = state.track.no_data_since.filter(|_| !blind) {
+            state.flap.unseen(now - since);
+        }
         let began = reading.since().unwrap_or(now);
         let change = state
             .track
@@ -180,6 +184,7 @@ impl<'e> Evaluation<'e> {
         // What is reported comes when it is reported, and goes by itself: that is no coming and going.
         let outcome = match rule.on {
             Source::Event(_) if state.flap.held.is_none() => Outcome { change, turn: None },
+            _ if blind && change.is_none() => Outcome::default(),
             _ => state.flap.follow(now, change, lit),
         };
         let again = lit.is_some() && change.is_none() && matches!(reading, Reading::Events(1..));

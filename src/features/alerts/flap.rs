@@ -64,9 +64,18 @@ impl Flap {
         change: Option<Change>,
         lit: Option<Level>,
     ) -> Outcome {
-        if matches!(change, Some(Change::Fired { .. } | Change::Resolved)) {
+        let is_turn = match change {
+            Some(Change::Fired { .. } | Change::Resolved) => true,
+            // A figure that swings around what is critical comes and goes as well.
+            Some(Change::Moved { from, to }) => to > from,
+            None => false,
+        };
+        if is_turn {
             self.forget(now);
             self.turns.push(now);
+            // No more of them say anything.
+            let more = self.turns.len().saturating_sub(TURNS);
+            self.turns.drain(..more);
         }
         match self.held {
             None => self.watch(now, change),
@@ -78,6 +87,7 @@ impl Flap {
         let on = match change {
             Some(Change::Fired { .. }) => true,
             Some(Change::Resolved) => false,
+            Some(Change::Moved { from, to }) if to > from => true,
             _ => return Outcome { change, turn: None },
         };
         if self.turns.len() < TURNS {
@@ -103,13 +113,13 @@ impl Flap {
             Some(Change::Resolved) => false,
             Some(Change::Moved { .. }) | None => held.on,
         };
+        // It is held at the worst that it was.
         let shown = match (change, lit) {
-            // It is held at the worst that it was.
-            (Some(Change::Fired { level, .. }), Some(lit)) if level > lit => Some(Change::Moved {
-                from: lit,
-                to: level,
-            }),
-            (Some(Change::Moved { .. }), _) => change,
+            (Some(Change::Fired { level: to, .. } | Change::Moved { to, .. }), Some(from))
+                if to > from =>
+            {
+                Some(Change::Moved { from, to })
+            }
             _ => None,
         };
         if self.turns.len() >= QUIET {
@@ -123,6 +133,13 @@ impl Flap {
         Outcome {
             change: if on { shown } else { Some(Change::Resolved) },
             turn: Some(Turn::Settled),
+        }
+    }
+
+    /// For so long nobody saw whether the lamp came or went: that was no quiet.
+    pub fn unseen(&mut self, lasted: TimeDelta) {
+        for turn in &mut self.turns {
+            *turn += lasted;
         }
     }
 
@@ -232,7 +249,41 @@ mod tests {
             from: Level::Red,
             to: Level::Yellow,
         });
-        assert_eq!(flap.follow(at(19), better, Some(Level::Red)), just(better));
+        assert_eq!(flap.follow(at(19), better, Some(Level::Red)), just(None));
+    }
+
+    #[test]
+    fn what_swings_around_red_is_held_red() {
+        let mut flap = Flap::default();
+        let moved = |from, to| Some(Change::Moved { from, to });
+        let (up, down) = (
+            moved(Level::Yellow, Level::Red),
+            moved(Level::Red, Level::Yellow),
+        );
+        let yellow = fired(Level::Yellow);
+        assert_eq!(flap.follow(at(0), yellow, None), just(yellow));
+        for minute in [2, 6] {
+            assert_eq!(flap.follow(at(minute), up, YELLOW), just(up));
+            assert_eq!(
+                flap.follow(at(minute + 2), down, Some(Level::Red)),
+                just(down)
+            );
+        }
+        let held = Outcome {
+            change: up,
+            turn: Some(Turn::Held),
+        };
+        assert_eq!(flap.follow(at(10), up, YELLOW), held);
+        assert_eq!(flap.follow(at(12), down, Some(Level::Red)), just(None));
+    }
+
+    #[test]
+    fn time_that_nobody_saw_is_no_quiet() {
+        let mut flap = flapping();
+        flap.unseen(TimeDelta::minutes(30));
+        assert_eq!(flap.follow(at(46), None, YELLOW), just(None));
+        let settled = flap.follow(at(70), None, YELLOW);
+        assert_eq!(settled.turn, Some(Turn::Settled));
     }
 
     #[test]

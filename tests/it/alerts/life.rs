@@ -10,7 +10,7 @@ use signalbox::features::packs::store as packs;
 use signalbox::foundation::audit::Actor;
 use signalbox::foundation::kernel::Level;
 
-use super::{open, report, tick, watched};
+use super::{awake, open, report, tick, watched};
 use crate::packs::{SMALL, apply};
 use crate::support::app::TestApp;
 
@@ -90,7 +90,7 @@ async fn a_red_one_that_nobody_has_seen_comes_back_as_itself_and_its_clock_runs_
     let first = open(&app).remove(0);
     // Seldom enough not to come and go.
     let turn = |value| {
-        app.advance(TimeDelta::minutes(11));
+        awake(&app, 11);
         report(&app, value);
         tick(&app);
     };
