@@ -5,6 +5,8 @@ use chrono::TimeDelta;
 use super::AlertId;
 use super::alert::ACKNOWLEDGED_AT_MOST;
 use super::store::{self, Acknowledged, Holder, timeline};
+use crate::features::notify::actions as notices;
+use crate::features::notify::notice::About;
 use crate::foundation::Services;
 use crate::foundation::audit::{Event, FormKey, Subject, Tx};
 use crate::foundation::auth::Signed;
@@ -175,6 +177,10 @@ fn acknowledge_one(tx: &mut Tx<'_>, hand: &Hand, id: AlertId) -> db::Result<bool
         ended_at: None,
     });
     store::save(tx, &alert)?;
+    if alert.firing {
+        let why = format!("{name} acknowledged it");
+        notices::cancel_queued(tx, &About::new("alert", id), &why)?;
+    }
     let text = match &held {
         Some(held) if held.by != *by => {
             format!("taken over from {}. {note}", held.name)

@@ -12,11 +12,17 @@ pub fn acknowledge_by(level: Level, since: DateTime<Utc>, zone: Tz) -> DateTime<
     match level {
         Level::Red => since + TimeDelta::minutes(15),
         Level::Yellow => since + TimeDelta::hours(1),
-        Level::Blue => next_evening(since, zone),
+        Level::Blue => next_business_day(since, zone, 17),
     }
 }
 
-fn next_evening(since: DateTime<Utc>, zone: Tz) -> DateTime<Utc> {
+/// When whoever is to hear of information hears of it, in the morning of the next business day; of anything else at once.
+#[must_use]
+pub fn told_from(level: Level, since: DateTime<Utc>, zone: Tz) -> Option<DateTime<Utc>> {
+    (level == Level::Blue).then(|| next_business_day(since, zone, 9))
+}
+
+fn next_business_day(since: DateTime<Utc>, zone: Tz, hour: u32) -> DateTime<Utc> {
     let mut day = since.with_timezone(&zone).date_naive();
     loop {
         day = day.succ_opt().unwrap_or(day);
@@ -24,11 +30,11 @@ fn next_evening(since: DateTime<Utc>, zone: Tz) -> DateTime<Utc> {
             break;
         }
     }
-    let evening = day.and_time(NaiveTime::from_hms_opt(17, 0, 0).unwrap_or_default());
-    // No zone moves its clocks in the late afternoon; if one did, the day itself still holds.
-    zone.from_local_datetime(&evening)
+    let then = day.and_time(NaiveTime::from_hms_opt(hour, 0, 0).unwrap_or_default());
+    // No zone moves its clocks by day; if one did, the day itself still holds.
+    zone.from_local_datetime(&then)
         .earliest()
-        .map_or_else(|| evening.and_utc(), |local| local.to_utc())
+        .map_or_else(|| then.and_utc(), |local| local.to_utc())
 }
 
 #[cfg(test)]
@@ -63,5 +69,15 @@ mod tests {
             by(sunday, Tz::Pacific__Auckland),
             at("2026-11-24T04:00:00Z")
         );
+    }
+
+    #[test]
+    fn of_information_people_hear_in_the_morning_of_the_next_business_day() {
+        let friday = at("2026-11-20T03:00:00Z");
+        let zone = Tz::America__New_York;
+        // It is Thursday there.
+        let told = told_from(Level::Blue, friday, zone);
+        assert_eq!(told, Some(at("2026-11-20T14:00:00Z")));
+        assert_eq!(told_from(Level::Yellow, friday, zone), None);
     }
 }

@@ -59,29 +59,55 @@ impl Telling {
     }
 }
 
-fn is_known(sent: &HashMap<Uuid, Told>, decision: &Decision) -> bool {
-    let state = decision
-        .way
-        .as_ref()
-        .and_then(|way| sent.get(&way.notice))
-        .map(|notice| notice.state);
-    decision.kind == Kind::Told && state != Some(State::Cancelled)
+impl Known {
+    /// How the notice of a decision stands; none of one that was not told, or whose notice was taken back.
+    fn stands(&self, decision: &Decision) -> Option<State> {
+        if decision.kind != Kind::Told {
+            return None;
+        }
+        let notice = decision
+            .way
+            .as_ref()
+            .and_then(|way| self.sent.get(&way.notice));
+        let state = notice.map_or(State::Delivered, |notice| notice.state);
+        (state != State::Cancelled).then_some(state)
+    }
+
+    /// The last who were told one of these.
+    fn last(&self, news: &[News]) -> Option<(&Decision, State)> {
+        let mut decisions = self.decisions.iter().rev();
+        decisions.find_map(|it| {
+            let state = news.contains(&it.news).then(|| self.stands(it)).flatten()?;
+            Some((it, state))
+        })
+    }
+
+    /// Of an alert that has gone out: whether those who were told of it know so.
+    fn over(&self, alert: &Alert) -> &'static str {
+        let ended = alert.resolved_at.unwrap_or(alert.fired_at);
+        let told = self.decisions.iter();
+        let told = told.filter(|it| it.news == News::Over && it.at >= ended);
+        let states: Vec<State> = told.filter_map(|it| self.stands(it)).collect();
+        let all = |wanted: State| !states.is_empty() && states.iter().all(|it| *it == wanted);
+        if all(State::Delivered) {
+            "It is over, and everybody who was told of it was told so."
+        } else if states.contains(&State::GivenUp) {
+            "It is over. Not everybody who was told of it could be told so."
+        } else if self
+            .last(&[News::Fires, News::Again, News::Still])
+            .is_some()
+        {
+            "It is over. Whoever was told of it is being told so."
+        } else {
+            "It is over, and nobody was told of it."
+        }
+    }
 }
 
 /// "Ada was told 2 minutes ago; next: the team lead in 13 minutes."
 fn verdict(known: &Known, alert: &Alert, now: DateTime<Utc>, zone: Tz) -> String {
-    let told = |news: News| {
-        let mut decisions = known.decisions.iter().rev();
-        decisions.find(|it| it.news == news && is_known(&known.sent, it))
-    };
-    let fires = [told(News::Fires), told(News::Again)];
-    let last = fires.into_iter().flatten().max_by_key(|it| it.at);
     if !alert.firing {
-        return match (told(News::Over).is_some(), last) {
-            (true, _) => "It is over, and everybody who was told of it was told so.".to_owned(),
-            (false, Some(_)) => "It is over. Whoever was told of it is being told so.".to_owned(),
-            (false, None) => "It is over, and nobody was told of it.".to_owned(),
-        };
+        return known.over(alert).to_owned();
     }
     if let Some(held) = alert
         .acknowledged
@@ -103,8 +129,14 @@ fn verdict(known: &Known, alert: &Alert, now: DateTime<Utc>, zone: Tz) -> String
             held.why
         );
     }
-    let before = match last {
-        Some(last) => format!("{} was told {}", last.who, relative(last.at, now, zone)),
+    let before = match known.last(&[News::Fires, News::Again, News::Still]) {
+        Some((last, State::GivenUp)) => format!(
+            "{} could not be reached {}",
+            last.who,
+            relative(last.at, now, zone)
+        ),
+        Some((last, State::Queued)) => format!("{} is being told", last.who),
+        Some((last, _)) => format!("{} was told {}", last.who, relative(last.at, now, zone)),
         None if known.decisions.iter().any(|it| it.kind == Kind::NotTold) => {
             "Nobody could be told".to_owned()
         }

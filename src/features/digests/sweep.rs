@@ -79,7 +79,7 @@ fn make(services: &Services, platform: &Watched, kind: Kind, period: Period) -> 
             kind,
             period,
             made_at: now,
-            contents: compose(tx, platform.id, period, now)?,
+            contents: compose(tx, platform, period, now)?,
         };
         if !store::insert(tx, &digest)? {
             return Err(db::Error::NoEvent);
@@ -121,7 +121,7 @@ fn tell(
         if let Some(name) = contact.spec.endpoint()
             && let Some(endpoint) = endpoints::by_name(tx, name)?
         {
-            ways.push(Destination::Endpoint(endpoint));
+            ways.push(Destination::Endpoint(endpoint.id));
         }
         for to in ways {
             let day = digest

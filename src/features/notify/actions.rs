@@ -1,5 +1,7 @@
 //! Queuing notices and taking them back, inside the transactions of those who cause them.
 
+use chrono::{DateTime, Utc};
+
 use super::endpoint::Kind;
 use super::gather;
 use super::notice::{self, About, Destination, LONGEST_ANSWER, Notice, NoticeId};
@@ -7,8 +9,18 @@ use super::store::{self, endpoints};
 use crate::foundation::audit::{Event, Subject, Tx};
 use crate::foundation::db;
 
-/// Queues a notice; it leaves once this transaction has committed, or when it has gathered its like. Nothing where its key was queued before.
+/// Queues a notice; it leaves once this transaction has committed, or when it has gathered its like. Nothing where its key
+/// was queued before.
 pub fn enqueue(tx: &mut Tx<'_>, notice: &Notice) -> db::Result<Option<NoticeId>> {
+    enqueue_for(tx, notice, None)
+}
+
+/// The same of what is told from a moment on, unless a letter with its like leaves before.
+pub fn enqueue_for(
+    tx: &mut Tx<'_>,
+    notice: &Notice,
+    from: Option<DateTime<Utc>>,
+) -> db::Result<Option<NoticeId>> {
     let id = NoticeId::new();
     let mut notice = notice.clone().fitting();
     // Programs are told one thing at a time, at once.
@@ -25,6 +37,7 @@ pub fn enqueue(tx: &mut Tx<'_>, notice: &Notice) -> db::Result<Option<NoticeId>>
         }
         None => now,
     };
+    let leaves = from.map_or(leaves, |from| leaves.max(from));
     if !store::insert(tx, id, &notice, now, leaves)? {
         return Ok(None);
     }

@@ -5,7 +5,7 @@ use super::actions;
 use super::endpoint::Kind;
 use super::notice::{About, Destination, EndpointId, Notice};
 use super::signing::SECRET_BYTES;
-use super::store::endpoints;
+use super::store::endpoints::{self, Endpoint};
 use crate::foundation::Services;
 use crate::foundation::audit::{Actor, Event, Subject, Tx};
 use crate::foundation::crypto::random;
@@ -38,7 +38,7 @@ fn endpoint(
     url: &str,
 ) -> db::Result<EndpointId> {
     let event = |verb, id| Event::new(verb, Subject::new("endpoint", id)).detail("host", host);
-    if let Some(id) = endpoints::by_name(tx, name)? {
+    if let Some(Endpoint { id, .. }) = endpoints::by_name(tx, name)? {
         endpoints::set_address(tx, id, host, url)?;
         tx.record(event("endpoint.moved", id))?;
         return Ok(id);

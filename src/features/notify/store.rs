@@ -4,7 +4,7 @@ pub mod endpoints;
 pub mod outbox;
 pub mod seen;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -173,21 +173,32 @@ struct Row {
 /// A notice with the name of its endpoint and how that stands.
 type Joined = (Row, Option<(String, String)>);
 
-/// What was told about something, or is to be, in the order of queuing, with every attempt.
+/// What was told last about something, or is to be, in the order of queuing, with every attempt.
 pub fn about(conn: &mut Conn, about: &About) -> Result<Vec<Told>> {
     const MOST: i64 = 500;
-    let rows: Vec<Joined> = notice::table
+    let mut rows: Vec<Joined> = notice::table
         .left_join(notice_endpoint::table)
         .filter(notice::about_kind.eq(&about.kind))
         .filter(notice::about_id.eq(&about.id))
-        .order(notice::id)
+        .order(notice::id.desc())
         .limit(MOST)
         .select((
             Row::as_select(),
             (notice_endpoint::name, notice_endpoint::state).nullable(),
         ))
         .load(conn)?;
+    rows.reverse();
     told(conn, rows)
+}
+
+/// Those of these notices that were taken back before they left.
+pub fn cancelled(conn: &mut Conn, notices: &[Uuid]) -> Result<HashSet<Uuid>> {
+    let found: Vec<Uuid> = notice::table
+        .filter(notice::id.eq_any(notices))
+        .filter(notice::state.eq(State::Cancelled.as_str()))
+        .select(notice::id)
+        .load(conn)?;
+    Ok(found.into_iter().collect())
 }
 
 pub fn find(conn: &mut Conn, id: NoticeId) -> Result<Told> {

@@ -87,11 +87,11 @@ fn tell(tx: &mut Tx<'_>, window: &Window) -> db::Result<()> {
         match roster.find(window.platform, target, platform.zone, now) {
             Found::Nobody { who, .. } => drop(missed.insert(who)),
             Found::Endpoint(name) => match endpoint(tx, name)? {
-                Some(id) => {
+                Ok(id) => {
                     letter.queue(tx, Destination::Endpoint(id))?;
                     told.insert(name.to_owned());
                 }
-                None => drop(missed.insert(name.to_owned())),
+                Err(_) => drop(missed.insert(name.to_owned())),
             },
             Found::People(people) => {
                 for (contact, _) in people {

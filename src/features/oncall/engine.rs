@@ -293,7 +293,8 @@ impl Step<'_> {
         let who = match escalation.ahead() {
             Some((_, Ahead::Tells(target))) => self.roster.name(self.alert.platform, target),
             Some((_, Ahead::Declares)) => "whoever comes next".to_owned(),
-            None => String::new(),
+            // It fires again.
+            None => "everybody who was told before".to_owned(),
         };
         self.note(tx, Kind::HeldBack, News::Fires, &who, &why.join("; "))?;
         tx.record(event("escalation.held_back", self.alert).detail("why", why))?;

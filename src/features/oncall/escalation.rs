@@ -15,6 +15,10 @@ use crate::foundation::kernel::Level;
 /// How long a round that has reached nobody rests before it is tried again.
 pub const REST: TimeDelta = TimeDelta::minutes(5);
 
+/// An alert that fires again after a step has been due for longer than this begins anew: whoever comes next would be told
+/// in the moment in which the first are.
+const FRESH: TimeDelta = TimeDelta::minutes(30);
+
 /// How long everybody who was told has until they are told that it fires still, once no step is left. Of information
 /// nobody is reminded.
 pub const REMIND: TimeDelta = TimeDelta::hours(4);
@@ -64,7 +68,7 @@ impl std::str::FromStr for Phase {
 pub struct Escalation {
     pub policies: Policies,
     pub phase: Phase,
-    /// The worst level since it began; its policy is followed.
+    /// The worst level since it last began; its policy is followed.
     pub level: Level,
     /// How often it has begun at its first step.
     pub begun: u32,
@@ -190,7 +194,11 @@ impl Escalation {
             return self.end();
         }
         if self.phase == Phase::Over {
-            return Some(self.resume(now, sight));
+            return if sight.suppressed {
+                self.hold_back()
+            } else {
+                Some(self.resume(now, sight))
+            };
         }
         let is_worse = sight.level > self.level;
         self.level = self.level.max(sight.level);
@@ -201,7 +209,11 @@ impl Escalation {
         }
         match (self.phase, sight.acknowledged) {
             (Phase::Held, true) => None,
-            (Phase::Held, false) if !is_worse => Some(self.restart(now, Why::LetGo)),
+            (Phase::Held, false) if !is_worse => {
+                // What was worse before somebody had it in hand is over.
+                self.level = sight.level;
+                Some(self.restart(now, Why::LetGo))
+            }
             (_, true) => {
                 self.phase = Phase::Held;
                 self.step = 0;
@@ -245,12 +257,17 @@ impl Escalation {
             }
         };
         if suppressed {
-            let is_news = !self.held_back;
-            self.held_back = true;
-            return is_news.then_some(Act::HoldBack);
+            return self.hold_back();
         }
         self.held_back = false;
         Some(act)
+    }
+
+    /// Said once, until it is told after all.
+    fn hold_back(&mut self) -> Option<Act> {
+        let is_news = !self.held_back;
+        self.held_back = true;
+        is_news.then_some(Act::HoldBack)
     }
 
     fn exhaust(&mut self, now: DateTime<Utc>) {
@@ -287,9 +304,10 @@ impl Escalation {
 
     fn resume(&mut self, now: DateTime<Utc>, sight: Sight) -> Act {
         self.phase = Phase::Running;
+        self.held_back = false;
         let is_worse = sight.level > self.level;
         self.level = self.level.max(sight.level);
-        if is_worse {
+        if is_worse || self.due_at.is_some_and(|due| now - due > FRESH) {
             self.begin(now);
         } else if self.due_at.is_none() && !self.steps().is_empty() {
             // It had come to its end before the alert went out, or somebody had it in hand then.

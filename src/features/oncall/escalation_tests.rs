@@ -255,6 +255,46 @@ fn what_fires_again_before_anybody_saw_it_goes_on_where_it_stood() {
 }
 
 #[test]
+fn that_it_fires_again_is_told_when_its_suppression_ends() {
+    let mut it = opened(two_steps(0));
+    acts(&mut it, 0, RED, &[]);
+    assert_eq!(acts(&mut it, 5, OUT, &[]), ["End"]);
+    assert_eq!(acts(&mut it, 8, SILENCED, &[]), ["HoldBack"]);
+    assert_eq!(acts(&mut it, 10, SILENCED, &[]), [""; 0]);
+    assert_eq!(acts(&mut it, 12, RED, &[]), ["Resume"]);
+    assert_eq!(acts(&mut it, 13, OUT, &[]), ["End"]);
+    // Over before that ends, nobody was told that it fires and nobody is told that it is over.
+    assert_eq!(acts(&mut it, 14, SILENCED, &[]), ["HoldBack"]);
+    assert_eq!(acts(&mut it, 15, OUT, &[]), [""; 0]);
+}
+
+#[test]
+fn what_fires_again_after_days_begins_anew() {
+    let mut it = opened(two_steps(0));
+    acts(&mut it, 0, RED, &[]);
+    acts(&mut it, 5, OUT, &[]);
+    assert_eq!(acts(&mut it, 10_000, RED, &[]), ["Resume", "ada"]);
+    assert_eq!(acts(&mut it, 10_014, RED, &[]), [""; 0]);
+    assert_eq!(acts(&mut it, 10_015, RED, &[]), ["grace"]);
+}
+
+#[test]
+fn what_is_better_when_it_is_let_go_follows_its_own_policy() {
+    let policies = Policies::from([
+        (Level::Red, two_steps(0)),
+        (Level::Yellow, policy(vec![tell("team"), wait(60)], 0)),
+    ]);
+    let mut it = Escalation::open(policies, Level::Red, at(0));
+    acts(&mut it, 0, RED, &[]);
+    acts(&mut it, 5, HELD, &[]);
+    let yellow = Sight {
+        level: Level::Yellow,
+        ..RED
+    };
+    assert_eq!(acts(&mut it, 485, yellow, &[]), ["Restart(LetGo)", "team"]);
+}
+
+#[test]
 fn who_is_told_first_may_be_told_later() {
     let mut it = opened(policy(vec![wait(10), tell("ada")], 0));
     assert_eq!(acts(&mut it, 9, RED, &[]), [""; 0]);
@@ -341,6 +381,10 @@ proptest::proptest! {
             let absent: &[&str] = if present { &[] } else { &["ada"] };
             let begun = it.begun;
             let done = acts(&mut it, now, sight, absent);
+            if sight.suppressed {
+                let told = ["Resume", "Flap", "Remind"];
+                proptest::prop_assert!(!done.iter().any(|it| told.contains(&it.as_str())), "{:?}", done);
+            }
             let here = done.iter().filter(|it| it.as_str() == "ada" || it.ends_with("grace") || it.ends_with("no ada")).count();
             if sight.acknowledged || sight.suppressed || !sight.firing {
                 proptest::prop_assert_eq!(here, 0, "{:?}", done);

@@ -7,19 +7,21 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::roster::{Found, Roster};
-use super::tell::places;
+use super::tell::{endpoint, places};
 use crate::features::incidents::incident::{Incident, IncidentId, Source};
 use crate::features::incidents::store;
 use crate::features::incidents::store::entries::{self, Kind, New};
 use crate::features::notify::actions as notices;
 use crate::features::notify::notice::{About, Destination, Notice};
-use crate::features::notify::store::endpoints;
 use crate::features::packs::pack::{Escalation, Step, Target};
 use crate::features::packs::store::{self as packs, Watched};
 use crate::foundation::audit::{Event, NewJob, Outcome, Subject, Tx};
 use crate::foundation::db;
 use crate::foundation::jobs::{JobContext, JobError, Registry};
 use crate::foundation::kernel::Scope;
+
+/// Longest line that says who was told.
+const LINE_AT_MOST: usize = 2_000;
 
 const TELL: &str = "oncall.tell_of_incident";
 
@@ -61,46 +63,65 @@ fn tell_of(tx: &mut Tx<'_>, id: IncidentId) -> db::Result<()> {
     let policies = packs::live_within::<Escalation>(tx, &Scope::one(incident.platform))?;
     let mut for_level = policies.iter().map(|it| &it.spec);
     let Some(policy) = for_level.find(|it| it.levels.contains(&incident.level)) else {
-        return Ok(());
+        let level = incident.level;
+        let what =
+            format!("Nobody was told of it: no escalation of its pack is for what is {level}");
+        return note(tx, &incident, ("Signalbox", what), BTreeMap::new());
     };
     let platforms = packs::platforms(tx)?;
     let platform = platforms.into_iter().find(|it| it.id == incident.platform);
     let platform = platform.ok_or(db::Error::NotFound)?;
     let now = tx.now();
     let roster = Roster::of(tx, incident.platform, now)?;
-    let mut told = BTreeMap::new();
-    // As far as the policy goes without a wait.
-    let first = policy
-        .steps
-        .iter()
-        .take_while(|step| !matches!(step, Step::Wait(_)));
-    for step in first {
-        let Step::Notify(target) = step else {
-            continue;
+    let (mut told, mut missed) = (BTreeMap::new(), Vec::new());
+    for step in &policy.steps {
+        let target = match step {
+            Step::Notify(target) => target,
+            // Whoever comes after a wait is told when nobody before it could be.
+            Step::Wait(_) if !told.is_empty() => break,
+            Step::Wait(_) | Step::Incident(_) => continue,
         };
-        for (id, name, to) in reached(tx, &roster, &platform, target)? {
+        let reached = reached(tx, &roster, &platform, target)?;
+        missed.extend(reached.missed);
+        for (id, name, to) in reached.places {
             notices::enqueue(tx, &notice(&incident, &platform, to))?;
             told.insert(id, name);
         }
     }
-    let (what, outcome) = if told.is_empty() {
-        ("Nobody could be told of it".to_owned(), Outcome::Failure)
+    let mut what = if told.is_empty() {
+        "Nobody could be told of it".to_owned()
     } else {
         let names: Vec<&str> = told.values().map(String::as_str).collect();
-        (
-            format!("Told of it: {}", names.join(", ")),
-            Outcome::Success,
-        )
+        format!("Told of it: {}", names.join(", "))
     };
+    if !missed.is_empty() {
+        what = format!("{what}. Not told: {}", missed.join("; "));
+    }
+    let what: String = what.chars().take(LINE_AT_MOST).collect();
     let who = format!("The escalation {}", policy.name);
     let who: String = who.chars().take(200).collect();
+    note(tx, &incident, (&who, what), told)
+}
+
+/// Keeps who was told, and who not.
+fn note(
+    tx: &mut Tx<'_>,
+    incident: &Incident,
+    (who, what): (&str, String),
+    told: BTreeMap<String, String>,
+) -> db::Result<()> {
     let line = New {
         source: Source::Escalation,
-        ..New::by_person(Kind::Told, &who, what)
+        ..New::by_person(Kind::Told, who, what)
     };
-    entries::insert(tx, id, &line)?;
+    entries::insert(tx, incident.id, &line)?;
+    let outcome = if told.is_empty() {
+        Outcome::Failure
+    } else {
+        Outcome::Success
+    };
     tx.record(
-        Event::new("incident.told", Subject::new("incident", id))
+        Event::new("incident.told", Subject::new("incident", incident.id))
             .platform(incident.platform)
             .outcome(outcome)
             .detail("told", told.into_keys().collect::<Vec<_>>()),
@@ -108,27 +129,43 @@ fn tell_of(tx: &mut Tx<'_>, id: IncidentId) -> db::Result<()> {
     Ok(())
 }
 
-/// Where a step's people are reached, each with what the pack calls them and their name.
+/// Where a step's people are reached, and who of them is not.
+#[derive(Default)]
+struct Reached {
+    /// What the pack calls them, their name, and the place.
+    places: Vec<(String, String, Destination)>,
+    /// Who, and why not.
+    missed: Vec<String>,
+}
+
 fn reached(
     tx: &mut Tx<'_>,
     roster: &Roster,
     platform: &Watched,
     target: &Target,
-) -> db::Result<Vec<(String, String, Destination)>> {
+) -> db::Result<Reached> {
     let now = tx.now();
-    let mut found = Vec::new();
+    let mut found = Reached::default();
     match roster.find(platform.id, target, platform.zone, now) {
-        Found::Nobody { .. } => {}
-        Found::Endpoint(name) => {
-            let endpoint = endpoints::by_name(tx, name)?;
-            let to = endpoint.map(Destination::Endpoint);
-            found.extend(to.map(|to| (name.to_owned(), name.to_owned(), to)));
-        }
+        Found::Nobody { who, why } => found.missed.push(format!("{who}, {why}")),
+        Found::Endpoint(name) => match endpoint(tx, name)? {
+            Ok(id) => {
+                let to = Destination::Endpoint(id);
+                found.places.push((name.to_owned(), name.to_owned(), to));
+            }
+            Err(why) => found.missed.push(format!("{name}, {why}")),
+        },
         Found::People(people) => {
             for (contact, _) in people {
-                for to in places(tx, &contact.spec)?.0 {
-                    found.push((contact.slug.clone(), contact.name.clone(), to));
-                }
+                let (to, missing) = places(tx, &contact.spec)?;
+                let name = &contact.name;
+                found
+                    .missed
+                    .extend(missing.map(|why| format!("{name}, {why}")));
+                let each = to.into_iter();
+                found
+                    .places
+                    .extend(each.map(|to| (contact.slug.clone(), name.clone(), to)));
             }
         }
     }

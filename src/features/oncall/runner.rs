@@ -12,7 +12,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 #[must_use]
 pub fn start(services: Services) -> Ticker {
     Ticker::start("telling people of alerts", LOOK_EVERY, move || {
-        engine::tick(&services)?;
-        ahead::tick(&services).map(drop)
+        // Maintenance is told of whatever keeps alerts from being told.
+        let told = engine::tick(&services);
+        ahead::tick(&services)?;
+        told.map(drop)
     })
 }

@@ -1,23 +1,24 @@
 //! Telling people: finds where they are reached, says what there is to say, queues it, and keeps who was told and who not.
 
-use std::collections::{BTreeSet, HashMap};
-
-use chrono::{DateTime, Utc};
-use chrono_tz::Tz;
-use uuid::Uuid;
+use std::collections::BTreeSet;
 
 use super::engine::rule_of;
 use super::roster::{Found, Roster};
 use super::words;
+use crate::features::alerts::clock::told_from;
 use crate::features::alerts::store::Alert;
 use crate::features::alerts::store::decisions::{self, Decision, Kind, News, Way};
-use crate::features::notify::notice::{About, Channel, Destination, EndpointId, Notice, State};
+use crate::features::notify::endpoint::Standing;
+use crate::features::notify::notice::{About, Channel, Destination, EndpointId, Notice};
 use crate::features::notify::store::endpoints;
 use crate::features::notify::{actions as notices, store as outbox};
 use crate::features::packs::pack::{Contact, Runbook, Target};
 use crate::features::packs::store::{self as packs, Item};
 use crate::foundation::audit::Tx;
 use crate::foundation::db::{self, Conn};
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use uuid::Uuid;
 
 /// What is said of one alert, now.
 pub struct Telling<'t> {
@@ -64,22 +65,19 @@ impl<'t> Telling<'t> {
         let mut told = BTreeSet::new();
         match found {
             Found::Nobody { who, why } => self.not_told(tx, &who, &why)?,
-            Found::Endpoint(name) => {
-                if let Some(endpoint) = endpoint(tx, name)? {
-                    let key = format!("{place}:{endpoint}");
-                    let to = Destination::Endpoint(endpoint);
+            Found::Endpoint(name) => match endpoint(tx, name)? {
+                Ok(endpoint) => {
                     let reached = Reached {
                         who: name.to_owned(),
                         why: String::new(),
-                        to,
-                        key,
+                        to: Destination::Endpoint(endpoint),
+                        key: format!("{place}:{endpoint}"),
                     };
                     self.queue(tx, &reached, News::Fires)?;
                     told.insert(name.to_owned());
-                } else {
-                    self.not_told(tx, name, "no endpoint of this name takes notices")?;
                 }
-            }
+                Err(why) => self.not_told(tx, name, &why)?,
+            },
             Found::People(people) => {
                 let mut used = Vec::new();
                 for (contact, why) in people {
@@ -124,6 +122,11 @@ impl<'t> Telling<'t> {
         let mut told = 0;
         for (who, way) in self.knowing(tx)? {
             let to = destination(&way)?;
+            if !is_there(tx, &to)? {
+                let why = "the endpoint that told them before was removed";
+                self.not_told(tx, &who, why)?;
+                continue;
+            }
             let reached = Reached {
                 who,
                 why: "was told before".to_owned(),
@@ -147,21 +150,18 @@ impl<'t> Telling<'t> {
         at.timestamp_micros()
     }
 
-    /// Who was told that it fires, once for each address, as it was told last.
+    /// Who was told that it fires, once for each address, unless that was taken back before it left.
     fn knowing(&self, conn: &mut Conn) -> db::Result<Vec<(String, Way)>> {
-        let sent = outbox::about(conn, &self.about())?;
-        let states: HashMap<Uuid, State> = sent.iter().map(|it| (it.id.uuid(), it.state)).collect();
+        let told = decisions::told(conn, self.alert.id)?;
+        let notices: Vec<Uuid> = told.iter().map(|(_, way)| way.notice).collect();
+        let taken_back = outbox::cancelled(conn, &notices)?;
         let mut knowing: Vec<(String, Way)> = Vec::new();
-        for decision in decisions::of_alert(conn, self.alert.id)? {
-            let Some(way) = decision.way.filter(|_| decision.news != News::Over) else {
-                continue;
-            };
-            let was_cancelled = states.get(&way.notice) == Some(&State::Cancelled);
+        for (who, way) in told {
             let same = |(_, other): &(String, Way)| {
                 other.channel == way.channel && other.address == way.address
             };
-            if !was_cancelled && !knowing.iter().any(same) {
-                knowing.push((decision.who, way));
+            if !taken_back.contains(&way.notice) && !knowing.iter().any(same) {
+                knowing.push((who, way));
             }
         }
         Ok(knowing)
@@ -174,14 +174,24 @@ impl<'t> Telling<'t> {
             to: to.to.clone(),
             about: self.about(),
             title: words::title(alert, news),
-            text: words::text(alert, news, self.runbook.as_deref(), &to.why, self.zone),
+            text: words::text(
+                alert,
+                news,
+                self.runbook.as_deref(),
+                &to.why,
+                (self.now, self.zone),
+            ),
             link: format!("/alerts/{}", alert.id),
             // That it is over is no alarm.
             level: (news != News::Over).then_some(alert.level),
             key: format!("alert:{}:{}:{}", alert.id, news.as_str(), to.key),
             gather: Some(format!("alerts:{}", alert.platform)),
         };
-        let Some(id) = notices::enqueue(tx, &notice)? else {
+        let from = match news {
+            News::Over => None,
+            _ => told_from(alert.level, self.now, self.zone),
+        };
+        let Some(id) = notices::enqueue_for(tx, &notice, from)? else {
             return Ok(());
         };
         let address = match &to.to {
@@ -232,8 +242,8 @@ pub(super) fn places(
     let mut missing = None;
     if let Some(name) = contact.endpoint() {
         match endpoint(conn, name)? {
-            Some(id) => to.push(Destination::Endpoint(id)),
-            None => missing = Some(format!("no endpoint called {name} takes notices")),
+            Ok(id) => to.push(Destination::Endpoint(id)),
+            Err(why) => missing = Some(format!("{name}: {why}")),
         }
     } else if to.is_empty() {
         missing = Some("no address is known here".to_owned());
@@ -241,12 +251,30 @@ pub(super) fn places(
     Ok((to, missing))
 }
 
-/// The endpoint of this name; none where the name is empty.
-pub(super) fn endpoint(conn: &mut Conn, name: &str) -> db::Result<Option<EndpointId>> {
-    if name.trim().is_empty() {
-        return Ok(None);
+/// The endpoint of this name; else why it takes no notices. What waits for one that is switched off reaches nobody, and is
+/// not told.
+pub(super) fn endpoint(conn: &mut Conn, name: &str) -> db::Result<Result<EndpointId, String>> {
+    let found = if name.trim().is_empty() {
+        None
+    } else {
+        endpoints::by_name(conn, name)?
+    };
+    Ok(match found {
+        None => Err("no endpoint of this name takes notices".to_owned()),
+        Some(it) if it.standing == Standing::Active => Ok(it.id),
+        Some(it) => Err(format!("its endpoint is {} now", it.standing.as_str())),
+    })
+}
+
+/// Whether what is queued for a place can leave at all.
+fn is_there(conn: &mut Conn, to: &Destination) -> db::Result<bool> {
+    match to {
+        Destination::Email(_) => Ok(true),
+        Destination::Endpoint(id) => {
+            let endpoint = endpoints::find(conn, *id)?;
+            Ok(endpoint.standing != Standing::Retired)
+        }
     }
-    endpoints::by_name(conn, name)
 }
 
 fn destination(way: &Way) -> db::Result<Destination> {

@@ -23,8 +23,18 @@ pub fn title(alert: &Alert, news: News) -> String {
 }
 
 #[must_use]
-pub fn text(alert: &Alert, news: News, runbook: Option<&str>, why: &str, zone: Tz) -> String {
-    let mut lines = vec![sentence(&alert.summary)];
+pub fn text(
+    alert: &Alert,
+    news: News,
+    runbook: Option<&str>,
+    why: &str,
+    (now, zone): (DateTime<Utc>, Tz),
+) -> String {
+    let mut lines = Vec::new();
+    // What another program says may be anything, also about people, and this leaves the house.
+    if alert.rule.is_some() {
+        lines.push(sentence(&alert.summary));
+    }
     match news {
         News::Over => {
             let ended = alert.resolved_at.unwrap_or(alert.fired_at);
@@ -35,15 +45,19 @@ pub fn text(alert: &Alert, news: News, runbook: Option<&str>, why: &str, zone: T
         }
         News::Fires | News::Again | News::Flaps | News::Still => {
             lines.push(format!("Since {}.", moment(alert.fired_at, zone)));
-            if news == News::Flaps {
+            if alert.flapping_since.is_some() {
                 lines.push(
-                    "It came and went four times in half an hour. It stays lit until it has been quiet for as long, \
-                     and nothing more is said of it until then."
+                    "It came and went four times in half an hour. It stays lit until it has been quiet for as long; \
+                     that it goes out and comes back is not told until then."
                         .to_owned(),
                 );
             }
             let by = acknowledge_by(alert.level, alert.waits_since(), zone);
-            lines.push(format!("Acknowledge it by {}.", moment(by, zone)));
+            lines.push(if by > now {
+                format!("Acknowledge it by {}.", moment(by, zone))
+            } else {
+                format!("It should have been acknowledged by {}.", moment(by, zone))
+            });
             if let Some(runbook) = runbook {
                 lines.push(format!("What to do: {runbook}."));
             }

@@ -113,12 +113,36 @@ async fn whoever_is_on_call_is_told_of_one_that_is_opened_by_hand() {
     assert!(page.says("Told of it: Ada"), "{}", page.text());
     assert_eq!(app.events_of("incident.told").len(), 1);
     // No escalation is for a yellow one, and of an alert's its own tells.
-    declare(&app.as_operator(), "Yellow", "yellow", "").await;
+    let yellow = declare(&app.as_operator(), "Yellow", "yellow", "").await;
     let alert = lights(&app, 97.0).remove(0).id.to_string();
     declare(&app.as_operator(), "Of an alert", "red", &alert).await;
     app.run_jobs();
     assert_eq!(live(&app).len(), 3);
-    assert_eq!(app.events_of("incident.told").len(), 1);
+    let page = app.as_operator().get(yellow.location()).await;
+    assert!(page.says("Nobody was told of it: no escalation of its pack is for what is yellow"));
+    let outcomes = app.events_of("incident.told");
+    let outcomes: Vec<&serde_json::Value> = outcomes.iter().map(|it| &it["outcome"]).collect();
+    assert_eq!(outcomes, ["success", "failure"]);
+}
+
+/// As for alerts: where nobody is there, the next is told at once.
+#[actix_web::test]
+async fn where_the_first_cannot_be_told_of_an_incident_the_next_is() {
+    let app = TestApp::start().await;
+    let pack = crate::oncall::pack().replacen(
+        "steps = [{ notify.contact = \"ada\" }]",
+        "steps = [{ wait = \"5m\" }, { notify.endpoint = \"nowhere\" }, { wait = \"15m\" }, \
+         { notify.contact = \"ada\" }, { wait = \"15m\" }, { notify.contact = \"grace\" }]",
+        1,
+    );
+    apply(&app, &pack);
+    let sent = declare(&app.as_operator(), "Opened by hand", "red", "").await;
+    app.run_jobs();
+    let page = app.as_operator().get(sent.location()).await;
+    let said = "Told of it: Ada. Not told: nowhere, no endpoint of this name takes notices";
+    assert!(page.says(said), "{}", page.text());
+    let event = &app.events_of("incident.told")[0];
+    assert_eq!(event["details"]["told"], serde_json::json!(["ada"]));
 }
 
 #[actix_web::test]

@@ -7,14 +7,20 @@ use diesel::prelude::*;
 use signalbox::features::alerts::evaluate;
 use signalbox::features::alerts::store::{self, Alert};
 use signalbox::features::health::actions as health;
+use signalbox::features::notify::delivery::deliver_due;
+use signalbox::features::notify::endpoint::Standing;
 use signalbox::features::notify::notice::{About, State};
-use signalbox::features::notify::store::{self as outbox, Told};
+use signalbox::features::notify::store::{self as outbox, Told, endpoints};
 use signalbox::features::oncall::engine;
 use signalbox::foundation::audit::Actor;
 use signalbox::foundation::db::schema::notice;
 use signalbox::foundation::kernel::{Clock, Scope};
 
 use super::{apply, staffed};
+use crate::alerts::awake;
+use crate::alerts::hand::second;
+use crate::notify::receivers::MailServer;
+use crate::notify::{endpoint_at, mailing, write};
 use crate::packs::SMALL;
 use crate::support::app::TestApp;
 
@@ -141,7 +147,7 @@ async fn a_red_alert_tells_whoever_is_on_call_and_then_the_next() {
     assert_eq!(notice.link, format!("/alerts/{}", alert.id));
     let page = app.as_operator().get(&notice.link).await;
     assert!(
-        page.says("Grace was told just now; next: Ada in 15 minutes."),
+        page.says("Grace is being told; next: Ada in 15 minutes."),
         "{}",
         page.text()
     );
@@ -216,9 +222,9 @@ async fn what_comes_and_goes_is_held_lit_and_told_once() {
         said(&app, &alert)
     );
     let begun = app.events_of("alert.flapping").len();
-    for _ in 0..11 {
-        after(&app, 3);
-    }
+    // What nobody saw would be no quiet.
+    awake(&app, 31);
+    look(&app);
     assert!(!open(&app)[0].firing);
     assert_eq!((begun, app.events_of("alert.settled").len()), (1, 1));
     let last = said(&app, &alert).pop();
@@ -283,6 +289,7 @@ async fn who_was_told_is_told_when_it_is_over_and_nobody_else_is() {
     );
     assert_eq!(told(&app, &alert)[1].state, State::Cancelled);
     assert_eq!(after(&app, 60), 0);
+    deliver(&app);
     let page = app
         .as_operator()
         .get(&format!("/alerts/{}", alert.id))
@@ -481,4 +488,84 @@ async fn a_silence_keeps_back_who_would_be_told_until_it_ends() {
     report(&app, 99.9);
     look(&app);
     assert_eq!(heard_that_it_is_over(&app, &alert), ["grace"]);
+}
+
+/// Acknowledging takes back at once what has not left, also while nobody looks at escalations; what is somebody's stays
+/// theirs, and they hear of it.
+#[actix_web::test]
+async fn acknowledging_takes_back_what_has_not_left() {
+    let server = MailServer::start();
+    let app = mailing(&server).await;
+    apply(&app, &pack());
+    app.advance(TimeDelta::hours(6));
+    look(&app);
+    report(&app, 97.0);
+    look(&app);
+    let alert = lit(&app);
+    let (_, other) = second(&app);
+    let path = format!("/alerts/{}/assignment", alert.id);
+    let sent = app.as_operator();
+    let sent = sent
+        .post_form(&path, &[("person", &other.to_string())])
+        .await;
+    assert_eq!(sent.status, 303, "{}", sent.text());
+    acknowledge(&app, &alert).await;
+    app.advance(TimeDelta::seconds(31));
+    deliver_due(&app.services).await.unwrap();
+    let taken = server.taken();
+    let subjects: Vec<String> = taken.iter().map(|it| it.header("Subject")).collect();
+    assert_eq!(subjects, ["Red: Quality is in breach is yours (Demo)"]);
+}
+
+/// What waits for an endpoint that is switched off reaches nobody, so the next is told.
+#[actix_web::test]
+async fn an_endpoint_that_is_switched_off_was_not_told() {
+    let app = staffed().await;
+    let end = endpoint_at(&app, "http://127.0.0.1:9");
+    let name = format!("Test {end}");
+    let steps = STEPS.replacen(
+        "notify.rota = \"operations\"",
+        &format!("notify.endpoint = \"{name}\""),
+        1,
+    );
+    apply(&app, &pack().replace(STEPS, &steps));
+    look(&app);
+    write(&app, |tx| {
+        let now = tx.now();
+        endpoints::set_standing(tx, end, Standing::Paused, Some("For a while"), now)
+    });
+    report(&app, 97.0);
+    look(&app);
+    assert_eq!(to(&app, &lit(&app)), ["ada"]);
+    let page = app.as_operator();
+    let page = page.get(&format!("/alerts/{}", lit(&app).id)).await;
+    assert!(page.says("its endpoint is paused now"), "{}", page.text());
+}
+
+/// FC-24: nobody is woken for information.
+#[actix_web::test]
+async fn what_is_for_information_is_told_on_the_next_business_day() {
+    let app = staffed().await;
+    let blue = "\n[[indicator]]\nid = \"trend\"\nname = \"Trend\"\n\
+                [[rule]]\nid = \"trend\"\nname = \"A trend\"\non.indicator = \"trend\"\nblue = { above = 1 }\n\
+                [[escalation]]\nid = \"information\"\nname = \"Information\"\nlevels = [\"blue\"]\n\
+                steps = [{ notify.contact = \"ada\" }]\n";
+    apply(&app, &format!("{}{blue}", pack()));
+    look(&app);
+    let actor = Actor::command_line("tester");
+    health::report_indicator(&app.services, &actor, "trend", 2.0, None).unwrap();
+    look(&app);
+    let told = told(&app, &lit(&app));
+    assert_eq!(told.len(), 1);
+    // Monday, 15:00 UTC, and the small pack's platform is in UTC.
+    assert_eq!(
+        told[0].next_at,
+        app.now()
+            .date_naive()
+            .succ_opt()
+            .unwrap()
+            .and_hms_opt(9, 0, 0)
+            .unwrap()
+            .and_utc()
+    );
 }

@@ -103,7 +103,8 @@ fn read_all(rows: Vec<Row>) -> Result<Vec<Silence>> {
     rows.into_iter().map(Silence::try_from).collect()
 }
 
-/// Those that have neither ended nor been refused, and may be in force now or later.
+/// Those that have neither ended nor been refused, and may be in force now or later. One that cannot be read silences
+/// nothing.
 pub fn running(conn: &mut Conn, scope: &Scope, now: DateTime<Utc>) -> Result<Vec<Silence>> {
     let mut query = silence::table
         .filter(silence::ended_at.is_null())
@@ -115,7 +116,13 @@ pub fn running(conn: &mut Conn, scope: &Scope, now: DateTime<Utc>) -> Result<Vec
     if let Some(platforms) = scope.ids() {
         query = query.filter(silence::platform_id.eq_any(platforms));
     }
-    read_all(query.load(conn)?)
+    let rows: Vec<Row> = query.load(conn)?;
+    let read = |row: Row| {
+        Silence::try_from(row)
+            .inspect_err(|error| tracing::error!(%error, "a silence cannot be read"))
+            .ok()
+    };
+    Ok(rows.into_iter().filter_map(read).collect())
 }
 
 /// Those that somebody still has to countersign, the first to be due first.

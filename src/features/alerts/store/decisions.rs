@@ -164,16 +164,42 @@ impl TryFrom<Row> for Decision {
     }
 }
 
-/// The trace, oldest first.
+/// The end of the trace, oldest first.
 pub fn of_alert(conn: &mut Conn, alert: AlertId) -> Result<Vec<Decision>> {
     const AT_MOST: i64 = 500;
     let rows: Vec<Row> = alert_decision::table
         .filter(alert_decision::alert_id.eq(alert.uuid()))
-        .order((alert_decision::at, alert_decision::id))
+        .order((alert_decision::at.desc(), alert_decision::id.desc()))
         .limit(AT_MOST)
         .select(Row::as_select())
         .load(conn)?;
-    rows.into_iter().map(Decision::try_from).collect()
+    rows.into_iter().rev().map(Decision::try_from).collect()
+}
+
+/// Everybody who was ever told that it fires, and by which way, oldest first.
+pub fn told(conn: &mut Conn, alert: AlertId) -> Result<Vec<(String, Way)>> {
+    type Told = (String, Option<String>, Option<String>, Option<Uuid>);
+    let told: Vec<Told> = alert_decision::table
+        .filter(alert_decision::alert_id.eq(alert.uuid()))
+        .filter(alert_decision::kind.eq(Kind::Told.as_str()))
+        .filter(alert_decision::news.ne(News::Over.as_str()))
+        .order((alert_decision::at, alert_decision::id))
+        .select((
+            alert_decision::who,
+            alert_decision::channel,
+            alert_decision::address,
+            alert_decision::notice_id,
+        ))
+        .load(conn)?;
+    let way = |(who, channel, address, notice): Told| {
+        let way = Way {
+            channel: channel?,
+            address: address?,
+            notice: notice?,
+        };
+        Some((who, way))
+    };
+    Ok(told.into_iter().filter_map(way).collect())
 }
 
 /// Who is told next, and when, unless somebody has it in hand by then.

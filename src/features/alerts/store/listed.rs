@@ -8,15 +8,19 @@ use crate::foundation::db::schema::alert;
 use crate::foundation::db::{Conn, Result};
 use crate::foundation::kernel::Scope;
 
-/// Every alert that is lit, the oldest first.
+/// Every alert that is lit, the oldest first. One that cannot be read keeps nobody from being told of the others.
 pub fn firing(conn: &mut Conn) -> Result<Vec<Alert>> {
-    read_all(
-        alert::table
-            .filter(alert::status.eq("firing"))
-            .order(alert::id)
-            .select(AlertRow::as_select())
-            .load(conn)?,
-    )
+    let rows: Vec<AlertRow> = alert::table
+        .filter(alert::status.eq("firing"))
+        .order(alert::id)
+        .select(AlertRow::as_select())
+        .load(conn)?;
+    let read = |row: AlertRow| {
+        Alert::try_from(row)
+            .inspect_err(|error| tracing::error!(%error, "a lit alert cannot be read"))
+            .ok()
+    };
+    Ok(rows.into_iter().filter_map(read).collect())
 }
 
 /// Open or closed alerts of these platforms that were lit before `before`.

@@ -43,12 +43,12 @@ pub fn insert_change(
     Ok(())
 }
 
-/// The timeline, oldest first.
+/// The end of the timeline, oldest first.
 pub fn changes(conn: &mut Conn, alert: AlertId) -> Result<Vec<Change>> {
     const AT_MOST: i64 = 500;
-    Ok(alert_change::table
+    let mut changes: Vec<Change> = alert_change::table
         .filter(alert_change::alert_id.eq(alert.uuid()))
-        .order((alert_change::at, alert_change::id))
+        .order((alert_change::at.desc(), alert_change::id.desc()))
         .limit(AT_MOST)
         .select((
             alert_change::at,
@@ -57,7 +57,9 @@ pub fn changes(conn: &mut Conn, alert: AlertId) -> Result<Vec<Change>> {
             alert_change::who,
             alert_change::text,
         ))
-        .load(conn)?)
+        .load(conn)?;
+    changes.reverse();
+    Ok(changes)
 }
 
 /// When the first of these alerts was first acknowledged.

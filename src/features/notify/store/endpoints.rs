@@ -144,13 +144,13 @@ pub fn find(conn: &mut Conn, id: EndpointId) -> Result<Endpoint> {
 }
 
 /// The one that is called so, whatever the case of its letters, unless it is retired.
-pub fn by_name(conn: &mut Conn, name: &str) -> Result<Option<EndpointId>> {
+pub fn by_name(conn: &mut Conn, name: &str) -> Result<Option<Endpoint>> {
     let wanted = name.trim().to_lowercase();
     let found = all(conn)?
         .into_iter()
         .filter(|it| it.standing != Standing::Retired)
         .find(|it| it.name.to_lowercase() == wanted);
-    Ok(found.map(|it| it.id))
+    Ok(found)
 }
 
 /// [`find`], with the row locked to the end of the transaction.
