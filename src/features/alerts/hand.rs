@@ -123,7 +123,8 @@ fn tell(tx: &mut Tx<'_>, alert: &Alert, by: &str, to: &Person) -> Result<(), Ale
     let notice = Notice {
         platform: Some(alert.platform),
         to: Destination::Email(to.email.clone()),
-        about: About::new("alert", alert.id),
+        // Whatever is taken back about the alert, it stays theirs.
+        about: About::new("assignment", alert.id),
         title: format!("{} is yours", alert.name),
         text: format!(
             "{by} gave it to you.\n{}\nAcknowledge it when you have it in hand: until then others are told as well.",

@@ -54,6 +54,8 @@ pub(super) struct Typed {
     pub problems: Problems,
     pub note: String,
     pub chosen: Vec<AlertId>,
+    /// For how long it was to be taken in hand.
+    pub holds: String,
     /// What was typed to put it aside.
     pub lasts: String,
     pub reason: String,
@@ -81,10 +83,11 @@ async fn listed(
     let after: Option<Cursor<Place>> = query.after.as_deref().map(Cursor::decode).transpose()?;
     let (app, now) = (services.clone(), services.clock.now());
     let (view, acts) = (signed.view(), signed.reach_for(Permission::AlertsAct));
+    let mine = (state == State::Mine).then_some(signed.person);
     let (mut alerts, directory, pending, overdue) = block(move || {
         app.db.read(|conn| {
             let alerts = if open {
-                store::open(conn, &view)?
+                store::open_of(conn, &view, mine)?
             } else {
                 let after = after.map(|cursor| cursor.key);
                 store::closed(conn, &view, after, CLOSED_AT_MOST)?
@@ -111,8 +114,9 @@ async fn listed(
             platform: directory.platform(platform),
             since,
         });
-    if state == State::Mine {
-        alerts.retain(|alert| is_of(alert, signed.person, now));
+    // Of those that somebody has in hand, some were for a while that is over.
+    if let Some(person) = mine {
+        alerts.retain(|alert| is_of(alert, person, now));
     }
     let chosen = |alert: &Alert| typed.chosen.contains(&alert.id);
     let rows = alerts.iter().map(|alert| views::AlertRow {
@@ -276,6 +280,7 @@ pub(super) async fn one(
         form: no_form.is_empty(),
         problems: typed.problems,
         typed: typed.note,
+        holds: typed.holds,
         lasts: typed.lasts,
         reason: typed.reason,
         no_form,
@@ -331,7 +336,10 @@ pub async fn acknowledge(
     form: Form<Note>,
 ) -> web::Result {
     let id = id.into_inner();
-    let mut typed = note_problems(Problems::new(), &form.data.note, vec![id]);
+    let mut typed = Typed {
+        holds: form.data.holds.clone(),
+        ..note_problems(Problems::new(), &form.data.note, vec![id])
+    };
     let lasts = match form.data.holds.as_str() {
         "" => Some(ACKNOWLEDGED_AT_MOST),
         chosen => views::length(&views::HOLDS, chosen),

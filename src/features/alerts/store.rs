@@ -209,6 +209,11 @@ fn rows_at_most(count: usize) -> i64 {
 /// Everything on these platforms that wants a hand: what is lit before what has gone out unseen, worst
 /// first, newest first within a level, so that what has just lit is never hidden behind what is old.
 pub fn open(conn: &mut Conn, scope: &Scope) -> Result<Vec<Alert>> {
+    open_of(conn, scope, None)
+}
+
+/// [`open`], of somebody those alone that were given to them or that they have taken in hand.
+pub fn open_of(conn: &mut Conn, scope: &Scope, person: Option<PersonId>) -> Result<Vec<Alert>> {
     let unseen = alert::was_red.and(alert::acknowledged_at.is_null());
     let order = sql::<Bool>("(status = 'firing')").desc();
     let rank = sql::<Integer>("array_position(ARRAY['red', 'yellow', 'blue'], level)");
@@ -220,6 +225,14 @@ pub fn open(conn: &mut Conn, scope: &Scope) -> Result<Vec<Alert>> {
         .into_boxed();
     if let Some(platforms) = scope.ids() {
         query = query.filter(alert::platform_id.eq_any(platforms));
+    }
+    if let Some(person) = person.map(PersonId::uuid) {
+        let given = alert::assigned_to.eq(person);
+        query = query.filter(
+            given
+                .or(alert::acknowledged_by.eq(person))
+                .assume_not_null(),
+        );
     }
     read_all(query.load(conn)?)
 }

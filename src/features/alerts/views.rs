@@ -278,6 +278,7 @@ pub struct AlertPage {
     pub problems: Problems,
     /// The note that was typed into it, and what was typed to put it aside.
     pub typed: String,
+    pub holds: String,
     pub lasts: String,
     pub reason: String,
     /// Whether somebody has it in hand whom the reader may relieve of it.

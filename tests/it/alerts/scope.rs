@@ -95,6 +95,12 @@ async fn a_person_of_one_platform_sees_and_acknowledges_there_only() {
     let near_id = near.id.to_string();
     let acknowledge = format!("{far_alert}/acknowledgement");
     assert_eq!(limited.post_form(&acknowledge, &[]).await.status, 404);
+    for act in ["release", "assignment", "snooze"] {
+        let fields = [("lasts", "1h"), ("reason", "x"), ("person", "")];
+        let path = format!("{far_alert}/{act}");
+        let sent = limited.post_form(&path, &fields).await;
+        assert_eq!(sent.status, 404, "{act}");
+    }
     let both = [("alert", near_id.as_str()), ("alert", far_id.as_str())];
     let several = "/alerts/acknowledgement";
     assert_eq!(limited.post_form(several, &both).await.status, 404);

@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::matcher::{Matcher, Op, all_match};
 use crate::features::alerts::alert::Holder;
-use crate::features::alerts::labels::{Labels, PLATFORM, SEVERITY};
+use crate::features::alerts::labels::{Labels, PLATFORM, SEVERITY, level_of};
 use crate::foundation::kernel::{Level, PersonId, PlatformId};
 
 crate::typed_id!(
@@ -129,7 +129,16 @@ impl Silence {
             .fingerprint
             .as_ref()
             .is_none_or(|one| one == fingerprint);
-        platform == self.platform && red_too && the_one && all_match(&self.matchers, labels)
+        platform == self.platform && red_too && the_one && self.matches(labels, level)
+    }
+
+    /// What was put aside as bad as it was stays aside when it gets better.
+    fn matches(&self, labels: &Labels, level: Level) -> bool {
+        let severity = self.matchers.iter().find(|it| it.name == SEVERITY);
+        match severity.filter(|_| self.snooze) {
+            Some(then) => level <= level_of(Some(&then.value)) && may_mean(&self.matchers, labels),
+            None => all_match(&self.matchers, labels),
+        }
     }
 
     /// Whether a countersignature is owed.
