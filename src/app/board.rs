@@ -57,10 +57,10 @@ fn post(services: &Services) -> db::Result<()> {
         services.board.post_platforms(places.collect());
         let now = services.clock.now();
         services.board.post_duties(oncall::duty::now(conn, now)?);
-        services.board.post_unseen(notify::store::seen::unseen(
-            conn,
-            now - centre::pages::KEPT,
-        )?);
+        let since = now - centre::pages::KEPT;
+        services
+            .board
+            .post_unseen(notify::store::seen::unseen(conn, since, CAP)?);
         services.board.post_head(live::head(conn)?);
         measure_intake(conn, now)?;
         Ok(())

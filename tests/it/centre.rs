@@ -59,7 +59,7 @@ async fn the_centre_shows_what_concerns_whoever_looks() {
     let unseen = app
         .services
         .db
-        .read(|conn| seen::unseen(conn, app.now() - TimeDelta::days(90)));
+        .read(|conn| seen::unseen(conn, app.now() - TimeDelta::days(90), 100));
     assert_eq!(unseen.unwrap().values().sum::<u64>(), 1);
     app.advance(TimeDelta::days(91));
     let mine = app.as_operator();

@@ -5,20 +5,14 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_query;
-use diesel::sql_types::{BigInt, Nullable, Text, Timestamptz, Uuid as SqlUuid};
-use uuid::Uuid;
+use diesel::sql_types::{BigInt, Nullable, Text, Timestamptz};
 
 use crate::foundation::db::schema::notice_seen;
 use crate::foundation::db::{Conn, Result};
-use crate::foundation::kernel::PlatformId;
 
 /// A notice to somebody's mailbox.
 #[derive(Clone, Debug, QueryableByName)]
 pub struct Told {
-    #[diesel(sql_type = SqlUuid)]
-    pub id: Uuid,
-    #[diesel(sql_type = Nullable<SqlUuid>)]
-    platform_id: Option<Uuid>,
     #[diesel(sql_type = Timestamptz)]
     pub at: DateTime<Utc>,
     #[diesel(sql_type = Text)]
@@ -31,17 +25,10 @@ pub struct Told {
     pub level: Option<String>,
 }
 
-impl Told {
-    #[must_use]
-    pub fn platform(&self) -> Option<PlatformId> {
-        self.platform_id.map(PlatformId::from)
-    }
-}
-
 /// What went to this mailbox since a moment, newest first. Whether it arrived is another matter: it was meant for them.
 pub fn told(conn: &mut Conn, email: &str, since: DateTime<Utc>, at_most: i64) -> Result<Vec<Told>> {
     Ok(sql_query(
-        "SELECT id, platform_id, queued_at AS at, title, text, link, level FROM notice \
+        "SELECT queued_at AS at, title, text, link, level FROM notice \
          WHERE lower(email) = lower($1) AND queued_at > $2 AND state <> 'cancelled' AND key NOT LIKE 'test:%' \
          ORDER BY queued_at DESC, id DESC LIMIT $3",
     )
@@ -72,8 +59,13 @@ pub fn see(conn: &mut Conn, email: &str, until: DateTime<Utc>) -> Result<()> {
     Ok(())
 }
 
-/// How much each mailbox was told since a moment and has not seen, for the top bar of all pages.
-pub fn unseen(conn: &mut Conn, since: DateTime<Utc>) -> Result<BTreeMap<String, u64>> {
+/// How much each person who is signed in was told since a moment and has not seen, up to `at_most`, for the top bar of all
+/// pages. Mailboxes of teams, which nobody signs in by, are nobody's.
+pub fn unseen(
+    conn: &mut Conn,
+    since: DateTime<Utc>,
+    at_most: i64,
+) -> Result<BTreeMap<String, u64>> {
     #[derive(QueryableByName)]
     struct Row {
         #[diesel(sql_type = Text)]
@@ -82,13 +74,18 @@ pub fn unseen(conn: &mut Conn, since: DateTime<Utc>) -> Result<BTreeMap<String, 
         count: i64,
     }
     let rows: Vec<Row> = sql_query(
-        "SELECT lower(n.email) AS mailbox, count(*) AS count FROM notice n \
-         LEFT JOIN notice_seen s ON s.mailbox = lower(n.email) \
-         WHERE n.email IS NOT NULL AND n.queued_at > $1 AND n.queued_at > coalesce(s.until, '-infinity') \
-             AND n.state <> 'cancelled' AND n.key NOT LIKE 'test:%' \
-         GROUP BY 1",
+        "SELECT p.mailbox, told.count FROM ( \
+             SELECT DISTINCT lower(email) AS mailbox FROM person \
+             WHERE id IN (SELECT person_id FROM session)) AS p \
+         LEFT JOIN notice_seen s ON s.mailbox = p.mailbox \
+         CROSS JOIN LATERAL (SELECT count(*) AS count FROM ( \
+             SELECT 1 FROM notice n WHERE lower(n.email) = p.mailbox \
+                 AND n.queued_at > greatest($1, coalesce(s.until, '-infinity')) \
+                 AND n.state <> 'cancelled' AND n.key NOT LIKE 'test:%' LIMIT $2) AS first) AS told \
+         WHERE told.count > 0",
     )
     .bind::<Timestamptz, _>(since)
+    .bind::<BigInt, _>(at_most)
     .load(conn)?;
     Ok(rows
         .into_iter()
