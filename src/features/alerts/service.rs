@@ -114,10 +114,7 @@ struct Found {
 
 fn read_service(conn: &mut Conn, id: ItemId, sight: Sight) -> db::Result<Found> {
     let now = sight.now;
-    let status = board::services(conn, &sight.health, now)?
-        .into_iter()
-        .find(|service| service.id == id)
-        .ok_or(db::Error::NotFound)?;
+    let status = board::service(conn, id, &sight.health, now)?;
     let probes: Vec<ItemId> = status.probes.iter().map(|probe| probe.item.id).collect();
     let runs = log::runs(conn, &probes, LOG_LINES)?;
     let day = health_views::CHART_STEP * health_views::CHART_STEPS;

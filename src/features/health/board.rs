@@ -9,7 +9,7 @@ use super::store::samples::{self, Sample, Span};
 use super::store::{self, State};
 use crate::features::packs::pack::{Is, ItemId, Measure, Probe, ProbeState, Rule, Service, Source};
 use crate::features::packs::store::{self as packs, Item, Watched};
-use crate::foundation::db::{Conn, Result};
+use crate::foundation::db::{Conn, Error, Result};
 use crate::foundation::kernel::{Level, PlatformId, Scope};
 
 /// Steps of a spark line, over the last hour.
@@ -121,6 +121,36 @@ impl ProbeStatus {
 
 /// All services of these platforms, worst first.
 pub fn services(conn: &mut Conn, scope: &Scope, now: DateTime<Utc>) -> Result<Vec<ServiceStatus>> {
+    let services = packs::live_within::<Service>(conn, scope)?;
+    let mut all = with_probes(conn, services, scope, now)?;
+    all.sort_by_key(|service| service.state);
+    Ok(all)
+}
+
+/// One of them, without what only the others need.
+pub fn service(
+    conn: &mut Conn,
+    id: ItemId,
+    scope: &Scope,
+    now: DateTime<Utc>,
+) -> Result<ServiceStatus> {
+    let mut services = packs::live_within::<Service>(conn, scope)?;
+    services.retain(|service| service.id == id);
+    with_probes(conn, services, scope, now)?
+        .pop()
+        .ok_or(Error::NotFound)
+}
+
+fn with_probes(
+    conn: &mut Conn,
+    services: Vec<Item<Service>>,
+    scope: &Scope,
+    now: DateTime<Utc>,
+) -> Result<Vec<ServiceStatus>> {
+    let wanted: HashSet<(PlatformId, &str)> = services
+        .iter()
+        .map(|it| (it.platform, it.slug.as_str()))
+        .collect();
     let platforms: HashMap<PlatformId, Watched> = packs::platforms(conn)?
         .into_iter()
         .map(|it| (it.id, it))
@@ -129,6 +159,9 @@ pub fn services(conn: &mut Conn, scope: &Scope, now: DateTime<Utc>) -> Result<Ve
     let mut probes: HashMap<(PlatformId, String), Vec<ProbeStatus>> = HashMap::new();
     let critical = critical_probes(conn, scope)?;
     for item in packs::live_within::<Probe>(conn, scope)? {
+        if !wanted.contains(&(item.platform, item.spec.service.as_str())) {
+            continue;
+        }
         let key = (item.platform, item.spec.service.clone());
         let is_critical = critical.contains(&(item.platform, item.slug.clone()));
         let state = states.get(&item.id);
@@ -143,7 +176,7 @@ pub fn services(conn: &mut Conn, scope: &Scope, now: DateTime<Utc>) -> Result<Ve
     let from = now - SPARK_STEP * SPARK_STEPS;
     let samples = samples::since(conn, &ids, Span::Minute, from)?;
     let mut all = Vec::new();
-    for item in packs::live_within::<Service>(conn, scope)? {
+    for item in services {
         let Some(platform) = platforms.get(&item.platform) else {
             continue;
         };
@@ -158,7 +191,6 @@ pub fn services(conn: &mut Conn, scope: &Scope, now: DateTime<Utc>) -> Result<Ve
             now,
         ));
     }
-    all.sort_by_key(|service| service.state);
     Ok(all)
 }
 
