@@ -246,6 +246,15 @@ impl Running {
         memory_kib(self.0.id(), line)
     }
 
+    /// Processor time so far, of all cores. The kernel counts it in hundredths of a second.
+    pub fn cpu(&self) -> Duration {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.0.id())).unwrap();
+        // What comes before the last parenthesis is the name, which may hold anything.
+        let (_, fields) = stat.rsplit_once(')').unwrap();
+        let ticks = fields.split_whitespace().skip(11).take(2);
+        Duration::from_millis(ticks.map(|ticks| ticks.parse::<u64>().unwrap() * 10).sum())
+    }
+
     pub fn stop(mut self) {
         if let Some(pid) = i32::try_from(self.0.id()).ok().and_then(Pid::from_raw) {
             let _ = kill_process(pid, Signal::TERM);
