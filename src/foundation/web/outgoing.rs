@@ -11,7 +11,6 @@ pub const OURSELVES: &str = concat!("Signalbox/", env!("CARGO_PKG_VERSION"));
 const REASON_AT_MOST: usize = 200;
 
 /// A client that follows nobody elsewhere, and keeps no connection: one that is reused would not see that nobody listens.
-#[must_use]
 pub fn client() -> ClientBuilder {
     reqwest::Client::builder()
         .redirect(redirect::Policy::none())
