@@ -1,15 +1,16 @@
-//! `signalbox pack`: checks and applies the files that describe platforms.
+//! `signalbox pack`: checks, compares, applies and exports the files that describe platforms.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::{Connected, failed};
-use crate::features::packs::actions;
-use crate::features::packs::lint;
 use crate::features::packs::parameters::Given;
+use crate::features::packs::{actions, changes, lint, store};
+use crate::foundation::db;
 
-/// Check and apply packs, the files that describe platforms
+/// Check, apply and export packs, the files that describe platforms
 ///
 /// Parameters such as ${API_URL:-http://localhost:8000} are taken from --set, then from the environment:
 /// first with the platform in front (REGTECH_HORIZON_API_URL), then as they stand (API_URL).
@@ -29,6 +30,22 @@ enum Command {
         #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
         set: Vec<(String, String)>,
     },
+    /// Say what applying packs would change, and what of it lowers a guard; nothing is written
+    Diff {
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// A parameter's value, for this run only
+        #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
+        set: Vec<(String, String)>,
+    },
+    /// Write the pack that runs to a file, to the letter, with what was changed from the pages
+    Export {
+        /// Where to; - is the standard output
+        file: PathBuf,
+        /// Whose pack; by default the file's name without its ending
+        #[arg(long, value_name = "ID")]
+        platform: Option<String>,
+    },
     /// Apply packs, each in one audited transaction
     Apply {
         #[arg(required = true)]
@@ -47,6 +64,8 @@ fn pair(text: &str) -> Result<(String, String), String> {
 pub(super) fn run(args: Args) -> ExitCode {
     match args.command {
         Command::Check { files, set } => check(&files, &given(set)),
+        Command::Diff { files, set } => diff(&files, &given(set)),
+        Command::Export { file, platform } => export(&file, platform),
         Command::Apply { files, set } => apply(&files, &given(set)),
     }
 }
@@ -108,6 +127,91 @@ fn summary(pack: &crate::features::packs::pack::Pack, findings: usize) -> String
             count => format!("{count} findings"),
         }
     )
+}
+
+fn diff(files: &[PathBuf], given: &Given) -> ExitCode {
+    let connected = match Connected::open() {
+        Ok(connected) => connected,
+        Err(error) => return failed(error),
+    };
+    for path in files {
+        let told = read(path).and_then(|source| {
+            let prepared =
+                actions::Prepared::new(&source, given).map_err(|error| error.to_string())?;
+            let looked = connected.services.db.read(|conn| {
+                Ok::<_, db::Error>((prepared.differences(conn)?, prepared.lowers(conn)?))
+            });
+            looked.map_err(|error| error.to_string())
+        });
+        let (differences, lowers) = match told {
+            Ok(told) => told,
+            Err(error) => return failed(format!("{}: {error}", path.display())),
+        };
+        println!("{}", path.display());
+        for difference in &differences {
+            println!("  {difference}");
+        }
+        if differences.is_empty() {
+            println!("  nothing would change");
+        }
+        for lowering in &lowers {
+            println!("  lowers, or may: {lowering}");
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+fn export(path: &Path, platform: Option<String>) -> ExitCode {
+    let to_output = path == Path::new("-");
+    let stem = path.file_stem().filter(|_| !to_output);
+    let named = platform.or_else(|| stem.map(|stem| stem.to_string_lossy().into_owned()));
+    let Some(platform) = named else {
+        return failed("say whose pack: --platform ID");
+    };
+    let connected = match Connected::open() {
+        Ok(connected) => connected,
+        Err(error) => return failed(error),
+    };
+    let running = connected.services.db.read(|conn| {
+        let found = store::find(conn, &platform)?;
+        let found = found.ok_or(changes::Refusal::Database(db::Error::NotFound))?;
+        changes::running(conn, &found)
+    });
+    let running = match running {
+        Ok(running) => running,
+        Err(changes::Refusal::Database(db::Error::NotFound)) => {
+            return failed(format!(
+                "no pack has been applied to a platform \"{platform}\""
+            ));
+        }
+        Err(changes::Refusal::NoSource) => {
+            return failed(format!(
+                "the pack of {platform} was applied before Signalbox kept what packs say: \
+                 apply its file once more, and it can be exported from then on"
+            ));
+        }
+        Err(error) => return failed(error),
+    };
+    let source = running.kept.source.as_bytes();
+    let written = if to_output {
+        std::io::stdout().lock().write_all(source)
+    } else {
+        fs::write(path, source)
+    };
+    match written {
+        Ok(()) if to_output => ExitCode::SUCCESS,
+        Ok(()) => {
+            let applied = &running.applied;
+            println!(
+                "{}: revision {} of {platform}, version {}",
+                path.display(),
+                applied.revision,
+                applied.version
+            );
+            ExitCode::SUCCESS
+        }
+        Err(error) => failed(format!("{}: {error}", path.display())),
+    }
 }
 
 fn apply(files: &[PathBuf], given: &Given) -> ExitCode {

@@ -72,6 +72,7 @@ pub async fn furnish(app: &TestApp) -> Vec<String> {
     health::report_indicator(&app.services, &actor, "ncc_qos", 97.4, None).unwrap();
     app.advance(chrono::Duration::seconds(5));
     evaluate::tick(&app.services).unwrap();
+    change_packs(app).await;
     silence(app).await;
     announce(app).await;
     go_through_lists(app).await;
@@ -364,6 +365,36 @@ async fn declare(app: &TestApp) {
             let sent = operator.post_form(&path, &[("digest", &read)]).await;
             assert_eq!(sent.status, 303, "{}", sent.text());
         }
+    }
+}
+
+/// A change of a pack that is in force, one that waits for a second person, and one that was overtaken.
+async fn change_packs(app: &TestApp) {
+    let rule = "\n# Asked for <b>by</b> the auditors.\n[[rule]]\nid = \"qos-low\"\nname = \"Quality is low\"\n\
+                on.indicator = \"ncc_qos\"\nblue = { below = 50 }\n";
+    let acts: [fn(&str, &str) -> String; 3] = [
+        |source, _| source.replacen("below = 98", "below = 90", 1),
+        |source, rule| format!("{source}{rule}"),
+        |source, _| source.replacen("below = 98", "below = 91", 1),
+    ];
+    let (admin, slug) = (app.as_admin(), "regtech-horizon");
+    for change in acts {
+        let running = app.services.db.read(|conn| {
+            let platform = packed::find(conn, slug)?.unwrap();
+            packed::revisions::last(conn, platform.id, 1)
+        });
+        let running = running.unwrap().remove(0);
+        let (source, base) = (change(&running.source, rule), running.revision.to_string());
+        assert_ne!(source, running.source);
+        let fields = [
+            ("source", source.as_str()),
+            ("base", base.as_str()),
+            ("reason", "As was agreed on Monday"),
+        ];
+        let sent = admin
+            .post_form(&format!("/packs/{slug}/change"), &fields)
+            .await;
+        assert_eq!(sent.status, 303, "{}", sent.text());
     }
 }
 

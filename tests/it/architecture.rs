@@ -28,7 +28,11 @@ const BETWEEN_FEATURES: &[(&str, &str, &str)] = &[
     ("centre", "connectors", "so is a breaker to be disabled"),
     ("centre", "health", "so is a value to be agreed to"),
     ("centre", "notify", "what somebody was told is a notice"),
-    ("centre", "packs", "packs mark events"),
+    (
+        "centre",
+        "packs",
+        "packs mark events, and a change of one waits for a second person",
+    ),
     (
         "checklists",
         "alerts",
@@ -246,6 +250,9 @@ const PURE: &[&str] = &[
     "logs/moment",
     "notify/signing",
     "packs/calendar",
+    "packs/change",
+    "packs/guards",
+    "packs/lines",
     "oncall/escalation",
     "oncall/rota",
     "packs/pack",

@@ -1,5 +1,6 @@
 //! Packs: the ones that ship, what the linter says, and what applying one does.
 
+mod changes;
 mod guides;
 mod levels;
 mod maintenance;

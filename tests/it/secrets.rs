@@ -65,6 +65,8 @@ const NOT_SEALED: &[(&str, &str)] = &[
     ("screening_entry.content_hash", "a hash"),
     ("screening_list.sha256", "a hash"),
     ("pack.digest", "a hash"),
+    ("pack_change.digest", "a hash"),
+    ("pack_revision.digest", "a hash"),
     ("person_proposal.confirmation", "a keyed hash"),
     ("person_proposal.decided_sha256", "a hash"),
     ("person_proposal.payload_sha256", "a hash"),

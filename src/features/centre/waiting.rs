@@ -6,6 +6,7 @@ use crate::features::alerts::silences::silence::State;
 use crate::features::alerts::silences::store as silences;
 use crate::features::connectors::store::{self as connectors, proposals};
 use crate::features::health::store::claims;
+use crate::features::packs::store::{self as packs, changes};
 use crate::foundation::auth::{Permission, Signed};
 use crate::foundation::db::{Conn, Result};
 
@@ -56,6 +57,22 @@ pub fn of(conn: &mut Conn, signed: &Signed, now: DateTime<Utc>) -> Result<Vec<Wa
                 ),
                 who: claim.made_name,
                 link: format!("/indicators/{}", item.id),
+            });
+        }
+    }
+    let applies = signed.reach_for(Permission::PacksApply);
+    let platforms = packs::platforms(conn)?;
+    for change in changes::open(conn)? {
+        let platform = platforms.iter().find(|it| it.id == change.platform);
+        let Some(platform) = platform.filter(|it| applies.allows(it.id)) else {
+            continue;
+        };
+        if change.asked_by != signed.person {
+            found.push(Waiting {
+                since: change.asked_at,
+                what: format!("A change of the pack of {}", platform.name),
+                who: change.asked_name,
+                link: format!("/packs/{}/changes/{}", platform.slug, change.id),
             });
         }
     }

@@ -14,16 +14,36 @@ use toml::de::{DeArray, DeTable, DeValue};
 pub struct Given(BTreeMap<String, String>);
 
 impl Given {
+    /// The same where somebody has decided on these before, whatever stands there now: their values hold, and what
+    /// they left at its default stays there.
+    #[must_use]
+    pub fn decided(
+        mut self,
+        platform: &str,
+        parameters: &BTreeMap<String, Option<String>>,
+    ) -> Self {
+        for (name, value) in parameters {
+            self.0.remove(&own_name(platform, name));
+            self.0.remove(name);
+            if let Some(value) = value {
+                self.0.insert(name.clone(), value.clone());
+            }
+        }
+        self
+    }
+
     fn look_up(&self, platform: &str, name: &str) -> Option<&str> {
-        let own = format!(
-            "{}_{name}",
-            platform.to_uppercase().replace(['-', '.'], "_")
-        );
         self.0
-            .get(&own)
+            .get(&own_name(platform, name))
             .or_else(|| self.0.get(name))
             .map(String::as_str)
     }
+}
+
+/// A parameter's name with its platform in front.
+fn own_name(platform: &str, name: &str) -> String {
+    let platform = platform.to_uppercase().replace(['-', '.'], "_");
+    format!("{platform}_{name}")
 }
 
 impl<K: Into<String>, V: Into<String>> Extend<(K, V)> for Given {
@@ -49,8 +69,8 @@ impl<K: Into<String>, V: Into<String>> FromIterator<(K, V)> for Given {
 pub struct Parameter {
     pub name: String,
     pub default: Option<String>,
-    /// Whether this installation gives a value of its own.
-    pub given: bool,
+    /// The value that this installation gives, where it gives one of its own.
+    pub given: Option<String>,
 }
 
 /// Why a parameter cannot stand.
@@ -142,16 +162,16 @@ impl<'g> Resolver<'g> {
             .given
             .look_up(&self.platform, name)
             .filter(|value| default.is_none() || !value.is_empty());
+        let value = given.or(default);
         self.found.insert(
             name.to_owned(),
             Parameter {
                 name: name.to_owned(),
                 default: default.map(str::to_owned),
-                given: given.is_some(),
+                given: given.map(str::to_owned),
             },
         );
-        given
-            .or(default)
+        value
             .map(str::to_owned)
             .ok_or_else(|| Problem::Missing(name.to_owned()))
     }
@@ -232,6 +252,21 @@ mod tests {
             Err(Problem::Unclosed("${API".into()))
         );
         assert_eq!(resolve("${api}", &[]), Err(Problem::Name("api".into())));
+    }
+
+    #[test]
+    fn what_was_decided_before_holds_whatever_stands_there_now() {
+        let given: Given = [("P_A", "own"), ("A", "plain"), ("B", "new"), ("C", "now")]
+            .into_iter()
+            .collect();
+        let decided = [
+            ("A".to_owned(), Some("old".to_owned())),
+            ("C".to_owned(), None),
+        ];
+        let given = given.decided("p", &decided.into_iter().collect());
+        let mut resolver = Resolver::new(&given, "p");
+        let said = resolver.text("${A:-x} ${B:-y} ${C:-z}").unwrap();
+        assert_eq!(said, "old new z");
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! Packs in the database. Other features read definitions through [`live`].
 
+pub mod changes;
+pub mod revisions;
+
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
@@ -9,6 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::guards::Specs;
 use super::pack::{
     BackupPlan, Capacity, Checklist, Connector, Contact, ErrorCode, Escalation, EventType,
     ExternalService, Heartbeat, Indicator, Inhibition, ItemId, LogSource, Maintenance, Platform,
@@ -286,6 +290,17 @@ pub struct Applied {
     pub accepted: Value,
 }
 
+/// Everything that a platform's pack defines now, by kind and name.
+pub fn in_force(conn: &mut Conn, platform: PlatformId) -> Result<Specs> {
+    let rows: Vec<(String, String, Value)> = pack_item::table
+        .filter(pack_item::platform_id.eq(platform.uuid()))
+        .filter(pack_item::retired_at.is_null())
+        .select((pack_item::kind, pack_item::slug, pack_item::spec))
+        .load(conn)?;
+    let keyed = |(kind, slug, spec)| ((kind, slug), spec);
+    Ok(rows.into_iter().map(keyed).collect())
+}
+
 pub fn applied(conn: &mut Conn) -> Result<Vec<Applied>> {
     Ok(pack::table.select(Applied::as_select()).load(conn)?)
 }
@@ -322,6 +337,22 @@ pub struct Stored {
     pub position: i32,
     pub spec: Value,
     pub retired: bool,
+}
+
+/// The platform of this short name, where it is known.
+pub fn find(conn: &mut Conn, slug: &str) -> Result<Option<Watched>> {
+    Ok(platforms(conn)?.into_iter().find(|it| it.slug == slug))
+}
+
+/// The same, locked.
+pub fn lock_known(tx: &mut Tx<'_>, slug: &str) -> Result<Option<PlatformId>> {
+    let id: Option<Uuid> = platform::table
+        .filter(platform::slug.eq(slug))
+        .select(platform::id)
+        .for_update()
+        .first(&mut **tx)
+        .optional()?;
+    Ok(id.map(PlatformId::from))
 }
 
 /// Makes the platform if it is new, and locks it: packs of one platform are applied one at a time.

@@ -44,6 +44,9 @@ pub enum Permission {
     /// Approve what somebody else drafted, and override gates.
     ReleasesApprove,
     PacksRead,
+    /// Change what packs say; somebody else applies it.
+    PacksPropose,
+    /// Apply, alone where it lowers no guard, and what somebody else proposed.
     PacksApply,
     JobsRead,
     /// Cancel.
@@ -150,9 +153,10 @@ impl Role {
             ChecklistsRead, ChecklistsReview, ConnectorsAct, HealthRead, HeartbeatsManage,
             IncidentsAct, IncidentsApprove, IncidentsRead, IndicatorsReport, IntakeWrite, JobsAct,
             JobsRead, KeysManage, KeysRead, LogsRead, NoticesAct, NoticesRead, PacksApply,
-            PacksRead, PeopleManage, PeopleRead, PolicyApprove, PolicyPropose, PolicyRead,
-            ReleasesAct, ReleasesApprove, ReleasesRead, ReviewsAct, ReviewsApprove, ReviewsRead,
-            ScreeningLoad, ScreeningRead, SecurityRead, SubjectsRead, WebhooksManage, WebhooksRead,
+            PacksPropose, PacksRead, PeopleManage, PeopleRead, PolicyApprove, PolicyPropose,
+            PolicyRead, ReleasesAct, ReleasesApprove, ReleasesRead, ReviewsAct, ReviewsApprove,
+            ReviewsRead, ScreeningLoad, ScreeningRead, SecurityRead, SubjectsRead, WebhooksManage,
+            WebhooksRead,
         };
         match self {
             Self::Operator => &[
@@ -175,6 +179,7 @@ impl Role {
                 ReleasesAct,
                 ReleasesApprove,
                 PacksRead,
+                PacksPropose,
                 JobsRead,
                 JobsAct,
             ],
@@ -246,6 +251,7 @@ impl Role {
                 ReleasesRead,
                 ReleasesApprove,
                 PacksRead,
+                PacksPropose,
                 PacksApply,
                 JobsRead,
                 PolicyRead,

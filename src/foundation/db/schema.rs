@@ -1077,6 +1077,27 @@ diesel::table! {
 }
 
 diesel::table! {
+    pack_change (id) {
+        id -> Uuid,
+        platform_id -> Uuid,
+        base -> Int8,
+        source -> Text,
+        digest -> Bytea,
+        reason -> Text,
+        lowers -> Jsonb,
+        asked_at -> Timestamptz,
+        asked_by -> Uuid,
+        asked_name -> Text,
+        answer -> Nullable<Text>,
+        answered_at -> Nullable<Timestamptz>,
+        answered_by -> Nullable<Uuid>,
+        answered_name -> Nullable<Text>,
+        answer_reason -> Nullable<Text>,
+        revision -> Nullable<Int8>,
+    }
+}
+
+diesel::table! {
     pack_item (id) {
         id -> Uuid,
         platform_id -> Uuid,
@@ -1088,6 +1109,26 @@ diesel::table! {
         changed_at -> Timestamptz,
         retired_at -> Nullable<Timestamptz>,
         declared_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    pack_revision (platform_id, revision) {
+        platform_id -> Uuid,
+        revision -> Int8,
+        version -> Text,
+        source -> Text,
+        digest -> Bytea,
+        parameters -> Jsonb,
+        accepted -> Jsonb,
+        differences -> Jsonb,
+        lowers -> Jsonb,
+        applied_at -> Timestamptz,
+        applied_by -> Text,
+        applied_name -> Text,
+        through -> Text,
+        reason -> Nullable<Text>,
+        change_id -> Nullable<Uuid>,
     }
 }
 
@@ -1974,7 +2015,10 @@ diesel::joinable!(notice -> platform (platform_id));
 diesel::joinable!(notice_attempt -> notice (notice_id));
 diesel::joinable!(outside_alert -> alert (alert_id));
 diesel::joinable!(pack -> platform (platform_id));
+diesel::joinable!(pack_change -> platform (platform_id));
 diesel::joinable!(pack_item -> platform (platform_id));
+diesel::joinable!(pack_revision -> pack_change (change_id));
+diesel::joinable!(pack_revision -> platform (platform_id));
 diesel::joinable!(parked_form -> person (person_id));
 diesel::joinable!(passkey -> person (person_id));
 diesel::joinable!(passkey_ceremony -> session (session_id));
