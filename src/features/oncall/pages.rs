@@ -2,7 +2,7 @@ use std::collections::HashMap;
 
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path};
-use chrono::{DateTime, NaiveDateTime, TimeDelta, TimeZone, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use serde::Deserialize;
 
@@ -242,30 +242,18 @@ fn read(
     }
 }
 
-/// A moment as a form sends it, in the reader's zone; of a time that comes twice, the first.
+/// A moment as a form sends it, in the reader's zone.
 fn moment(
     text: &str,
     zone: Tz,
     field: &'static str,
     problems: &mut Problems,
 ) -> Option<DateTime<Utc>> {
-    let text = text.trim();
-    let patterns = ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M"];
-    let mut read = patterns
-        .iter()
-        .filter_map(|pattern| NaiveDateTime::parse_from_str(text, pattern).ok());
-    let Some(local) = read.next() else {
-        problems.add(field, "Give a day and a time, such as 2026-03-02 09:00.");
-        return None;
-    };
-    let found = zone.from_local_datetime(&local).earliest();
+    let found = web::moment(text, zone);
     if found.is_none() {
-        problems.add(
-            field,
-            "The clock jumps over this time. Give one that exists.",
-        );
+        problems.add(field, "Give a day and a time, such as 2026-03-02 09:00.");
     }
-    found.map(|at| at.to_utc())
+    found
 }
 
 /// The form has no fields of its own.

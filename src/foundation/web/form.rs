@@ -4,6 +4,8 @@ use std::pin::Pin;
 use actix_web::dev::Payload;
 use actix_web::web::Bytes;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
+use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono_tz::Tz;
 use futures_util::StreamExt;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -15,6 +17,7 @@ use uuid::Uuid;
 use super::Error;
 use crate::foundation::audit::FormKey;
 use crate::foundation::auth::FormToken;
+use crate::foundation::kernel::local_moment;
 
 /// Longest body of a form; files go through multipart, which has its own limits.
 const LIMIT_BYTES: usize = 256 * 1024;
@@ -125,6 +128,17 @@ impl<T: DeserializeOwned> Form<T> {
     }
 }
 
+/// A moment as a form sends it, by the reader's clock. A time over which clocks jump moves forward, and of one that comes
+/// twice it is the first.
+#[must_use]
+pub fn moment(text: &str, zone: Tz) -> Option<DateTime<Utc>> {
+    let patterns = ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M"];
+    let mut read = patterns
+        .iter()
+        .filter_map(|pattern| NaiveDateTime::parse_from_str(text.trim(), pattern).ok());
+    local_moment(read.next()?, zone)
+}
+
 /// What was typed, as one number. Lengths stand before names and values, so that no two forms run together.
 fn digest(body: &[u8]) -> [u8; 32] {
     let mut hash = Sha256::new();
@@ -166,6 +180,22 @@ mod tests {
         for body in ["note=a", "note=a&csrf=", "note=a&csrf=other"] {
             assert!(matches!(parse(body), Err(Error::ForgedForm)), "{body}");
         }
+    }
+
+    #[test]
+    fn a_moment_that_clocks_leave_out_moves_forward() {
+        let read = |text: &str| moment(text, Tz::America__New_York).map(|at| at.to_rfc3339());
+        let there = |text: &str| Some(text.to_owned());
+        assert_eq!(read("2026-03-08T02:30"), there("2026-03-08T07:00:00+00:00"));
+        assert_eq!(
+            read(" 2026-11-01 01:30 "),
+            there("2026-11-01T05:30:00+00:00")
+        );
+        assert_eq!(
+            read("2026-03-02T09:00:07"),
+            there("2026-03-02T14:00:07+00:00")
+        );
+        assert_eq!(read("soon"), None);
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub use block::{Lanes, block, block_sign_in};
 pub use board::{Board, Count, Counts, Duty, Place};
 pub use chrome::{Chrome, Door, Nav};
 pub use error::{Error, Refusal};
-pub use form::{CSRF_FIELD, Form, KEY_FIELD, Posted};
+pub use form::{CSRF_FIELD, Form, KEY_FIELD, Posted, moment};
 pub use format::filters;
 pub use lamp::Lamp;
 pub use page::{page, page_with, see_other};

@@ -1,6 +1,6 @@
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path, Query};
-use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
 
 use super::actions::{self, Author, NewSilence, SilenceError};
@@ -19,7 +19,7 @@ use crate::foundation::Services;
 use crate::foundation::audit::FormKey;
 use crate::foundation::auth::{Permission, Signed};
 use crate::foundation::db::Conn;
-use crate::foundation::kernel::{PlatformId, Scope, local_moment};
+use crate::foundation::kernel::{PlatformId, Scope};
 use crate::foundation::web::format::sentence;
 use crate::foundation::web::{
     self, Chrome, Form, Nav, Problems, block, page, page_with, see_other,
@@ -258,8 +258,7 @@ fn starts(typed: &Typed, signed: &Signed, now: DateTime<Utc>) -> Result<DateTime
     if text.is_empty() {
         return Ok(now);
     }
-    let local = NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M").ok();
-    let at = local.and_then(|local| local_moment(local, signed.preferences.zone));
+    let at = web::moment(text, signed.preferences.zone);
     let at = at.ok_or("Write the day and the time at which it begins, or leave it empty.")?;
     if at < now - TimeDelta::minutes(5) {
         return Err("Nothing is silenced in hindsight: leave it empty to begin now.".to_owned());

@@ -1,6 +1,6 @@
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path};
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
 use super::actions::{self, NewWindow, WindowError};
@@ -14,7 +14,7 @@ use crate::foundation::Services;
 use crate::foundation::audit::FormKey;
 use crate::foundation::auth::{Permission, Signed};
 use crate::foundation::db::Conn;
-use crate::foundation::kernel::{Scope, local_moment};
+use crate::foundation::kernel::Scope;
 use crate::foundation::web::format::sentence;
 use crate::foundation::web::{
     self, Chrome, Form, Nav, Problems, block, page, page_with, see_other,
@@ -175,8 +175,7 @@ fn read(
         problems.add("name", "Say what is worked on.");
     }
     let mut moment = |field, text: &str, what: &str| {
-        let local = NaiveDateTime::parse_from_str(text.trim(), "%Y-%m-%dT%H:%M").ok();
-        let at = local.and_then(|local| local_moment(local, signed.preferences.zone));
+        let at = web::moment(text, signed.preferences.zone);
         if at.is_none() {
             problems.add(
                 field,

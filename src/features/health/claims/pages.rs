@@ -1,6 +1,6 @@
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path};
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
 use super::actions::{self, New, Refusal};
@@ -12,7 +12,6 @@ use crate::features::packs::store::{self as packs, Item};
 use crate::foundation::Services;
 use crate::foundation::audit::FormKey;
 use crate::foundation::auth::{Permission, Signed};
-use crate::foundation::kernel::local_moment;
 use crate::foundation::web::{
     self, Chrome, Form, Nav, Problems, block, page, page_with, see_other,
 };
@@ -186,8 +185,7 @@ fn as_of(signed: &Signed, text: &str, now: DateTime<Utc>) -> Result<DateTime<Utc
     if text.is_empty() {
         return Ok(now);
     }
-    let local = NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M").ok();
-    let at = local.and_then(|local| local_moment(local, signed.preferences.zone));
+    let at = web::moment(text, signed.preferences.zone);
     let at =
         at.ok_or("Write the day and the time for which it holds, or leave it empty for now.")?;
     if at > now {
