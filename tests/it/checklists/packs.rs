@@ -244,3 +244,36 @@ async fn the_morning_check_is_filled_in_from_probes() {
         "a note makes nothing a pass"
     );
 }
+
+#[test]
+fn gates_that_would_count_the_version_before_or_never_be_in_time_are_named() {
+    let log = "\n[[log_source]]\nid = \"app\"\nname = \"Log\"\nfiles = \"/var/log/app.log\"\n";
+    let gate = |stage: &str, wait: &str| {
+        said(&format!(
+            "{log}\n[[release_gate]]\nid = \"g\"\nname = \"G\"\nstage = \"{stage}\"\n\
+             read.log = {{ source = \"app\", level = \"error\", within = \"5m\" }}\nexpect = {{ below = 1 }}\nwait = \"{wait}\"\n"
+        ))
+    };
+    let says = |found: &[String], what: &str| found.iter().any(|line| line.contains(what));
+    for stage in ["after", "rollback"] {
+        let found = gate(stage, "30s");
+        assert!(says(&found, "what the version before did"), "{found:?}");
+        let found = gate(stage, "5m");
+        assert!(!says(&found, "bad-timing on g"), "{found:?}");
+    }
+    let found = gate("before", "0s");
+    assert!(
+        !says(&found, "bad-timing on g"),
+        "before it there is one version alone"
+    );
+    assert!(
+        says(&found, "warning release-without-after on g"),
+        "{found:?}"
+    );
+    assert!(
+        says(&found, "warning release-without-rollback on g"),
+        "{found:?}"
+    );
+    let found = gate("before", "16m");
+    assert!(says(&found, "a quarter of an hour at most"), "{found:?}");
+}

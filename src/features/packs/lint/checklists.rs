@@ -18,6 +18,8 @@ const WITHIN_MAX: Lasting = Lasting::from_secs(92 * 86_400);
 const ITEMS_MAX: usize = 50;
 const TEXT_MAX: usize = 300;
 const WAIT_MAX: Lasting = Lasting::from_secs(3_600);
+/// What passed counts for half an hour: nothing before a release waits so long that the others are old by then.
+const WAIT_BEFORE_MAX: Lasting = Lasting::from_secs(900);
 
 /// Where Signalbox reports how many lists of a platform are overdue, if its pack names it.
 const OVERDUE: &str = "checklists_overdue";
@@ -49,9 +51,33 @@ impl Linter<'_> {
             if gate.wait > WAIT_MAX {
                 self.error("bad-timing", about, "a gate waits an hour at most");
             }
+            if gate.stage == Stage::Before && gate.wait > WAIT_BEFORE_MAX {
+                let message = "a gate before a release waits a quarter of an hour at most: what passed counts for half an hour";
+                self.error("bad-timing", about, message);
+            }
+            if gate.stage != Stage::Before
+                && let Some(window) = looks_back(&gate.read)
+                && window > gate.wait
+            {
+                let message = format!(
+                    "it looks back over {window} and waits {}, so that it would count what the version before did: let \
+                     it wait {window}",
+                    gate.wait
+                );
+                self.error("bad-timing", about, message);
+            }
         }
         if let Some(gate) = pack.release_gates.first() {
             let has = |stage| pack.release_gates.iter().any(|it| it.stage == stage);
+            if !has(Stage::Rollback) {
+                let message = "no gate looks at whether the version before is back, so that a person has to say so: stage = \
+                               \"rollback\"";
+                self.warn(
+                    "release-without-rollback",
+                    ("release_gate", 0, &gate.id),
+                    message,
+                );
+            }
             if !has(Stage::After) {
                 let message = "no gate looks at what a release has left behind: stage = \"after\"";
                 self.warn(
@@ -169,6 +195,14 @@ impl Linter<'_> {
             );
             self.error("never-stale", about, message);
         }
+    }
+}
+
+/// How far back what is read reaches.
+fn looks_back(read: &Source) -> Option<Lasting> {
+    match read {
+        Source::Log(of) => Some(of.within),
+        other => other.window(),
     }
 }
 
