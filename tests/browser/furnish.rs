@@ -272,7 +272,7 @@ async fn release(app: &TestApp) {
                 .post_form(&format!("{path}/approval"), &[])
                 .await;
         } else {
-            let why = [("reason", "It comes with the next one")];
+            let why = [("why", "It comes with the next one")];
             operator
                 .post_form(&format!("{path}/abandonment"), &why)
                 .await;

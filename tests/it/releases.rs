@@ -250,14 +250,28 @@ async fn a_gate_that_failed_takes_a_second_person_and_a_reason() {
     assert_eq!(asked(&app, &path)[0].outcome, Outcome::Fail);
     assert_eq!(step(&proposer, &path, "start", &[]).await, 409);
     let over = format!("{path}/gates/before/override");
-    let reason = [("reason", "The old one is broken; this release mends it.")];
+    let reason = [("override", "The old one is broken; this release mends it.")];
     assert_eq!(
         proposer.post_form(&over, &reason).await.status,
         409,
         "they asked it"
     );
-    let silent = approver.post_form(&over, &[("reason", " ")]).await;
+    let silent = approver.post_form(&over, &[("override", " ")]).await;
     assert_eq!(silent.status, 422);
+    assert!(silent.says("Say why, for whoever looks at it later."));
+    let long = "x".repeat(2_001);
+    let long = approver.post_form(&over, &[("override", &long)]).await;
+    assert_eq!(
+        long.given(&over, "override").len(),
+        2_001,
+        "it is kept where it was typed"
+    );
+    let elsewhere = proposer.post_form(&over, &reason).await;
+    assert_eq!(
+        elsewhere.given(&format!("{path}/abandonment"), "why"),
+        "",
+        "and nowhere else"
+    );
     assert_eq!(approver.post_form(&over, &reason).await.status, 303);
     assert_eq!(release(&app, &path).state, State::GatesPassed);
     assert_eq!(approver.post_form(&over, &reason).await.status, 409, "once");
@@ -297,7 +311,7 @@ async fn whoever_goes_on_over_a_gate_does_not_deploy() {
         ],
     );
     assert_eq!(seen(&app, 60, "down", Some("refused")), 1);
-    let reason = [("reason", "It is known.")];
+    let reason = [("override", "It is known.")];
     assert_eq!(
         step(&third, &path, "gates/before/override", &reason).await,
         303
@@ -340,6 +354,92 @@ async fn where_nothing_comes_to_be_read_nobody_knows() {
         State::GatesPassed,
         "asked again"
     );
+}
+
+/// A list that says no lets nothing begin before somebody else has read it, and one that was objected to is started again.
+#[actix_web::test]
+async fn a_checklist_in_which_something_failed_is_looked_over_before_anything_begins() {
+    let app = gated(true).await;
+    let (proposer, _, path) = ready(&app).await;
+    let second = crate::checklists::second(&app);
+    let list = proposer.get(&path).await.link("Before the deployment");
+    let go_through = async |list: &str, outcome: &str| {
+        for item in ["tests", "restore"] {
+            let fields = [
+                ("outcome", outcome),
+                ("note", "Seen by hand"),
+                ("reference", "CI-7"),
+            ];
+            let item = format!("{list}/items/{item}");
+            assert_eq!(proposer.post_form(&item, &fields).await.status, 303);
+        }
+        crate::checklists::sign(&proposer, list).await;
+    };
+    assert_eq!(
+        step(&proposer, &path, "checklist", &[]).await,
+        409,
+        "it counts"
+    );
+    go_through(&list, "fail").await;
+    let page = proposer.get(&path).await;
+    assert!(
+        page.says("Not everything in its checklist passed"),
+        "{}",
+        page.text()
+    );
+    let refused = proposer.post_form(&format!("{path}/start"), &[]).await;
+    assert_eq!(refused.status, 409);
+    assert!(refused.says("somebody else has to look it over first"));
+    let object = [("verdict", "object"), ("note", "Not like this")];
+    assert_eq!(step(&second, &list, "review", &object).await, 303);
+    assert_eq!(step(&proposer, &path, "start", &[]).await, 409);
+    let page = proposer.get(&path).await;
+    assert!(page.has_button("Start the checklist again"));
+    assert_eq!(step(&proposer, &path, "checklist", &[]).await, 303);
+    let again = proposer.get(&path).await.link("Before the deployment");
+    assert_ne!(again, list);
+    assert_eq!(app.events_of("release.checklist_started_again").len(), 1);
+    go_through(&again, "not_applicable").await;
+    assert_eq!(step(&proposer, &path, "start", &[]).await, 409);
+    assert_eq!(
+        step(&second, &again, "review", &[("verdict", "accept")]).await,
+        303
+    );
+    assert_eq!(step(&proposer, &path, "start", &[]).await, 303);
+    assert_eq!(
+        step(&proposer, &path, "checklist", &[]).await,
+        409,
+        "it has begun"
+    );
+
+    let another = "UPDATE release SET checklist_run_id = NULL";
+    refused_by_the_database(&app, &[(another, "a release keeps what was decided")]);
+}
+
+/// FC-13
+#[actix_web::test]
+async fn without_a_gate_somebody_says_that_the_earlier_version_is_back() {
+    let app = gated(false).await;
+    let gates = GATES
+        .split("\n[[release_gate]]\nid = \"back\"")
+        .next()
+        .unwrap();
+    let lists = pack().replace("on_demand = \"deployment\"", "on_demand = \"other\"");
+    apply(&app, &format!("{lists}{gates}"));
+    let (proposer, _, path) = ready(&app).await;
+    step(&proposer, &path, "start", &[]).await;
+    let back = |to| [("to", to), ("reason", "Answers are wrong")];
+    assert_eq!(step(&proposer, &path, "rollback", &back("1.0")).await, 303);
+    assert_eq!(release(&app, &path).state, State::GoingBack);
+    let page = proposer.get(&path).await;
+    assert!(page.says("then say that it is back"), "{}", page.text());
+    assert_eq!(step(&proposer, &path, "rollback", &back("1.0")).await, 422);
+    assert_eq!(step(&proposer, &path, "rollback", &back("0.9")).await, 303);
+    assert_eq!(step(&proposer, &path, "finish", &[]).await, 303);
+    let release = release(&app, &path);
+    assert_eq!(release.state, State::RolledBack);
+    assert_eq!(release.back_to.as_deref(), Some("0.9"));
+    assert_eq!(app.events_of("release.put_back").len(), 1);
 }
 
 /// FC-13
@@ -410,7 +510,7 @@ async fn two_at_once_take_a_step_once_and_one_release_changes_a_platform() {
         busy.text()
     );
     assert_eq!(
-        step(&proposer, &other, "abandonment", &[("reason", "Later")]).await,
+        step(&proposer, &other, "abandonment", &[("why", "Later")]).await,
         303
     );
 }
@@ -459,7 +559,13 @@ async fn what_makes_no_sense_is_said_and_who_may_is_kept_to() {
             assert_eq!(step(&client, &path, "gates", &[]).await, 403, "{role}");
         }
         let approves = matches!(role, Role::Operator | Role::Administrator);
-        let answer = step(&client, &path, "gates/before/override", &[("reason", "x")]).await;
+        let answer = step(
+            &client,
+            &path,
+            "gates/before/override",
+            &[("override", "x")],
+        )
+        .await;
         assert_eq!(answer == 403, !approves, "{role}: {answer}");
     }
     let elsewhere = PlatformId::new();

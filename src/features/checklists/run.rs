@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
 use crate::features::packs::pack::{CheckItem, Checklist, Evidence, ItemId};
 use crate::foundation::kernel::{PersonId, PlatformId};
@@ -168,6 +168,33 @@ pub struct Run {
     pub ended: Option<(DateTime<Utc>, String)>,
 }
 
+/// One that waits for somebody, as far as its times go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    pub id: RunId,
+    pub platform: PlatformId,
+    pub item: ItemId,
+    pub state: State,
+    pub slot: DateTime<Utc>,
+    pub due_at: DateTime<Utc>,
+}
+
+impl Waiting {
+    #[must_use]
+    pub fn is_overdue(&self, now: DateTime<Utc>) -> bool {
+        deadline(self.state, self.slot, self.due_at).is_some_and(|deadline| now > deadline)
+    }
+}
+
+/// To be signed, then as long again to be reviewed.
+fn deadline(state: State, slot: DateTime<Utc>, due_at: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    match state {
+        State::Open => Some(due_at),
+        State::Signed => Some(due_at + (due_at - slot)),
+        _ => None,
+    }
+}
+
 /// Why an item keeps a list from being signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gap {
@@ -211,15 +238,7 @@ impl Run {
     /// do anything.
     #[must_use]
     pub fn deadline(&self) -> Option<DateTime<Utc>> {
-        match self.state {
-            State::Open => Some(self.due_at),
-            State::Signed => Some(self.due_at + self.lasts()),
-            _ => None,
-        }
-    }
-
-    fn lasts(&self) -> TimeDelta {
-        self.due_at - self.slot
+        deadline(self.state, self.slot, self.due_at)
     }
 
     #[must_use]
@@ -235,6 +254,15 @@ impl Run {
     #[must_use]
     pub fn item(&self, id: &str) -> Option<&CheckItem> {
         self.spec.items.iter().find(|item| item.id == id)
+    }
+
+    /// Whether every item is as it should be.
+    #[must_use]
+    pub fn is_all_well(&self, answers: &[Answer]) -> bool {
+        let passes = |item: &CheckItem| {
+            last(&item.id, answers).is_some_and(|answer| answer.outcome == Outcome::Pass)
+        };
+        self.spec.items.iter().all(passes)
     }
 
     /// What keeps it from being signed.

@@ -2,11 +2,11 @@
 
 use chrono::{DateTime, Utc};
 
-use super::release::{By, Gate, Refused, Release, ReleaseId, State};
+use super::release::{By, Gate, List, Refused, Release, ReleaseId, State};
 use super::store::{self, gates};
 use crate::features::checklists::actions::{self as checklists, ChecklistError, Hand};
 use crate::features::checklists::run::{RunId, State as ListState};
-use crate::features::checklists::store as lists;
+use crate::features::checklists::store::{self as lists, answers};
 use crate::features::packs::pack::{Checklist, Occasion, ReleaseGate, Stage};
 use crate::features::packs::store as packs;
 use crate::foundation::Services;
@@ -51,7 +51,9 @@ impl From<ReleaseError> for web::Error {
                         "Somebody else has to do it."
                     }
                     Refused::GatesOld => "Nothing was changed. Ask the gates again.",
-                    Refused::Checklist => "Nothing was changed. Its page leads to the checklist.",
+                    Refused::Unsigned | Refused::Unreviewed | Refused::ListOver => {
+                        "Nothing was changed. Its page leads to the checklist."
+                    }
                     _ => "Nothing was changed. Look at it again.",
                 };
                 Self::Refused(Refusal::new("release", sentence(&refused), next))
@@ -110,6 +112,7 @@ pub fn propose(
             proposed: by(tx, hand),
             state: State::Draft,
             round: 0,
+            passed_at: None,
             approved: None,
             started: None,
             back_to: None,
@@ -144,6 +147,43 @@ fn check(new: &NewRelease) -> Result<()> {
         return Err(ReleaseError::Wrong("what", "at most 2000 characters"));
     }
     Ok(())
+}
+
+/// How far the checklist of a release lets it begin.
+pub(super) fn list(conn: &mut Conn, release: &Release) -> db::Result<List> {
+    let Some(run) = release.checklist else {
+        return Ok(List::Ready);
+    };
+    let run = lists::one(conn, run.into())?;
+    let given = answers::of_run(conn, run.id)?;
+    Ok(match run.state {
+        ListState::Accepted => List::Ready,
+        ListState::Signed if run.is_all_well(&given) => List::Ready,
+        ListState::Signed => List::Unreviewed,
+        ListState::Open => List::Unsigned,
+        ListState::Objected | ListState::Missed | ListState::CalledOff => List::Over,
+    })
+}
+
+/// Starts the checklist again, as the one that it had was objected to or called off.
+pub fn list_again(services: &Services, hand: &Hand, id: ReleaseId, key: FormKey) -> Result<()> {
+    on(services, hand, id, key, |tx, held| {
+        let mut release = held.release;
+        let stands = list(tx, &release)?;
+        let before = release.checklist;
+        release.may_list_again(stands)?;
+        let run = start_list(tx, hand, &release)?;
+        release.checklist = run;
+        store::save(tx, &release)?;
+        store::note(tx, id, &hand.name, "checklist started again", "")?;
+        let told = |run: Option<uuid::Uuid>| run.map(|id| id.to_string()).unwrap_or_default();
+        tx.record(
+            event("release.checklist_started_again", &release)
+                .detail("before", told(before))
+                .detail("run", told(run)),
+        )?;
+        Ok(())
+    })
 }
 
 fn start_list(tx: &mut Tx<'_>, hand: &Hand, release: &Release) -> Result<Option<uuid::Uuid>> {
@@ -272,7 +312,7 @@ pub fn override_gate(
     reason: &str,
     key: FormKey,
 ) -> Result<()> {
-    let reason = said(reason, "")?;
+    let reason = said(reason, "override")?;
     on(services, hand, id, key, |tx, mut held| {
         let round = held.release.round;
         let mut all = held.gates.iter_mut();
@@ -308,15 +348,10 @@ fn said(text: &str, field: &'static str) -> Result<String> {
 /// The platform is changed from now on.
 pub fn start(services: &Services, hand: &Hand, id: ReleaseId, key: FormKey) -> Result<()> {
     on(services, hand, id, key, |tx, held| {
+        let count = held.count();
         let mut release = held.release;
-        let is_signed = match release.checklist {
-            None => true,
-            Some(run) => {
-                let run = lists::one(tx, RunId::from(run))?;
-                matches!(run.state, ListState::Signed | ListState::Accepted)
-            }
-        };
-        release.start(by(tx, hand), &held.gates, is_signed)?;
+        let list = list(tx, &release)?;
+        release.start(by(tx, hand), &held.gates, count, list)?;
         keep(
             tx,
             hand,
@@ -351,13 +386,11 @@ pub fn finish(
         let count = held.count();
         let mut release = held.release;
         release.finish(&held.gates, count, tx.now())?;
-        keep(
-            tx,
-            hand,
-            &release,
-            ("release.finished", "finished"),
-            note.trim(),
-        )
+        let words = match release.state {
+            State::RolledBack => ("release.put_back", "the earlier version is back"),
+            _ => ("release.finished", "finished"),
+        };
+        keep(tx, hand, &release, words, note.trim())
     })
 }
 
@@ -385,7 +418,15 @@ pub fn roll_back(
                 "this is the version that is being deployed",
             ));
         }
+        if held.release.back_to.as_deref() == Some(to) {
+            return Err(ReleaseError::Wrong(
+                "to",
+                "it goes back to that one already",
+            ));
+        }
         held.release.roll_back(to.to_owned(), reason.clone())?;
+        // What was asked of the version that did not work is asked no more.
+        held.gates.clear();
         ask_in(tx, hand, &mut held)?;
         let what = format!("going back to {to}");
         store::save(tx, &held.release)?;
@@ -406,7 +447,7 @@ pub fn abandon(
     reason: &str,
     key: FormKey,
 ) -> Result<()> {
-    let reason = said(reason, "reason")?;
+    let reason = said(reason, "why")?;
     on(services, hand, id, key, |tx, held| {
         let mut release = held.release;
         release.abandon(reason.clone(), tx.now())?;

@@ -5,7 +5,9 @@
 //! - whoever proposes or deploys a release does not approve it, and nobody overrides a gate that they asked or a gate of a
 //!   release that they proposed or deploy, in the database as well as here;
 //! - one release at a time changes a platform;
-//! - going back is the safe direction: one person and a reason are enough;
+//! - going back is the safe direction: one person and a reason are enough, and where the version that was named does not
+//!   work another is named; it is back when its gates say so, or a person where there are none;
+//! - a checklist in which not everything passed lets nothing begin before somebody else has looked it over;
 //! - each step is an audited transaction under the release's lock, and stands in its timeline, of which nothing changes.
 //!
 //! Deliberately absent: deploying itself. Signalbox says whether it may begin and whether it went well; whoever deploys
@@ -34,6 +36,7 @@ pub fn routes() -> Routes {
         .get("/releases/{id}", read, pages::one)
         .post("/releases/{id}/approval", approve, pages::approve)
         .with_step_up()
+        .post("/releases/{id}/checklist", act, pages::list_again)
         .post("/releases/{id}/gates", act, pages::ask)
         .post(
             "/releases/{id}/gates/{gate}/override",

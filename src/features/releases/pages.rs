@@ -1,16 +1,12 @@
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path};
-use chrono::{DateTime, NaiveDateTime, TimeZone, Utc};
-use chrono_tz::Tz;
 use serde::Deserialize;
 
 use super::actions::{self, NewRelease, ReleaseError, named, of_stage};
-use super::release::{Gate, ReleaseId};
+use super::release::{Gate, List as Stands, Release, ReleaseId};
 use super::store::{self, gates};
 use super::views::{self, GateRow, List, May, Names, NewPage, One, Row};
 use crate::features::checklists::actions::Hand;
-use crate::features::checklists::run::{RunId, State as ListState};
-use crate::features::checklists::store as lists;
 use crate::features::packs::store as packs;
 use crate::foundation::Services;
 use crate::foundation::audit::FormKey;
@@ -146,7 +142,7 @@ fn read(
     ] {
         problems.check_plain(field, text);
     }
-    let planned = moment(&typed.planned, signed.preferences.zone);
+    let planned = web::moment(&typed.planned, signed.preferences.zone);
     if planned.is_none() {
         problems.add(
             "planned",
@@ -165,23 +161,20 @@ fn read(
     })
 }
 
-/// A moment as a form sends it; of a time that comes twice, the first.
-fn moment(text: &str, zone: Tz) -> Option<DateTime<Utc>> {
-    let patterns = ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M"];
-    let mut read = patterns
-        .iter()
-        .filter_map(|pattern| NaiveDateTime::parse_from_str(text.trim(), pattern).ok());
-    let local = zone.from_local_datetime(&read.next()?).earliest()?;
-    Some(local.to_utc())
-}
-
-/// What was typed into the forms of a release's page.
+/// What was typed into the forms of a release's page, each with a name of its own.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct StepForm {
     pub(super) to: String,
     pub(super) reason: String,
     pub(super) note: String,
+    /// Why somebody goes on over a gate, and over which.
+    #[serde(rename = "override")]
+    pub(super) over: String,
+    #[serde(skip)]
+    pub(super) gate: String,
+    /// Why it is abandoned.
+    pub(super) why: String,
 }
 
 /// `GET /releases/{id}`
@@ -209,10 +202,7 @@ fn show(
         let named = named(conn, release.platform)?;
         let stage = release.state.stage();
         let count = of_stage(&named, stage);
-        let (list, is_signed) = match release.checklist {
-            None => (None, true),
-            Some(run) => list_of(conn, RunId::from(run))?,
-        };
+        let stands = actions::list(conn, &release)?;
         let row = |gate: &&Gate| GateRow::of(&release, gate, signed);
         let current = release.current(&all);
         let is_current = |gate: &&Gate| current.iter().any(|it| std::ptr::eq(*it, *gate));
@@ -242,13 +232,13 @@ fn show(
         Ok(One {
             chrome,
             row: Row::of(&release, &names),
-            next: views::next(&release, &all, count, is_signed),
-            list,
+            next: views::next(&release, &all, count, stands),
+            list: list_of(&release, stands),
             gates: current.iter().map(row).collect(),
             named: waiting.map(|gate| gate.name.clone()).collect(),
             before,
             timeline: store::timeline(conn, id)?,
-            may: May::of(&release, &all, count, signed),
+            may: May::of(&release, &all, (count, stands), signed),
             form,
             problems,
             release,
@@ -256,24 +246,16 @@ fn show(
     })
 }
 
-/// The checklist's address, how it stands, and whether it is signed.
-fn list_of(
-    conn: &mut Conn,
-    run: RunId,
-) -> Result<(Option<(String, String, Lamp)>, bool), web::Error> {
-    let run = lists::one(conn, run)?;
-    let is_signed = matches!(run.state, ListState::Signed | ListState::Accepted);
-    let (lamp, word) = if is_signed {
-        (Lamp::Clear, "signed")
-    } else {
-        (Lamp::Yellow, "not signed")
+/// The checklist's address, and how it stands.
+fn list_of(release: &Release, stands: Stands) -> Option<(String, String, Lamp)> {
+    let run = release.checklist?;
+    let (lamp, word) = match stands {
+        Stands::Ready => (Lamp::Clear, "signed"),
+        Stands::Unsigned => (Lamp::Yellow, "not signed"),
+        Stands::Unreviewed => (Lamp::Yellow, "signed, to be looked over"),
+        Stands::Over => (Lamp::Red, "objected to, or called off"),
     };
-    let shown = (
-        format!("/checklists/runs/{}", run.id),
-        word.to_owned(),
-        lamp,
-    );
-    Ok((Some(shown), is_signed))
+    Some((format!("/checklists/runs/{run}"), word.to_owned(), lamp))
 }
 
 /// The form has no fields of its own.
@@ -304,6 +286,16 @@ pub async fn approve(
     form: Form<Nothing>,
 ) -> web::Result {
     take(signed, services, id, form, actions::approve).await
+}
+
+/// `POST /releases/{id}/checklist`
+pub async fn list_again(
+    signed: Signed,
+    services: Data<Services>,
+    id: Path<ReleaseId>,
+    form: Form<Nothing>,
+) -> web::Result {
+    take(signed, services, id, form, actions::list_again).await
 }
 
 /// `POST /releases/{id}/gates`
@@ -347,10 +339,13 @@ async fn take_with(
     let refused = block(move || {
         let typed = form.data;
         let mut problems = Problems::new();
+        let mut status = StatusCode::UNPROCESSABLE_ENTITY;
         for (field, text) in [
             ("to", &typed.to),
             ("reason", &typed.reason),
             ("note", &typed.note),
+            ("override", &typed.over),
+            ("why", &typed.why),
         ] {
             problems.check_plain(field, text);
         }
@@ -358,15 +353,19 @@ async fn take_with(
             match step(&services, &Hand::of(&signed), &typed, form.key) {
                 Ok(()) => return Ok(None),
                 Err(ReleaseError::Wrong(field, why)) => problems.add(field, said(why)),
-                Err(error) => return Err(error.into()),
+                Err(error) => {
+                    problems.add("", web::Error::from(error).refusal()?.to_string());
+                    status = StatusCode::CONFLICT;
+                }
             }
         }
-        show(&services, &signed, id, typed, problems).map(Some)
+        let view = show(&services, &signed, id, typed, problems)?;
+        Ok::<_, web::Error>(Some((status, view)))
     })
     .await?;
     match refused {
         None => see_other(format!("/releases/{id}")),
-        Some(view) => page_with(StatusCode::UNPROCESSABLE_ENTITY, &view),
+        Some((status, view)) => page_with(status, &view),
     }
 }
 
@@ -375,11 +374,12 @@ pub async fn override_gate(
     signed: Signed,
     services: Data<Services>,
     at: Path<(ReleaseId, String)>,
-    form: Form<StepForm>,
+    mut form: Form<StepForm>,
 ) -> web::Result {
     let (id, gate) = at.into_inner();
+    form.data.gate.clone_from(&gate);
     let step = move |services: &Services, hand: &Hand, typed: &StepForm, key| {
-        actions::override_gate(services, hand, id, &gate, &typed.reason, key)
+        actions::override_gate(services, hand, id, &gate, &typed.over, key)
     };
     take_with(signed, services, id, form, step).await
 }
@@ -421,7 +421,7 @@ pub async fn abandon(
 ) -> web::Result {
     let id = id.into_inner();
     let step = move |services: &Services, hand: &Hand, typed: &StepForm, key| {
-        actions::abandon(services, hand, id, &typed.reason, key)
+        actions::abandon(services, hand, id, &typed.why, key)
     };
     take_with(signed, services, id, form, step).await
 }

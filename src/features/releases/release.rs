@@ -122,6 +122,18 @@ impl FromStr for Outcome {
     }
 }
 
+/// How far the checklist of a release lets it begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum List {
+    /// There is none, everything in it passed and somebody has signed that, or somebody else has looked it over.
+    Ready,
+    Unsigned,
+    /// It is signed, and not everything in it passed.
+    Unreviewed,
+    /// It was objected to or called off: it says nothing any more.
+    Over,
+}
+
 /// A person, at a moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct By {
@@ -212,6 +224,8 @@ pub struct Release {
     pub proposed: By,
     pub state: State,
     pub round: i32,
+    /// When all gates before it had passed.
+    pub passed_at: Option<DateTime<Utc>>,
     pub approved: Option<By>,
     pub started: Option<By>,
     pub back_to: Option<String>,
@@ -229,7 +243,15 @@ pub enum Refused {
     #[error("somebody has to approve it first")]
     NotApproved,
     #[error("its checklist has to be signed first")]
-    Checklist,
+    Unsigned,
+    #[error(
+        "not everything in its checklist passed, so that somebody else has to look it over first"
+    )]
+    Unreviewed,
+    #[error("its checklist was objected to or called off, and has to be started again")]
+    ListOver,
+    #[error("its checklist still counts")]
+    ListCounts,
     #[error("its gates passed too long ago, and have to be asked again")]
     GatesOld,
     #[error("a gate has not passed")]
@@ -253,11 +275,11 @@ impl Release {
         gates.iter().filter(of_step).collect()
     }
 
-    /// Whether the gates of the present step are open; a step without gates is.
+    /// Whether the gates of the present step are open, and as many were asked as its pack names; a step without gates is.
     #[must_use]
     pub fn is_clear(&self, gates: &[Gate], named: usize) -> bool {
         let current = self.current(gates);
-        current.iter().all(|gate| gate.is_open()) && (named == 0 || !current.is_empty())
+        current.iter().all(|gate| gate.is_open()) && current.len() >= named
     }
 
     /// Somebody agrees to it.
@@ -294,6 +316,7 @@ impl Release {
         self.round += 1;
         if self.state == State::GatesPassed {
             self.state = State::Draft;
+            self.passed_at = None;
         }
         let of_stage = named.iter().filter(|gate| gate.stage == stage);
         let asked = of_stage.zip(0..).map(|(spec, position)| Gate {
@@ -313,14 +336,18 @@ impl Release {
         Ok(asked.collect())
     }
 
-    /// What follows from the gates as they stand now. True where something does.
+    /// What follows from the gates as they stand now. True where something does. Where no gate says that the version before
+    /// is back, a person says so: see [`Release::finish`].
     pub fn advance(&mut self, gates: &[Gate], named: usize, now: DateTime<Utc>) -> bool {
-        if !self.is_clear(gates, named) || (named > 0 && self.current(gates).is_empty()) {
+        if !self.is_clear(gates, named) {
             return false;
         }
         match self.state {
-            State::Draft => self.state = State::GatesPassed,
-            State::GoingBack => {
+            State::Draft => {
+                self.state = State::GatesPassed;
+                self.passed_at = Some(now);
+            }
+            State::GoingBack if !self.current(gates).is_empty() => {
                 self.state = State::RolledBack;
                 self.ended_at = Some(now);
             }
@@ -333,7 +360,13 @@ impl Release {
     ///
     /// # Errors
     /// Something is missing that has to be there first.
-    pub fn start(&mut self, by: By, gates: &[Gate], is_list_signed: bool) -> Result<(), Refused> {
+    pub fn start(
+        &mut self,
+        by: By,
+        gates: &[Gate],
+        named: usize,
+        list: List,
+    ) -> Result<(), Refused> {
         match self.state {
             State::GatesPassed => {}
             State::Draft => return Err(Refused::GateClosed),
@@ -348,11 +381,19 @@ impl Release {
         if waved.any(|(over, _)| over.person == by.person) {
             return Err(Refused::OwnOverride);
         }
-        if self.checklist.is_some() && !is_list_signed {
-            return Err(Refused::Checklist);
+        match list {
+            List::Ready => {}
+            List::Unsigned => return Err(Refused::Unsigned),
+            List::Unreviewed => return Err(Refused::Unreviewed),
+            List::Over => return Err(Refused::ListOver),
         }
-        let oldest = current.iter().map(|gate| gate.asked_at).min();
-        if oldest.is_some_and(|asked| by.at - asked > GATES_LAST) {
+        // Its pack may name more of them by now.
+        if !self.is_clear(gates, named) {
+            return Err(Refused::GateClosed);
+        }
+        let settled = current.iter().filter_map(|gate| gate.settled_at);
+        let oldest = settled.chain(self.passed_at).min();
+        if oldest.is_none_or(|passed| by.at - passed > GATES_LAST) {
             return Err(Refused::GatesOld);
         }
         self.state = State::Deploying;
@@ -372,38 +413,56 @@ impl Release {
         Ok(())
     }
 
-    /// It is where it should be.
+    /// It is where it should be: the new version, or the one before where it went back and no gate says so by itself.
     ///
     /// # Errors
-    /// It is not being verified, or a gate has not passed.
+    /// It is neither being verified nor going back, or a gate has not passed.
     pub fn finish(
         &mut self,
         gates: &[Gate],
         named: usize,
         now: DateTime<Utc>,
     ) -> Result<(), Refused> {
-        if self.state != State::Verifying {
-            return Err(Refused::Step);
-        }
+        let end = match self.state {
+            State::Verifying => State::Done,
+            State::GoingBack => State::RolledBack,
+            _ => return Err(Refused::Step),
+        };
         if !self.is_clear(gates, named) {
             return Err(Refused::GateClosed);
         }
-        self.state = State::Done;
+        self.state = end;
         self.ended_at = Some(now);
         Ok(())
     }
 
-    /// An earlier version is put back: the safe direction, for which one is enough.
+    /// An earlier version is put back: the safe direction, for which one is enough. Where the one that was named does not
+    /// work, another is.
     ///
     /// # Errors
-    /// The platform is not being changed.
+    /// The platform is not being changed, or goes back to that version already.
     pub fn roll_back(&mut self, to: String, reason: String) -> Result<(), Refused> {
-        if !matches!(self.state, State::Deploying | State::Verifying) {
+        let is_other = self.back_to.as_ref() != Some(&to);
+        if !(self.state.is_under_way() && is_other) {
             return Err(Refused::Step);
         }
         self.state = State::GoingBack;
         self.back_to = Some(to);
         self.reason = Some(reason);
+        Ok(())
+    }
+
+    /// Whether it may be given another checklist, as the one that it had says nothing any more.
+    ///
+    /// # Errors
+    /// It has begun, or its checklist still counts.
+    pub fn may_list_again(&self, list: List) -> Result<(), Refused> {
+        if !matches!(self.state, State::Draft | State::GatesPassed) {
+            return Err(Refused::Step);
+        }
+        if list != List::Over {
+            return Err(Refused::ListCounts);
+        }
         Ok(())
     }
 

@@ -64,6 +64,7 @@ fn draft() -> (Release, Three) {
         proposed: by(who.proposer, 0),
         state: State::Draft,
         round: 0,
+        passed_at: None,
         approved: None,
         started: None,
         back_to: None,
@@ -131,7 +132,9 @@ fn a_gate_takes_only_what_was_seen_after_it_was_asked_and_had_waited() {
 fn it_goes_from_draft_to_done() {
     let (mut release, gates, who) = ready();
     assert_eq!(release.state, State::GatesPassed);
-    release.start(by(who.deployer, 3), &gates, true).unwrap();
+    release
+        .start(by(who.deployer, 3), &gates, 1, List::Ready)
+        .unwrap();
     assert_eq!(release.verify(), Ok(()));
     assert_eq!(
         release.finish(&gates, 2, at(9)),
@@ -163,23 +166,36 @@ fn nothing_starts_before_everything_is_there() {
     let start = |change: fn(&mut Release), person, secs, list| {
         let mut it = release.clone();
         change(&mut it);
-        it.start(by(person, secs), &gates, list)
+        it.start(by(person, secs), &gates, 1, list)
     };
     assert_eq!(
-        start(|it| it.approved = None, who.deployer, 3, true),
+        start(|it| it.approved = None, who.deployer, 3, List::Ready),
         Err(Refused::NotApproved)
     );
     assert_eq!(
-        start(|it| it.state = State::Draft, who.deployer, 3, true),
+        start(|it| it.state = State::Draft, who.deployer, 3, List::Ready),
         Err(Refused::GateClosed)
     );
-    assert_eq!(start(|_| {}, who.approver, 3, true), Err(Refused::OwnWork));
-    let with_list = |it: &mut Release| it.checklist = Some(Uuid::nil());
     assert_eq!(
-        start(with_list, who.deployer, 3, false),
-        Err(Refused::Checklist)
+        start(|_| {}, who.approver, 3, List::Ready),
+        Err(Refused::OwnWork)
     );
-    assert_eq!(start(with_list, who.deployer, 3, true), Ok(()));
+    for (list, refused) in [
+        (List::Unsigned, Err(Refused::Unsigned)),
+        (List::Unreviewed, Err(Refused::Unreviewed)),
+        (List::Over, Err(Refused::ListOver)),
+        (List::Ready, Ok(())),
+    ] {
+        assert_eq!(start(|_| {}, who.deployer, 3, list), refused);
+    }
+    let more = release
+        .clone()
+        .start(by(who.deployer, 3), &gates, 2, List::Ready);
+    assert_eq!(
+        more,
+        Err(Refused::GateClosed),
+        "its pack names another by now"
+    );
     let mut waved = gates.clone();
     waved[0].outcome = Outcome::Fail;
     waved[0].overridden = Some((by(who.deployer, 2), "It is known.".to_owned()));
@@ -187,15 +203,15 @@ fn nothing_starts_before_everything_is_there() {
         (who.deployer, Err(Refused::OwnOverride)),
         (who.proposer, Ok(())),
     ] {
-        let started = release.clone().start(by(person, 3), &waved, true);
+        let started = release.clone().start(by(person, 3), &waved, 1, List::Ready);
         assert_eq!(started, refused, "whoever overrode a gate does not deploy");
     }
     assert_eq!(
-        start(|_| {}, who.deployer, 1_801, true),
+        start(|_| {}, who.deployer, 1_802, List::Ready),
         Err(Refused::GatesOld)
     );
     assert_eq!(
-        start(|_| {}, who.proposer, 3, true),
+        start(|_| {}, who.proposer, 3, List::Ready),
         Ok(()),
         "whoever proposed it may deploy it"
     );
@@ -246,7 +262,9 @@ fn going_back_ends_when_its_gates_pass() {
         release.roll_back("1".to_owned(), "x".to_owned()),
         Err(Refused::Step)
     );
-    release.start(by(who.deployer, 3), &gates, true).unwrap();
+    release
+        .start(by(who.deployer, 3), &gates, 1, List::Ready)
+        .unwrap();
     release
         .roll_back("1".to_owned(), "It fails".to_owned())
         .unwrap();
@@ -267,10 +285,67 @@ fn going_back_ends_when_its_gates_pass() {
 }
 
 #[test]
+fn without_gates_what_passed_grows_old_and_a_person_says_that_it_is_back() {
+    let (mut release, who) = draft();
+    assert_eq!(release.ask(&[], who.proposer, &[], at(10)), Ok(vec![]));
+    assert!(release.advance(&[], 0, at(10)));
+    release.approve(by(who.approver, 11)).unwrap();
+    let begin = |it: &Release, secs| {
+        let mut it = it.clone();
+        it.start(by(who.deployer, secs), &[], 0, List::Ready)
+            .map(|()| it)
+    };
+    assert_eq!(begin(&release, 1_811), Err(Refused::GatesOld));
+    let mut release = begin(&release, 1_810).unwrap();
+    release
+        .roll_back("1".to_owned(), "It fails".to_owned())
+        .unwrap();
+    assert_eq!(release.ask(&[], who.deployer, &[], at(1_820)), Ok(vec![]));
+    assert!(
+        !release.advance(&[], 0, at(1_820)),
+        "nobody has put it back"
+    );
+    assert_eq!(release.finish(&[], 0, at(1_900)), Ok(()));
+    assert_eq!(
+        (release.state, release.ended_at),
+        (State::RolledBack, Some(at(1_900)))
+    );
+}
+
+#[test]
+fn where_the_version_before_does_not_work_another_is_named() {
+    let (mut release, gates, who) = ready();
+    release
+        .start(by(who.deployer, 3), &gates, 1, List::Ready)
+        .unwrap();
+    let mut back = |to: &str| release.roll_back(to.to_owned(), "It fails".to_owned());
+    assert_eq!(back("1"), Ok(()));
+    assert_eq!(back("1"), Err(Refused::Step), "it goes there already");
+    assert_eq!(back("0.9"), Ok(()));
+    assert_eq!(release.back_to.as_deref(), Some("0.9"));
+}
+
+#[test]
+fn a_checklist_is_started_again_before_it_begins_where_it_counts_no_more() {
+    let (release, gates, who) = ready();
+    assert_eq!(release.may_list_again(List::Over), Ok(()));
+    for list in [List::Ready, List::Unsigned, List::Unreviewed] {
+        assert_eq!(release.may_list_again(list), Err(Refused::ListCounts));
+    }
+    let mut begun = release.clone();
+    begun
+        .start(by(who.deployer, 3), &gates, 1, List::Ready)
+        .unwrap();
+    assert_eq!(begun.may_list_again(List::Over), Err(Refused::Step));
+}
+
+#[test]
 fn only_what_has_not_begun_is_abandoned() {
     let (mut release, gates, who) = ready();
     let mut begun = release.clone();
-    begun.start(by(who.deployer, 3), &gates, true).unwrap();
+    begun
+        .start(by(who.deployer, 3), &gates, 1, List::Ready)
+        .unwrap();
     assert_eq!(begun.abandon("x".to_owned(), at(4)), Err(Refused::Step));
     assert_eq!(release.abandon("Not today".to_owned(), at(4)), Ok(()));
     assert_eq!(release.state, State::Abandoned);

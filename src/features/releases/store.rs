@@ -36,6 +36,7 @@ struct Row {
     back_to: Option<String>,
     reason: Option<String>,
     ended_at: Option<DateTime<Utc>>,
+    passed_at: Option<DateTime<Utc>>,
 }
 
 fn by(at: Option<DateTime<Utc>>, person: Option<Uuid>, name: Option<String>) -> Option<By> {
@@ -66,6 +67,7 @@ impl TryFrom<Row> for Release {
             },
             state: row.state.parse::<State>().map_err(damaged)?,
             round: row.round,
+            passed_at: row.passed_at,
             approved: by(row.approved_at, row.approved_by, row.approved_name),
             started: by(row.started_at, row.started_by, row.started_name),
             back_to: row.back_to,
@@ -138,6 +140,8 @@ pub fn save(tx: &mut Tx<'_>, changed: &Release) -> Result<()> {
         .set((
             row::state.eq(changed.state.as_str()),
             row::round.eq(changed.round),
+            row::checklist_run_id.eq(changed.checklist),
+            row::passed_at.eq(changed.passed_at),
             row::approved_at.eq(approved.map(|by| by.at)),
             row::approved_by.eq(approved.map(|by| by.person.uuid())),
             row::approved_name.eq(approved.map(|by| &by.name)),

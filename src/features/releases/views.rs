@@ -6,7 +6,7 @@ use askama::Template;
 use chrono::{DateTime, Utc};
 
 use super::pages::{StepForm, Typed};
-use super::release::{Gate, Outcome, Release, State};
+use super::release::{Gate, List as Stands, Outcome, Release, State};
 use super::store::Happened;
 use crate::features::packs::pack::Stage;
 use crate::foundation::auth::{Permission, Signed};
@@ -126,13 +126,21 @@ pub(super) struct May {
     pub ask: bool,
     pub start: bool,
     pub verify: bool,
+    pub list_again: bool,
     pub finish: bool,
+    /// No gate says that the version before is back, so that a person does.
+    pub is_back: bool,
     pub roll_back: bool,
     pub abandon: bool,
 }
 
 impl May {
-    pub(super) fn of(release: &Release, gates: &[Gate], named: usize, signed: &Signed) -> Self {
+    pub(super) fn of(
+        release: &Release,
+        gates: &[Gate],
+        (named, list): (usize, Stands),
+        signed: &Signed,
+    ) -> Self {
         let act = signed.may_at(Permission::ReleasesAct, release.platform);
         let state = release.state;
         let before = matches!(state, State::Draft | State::GatesPassed);
@@ -146,8 +154,10 @@ impl May {
             ask: act && state.stage().is_some() && !asking,
             start: act && state == State::GatesPassed,
             verify: act && state == State::Deploying,
+            list_again: act && release.may_list_again(list).is_ok(),
             finish: act && state == State::Verifying && release.is_clear(gates, named),
-            roll_back: act && matches!(state, State::Deploying | State::Verifying),
+            is_back: act && state == State::GoingBack && release.is_clear(gates, named),
+            roll_back: act && state.is_under_way(),
             abandon: act && before,
         }
     }
@@ -201,7 +211,7 @@ impl GateRow {
 }
 
 /// What comes next, in a sentence.
-pub(super) fn next(release: &Release, gates: &[Gate], named: usize, is_signed: bool) -> String {
+pub(super) fn next(release: &Release, gates: &[Gate], named: usize, list: Stands) -> String {
     let current = release.current(gates);
     let closed = current
         .iter()
@@ -229,9 +239,17 @@ pub(super) fn next(release: &Release, gates: &[Gate], named: usize, is_signed: b
             if release.approved.is_none() {
                 missing.push("It waits to be approved by somebody else.".to_owned());
             }
-            if !is_signed {
-                missing.push("Its checklist is not signed.".to_owned());
-            }
+            let about_list = match list {
+                Stands::Ready => None,
+                Stands::Unsigned => Some("Its checklist is not signed."),
+                Stands::Unreviewed => Some(
+                    "Not everything in its checklist passed: somebody else has to look it over.",
+                ),
+                Stands::Over => Some(
+                    "Its checklist was objected to or called off, and has to be started again.",
+                ),
+            };
+            missing.extend(about_list.map(str::to_owned));
             missing.extend(gates);
             if missing.is_empty() {
                 "Everything is there: the deployment can begin.".to_owned()
@@ -243,7 +261,9 @@ pub(super) fn next(release: &Release, gates: &[Gate], named: usize, is_signed: b
         State::Verifying => {
             gates.unwrap_or_else(|| "All gates have passed: it can be finished.".to_owned())
         }
-        State::GoingBack => gates.unwrap_or_default(),
+        State::GoingBack => gates.unwrap_or_else(|| {
+            "Put the earlier version back with your own tools, then say that it is back.".to_owned()
+        }),
         State::Done | State::RolledBack | State::Abandoned => String::new(),
     }
 }
