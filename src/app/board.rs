@@ -98,7 +98,7 @@ fn open_alerts(conn: &mut Conn, _: &[PlatformId]) -> db::Result<Counts> {
 
 fn waiting_checklists(conn: &mut Conn, _: &[PlatformId]) -> db::Result<Counts> {
     let mut counts = Counts::new();
-    for run in checklists::store::waiting(conn, &Scope::All)? {
+    for run in checklists::store::times(conn, &Scope::All)? {
         let count = counts.entry(run.platform).or_insert(Count {
             number: 0,
             nouns: ["checklist that waits", "checklists that wait"],

@@ -108,7 +108,7 @@ pub fn list(app: &TestApp, slug: &str) -> ItemId {
 }
 
 pub fn waiting(app: &TestApp) -> usize {
-    let read = |conn: &mut _| store::waiting(conn, &Scope::All);
+    let read = |conn: &mut _| store::times(conn, &Scope::All);
     app.services.db.read(read).unwrap().len()
 }
 

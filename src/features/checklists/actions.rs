@@ -85,9 +85,10 @@ impl Hand {
 #[derive(Clone, Debug)]
 pub struct Given {
     pub outcome: Option<Outcome>,
-    pub note: String,
-    pub reference: String,
-    pub alert: Option<AlertId>,
+    /// Nothing where the form does not ask for it: what was written before stays.
+    pub note: Option<String>,
+    pub reference: Option<String>,
+    pub alert: Option<Option<AlertId>>,
 }
 
 /// What the items of a list say that something is read for.
@@ -231,7 +232,8 @@ fn on<T>(
     })
 }
 
-/// Reads again what is read. A note that somebody wrote stays with what is as it was.
+/// Reads again what is read. A note that somebody wrote stays with what is as it was, to the value: of "12 errors" it says
+/// nothing about 4,000.
 pub fn read_again(services: &Services, hand: &Hand, id: RunId, key: FormKey) -> Result<()> {
     on(services, hand, id, key, |tx, run| {
         must_be_open(&run)?;
@@ -244,7 +246,9 @@ pub fn read_again(services: &Services, hand: &Hand, id: RunId, key: FormKey) -> 
             if judged && last.is_some_and(|last| last.by.is_some()) {
                 continue;
             }
-            if let Some(last) = last.filter(|last| last.outcome == answer.outcome) {
+            let as_it_was =
+                |last: &&Answer| last.outcome == answer.outcome && last.value == answer.value;
+            if let Some(last) = last.filter(as_it_was) {
                 answer.note.clone_from(&last.note);
                 answer.reference.clone_from(&last.reference);
                 answer.alert = last.alert;
@@ -277,7 +281,7 @@ pub fn answer(
     on(services, hand, id, key, |tx, run| {
         let item = run.item(item).ok_or(db::Error::NotFound)?.clone();
         must_be_open(&run)?;
-        if let Some(alert) = given.alert
+        if let Some(Some(alert)) = given.alert
             && alerts::alert(tx, alert)?.platform != run.platform
         {
             return Err(ChecklistError::Wrong(
@@ -302,10 +306,11 @@ pub fn answer(
 }
 
 fn check_words(given: &Given) -> Result<()> {
-    if given.note.chars().count() > NOTE_AT_MOST {
+    let length = |text: &Option<String>| text.as_ref().map_or(0, |it| it.chars().count());
+    if length(&given.note) > NOTE_AT_MOST {
         return Err(ChecklistError::Wrong("note", "at most 2000 characters"));
     }
-    if given.reference.chars().count() > REFERENCE_AT_MOST {
+    if length(&given.reference) > REFERENCE_AT_MOST {
         return Err(ChecklistError::Wrong("reference", "at most 300 characters"));
     }
     Ok(())
@@ -340,9 +345,20 @@ fn answered(
         value: text(|last| &last.value),
         source: text(|last| &last.source),
         seen_at: last.and_then(|last| last.seen_at),
-        note: given.note.trim().to_owned(),
-        reference: given.reference.trim().to_owned(),
-        alert: given.alert.map(AlertId::uuid),
+        note: match given.note.as_deref() {
+            Some(note) => note.trim().to_owned(),
+            // What was written of a failure says nothing of a pass.
+            None if last.is_some_and(|last| last.outcome == outcome) => text(|last| &last.note),
+            None => String::new(),
+        },
+        reference: given
+            .reference
+            .as_deref()
+            .map_or_else(|| text(|last| &last.reference), |it| it.trim().to_owned()),
+        alert: given.alert.map_or_else(
+            || last.and_then(|last| last.alert),
+            |alert| alert.map(AlertId::uuid),
+        ),
     })
 }
 

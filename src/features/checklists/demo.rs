@@ -68,13 +68,11 @@ fn given(item: &CheckItem, all_well: bool) -> Given {
     let fails = !all_well && item.id.contains("performance");
     Given {
         outcome: Some(if fails { Outcome::Fail } else { Outcome::Pass }),
-        note: if fails {
+        note: fails.then(|| {
             "The 95th percentile is 8 % above the release before; within what was promised."
                 .to_owned()
-        } else {
-            String::new()
-        },
-        reference: "CHG-1042".to_owned(),
+        }),
+        reference: Some("CHG-1042".to_owned()),
         alert: None,
     }
 }

@@ -74,7 +74,7 @@ fn keep(
     }
 }
 
-/// `GET /checklists/evidence/{id}`
+/// `GET /checklists/evidence/{id}`. Who took it is an event.
 pub async fn download(
     signed: Signed,
     services: Data<Services>,
@@ -82,14 +82,18 @@ pub async fn download(
 ) -> web::Result {
     let id = id.into_inner();
     let reader = block(move || {
-        let file = services.db.read(|conn| {
-            let (run, file) = answers::one_shown(conn, id)?;
-            let run = store::one(conn, run)?;
-            if signed.reach().allows(run.platform) {
-                Ok(file.file)
-            } else {
-                Err(web::Error::NotFound)
+        let file = services.audit.write(&signed.actor(), |tx| {
+            let (run, file) = answers::one_shown(tx, id)?;
+            let run = store::one(tx, run)?;
+            if !signed.reach().allows(run.platform) {
+                return Err(web::Error::NotFound);
             }
+            tx.record(
+                actions::event("checklist.evidence_read", &run)
+                    .detail("item", file.item.as_str())
+                    .detail("sha256", hex::encode(&file.sha256)),
+            )?;
+            Ok(file.file)
         })?;
         Ok::<_, web::Error>(FileReader::open(
             &services,

@@ -5,6 +5,7 @@ use actix_web::http::header::{CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY};
 use actix_web::web::{Data, Path};
 use chrono::{DateTime, SecondsFormat, Utc};
 
+use super::actions::event;
 use super::pages::Found;
 use super::run::{self, RunId};
 use super::views::Sheet;
@@ -12,11 +13,41 @@ use crate::foundation::Services;
 use crate::foundation::auth::Signed;
 use crate::foundation::web::{self, Chrome, Nav, Refusal, block, csv as lines, page};
 
+/// What leaves the house, and that it did: who took it is an event.
+fn taken(
+    services: &Services,
+    signed: &Signed,
+    id: RunId,
+    format: &'static str,
+) -> Result<Found, web::Error> {
+    services.audit.write(&signed.actor(), |tx| {
+        let found = Found::read(tx, signed, id)?;
+        let digest = found
+            .run
+            .signature
+            .as_ref()
+            .map(|it| hex::encode(&it.digest));
+        if format == "json" && digest.is_none() {
+            return Err(web::Error::Refused(Refusal::new(
+                "not_signed",
+                "It was not signed, so there is nothing to export.",
+                "Sign it first. What stands there now can be printed, or exported as CSV.",
+            )));
+        }
+        tx.record(
+            event("checklist.exported", &found.run)
+                .detail("format", format)
+                .detail("sha256", digest.unwrap_or_default()),
+        )?;
+        Ok(found)
+    })
+}
+
 /// `GET /checklists/runs/{id}/print`
 pub async fn print(signed: Signed, services: Data<Services>, id: Path<RunId>) -> web::Result {
     let id = id.into_inner();
     let view = block(move || {
-        let found = services.db.read(|conn| Found::read(conn, &signed, id))?;
+        let found = taken(&services, &signed, id, "print")?;
         let title = format!("{}, {}", found.run.name, found.run.slot.date_naive());
         Ok::<_, web::Error>(Sheet {
             chrome: Chrome::new(&signed, &services, title, Nav::Checklists),
@@ -41,15 +72,14 @@ fn file(id: RunId, end: &str, content_type: &str, bytes: Vec<u8>) -> HttpRespons
 pub async fn json(signed: Signed, services: Data<Services>, id: Path<RunId>) -> web::Result {
     let id = id.into_inner();
     let contents = block(move || {
-        let found = services.db.read(|conn| Found::read(conn, &signed, id))?;
-        let signature = found.run.signature.ok_or_else(|| {
-            web::Error::Refused(Refusal::new(
-                "not_signed",
-                "It was not signed, so there is nothing to export.",
-                "Sign it first. What stands there now can be printed, or exported as CSV.",
-            ))
-        })?;
-        Ok::<_, web::Error>(signature.contents)
+        let found = taken(&services, &signed, id, "json")?;
+        Ok::<_, web::Error>(
+            found
+                .run
+                .signature
+                .map(|it| it.contents)
+                .unwrap_or_default(),
+        )
     })
     .await?;
     Ok(file(id, "json", "application/json", contents.into_bytes()))
@@ -78,7 +108,7 @@ const HEADER: [&str; 16] = [
 pub async fn csv(signed: Signed, services: Data<Services>, id: Path<RunId>) -> web::Result {
     let id = id.into_inner();
     let bytes = block(move || {
-        let found = services.db.read(|conn| Found::read(conn, &signed, id))?;
+        let found = taken(&services, &signed, id, "csv")?;
         write(&found, &found.facts(services.clock.now()).platform)
     })
     .await?;

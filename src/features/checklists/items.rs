@@ -24,18 +24,27 @@ use crate::foundation::web::{
 #[serde(default)]
 pub struct Typed {
     pub(super) outcome: String,
-    pub(super) note: String,
-    pub(super) reference: String,
-    pub(super) alert: String,
+    /// Nothing where the short form is sent, which asks for none of these.
+    pub(super) note: Option<String>,
+    pub(super) reference: Option<String>,
+    pub(super) alert: Option<String>,
 }
 
 impl Typed {
+    pub(super) fn note(&self) -> &str {
+        self.note.as_deref().unwrap_or_default()
+    }
+
+    pub(super) fn reference(&self) -> &str {
+        self.reference.as_deref().unwrap_or_default()
+    }
+
     pub(super) fn is(&self, outcome: &str) -> bool {
         self.outcome == outcome
     }
 
     pub(super) fn links(&self, alert: &str) -> bool {
-        self.alert == alert
+        self.alert.as_deref() == Some(alert)
     }
 }
 
@@ -80,12 +89,11 @@ pub(super) fn view(
             .filter(|last| last.by.is_some())
             .map(|last| last.outcome.as_str().to_owned())
             .unwrap_or_default(),
-        note: last.map(|last| last.note.clone()).unwrap_or_default(),
-        reference: last.map(|last| last.reference.clone()).unwrap_or_default(),
+        note: last.map(|last| last.note.clone()),
+        reference: last.map(|last| last.reference.clone()),
         alert: last
             .and_then(|last| last.alert)
-            .map(|alert| alert.to_string())
-            .unwrap_or_default(),
+            .map(|alert| alert.to_string()),
     });
     Ok(ItemPage {
         chrome: Chrome::new(signed, services, &asked.text, Nav::Checklists),
@@ -113,23 +121,24 @@ pub async fn answer(
     let refused = block(move || {
         let typed = form.data;
         let mut problems = Problems::new();
-        problems.check_plain("note", &typed.note);
-        problems.check_plain("reference", &typed.reference);
-        let alert = match typed.alert.trim() {
-            "" => None,
-            alert => {
+        problems.check_plain("note", typed.note());
+        problems.check_plain("reference", typed.reference());
+        let alert = match typed.alert.as_deref().map(str::trim) {
+            None => None,
+            Some("") => Some(None),
+            Some(alert) => {
                 let alert = alert.parse::<Uuid>().ok().map(AlertId::from);
                 if alert.is_none() {
                     problems.add("alert", "Choose one of the alerts, or none.");
                 }
-                alert
+                Some(alert)
             }
         };
         if problems.is_empty() {
             let given = Given {
                 outcome: typed.outcome.parse().ok(),
-                note: typed.note.trim().to_owned(),
-                reference: typed.reference.trim().to_owned(),
+                note: typed.note.clone(),
+                reference: typed.reference.clone(),
                 alert,
             };
             match actions::answer(&services, &Hand::of(&signed), id, &item, &given, form.key) {

@@ -7,6 +7,7 @@
 //! - what fails, and what nobody knows, has a note before anybody can sign;
 //! - what is signed is what the signer has read, and never changes: its bytes are kept with their hash, and the database refuses every change;
 //! - whoever signed a list, or answered for an item of it, does not review it; in the database as well as here;
+//! - whoever takes a list or its evidence out of the house leaves an event;
 //! - a list that is overdue is a number that the platform's rules read.
 //!
 //! Deliberately absent: an answer that a person gives in place of a probe, and any way to skip a slot.

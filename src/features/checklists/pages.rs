@@ -18,6 +18,8 @@ use crate::foundation::web::{
 };
 
 const SHOWN: i64 = 50;
+/// More that wait are counted.
+const WAITING_SHOWN: i64 = 200;
 
 pub(super) fn platforms(conn: &mut Conn) -> db::Result<Platforms> {
     let all = packs::platforms(conn)?;
@@ -34,12 +36,14 @@ pub async fn list(signed: Signed, services: Data<Services>) -> web::Result {
                 let row = |run: &Run| Row::of(run, &platforms, &signed, now);
                 runs.iter().map(row).collect()
             };
-            let waiting = rows(store::waiting(conn, &scope)?);
+            let waiting = rows(store::waiting(conn, &scope, WAITING_SHOWN)?);
+            let all = store::times(conn, &scope)?.len();
             let over = rows(store::over(conn, &scope, SHOWN)?);
             let lists = packs::live_within::<Checklist>(conn, &scope)?;
             Ok::<_, web::Error>(List {
                 chrome: Chrome::new(&signed, &services, "Checklists", Nav::Checklists),
                 verdict: Verdict::of(&waiting, lists.len()),
+                more: all.saturating_sub(waiting.len()),
                 lists: lists.iter().map(|it| ListRow::of(it, &platforms)).collect(),
                 waiting,
                 over,

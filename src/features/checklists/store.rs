@@ -2,14 +2,12 @@
 
 pub mod answers;
 
-use std::collections::HashMap;
-
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::run::{Review, Run, RunId, Signature, State};
+use super::run::{Review, Run, RunId, Signature, State, Waiting};
 use crate::features::packs::pack::ItemId;
 use crate::foundation::audit::Tx;
 use crate::foundation::db::schema::checklist_run as row;
@@ -109,11 +107,43 @@ fn read_all(rows: Vec<Row>) -> Vec<Run> {
     rows.into_iter().filter_map(read).collect()
 }
 
-/// Those that wait for somebody, the first that is due first.
-pub fn waiting(conn: &mut Conn, scope: &Scope) -> Result<Vec<Run>> {
+/// Those that wait for somebody, without what was asked and answered.
+pub fn times(conn: &mut Conn, scope: &Scope) -> Result<Vec<Waiting>> {
+    type Brief = (Uuid, Uuid, Uuid, String, DateTime<Utc>, DateTime<Utc>);
+    let mut query = row::table
+        .filter(row::state.eq_any([State::Open.as_str(), State::Signed.as_str()]))
+        .select((
+            row::id,
+            row::platform_id,
+            row::item_id,
+            row::state,
+            row::slot,
+            row::due_at,
+        ))
+        .into_boxed();
+    if let Some(platforms) = scope.ids() {
+        query = query.filter(row::platform_id.eq_any(platforms));
+    }
+    let rows: Vec<Brief> = query.load(conn)?;
+    let read = |(id, platform, item, state, slot, due_at): Brief| {
+        Ok(Waiting {
+            id: id.into(),
+            platform: platform.into(),
+            item: item.into(),
+            state: state.parse().map_err(|_| DAMAGED)?,
+            slot,
+            due_at,
+        })
+    };
+    rows.into_iter().map(read).collect()
+}
+
+/// The first so many of those that wait for somebody, what is due first on top.
+pub fn waiting(conn: &mut Conn, scope: &Scope, at_most: i64) -> Result<Vec<Run>> {
     let mut query = row::table
         .filter(row::state.eq_any([State::Open.as_str(), State::Signed.as_str()]))
         .order((row::due_at, row::id))
+        .limit(at_most)
         .select(Row::as_select())
         .into_boxed();
     if let Some(platforms) = scope.ids() {
@@ -177,16 +207,15 @@ pub fn lock_open(tx: &mut Tx<'_>, item: ItemId) -> Result<Vec<Run>> {
     Ok(read_all(rows))
 }
 
-/// The last slot of each list that opens by itself, and by what it opened.
-pub fn last_slots(conn: &mut Conn) -> Result<HashMap<ItemId, (DateTime<Utc>, String)>> {
-    let rows: Vec<(Uuid, DateTime<Utc>, String)> = row::table
+/// The last slot of a list that opens by itself, and by what it opened.
+pub fn last_slot(conn: &mut Conn, item: ItemId) -> Result<Option<(DateTime<Utc>, String)>> {
+    Ok(row::table
+        .filter(row::item_id.eq(item.uuid()))
         .filter(row::opened_by.is_null())
-        .distinct_on(row::item_id)
-        .order((row::item_id, row::slot.desc()))
-        .select((row::item_id, row::slot, row::schedule))
-        .load(conn)?;
-    let keyed = |(item, slot, schedule): (Uuid, _, _)| (item.into(), (slot, schedule));
-    Ok(rows.into_iter().map(keyed).collect())
+        .order(row::slot.desc())
+        .select((row::slot, row::schedule))
+        .first(conn)
+        .optional()?)
 }
 
 /// False where somebody else has opened the same slot.
@@ -247,7 +276,7 @@ pub fn save(tx: &mut Tx<'_>, changed: &Run) -> Result<()> {
     Ok(())
 }
 
-/// How many slots of a platform, of a time that is over, nobody did.
+/// How many lists of a platform turned out to be missed in a time that is over: that is known when the next one opens.
 pub fn missed_between(
     conn: &mut Conn,
     platform: PlatformId,
@@ -257,8 +286,8 @@ pub fn missed_between(
     Ok(row::table
         .filter(row::platform_id.eq(platform.uuid()))
         .filter(row::state.eq(State::Missed.as_str()))
-        .filter(row::slot.ge(from))
-        .filter(row::slot.lt(to))
+        .filter(row::ended_at.ge(from))
+        .filter(row::ended_at.lt(to))
         .count()
         .get_result(conn)?)
 }

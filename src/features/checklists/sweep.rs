@@ -7,10 +7,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
 use super::actions::{event, open};
-use super::run::{Run, RunId, State};
+use super::run::{Run, RunId, State, Waiting};
 use super::{slots, store};
 use crate::features::alerts::windows::store as windows;
-use crate::features::alerts::windows::window::State as WindowState;
+use crate::features::alerts::windows::window::{State as WindowState, Window};
 use crate::features::health::store::reports;
 use crate::features::packs::pack::{Checklist, Indicator, ItemId, Maintenance};
 use crate::features::packs::store::{self as packs, Item};
@@ -99,15 +99,22 @@ fn last_opening(list: &Item<Checklist>, zone: &str, now: DateTime<Utc>) -> Optio
 struct Opening {
     list: Item<Checklist>,
     schedule: String,
-    missed: Vec<DateTime<Utc>>,
-    /// When it was due to open, by when it is to be signed, and the window that it is for.
-    open: Option<(DateTime<Utc>, DateTime<Utc>, Option<Uuid>)>,
+    missed: Vec<Slot>,
+    open: Option<Slot>,
 }
 
+/// When it was due to open, by when it is to be signed, and the window that it is for.
+type Slot = (DateTime<Utc>, DateTime<Utc>, Option<Uuid>);
+
 fn due(conn: &mut Conn, now: DateTime<Utc>) -> db::Result<Vec<Opening>> {
-    let last = store::last_slots(conn)?;
     let platforms = packs::platforms(conn)?;
     let lists = packs::live::<Checklist>(conn)?;
+    let mut last = HashMap::new();
+    for list in lists.iter().filter(|list| list.spec.on_demand.is_none()) {
+        if let Some(slot) = store::last_slot(conn, list.id)? {
+            last.insert(list.id, slot);
+        }
+    }
     let mut due = Vec::new();
     for list in &lists {
         let zone = platforms.iter().find(|it| it.id == list.platform);
@@ -138,18 +145,17 @@ fn by_the_clock(
         None => list.changed_at,
     };
     let come = slots::come(&timetable, after, now);
-    let open = come
-        .open
-        .map(|slot| (slot, slot + list.spec.within.delta(), None));
+    let slot = |slot: DateTime<Utc>| (slot, slot + list.spec.within.delta(), None);
+    let open = come.open.map(slot);
     (open.is_some() || !come.missed.is_empty()).then(|| Opening {
         list: list.clone(),
         schedule,
-        missed: come.missed,
+        missed: come.missed.into_iter().map(slot).collect(),
         open,
     })
 }
 
-/// Lists that open with a window which has begun.
+/// Lists that open with a window which has begun. One that is over by now was missed: Signalbox stood still.
 fn with_windows(
     conn: &mut Conn,
     lists: &[Item<Checklist>],
@@ -163,28 +169,43 @@ fn with_windows(
     if named.is_empty() {
         return Ok(Vec::new());
     }
+    // What was due before the pack said so was never due.
+    let since = |list: &Item<Checklist>| {
+        let last = last.get(&list.id).map(|(slot, _)| *slot);
+        last.map_or(list.declared_at, |slot| slot.max(list.declared_at))
+    };
+    let first = named.iter().map(|(list, _)| since(list)).min();
+    let mut begun = windows::begun_since(conn, first.unwrap_or(now), now)?;
+    // One that began before the list was declared and goes on has tasks all the same.
     let running = windows::running(conn, &Scope::All, now)?;
+    begun.retain(|it| running.iter().all(|other| other.id != it.id));
     let calendars = packs::live::<Maintenance>(conn)?;
     let mut due = Vec::new();
     for (list, slug) in named {
         let calendar = calendars
             .iter()
             .find(|it| it.platform == list.platform && it.slug == *slug);
-        let window = running.iter().find(|window| {
-            window.item.is_some()
-                && window.item == calendar.map(|it| it.id)
-                && window.state(now) == WindowState::Active
-                && last
-                    .get(&list.id)
-                    .is_none_or(|(slot, _)| *slot < window.starts_at)
-        });
-        if let Some(window) = window {
-            due.push(Opening {
-                list: list.clone(),
-                schedule: format!("maintenance {slug}"),
-                missed: Vec::new(),
-                open: Some((window.starts_at, window.ends_at, Some(window.id.uuid()))),
-            });
+        let Some(calendar) = calendar else {
+            continue;
+        };
+        let is_new = |window: &Window| {
+            let slot = last.get(&list.id).map(|(slot, _)| *slot);
+            slot.is_none_or(|slot| slot < window.starts_at)
+        };
+        let of_list = |window: &&Window| window.item == Some(calendar.id) && is_new(window);
+        let slot = |window: &Window| (window.starts_at, window.ends_at, Some(window.id.uuid()));
+        let over = begun.iter().filter(of_list);
+        let over = over.filter(|window| window.starts_at > since(list));
+        let mut active = running.iter().filter(of_list);
+        let active = active.find(|window| window.state(now) == WindowState::Active);
+        let opening = Opening {
+            list: list.clone(),
+            schedule: format!("maintenance {slug}"),
+            missed: over.map(slot).collect(),
+            open: active.map(slot),
+        };
+        if opening.open.is_some() || !opening.missed.is_empty() {
+            due.push(opening);
         }
     }
     Ok(due)
@@ -195,8 +216,7 @@ fn open_one(services: &Services, opening: &Opening) -> db::Result<bool> {
     let done = services.audit.write_on(PoolKind::Jobs, &ourselves(), |tx| {
         let now = tx.now();
         for slot in &opening.missed {
-            let due_at = *slot + opening.list.spec.within.delta();
-            let run = run(opening, *slot, due_at, None, now);
+            let run = run(opening, *slot, now);
             let run = Run {
                 state: State::Missed,
                 ended: Some((now, STOOD_STILL.to_owned())),
@@ -207,12 +227,12 @@ fn open_one(services: &Services, opening: &Opening) -> db::Result<bool> {
             }
         }
         let before = store::lock_open(tx, opening.list.id)?;
-        let Some((slot, due_at, window)) = opening.open else {
+        let Some(slot) = opening.open else {
             return end_all(tx, before);
         };
-        let before = before.into_iter().filter(|run| run.slot < slot);
+        let before = before.into_iter().filter(|run| run.slot < slot.0);
         end_all(tx, before.collect())?;
-        open(tx, &run(opening, slot, due_at, window, now))?;
+        open(tx, &run(opening, slot, now))?;
         Ok(())
     });
     quietly(done)
@@ -226,13 +246,7 @@ fn quietly(done: db::Result<()>) -> db::Result<bool> {
     }
 }
 
-fn run(
-    opening: &Opening,
-    slot: DateTime<Utc>,
-    due_at: DateTime<Utc>,
-    window: Option<Uuid>,
-    now: DateTime<Utc>,
-) -> Run {
+fn run(opening: &Opening, (slot, due_at, window): Slot, now: DateTime<Utc>) -> Run {
     Run {
         id: RunId::new(),
         platform: opening.list.platform,
@@ -272,8 +286,8 @@ fn end_all(tx: &mut Tx<'_>, runs: Vec<Run>) -> db::Result<()> {
 /// Open lists that no pack names any more.
 fn gone(conn: &mut Conn) -> db::Result<Vec<RunId>> {
     let live = packs::live::<Checklist>(conn)?;
-    let is_live = |run: &Run| live.iter().any(|list| list.id == run.item);
-    let waiting = store::waiting(conn, &Scope::All)?;
+    let is_live = |run: &Waiting| live.iter().any(|list| list.id == run.item);
+    let waiting = store::times(conn, &Scope::All)?;
     let gone = waiting
         .iter()
         .filter(|run| run.state == State::Open && !is_live(run));
@@ -301,7 +315,7 @@ fn report(services: &Services, now: DateTime<Utc>) -> db::Result<()> {
         let mut indicators = packs::live::<Indicator>(conn)?;
         indicators.retain(|indicator| indicator.slug == OVERDUE);
         let mut overdue: HashMap<PlatformId, u32> = HashMap::new();
-        for run in store::waiting(conn, &Scope::All)? {
+        for run in store::times(conn, &Scope::All)? {
             *overdue.entry(run.platform).or_default() += u32::from(run.is_overdue(now));
         }
         let ids: Vec<ItemId> = indicators.iter().map(|it| it.id).collect();

@@ -31,6 +31,8 @@ pub(super) struct List {
     pub chrome: Chrome,
     pub verdict: Verdict,
     pub waiting: Vec<Row>,
+    /// Others that wait, and are due later.
+    pub more: usize,
     pub lists: Vec<ListRow>,
     pub over: Vec<Row>,
 }

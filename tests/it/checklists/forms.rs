@@ -60,12 +60,30 @@ async fn evidence_is_kept_with_its_hash() {
         .await;
     assert_eq!(refused.status, 422);
     assert!(refused.says("This item takes no file."));
+    // The short form asks for no reference, and takes none away.
+    let referenced = [("outcome", "pass"), ("reference", "CI-7")];
+    operator.post_form(&answer("tests"), &referenced).await;
+    operator.post_form(&answer("tests"), &pass).await;
+    assert!(operator.get(&run).await.says("CI-7"));
     sign(&operator, &run).await;
     let contents = operator.get(&format!("{run}/json")).await.body;
     assert!(
         contents.contains(kept),
         "the hash is part of what was signed"
     );
+    // Whoever took it out of the house is written down.
+    for format in ["csv", "print"] {
+        operator.get(&format!("{run}/{format}")).await;
+    }
+    let exported = app.events_of("checklist.exported");
+    let formats: Vec<&str> = exported
+        .iter()
+        .filter_map(|event| event["details"]["format"].as_str())
+        .collect();
+    assert_eq!(formats.len(), 3, "{formats:?}");
+    let read = app.events_of("checklist.evidence_read");
+    assert_eq!(read.len(), 1);
+    assert_eq!(read[0]["details"]["sha256"], kept);
 }
 
 #[actix_web::test]
@@ -254,6 +272,15 @@ async fn the_tasks_of_a_window_open_with_it() {
     tick(&app);
     let states: Vec<State> = runs(&app, "tasks").iter().map(|run| run.state).collect();
     assert_eq!(states, [State::Open, State::Missed]);
+    // Nobody looked while the next one was: its tasks were missed all the same.
+    app.advance(TimeDelta::hours(26));
+    tick(&app);
+    tick(&app);
+    let over = runs(&app, "tasks");
+    let states: Vec<State> = over.iter().map(|run| run.state).collect();
+    assert_eq!(states, [State::Missed; 3]);
+    assert_eq!(over[0].slot - over[1].slot, TimeDelta::days(1));
+    assert!(over[0].window.is_some());
     let other = second(&app);
     assert_eq!(other.get(&path(&opened[0])).await.status, 200);
 }

@@ -72,6 +72,7 @@ async fn a_list_opens_once_is_signed_and_looked_over_by_somebody_else() {
         [
             "checklist.accepted",
             "checklist.answered",
+            "checklist.exported",
             "checklist.opened",
             "checklist.signed"
         ]
@@ -223,6 +224,33 @@ async fn what_is_overdue_lights_a_lamp_until_it_is_done() {
     let page = app.as_operator().get(&path(&run)).await;
     assert!(page.definition("Reviewed").contains("Nobody read the log."));
     assert!(page.heading().contains("with an objection"));
+}
+
+/// "Known noise" was said of twelve errors, and says nothing of four thousand.
+#[actix_web::test]
+async fn a_note_stays_with_what_is_read_again_only_while_that_is_as_it_was() {
+    let app = listed().await;
+    app.advance(TimeDelta::hours(1));
+    probed(&app, "up", None);
+    report(&app, 12.0);
+    tick(&app);
+    let run = runs(&app, "morning").remove(0);
+    let operator = app.as_operator();
+    let path = path(&run);
+    let item = format!("{path}/items/load");
+    operator.post_form(&item, &[("note", "Known noise")]).await;
+    let read = format!("{path}/readings");
+    operator.post_form(&read, &[]).await;
+    assert!(operator.get(&path).await.says("Known noise"));
+    report(&app, 4_000.0);
+    operator.post_form(&read, &[]).await;
+    let page = operator.get(&path).await;
+    let rows = page.table("What is asked, and what was answered");
+    assert!(
+        rows[1][1].contains("4000") || rows[1][1].contains("4,000"),
+        "{rows:?}"
+    );
+    assert!(rows[1][3].contains("needs a note"), "{rows:?}");
 }
 
 #[actix_web::test]

@@ -111,6 +111,27 @@ async fn nobody_signs_an_answer_that_came_after_they_had_read() {
     sign(&first, &path).await;
 }
 
+/// Whoever answered for an item is among those who went through the list, whatever the program says that signs.
+#[actix_web::test]
+async fn the_database_wants_everybody_who_answered_among_the_performers() {
+    let app = listed().await;
+    let run = morning(&app).await;
+    let (first, other) = (app.as_operator(), second(&app));
+    let item = format!("{}/items/log", path(&run));
+    other.post_form(&item, &[("outcome", "pass")]).await;
+    let sign = format!(
+        "UPDATE checklist_run SET state = 'signed', signed_at = now(), signed_by = '{0}', signed_name = 'x', \
+         performers = ARRAY['{0}'::uuid], contents = '', digest = sha256(''), failed = 0",
+        first.person
+    );
+    let refused = app.db.connect_superuser().batch_execute(&sign).unwrap_err();
+    let refused = refused.to_string();
+    assert!(
+        refused.contains("whoever answered for a checklist"),
+        "{refused}"
+    );
+}
+
 #[actix_web::test]
 async fn one_form_sent_twice_is_one_act() {
     let app = listed().await;

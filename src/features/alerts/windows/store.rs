@@ -102,6 +102,33 @@ pub fn held_since(conn: &mut Conn, from: DateTime<Utc>) -> Result<Vec<Window>> {
     Ok(read_all(rows))
 }
 
+/// What calendars brought and was not called off, that has begun after `from` and by `now`, the first first.
+pub fn begun_since(
+    conn: &mut Conn,
+    from: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<Vec<Window>> {
+    const AT_MOST: i64 = 1_000;
+    let rows = row::table
+        .filter(row::item_id.is_not_null())
+        .filter(row::starts_at.gt(from).and(row::starts_at.le(now)))
+        .filter(
+            row::needs_second
+                .eq(false)
+                .or(row::approved_at.is_not_null()),
+        )
+        .filter(
+            row::ended_at
+                .is_null()
+                .or(row::ended_at.gt(row::starts_at.nullable())),
+        )
+        .order((row::starts_at, row::id))
+        .limit(AT_MOST)
+        .select(Row::as_select())
+        .load(conn)?;
+    Ok(read_all(rows))
+}
+
 /// What calendars brought whose time is still to come, called off or not.
 pub fn announced(conn: &mut Conn, now: DateTime<Utc>) -> Result<Vec<Window>> {
     let rows = row::table
