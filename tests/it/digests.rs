@@ -87,7 +87,11 @@ async fn a_day_is_added_up_once_with_what_it_was_before() {
     let next = all(&app).remove(0);
     let page = app.as_auditor().get(&format!("/digests/{}", next.id)).await;
     let rows = page.table("Each figure, what it was before, and where it comes from");
-    assert_eq!(rows[0][..4], ["Red alerts", "0", "1", "better"]);
+    assert_eq!(
+        rows[0][..4],
+        ["Red alerts", "1", "1", "as before"],
+        "it burns still"
+    );
     assert_eq!(rows[0][4], "the alerts that were lit");
     let list = app.as_operator().get("/digests").await;
     assert_eq!(list.table("Digests, newest first").len(), 2);
@@ -144,6 +148,67 @@ async fn a_day_says_what_broke_what_comes_near_its_limit_and_who_was_kept_out() 
     app.advance(TimeDelta::days(1));
     sweep::tick(&app.services).unwrap();
     assert_eq!(all(&app)[0].figure("Failed sign-ins"), None);
+}
+
+/// That nobody did a list is known when the next one opens, and stands in the digest of that day.
+#[actix_web::test]
+async fn a_list_that_nobody_signed_is_missed_in_the_digest_of_the_day_on_which_the_next_one_opened()
+{
+    let app = asked().await;
+    let day = |app: &TestApp| {
+        app.advance(TimeDelta::hours(2));
+        crate::checklists::tick(app);
+        app.advance(TimeDelta::hours(22));
+        sweep::tick(&app.services).unwrap();
+        all(app)
+            .into_iter()
+            .find(|it| it.kind == Kind::Daily)
+            .unwrap()
+    };
+    let first = day(&app);
+    assert_eq!(first.figure("Checklists missed").unwrap().value, Some(0.0));
+    let page = app
+        .as_auditor()
+        .get(&format!("/digests/{}", first.id))
+        .await;
+    assert!(
+        page.heading()
+            .ends_with("there is nothing to compare it with"),
+        "{}",
+        page.heading()
+    );
+    let second = day(&app);
+    assert_eq!(second.figure("Checklists missed").unwrap().value, Some(1.0));
+    let page = app
+        .as_auditor()
+        .get(&format!("/digests/{}", second.id))
+        .await;
+    assert!(
+        page.heading().ends_with("worse than before"),
+        "{}",
+        page.heading()
+    );
+}
+
+/// Renewed hours later, it was in hand after two minutes all the same; and what became of it after the day is not its
+/// figure.
+#[actix_web::test]
+async fn the_first_acknowledgement_counts_and_none_that_came_later() {
+    let app = asked().await;
+    report(&app, 97.0);
+    let open = |conn: &mut _| signalbox::features::alerts::store::open(conn, &Scope::All);
+    let alert = app.services.db.read(open).unwrap().remove(0);
+    let at = format!("/alerts/{}", alert.id);
+    app.advance(TimeDelta::minutes(2));
+    crate::incidents::act(&app.as_operator(), &at, "acknowledgement", &[]).await;
+    app.advance(TimeDelta::hours(8));
+    crate::incidents::act(&app.as_admin(), &at, "acknowledgement", &[]).await;
+    app.advance(TimeDelta::hours(8));
+    sweep::tick(&app.services).unwrap();
+    let day = all(&app).remove(0);
+    let taken = day.figure("Longest time to acknowledge").unwrap();
+    assert_eq!(taken.value, Some(120.0));
+    assert_eq!(day.figure("Not acknowledged").unwrap().value, Some(0.0));
 }
 
 #[actix_web::test]

@@ -3,6 +3,7 @@
 use askama::Template;
 use chrono::{DateTime, Utc};
 
+use super::compose::OVERDUE;
 use super::digest::{Digest, Figure, Kind, Trend, trend};
 use crate::features::packs::store::Watched;
 use crate::foundation::web::{Chrome, Lamp};
@@ -34,12 +35,29 @@ fn title(digest: &Digest, platform: Option<&Watched>) -> String {
     }
 }
 
+/// From so many failed runs of all on, a day was a bad one, and one to look at.
+const FAILED_RED: f64 = 0.5;
+const FAILED_YELLOW: f64 = 0.01;
+
+/// What was bad, then what nobody knows: only a day of which everything is known was a good one.
 fn lamp(digest: &Digest) -> Lamp {
-    let is_some = |name: &str| digest.figure(name).and_then(|it| it.value).unwrap_or(0.0) > 0.0;
-    if is_some("Red alerts") || is_some("Checklists missed") {
+    let value = |name: &str| digest.figure(name).map(|it| it.value);
+    let over = |name: &str, most: f64| value(name).flatten().is_some_and(|it| it > most);
+    let is_unknown = |name: &&str| value(name) == Some(None);
+    let decides = [
+        "Red alerts",
+        "Yellow alerts",
+        "Failed runs",
+        "Checklists missed",
+    ];
+    if over("Red alerts", 0.0) || over("Checklists missed", 0.0) || over("Failed runs", FAILED_RED)
+    {
         Lamp::Red
-    } else if is_some("Yellow alerts") || is_some("Checklists overdue now") {
+    } else if over("Yellow alerts", 0.0) || over(OVERDUE, 0.0) || over("Failed runs", FAILED_YELLOW)
+    {
         Lamp::Yellow
+    } else if decides.iter().any(is_unknown) {
+        Lamp::Unknown
     } else {
         Lamp::Clear
     }
@@ -117,7 +135,9 @@ impl One {
         let figures = digest.contents.figures.iter();
         let rows: Vec<FigureRow> = figures.map(|it| FigureRow::of(it, before)).collect();
         let worse = rows.iter().filter(|it| it.lamp == Lamp::Yellow).count();
+        let is_first = rows.iter().all(|it| it.lamp == Lamp::Unknown);
         let sentence = match worse {
+            0 if is_first => format!("{}: there is nothing to compare it with", row.name),
             0 => format!("{}: nothing is worse than before", row.name),
             1 => format!("{}: 1 figure is worse than before", row.name),
             many => format!("{}: {many} figures are worse than before", row.name),
@@ -133,6 +153,59 @@ impl One {
             capacity: digest.contents.capacity.clone(),
             information: digest.contents.information.clone(),
             before: before.map(|it| it.id.to_string()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::digest::{Contents, DigestId, Period, Unit};
+    use super::*;
+    use crate::foundation::kernel::PlatformId;
+
+    fn lit(figures: &[(&str, Option<f64>)]) -> Lamp {
+        let at = DateTime::UNIX_EPOCH;
+        let figure = |(name, value): &(&str, Option<f64>)| Figure {
+            name: (*name).to_owned(),
+            value: *value,
+            unit: Unit::Count,
+            source: String::new(),
+            less_is_better: Some(true),
+        };
+        lamp(&Digest {
+            id: DigestId::new(),
+            platform: PlatformId::new(),
+            kind: Kind::Daily,
+            period: Period { from: at, to: at },
+            made_at: at,
+            contents: Contents {
+                figures: figures.iter().map(figure).collect(),
+                ..Contents::default()
+            },
+        })
+    }
+
+    #[test]
+    fn only_a_day_of_which_everything_is_known_is_green() {
+        for (figures, lamp) in [
+            (
+                vec![("Red alerts", Some(0.0)), ("Failed runs", Some(0.0))],
+                Lamp::Clear,
+            ),
+            (
+                vec![("Red alerts", Some(0.0)), ("Failed runs", None)],
+                Lamp::Unknown,
+            ),
+            (
+                vec![("Red alerts", Some(1.0)), ("Failed runs", None)],
+                Lamp::Red,
+            ),
+            (vec![("Failed runs", Some(1.0))], Lamp::Red),
+            (vec![("Failed runs", Some(0.02))], Lamp::Yellow),
+            (vec![("Checklists missed", Some(1.0))], Lamp::Red),
+            (vec![(OVERDUE, Some(1.0))], Lamp::Yellow),
+        ] {
+            assert_eq!(lit(&figures), lamp, "{figures:?}");
         }
     }
 }
