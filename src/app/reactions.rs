@@ -18,6 +18,9 @@ pub fn reactions(event: &Event) -> Vec<NewJob> {
             Some(own_events::reported("incident.security"))
         }
         "incident.opened" => oncall::incidents::after_opened(event),
+        incidents::actions::RATED | incidents::actions::REOPENED => {
+            oncall::incidents::after_worse(event)
+        }
         break_glass::USED => Some(own_events::reported(break_glass::USED)),
         kind @ (delivery::GIVEN_UP | delivery::ENDPOINT_DISABLED) => {
             Some(own_events::reported(kind))

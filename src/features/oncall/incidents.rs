@@ -8,9 +8,10 @@ use serde_json::{Value, json};
 
 use super::roster::{Found, Roster};
 use super::tell::{endpoint, places};
+use crate::features::incidents::actions::{RATED, REOPENED};
 use crate::features::incidents::incident::{Incident, IncidentId, Source};
 use crate::features::incidents::store;
-use crate::features::incidents::store::entries::{self, Kind, New};
+use crate::features::incidents::store::entries::{self, Entry, Kind, New};
 use crate::features::notify::actions as notices;
 use crate::features::notify::notice::{About, Destination, Notice};
 use crate::features::packs::pack::{Escalation, Step, Target};
@@ -18,7 +19,7 @@ use crate::features::packs::store::{self as packs, Watched};
 use crate::foundation::audit::{Event, NewJob, Outcome, Subject, Tx};
 use crate::foundation::db;
 use crate::foundation::jobs::{JobContext, JobError, Registry};
-use crate::foundation::kernel::Scope;
+use crate::foundation::kernel::{Level, Scope};
 
 /// Longest line that says who was told.
 const LINE_AT_MOST: usize = 2_000;
@@ -39,27 +40,52 @@ pub fn after_opened(event: &Event) -> Option<NewJob> {
     (by_hand && of_none).then(|| NewJob::new(TELL, json!({ "incident": event.subject().id })))
 }
 
+/// The job after an incident was made red, or is red and was opened again: whoever is on call for that knows nothing of it
+/// yet, whether it has alerts or not.
+#[must_use]
+pub fn after_worse(event: &Event) -> Option<NewJob> {
+    let details = event.details();
+    let is = |name: &str, wanted: &str| details.get(name).and_then(Value::as_str) == Some(wanted);
+    let news = match event.kind() {
+        RATED => true,
+        REOPENED => is("from", "resolved"),
+        _ => false,
+    };
+    let id = &event.subject().id;
+    (news && is("level", "red"))
+        .then(|| NewJob::new(TELL, json!({ "incident": id, "again": true })))
+}
+
 #[derive(Deserialize)]
 struct Opened {
     incident: IncidentId,
+    /// Others may have been told of it before, as it was then.
+    #[serde(default)]
+    again: bool,
 }
 
 fn tell(context: &JobContext, payload: Value) -> Result<(), JobError> {
-    let Opened { incident } = serde_json::from_value(payload)
+    let Opened { incident, again } = serde_json::from_value(payload)
         .map_err(|error| JobError::Hopeless(format!("the payload: {error}")))?;
-    match context.write(|tx| tell_of(tx, incident).map_err(JobError::from)) {
+    match context.write(|tx| tell_of(tx, incident, again).map_err(JobError::from)) {
         // No escalation is for it, or its people were told before this job was tried again.
         Err(JobError::Database(db::Error::NoEvent)) => Ok(()),
         other => other,
     }
 }
 
-fn tell_of(tx: &mut Tx<'_>, id: IncidentId) -> db::Result<()> {
+fn tell_of(tx: &mut Tx<'_>, id: IncidentId, again: bool) -> db::Result<()> {
     let incident = store::lock(tx, id)?;
     let known = entries::of(tx, id)?;
-    if !incident.state.is_live() || known.iter().any(|entry| entry.kind == Kind::Told) {
+    // What they are told of: that it was opened, or the line that says how it became worse.
+    let is_news = |entry: &Entry| matches!(entry.kind, Kind::Level | Kind::State);
+    let since = known.iter().rposition(is_news).filter(|_| again);
+    let after = &known[since.unwrap_or(0)..];
+    let is_told = after.iter().any(|entry| entry.kind == Kind::Told);
+    if !incident.state.is_live() || is_told || (again && incident.level != Level::Red) {
         return Ok(());
     }
+    let news = since.map(|at| &known[at]);
     let policies = packs::live_within::<Escalation>(tx, &Scope::one(incident.platform))?;
     let mut for_level = policies.iter().map(|it| &it.spec);
     let Some(policy) = for_level.find(|it| it.levels.contains(&incident.level)) else {
@@ -84,7 +110,7 @@ fn tell_of(tx: &mut Tx<'_>, id: IncidentId) -> db::Result<()> {
         let reached = reached(tx, &roster, &platform, target)?;
         missed.extend(reached.missed);
         for (id, name, to) in reached.places {
-            notices::enqueue(tx, &notice(&incident, &platform, to))?;
+            notices::enqueue(tx, &notice(&incident, &platform, news, to))?;
             told.insert(id, name);
         }
     }
@@ -172,7 +198,12 @@ fn reached(
     Ok(found)
 }
 
-fn notice(incident: &Incident, platform: &Watched, to: Destination) -> Notice {
+fn notice(
+    incident: &Incident,
+    platform: &Watched,
+    news: Option<&Entry>,
+    to: Destination,
+) -> Notice {
     let address = match &to {
         Destination::Email(email) => email.clone(),
         Destination::Endpoint(id) => id.to_string(),
@@ -181,15 +212,25 @@ fn notice(incident: &Incident, platform: &Watched, to: Destination) -> Notice {
         || "Nobody leads it yet.".to_owned(),
         |it| format!("{} leads it.", it.name),
     );
+    let (what, mark) = match news {
+        None => (
+            format!("{} has opened an incident.", incident.opened_name),
+            "opened".to_owned(),
+        ),
+        Some(entry) => {
+            let what = entry.text.lines().next().unwrap_or_default();
+            (format!("{what}."), entry.id.to_string())
+        }
+    };
     Notice {
         platform: Some(platform.id),
         to,
         about: About::new("incident", incident.id),
         title: format!("Incident: {}", incident.title),
-        text: format!("{} has opened an incident.\n{leads}", incident.opened_name),
+        text: format!("{what}\n{leads}"),
         link: format!("/incidents/{}", incident.id),
         level: Some(incident.level),
         gather: None,
-        key: format!("incident:{}:opened:{address}", incident.id),
+        key: format!("incident:{}:{mark}:{address}", incident.id),
     }
 }
