@@ -33,6 +33,7 @@ mod oncall;
 mod oracle;
 mod packs;
 mod people;
+mod plans;
 mod policies;
 mod posture;
 mod privileges;
