@@ -8,11 +8,11 @@ pub mod steps;
 
 use super::incident::{Commander, Incident, IncidentId, NotNow, State, TEXT_AT_MOST};
 use super::review::Refusal as ReviewRefusal;
+use super::store;
 use super::store::entries::{self, Audience, Kind, New};
-use super::store::{self, attached};
+use super::times;
 use crate::features::alerts::store as lit;
 use crate::features::alerts::store::incidents::Belongs;
-use crate::features::alerts::store::timeline;
 use crate::features::packs::store as packs;
 use crate::foundation::Services;
 use crate::foundation::audit::{Actor, Event, FormKey, Subject, Tx};
@@ -34,6 +34,10 @@ pub enum IncidentError {
     NotNow(#[from] NotNow),
     #[error("this alert belongs to another incident")]
     Held(Belongs),
+    #[error("another incident of the same cause is open")]
+    SameOpen(IncidentId),
+    #[error("the pack of Signalbox itself was never applied")]
+    NoOwnPack,
     #[error("the runbook has been changed since you read it")]
     RunbookChanged,
     #[error("somebody else was quicker: it is so already")]
@@ -53,6 +57,10 @@ impl IncidentError {
     }
 }
 
+/// It was made more or less severe; one that is over is open again.
+pub const RATED: &str = "incident.rated";
+pub const REOPENED: &str = "incident.reopened";
+
 const UNCHANGED: &str = "Nothing was changed. Look at the incident again.";
 
 impl From<IncidentError> for web::Error {
@@ -69,6 +77,14 @@ impl From<IncidentError> for web::Error {
                 )
                 .with_way("Open that incident", format!("/incidents/{}", other.incident)),
             ),
+            IncidentError::SameOpen(other) => Self::Refused(
+                Refusal::new(
+                    "cause_is_open",
+                    said,
+                    "Signalbox opens one at a time for this, and adds to it. Work there.",
+                )
+                .with_way("Open that incident", format!("/incidents/{other}")),
+            ),
             IncidentError::NotNow(NotNow::NeedsReview) => Self::Refused(Refusal::new(
                 "needs_review",
                 said,
@@ -77,6 +93,8 @@ impl From<IncidentError> for web::Error {
             IncidentError::NotNow(_) => {
                 Self::Refused(Refusal::new("incident_state", said, UNCHANGED))
             }
+            // Nobody asks for what Signalbox opens about itself.
+            IncidentError::NoOwnPack => Self::internal(error),
             IncidentError::RunbookChanged => Self::Refused(Refusal::new(
                 "runbook_changed",
                 said,
@@ -124,12 +142,20 @@ pub(super) fn act<T>(
     key: FormKey,
     decide: impl FnOnce(&mut Tx<'_>, Incident) -> Result<T>,
 ) -> Result<T> {
-    services.audit.write(&by.actor, |tx| {
+    let done = services.audit.write(&by.actor, |tx| {
         tx.once(key, &format!("/incidents/{id}"))?;
         let incident = store::lock(tx, id)?;
         tx.reach(incident.platform)?;
         decide(tx, incident)
-    })
+    });
+    match done {
+        Err(IncidentError::Database(db::Error::Unique { constraint }))
+            if constraint == "incident_one_of_a_cause" =>
+        {
+            Err(IncidentError::AlreadySo)
+        }
+        done => done,
+    }
 }
 
 pub(super) fn event(kind: &'static str, incident: &Incident) -> Event {
@@ -157,26 +183,21 @@ pub(super) fn fits(field: &'static str, text: &str, at_most: usize) -> Result<()
     Ok(())
 }
 
+/// Longest line of the timeline: whatever may be said, with its headline.
+const LINE_AT_MOST: usize = TEXT_AT_MOST + 1_000;
+
 /// A headline, and what was said with it.
 pub(super) fn lines(headline: &str, note: &str) -> String {
     let text = match note.trim() {
         "" => headline.to_owned(),
         note => format!("{headline}\n{note}"),
     };
-    text.chars().take(TEXT_AT_MOST).collect()
+    text.chars().take(LINE_AT_MOST).collect()
 }
 
 /// Takes its times from the alerts that belong to it now.
 pub(super) fn measure(tx: &mut Tx<'_>, incident: &mut Incident) -> db::Result<()> {
-    let ids = attached::now(tx, incident.id)?;
-    let mut fired = None;
-    for id in &ids {
-        let at = lit::alert(tx, *id)?.fired_at;
-        fired = Some(fired.map_or(at, |first: chrono::DateTime<chrono::Utc>| first.min(at)));
-    }
-    let acknowledged = timeline::first_acknowledged(tx, &ids)?;
-    incident.measure(fired, acknowledged);
-    Ok(())
+    times::measure(tx, &mut [incident])
 }
 
 /// Brings it into another state.
@@ -208,7 +229,12 @@ pub fn go(
             _ => {}
         }
         if from == State::Resolved && to == State::Open {
-            reviews::void(tx, &incident)?;
+            if incident.cause.is_own()
+                && let Some(other) = store::lock_of_cause(tx, incident.cause)?
+            {
+                return Err(IncidentError::SameOpen(other.id));
+            }
+            reviews::void(tx, by, &incident)?;
         }
         store::save(tx, &incident)?;
         let headline = match to {
@@ -221,7 +247,7 @@ pub fn go(
         let text = lines(headline, &note);
         entries::insert(tx, id, &New::by_person(Kind::State, &by.name, text))?;
         let kind = match to {
-            State::Open => "incident.reopened",
+            State::Open => REOPENED,
             State::Mitigated => "incident.mitigated",
             State::Resolved => "incident.resolved",
             State::Reviewed | State::Closed => "incident.closed",
@@ -256,7 +282,7 @@ pub fn rate(
         store::save(tx, &incident)?;
         let text = lines(&format!("Severity is {level} now, and was {from}"), &note);
         entries::insert(tx, id, &New::by_person(Kind::Level, &by.name, text))?;
-        tx.record(event("incident.rated", &incident).detail("was", from.as_str()))?;
+        tx.record(event(RATED, &incident).detail("was", from.as_str()))?;
         Ok(())
     })
 }

@@ -186,7 +186,9 @@ pub struct Incident {
     pub began_at: DateTime<Utc>,
     pub opened_at: DateTime<Utc>,
     pub opened_name: String,
-    /// When somebody first had it in hand.
+    /// When somebody first led it, or resolved it.
+    pub taken_at: Option<DateTime<Utc>>,
+    /// When somebody first had it in hand: took it, or acknowledged one of its alerts.
     pub acknowledged_at: Option<DateTime<Utc>>,
     pub mitigated_at: Option<DateTime<Utc>>,
     pub resolved_at: Option<DateTime<Utc>>,
@@ -232,6 +234,7 @@ impl Incident {
             began_at: now,
             opened_at: now,
             opened_name: opened_name.to_owned(),
+            taken_at: None,
             acknowledged_at: None,
             mitigated_at: None,
             resolved_at: None,
@@ -292,7 +295,7 @@ impl Incident {
                 self.resolved_at = Some(now);
                 self.review_due_at = Some(review_due(now, zone));
                 // Whoever resolves it has it in hand.
-                self.acknowledged_at.get_or_insert(now);
+                self.taken_by(now);
             }
             State::Reviewed | State::Closed => self.closed_at = Some(now),
         }
@@ -317,8 +320,14 @@ impl Incident {
             return Err(NotNow::Final);
         }
         self.commander = Some(commander);
-        self.acknowledged_at.get_or_insert(now);
+        self.taken_by(now);
         Ok(())
+    }
+
+    fn taken_by(&mut self, now: DateTime<Utc>) {
+        let taken = *self.taken_at.get_or_insert(now);
+        let first = self.acknowledged_at.map_or(taken, |known| known.min(taken));
+        self.acknowledged_at = Some(first);
     }
 
     /// What its alerts say of when it began and when somebody first had it in hand.
@@ -328,10 +337,8 @@ impl Incident {
         first_acknowledged: Option<DateTime<Utc>>,
     ) {
         self.began_at = first_fired.map_or(self.opened_at, |at| at.min(self.opened_at));
-        if let Some(at) = first_acknowledged {
-            let at = at.max(self.began_at);
-            self.acknowledged_at = Some(self.acknowledged_at.map_or(at, |known| known.min(at)));
-        }
+        let acknowledged = first_acknowledged.map(|at| at.max(self.began_at));
+        self.acknowledged_at = [self.taken_at, acknowledged].into_iter().flatten().min();
     }
 
     #[must_use]

@@ -126,9 +126,21 @@ fn an_alert_that_fires_later_and_one_that_is_taken_off_do_not_move_its_beginning
     let mut incident = opened(Level::Red);
     incident.measure(Some(now() + TimeDelta::minutes(3)), None);
     assert_eq!(incident.began_at, now());
-    incident.measure(Some(now() - TimeDelta::minutes(3)), None);
+    let ago = |minutes| Some(now() - TimeDelta::minutes(minutes));
+    incident.measure(ago(3), ago(2));
+    assert_eq!(incident.time_to_acknowledge(), Some(TimeDelta::minutes(1)));
     incident.measure(None, None);
     assert_eq!(incident.began_at, now());
+    assert_eq!(incident.time_to_acknowledge(), None, "that was the alert's");
+    let ada = Commander {
+        id: PersonId::new(),
+        name: "Ada".to_owned(),
+    };
+    incident.take(ada, now() + TimeDelta::minutes(5)).unwrap();
+    incident.measure(ago(3), ago(2));
+    assert_eq!(incident.time_to_acknowledge(), Some(TimeDelta::minutes(1)));
+    incident.measure(None, None);
+    assert_eq!(incident.time_to_acknowledge(), Some(TimeDelta::minutes(5)));
 }
 
 #[test]

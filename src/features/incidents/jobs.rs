@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::actions::IncidentError;
 use super::security;
 use crate::foundation::audit::{Event, NewJob};
 use crate::foundation::jobs::{JobContext, JobError, Registry};
@@ -29,7 +30,11 @@ struct Failed {
 fn log_failed(context: &JobContext, payload: Value) -> Result<(), JobError> {
     let Failed { finding } = serde_json::from_value(payload)
         .map_err(|error| JobError::Hopeless(format!("the payload: {error}")))?;
-    security::log_failed(&context.services, &finding).map_err(JobError::from)
+    security::log_failed(&context.services, &finding).map_err(|error| match error {
+        IncidentError::Database(error) => error.into(),
+        // It is tried again, and shown as failed, for as long as nobody could be told.
+        error => JobError::Failed(error.to_string()),
+    })
 }
 
 /// Whether an incident that was opened is one of our own security.

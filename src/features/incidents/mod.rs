@@ -3,6 +3,7 @@
 //! Invariants:
 //! - what Signalbox opens by itself is open once for each cause, and what is found again is added to it; an alert belongs to
 //!   one incident that is not resolved; the database allows no second;
+//! - what is closed for good is not changed, nor is what was approved or ended, in the database as well as here;
 //! - the timeline is what is stored: lines are added in the transaction of what they tell, and what became of its alerts is
 //!   read from them. Nothing in it is changed; what was wrong is corrected by another update;
 //! - a change and its audit event are one transaction, decided on the incident's locked row;
@@ -25,6 +26,7 @@ pub mod runner;
 pub mod security;
 pub mod store;
 mod timeline;
+mod times;
 mod views;
 
 use crate::foundation::auth::Permission::{IncidentsAct, IncidentsApprove, IncidentsRead};

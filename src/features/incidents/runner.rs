@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::actions::IncidentError;
 use super::{security, store};
 use crate::features::health::actions as health;
 use crate::foundation::Services;
@@ -19,7 +20,11 @@ pub fn start(services: Services) -> Ticker {
 
 /// One look. Any number of processes may take it at once.
 pub fn tick(services: &Services) -> db::Result<()> {
-    security::look_at_the_door(services)?;
+    match security::look_at_the_door(services) {
+        Ok(()) => {}
+        Err(IncidentError::Database(error)) => return Err(error),
+        Err(error) => tracing::error!(%error, "no incident was opened for failed sign-ins"),
+    }
     report_overdue(services)
 }
 

@@ -2,6 +2,7 @@
 
 use chrono::TimeDelta;
 
+use super::actions::Result;
 use super::actions::opening::{self, Found};
 use super::incident::{Cause, Source};
 use super::store;
@@ -33,12 +34,13 @@ pub const fn is_storm(failed: Failed) -> bool {
 }
 
 /// Looks at the counters of the door. What came before the last storm was resolved is that one's.
-pub fn look_at_the_door(services: &Services) -> db::Result<()> {
+pub fn look_at_the_door(services: &Services) -> Result<()> {
     let now = services.clock.now();
     let failed = services.db.read_on(PoolKind::Jobs, |conn| {
         let resolved = store::last_resolved(conn, Cause::SignInStorm)?;
         let since = now - STORM_WINDOW;
-        attempts::failed_since(conn, resolved.map_or(since, |at| at.max(since)))
+        let since = resolved.map_or(since, |at| at.max(since));
+        Ok::<_, db::Error>(attempts::failed_since(conn, since)?)
     })?;
     if !is_storm(failed) {
         return Ok(());
@@ -64,7 +66,7 @@ pub fn look_at_the_door(services: &Services) -> db::Result<()> {
 }
 
 /// The audit log did not hold.
-pub fn log_failed(services: &Services, finding: &str) -> db::Result<()> {
+pub fn log_failed(services: &Services, finding: &str) -> Result<()> {
     let found = Found {
         cause: Cause::AuditVerification,
         title: "The audit log does not verify",

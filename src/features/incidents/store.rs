@@ -39,6 +39,7 @@ struct Row {
     commander_name: Option<String>,
     evidence_at: Option<DateTime<Utc>>,
     review_due_at: Option<DateTime<Utc>>,
+    taken_at: Option<DateTime<Utc>>,
 }
 
 impl TryFrom<Row> for Incident {
@@ -58,6 +59,7 @@ impl TryFrom<Row> for Incident {
             began_at: row.began_at,
             opened_at: row.opened_at,
             opened_name: row.opened_name,
+            taken_at: row.taken_at,
             acknowledged_at: row.acknowledged_at,
             mitigated_at: row.mitigated_at,
             resolved_at: row.resolved_at,
@@ -128,6 +130,7 @@ pub fn insert(tx: &mut Tx<'_>, new: &Incident) -> Result<()> {
             incident::began_at.eq(new.began_at),
             incident::opened_at.eq(new.opened_at),
             incident::opened_name.eq(&new.opened_name),
+            incident::taken_at.eq(new.taken_at),
             incident::acknowledged_at.eq(new.acknowledged_at),
             incident::commander_id.eq(new.commander.as_ref().map(|it| it.id.uuid())),
             incident::commander_name.eq(new.commander.as_ref().map(|it| &it.name)),
@@ -145,6 +148,7 @@ pub fn save(tx: &mut Tx<'_>, changed: &Incident) -> Result<()> {
             incident::was_red.eq(changed.was_red),
             incident::state.eq(changed.state.as_str()),
             incident::began_at.eq(changed.began_at),
+            incident::taken_at.eq(changed.taken_at),
             incident::acknowledged_at.eq(changed.acknowledged_at),
             incident::mitigated_at.eq(changed.mitigated_at),
             incident::resolved_at.eq(changed.resolved_at),

@@ -236,6 +236,8 @@ pub struct NewPage {
     pub alert: Option<(String, String)>,
     /// Those that are open already, where the alert may belong instead.
     pub others: Vec<(String, String)>,
+    /// Where the alert belongs already.
+    pub way: Option<(&'static str, String)>,
     pub typed: super::pages::new::Typed,
     pub problems: Problems,
 }
@@ -261,6 +263,12 @@ pub struct OnePage {
     /// Alerts of the platform that could be attached.
     pub free: Vec<(String, String)>,
     pub review: String,
+    /// There are older lines than those of the timeline.
+    pub is_cut: bool,
+    /// What was typed, where its form is not there any more.
+    pub unkept: Vec<String>,
+    /// Where what was refused can be done.
+    pub way: Option<(&'static str, String)>,
     pub form: super::pages::one::Typed,
     pub problems: Problems,
     /// The update that is being corrected.

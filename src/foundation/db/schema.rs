@@ -675,6 +675,7 @@ diesel::table! {
         commander_name -> Nullable<Text>,
         evidence_at -> Nullable<Timestamptz>,
         review_due_at -> Nullable<Timestamptz>,
+        taken_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -1393,6 +1394,7 @@ diesel::table! {
         back_to -> Nullable<Text>,
         reason -> Nullable<Text>,
         ended_at -> Nullable<Timestamptz>,
+        passed_at -> Nullable<Timestamptz>,
     }
 }
 

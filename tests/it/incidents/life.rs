@@ -125,6 +125,8 @@ async fn an_alert_opens_one_and_its_story_is_in_it() {
     let at = sent.location().to_owned();
     let page = operator.get(&at).await;
     assert_eq!(page.definition("In hand after"), "3 min");
+    let list = operator.get("/incidents").await;
+    assert_eq!(list.table("Open")[0][4], "3 min", "the list says the same");
     assert!(page.says("Measured from the moment at which the first of its alerts fired"));
     assert!(page.says("Red alert fired"), "{}", page.text());
     assert!(page.says("Test operator acknowledged it"));
@@ -500,6 +502,46 @@ async fn the_list_is_filtered_and_paged() {
         on.contains("state=resolved") && on.contains("platform=demo"),
         "{on}"
     );
+}
+
+/// Somebody else was quicker: nothing that was typed is lost.
+#[actix_web::test]
+async fn what_was_typed_comes_back_with_the_refusal() {
+    let app = watched().await;
+    let operator = app.as_operator();
+    let alert = lights(&app, 97.0).remove(0).id.to_string();
+    let at = declare(&operator, "The first", "yellow", &alert).await;
+    let at = at.location().to_owned();
+    let second = declare(&operator, "The second", "yellow", &alert).await;
+    assert_eq!(second.status, 409);
+    assert!(second.says("This alert belongs to another incident."));
+    assert_eq!(second.link("Open that incident"), at);
+    assert_eq!(second.field("What is wrong").value, "The second");
+    act(&operator, &at, "state", &[("to", "resolved")]).await;
+    let close = [("to", "closed"), ("note", "Small")];
+    act(&operator, &at, "state", &close).await;
+    let late = [("audience", "team"), ("text", "A long update")];
+    let (status, said) = refused(&operator, &at, "updates", &late).await;
+    assert_eq!(status, 409);
+    assert!(said.contains("It is closed for good"), "{said}");
+    assert!(said.contains("A long update"), "{said}");
+}
+
+/// A note may be as long as it may be, whatever stands above it.
+#[actix_web::test]
+async fn the_longest_note_is_kept_to_its_end() {
+    let app = watched().await;
+    let operator = app.as_operator();
+    let note = format!("{}the end", "x".repeat(3_993));
+    let fields = [
+        ("platform", "demo"),
+        ("title", "Long"),
+        ("level", "yellow"),
+        ("note", &note),
+    ];
+    let sent = operator.post_form("/incidents", &fields).await;
+    assert_eq!(sent.status, 303, "{}", sent.text());
+    assert!(operator.get(sent.location()).await.says("xthe end"));
 }
 
 /// A form that is sent twice opens one.

@@ -145,6 +145,39 @@ async fn where_the_first_cannot_be_told_of_an_incident_the_next_is() {
     assert_eq!(event["details"]["told"], serde_json::json!(["ada"]));
 }
 
+/// A yellow one is told to nobody; whoever makes it red wakes whoever is on call for that, each time once.
+#[actix_web::test]
+async fn whoever_is_on_call_is_told_of_one_that_is_made_red_or_opened_again() {
+    let app = escalating().await;
+    let operator = app.as_operator();
+    let sent = declare(&operator, "It grows", "yellow", "").await;
+    let at = sent.location().to_owned();
+    let told = || {
+        app.run_jobs();
+        app.events_of("incident.told").len()
+    };
+    assert_eq!(told(), 0);
+    let rate = |level| [("level", level), ("level_note", "Customers are concerned")];
+    act(&operator, &at, "level", &rate("red")).await;
+    assert_eq!(told(), 1);
+    let about = About::new("incident", live(&app)[0].id);
+    let letters = || {
+        let about = |conn: &mut _| outbox::about(conn, &about);
+        app.services.db.read(about).unwrap().len()
+    };
+    assert_eq!(letters(), 1);
+    act(&operator, &at, "level", &rate("yellow")).await;
+    act(&operator, &at, "state", &[("to", "mitigated")]).await;
+    act(&operator, &at, "state", &[("to", "open")]).await;
+    assert_eq!(told(), 1);
+    act(&operator, &at, "level", &rate("red")).await;
+    assert_eq!((told(), letters()), (2, 2), "it is news again");
+    act(&operator, &at, "state", &[("to", "resolved")]).await;
+    let again = [("to", "open"), ("note", "It came back")];
+    act(&operator, &at, "state", &again).await;
+    assert_eq!((told(), letters()), (3, 3));
+}
+
 #[actix_web::test]
 async fn two_instances_that_step_at_once_open_one() {
     let app = escalating().await;
@@ -183,6 +216,31 @@ async fn an_alert_that_belongs_to_one_opens_no_other_and_the_step_is_told_there(
     .await;
     after(&app, 15);
     after(&app, 15);
+    let opened = live(&app);
+    assert_eq!(opened.len(), 1);
+    assert_eq!(opened[0].cause, Cause::Escalation);
+}
+
+/// The step waits for the incident's row, and somebody resolves it meanwhile: the alert still fires, and belongs to none.
+#[actix_web::test]
+async fn a_step_that_waited_for_an_incident_which_was_resolved_opens_another() {
+    let app = escalating().await;
+    let alert = lights(&app, 97.0).remove(0);
+    engine::tick(&app.services).unwrap();
+    let id = alert.id.to_string();
+    declare(&app.as_operator(), "By hand", "red", &id).await;
+    app.advance(TimeDelta::minutes(15));
+    tick(&app);
+    let mut held = app.db.connect_superuser();
+    let resolve = "BEGIN; UPDATE incident SET state = 'resolved', resolved_at = opened_at, review_due_at = opened_at, \
+                   acknowledged_at = opened_at, taken_at = opened_at; UPDATE alert_incident SET live = false";
+    held.batch_execute(resolve).unwrap();
+    std::thread::scope(|scope| {
+        let step = scope.spawn(|| engine::tick(&app.services).unwrap());
+        std::thread::sleep(std::time::Duration::from_millis(700));
+        held.batch_execute("COMMIT").unwrap();
+        step.join().unwrap();
+    });
     let opened = live(&app);
     assert_eq!(opened.len(), 1);
     assert_eq!(opened[0].cause, Cause::Escalation);
@@ -289,6 +347,19 @@ async fn a_storm_of_failed_sign_ins_opens_one_and_adds_to_it() {
         1,
         "another storm is another incident"
     );
+    // One at a time: the first is not opened again beside it.
+    let again = [("to", "open"), ("note", "It came back")];
+    let page = app
+        .as_operator()
+        .post_form(&format!("{at}/state"), &again)
+        .await;
+    assert_eq!(page.status, 409, "{}", page.text());
+    assert!(page.says("Another incident of the same cause is open"));
+    assert_eq!(
+        page.link("Open that incident"),
+        format!("/incidents/{}", live(&app)[0].id)
+    );
+    assert_eq!(page.field("Why (optional)").value, "It came back");
 }
 
 /// Whoever signs in takes their try back.
@@ -424,11 +495,15 @@ async fn each_way_of_damaging_the_log_is_found() {
 }
 
 #[actix_web::test]
-async fn without_our_own_pack_nothing_is_opened_and_nothing_breaks() {
+async fn without_our_own_pack_nothing_is_opened_and_the_job_says_so() {
     let app = TestApp::start().await;
     fail(&app, STORM_TRIES);
     runner::tick(&app.services).unwrap();
-    security::log_failed(&app.services, "a test").unwrap();
+    let unknown = security::log_failed(&app.services, "a test").unwrap_err();
+    assert!(
+        unknown.to_string().contains("was never applied"),
+        "{unknown}"
+    );
     assert_eq!(live(&app), []);
     let resolved = |conn: &mut _| store::last_resolved(conn, Cause::SignInStorm);
     assert_eq!(app.services.db.read(resolved).unwrap(), None);

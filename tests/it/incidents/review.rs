@@ -233,9 +233,65 @@ async fn the_database_refuses_ones_own_approval_and_closing_what_was_red() {
         let error = conn.batch_execute(&own).unwrap_err().to_string();
         assert!(error.contains("\"incident_review_four_eyes\""), "{error}");
     }
-    let closed = "UPDATE incident SET state = 'closed', closed_at = now()";
-    let error = conn.batch_execute(closed).unwrap_err().to_string();
-    assert!(error.contains("incident_red_is_reviewed"), "{error}");
+    let mut refuses = |changes: &[(&str, &str)]| {
+        for (change, why) in changes {
+            let error = conn.batch_execute(change).unwrap_err().to_string();
+            assert!(error.contains(why), "{change}: {error}");
+        }
+    };
+    refuses(&[
+        (
+            "UPDATE incident SET state = 'closed', closed_at = now()",
+            "\"incident_red_is_reviewed\"",
+        ),
+        (
+            "UPDATE incident SET state = 'reviewed', closed_at = now()",
+            "an incident is reviewed by an approved review",
+        ),
+        (
+            "UPDATE incident SET was_red = false, level = 'yellow'",
+            "an incident keeps what was decided",
+        ),
+        (
+            "UPDATE incident_review SET authors = ARRAY[saved_by]",
+            "a review keeps what was agreed to",
+        ),
+        (
+            "UPDATE incident_review SET cause = 'Nobody'",
+            "a review keeps what was agreed to",
+        ),
+    ]);
+    let owner = author.person.to_string();
+    let add = [
+        ("action", "Buy a disk"),
+        ("owner", owner.as_str()),
+        ("due", "2026-04-01"),
+    ];
+    act(&author, &at, "actions", &add).await;
+    sign(&author, &at).await;
+    let other = app.as_admin();
+    let read = digest(&other, &at).await;
+    act(&other, &at, "review/approval", &[("digest", &read)]).await;
+    refuses(&[
+        (
+            "UPDATE incident SET level = 'yellow'",
+            "an incident keeps what was decided",
+        ),
+        (
+            "UPDATE incident_review SET summary = 'Nothing'",
+            "a review keeps what was agreed to",
+        ),
+        (
+            "UPDATE incident_action SET text = 'Nothing'",
+            "an action keeps what was given",
+        ),
+        (
+            "INSERT INTO incident_action (id, incident_id, text, owner_id, owner_name, due, overdue_at, state, outcome, \
+             made_at, made_name) SELECT gen_random_uuid(), incident_id, text, owner_id, owner_name, due, overdue_at, \
+             state, outcome, made_at, made_name FROM incident_action",
+            "a closed incident takes no more actions",
+        ),
+    ]);
 }
 
 #[actix_web::test]

@@ -1,12 +1,14 @@
 //! What happened to an alert, in order.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use uuid::Uuid;
 
 use crate::features::alerts::AlertId;
 use crate::foundation::audit::Tx;
-use crate::foundation::db::schema::alert_change;
+use crate::foundation::db::schema::{alert, alert_change};
 use crate::foundation::db::{Conn, Result};
 use crate::foundation::kernel::Level;
 
@@ -62,12 +64,28 @@ pub fn changes(conn: &mut Conn, alert: AlertId) -> Result<Vec<Change>> {
     Ok(changes)
 }
 
-/// When the first of these alerts was first acknowledged.
-pub fn first_acknowledged(conn: &mut Conn, alerts: &[AlertId]) -> Result<Option<DateTime<Utc>>> {
+/// When each of these alerts was first acknowledged, whatever became of that since.
+pub fn first_acknowledged(
+    conn: &mut Conn,
+    alerts: &[AlertId],
+) -> Result<HashMap<AlertId, DateTime<Utc>>> {
     let ids: Vec<Uuid> = alerts.iter().map(|id| id.uuid()).collect();
-    Ok(alert_change::table
+    let rows: Vec<(Uuid, Option<DateTime<Utc>>)> = alert_change::table
         .filter(alert_change::alert_id.eq_any(ids))
         .filter(alert_change::kind.eq("acknowledged"))
-        .select(diesel::dsl::min(alert_change::at))
-        .first(conn)?)
+        .group_by(alert_change::alert_id)
+        .select((alert_change::alert_id, diesel::dsl::min(alert_change::at)))
+        .load(conn)?;
+    let keyed = |(id, at): (Uuid, Option<_>)| Some((id.into(), at?));
+    Ok(rows.into_iter().filter_map(keyed).collect())
+}
+
+/// When each of these alerts fired.
+pub fn fired(conn: &mut Conn, alerts: &[AlertId]) -> Result<HashMap<AlertId, DateTime<Utc>>> {
+    let ids: Vec<Uuid> = alerts.iter().map(|id| id.uuid()).collect();
+    let rows: Vec<(Uuid, DateTime<Utc>)> = alert::table
+        .filter(alert::id.eq_any(ids))
+        .select((alert::id, alert::fired_at))
+        .load(conn)?;
+    Ok(rows.into_iter().map(|(id, at)| (id.into(), at)).collect())
 }

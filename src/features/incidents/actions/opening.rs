@@ -146,33 +146,11 @@ pub fn declare(tx: &mut Tx<'_>, alert: &Alert, policy: &str) -> db::Result<Decla
     let who: String = who.chars().take(TITLE_AT_MOST).collect();
     let held = lit::incidents::of_alert(tx, alert.id)?;
     if let Some(held) = held.filter(|held| held.live) {
-        let id = IncidentId::from(held.incident);
-        let incident = store::lock(tx, id)?;
-        let declared = Declared {
-            incident: id,
-            title: held.title,
-            opened: false,
-        };
-        // In another round it says nothing new.
-        if incident.cause == Cause::Escalation {
-            return Ok(declared);
+        let incident = store::lock(tx, held.incident.into())?;
+        // Somebody may have resolved it while this waited for its row: then the alert belongs to none.
+        if incident.state.is_live() {
+            return declared_again(tx, alert, &incident, &who);
         }
-        let text = lines(
-            "An escalation came to its step that declares an incident",
-            &format!(
-                "It is that of {}, which belongs to this one already.",
-                alert.name
-            ),
-        );
-        let new = New {
-            source: Source::Escalation,
-            ..New::by_person(Kind::Evidence, &who, text)
-        };
-        entries::insert(tx, id, &new)?;
-        tx.record(
-            event("incident.declared_again", &incident).detail("alert", alert.id.to_string()),
-        )?;
-        return Ok(declared);
     }
     let level = alert.level.max(Level::Yellow);
     let title: String = alert.name.chars().take(TITLE_AT_MOST).collect();
@@ -195,6 +173,37 @@ pub fn declare(tx: &mut Tx<'_>, alert: &Alert, policy: &str) -> db::Result<Decla
     }
 }
 
+fn declared_again(
+    tx: &mut Tx<'_>,
+    alert: &Alert,
+    incident: &Incident,
+    who: &str,
+) -> db::Result<Declared> {
+    let declared = Declared {
+        incident: incident.id,
+        title: incident.title.clone(),
+        opened: false,
+    };
+    // In another round it says nothing new.
+    if incident.cause == Cause::Escalation {
+        return Ok(declared);
+    }
+    let text = lines(
+        "An escalation came to its step that declares an incident",
+        &format!(
+            "It is that of {}, which belongs to this one already.",
+            alert.name
+        ),
+    );
+    let new = New {
+        source: Source::Escalation,
+        ..New::by_person(Kind::Evidence, who, text)
+    };
+    entries::insert(tx, incident.id, &new)?;
+    tx.record(event("incident.declared_again", incident).detail("alert", alert.id.to_string()))?;
+    Ok(declared)
+}
+
 /// What Signalbox has found about itself.
 pub struct Found<'f> {
     pub cause: Cause,
@@ -210,27 +219,19 @@ fn ourselves() -> Actor {
     Actor::job("incidents.watch")
 }
 
-/// Opens an incident for what was found, or adds it to the one that is open for it. `None` where it says nothing new, where
-/// another process was quicker, or where our own pack is not applied.
-pub fn found(services: &Services, found: &Found<'_>) -> db::Result<Option<IncidentId>> {
+/// Opens an incident for what was found, or adds it to the one that is open for it. `None` where it says nothing new, or where
+/// another process was quicker.
+///
+/// # Errors
+/// [`IncidentError::NoOwnPack`] where there is no platform of ours that it could belong to.
+pub fn found(services: &Services, found: &Found<'_>) -> Result<Option<IncidentId>> {
     let done = services
         .audit
         .write_on(PoolKind::Jobs, &ourselves(), |tx| add(tx, found));
     match done {
         Ok(id) => Ok(Some(id)),
         Err(IncidentError::Database(db::Error::NoEvent | db::Error::Unique { .. })) => Ok(None),
-        Err(IncidentError::Database(db::Error::NotFound)) => {
-            tracing::warn!(
-                cause = found.cause.as_str(),
-                "no incident was opened: the pack of Signalbox itself is not applied"
-            );
-            Ok(None)
-        }
-        Err(IncidentError::Database(error)) => Err(error),
-        Err(error) => {
-            tracing::error!(%error, "an incident could not be opened");
-            Ok(None)
-        }
+        Err(error) => Err(error),
     }
 }
 
@@ -257,7 +258,7 @@ fn add(tx: &mut Tx<'_>, found: &Found<'_>) -> Result<IncidentId> {
     }
     let platforms = packs::platforms(tx)?;
     let own = platforms.into_iter().find(|it| it.slug == OWN_PLATFORM);
-    let own = own.ok_or(db::Error::NotFound)?;
+    let own = own.ok_or(IncidentError::NoOwnPack)?;
     let mut incident = Incident {
         evidence_at: Some(now),
         ..Incident::open(

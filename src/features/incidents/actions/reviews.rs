@@ -170,11 +170,13 @@ pub fn give_back(
 }
 
 /// An incident that is opened again is not what was signed.
-pub(super) fn void(tx: &mut Tx<'_>, incident: &Incident) -> Result<()> {
+pub(super) fn void(tx: &mut Tx<'_>, by: &By, incident: &Incident) -> Result<()> {
     if let Some(mut review) = reviews::of(tx, incident.id)?
         && review.signed.take().is_some()
     {
         reviews::save(tx, &review)?;
+        let headline = "Opened again: the signature of its review holds no more";
+        note(tx, by, incident.id, headline, "")?;
     }
     Ok(())
 }

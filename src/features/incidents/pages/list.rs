@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::super::incident::State;
 use super::super::store::{self, Place, Wanted, follow_ups};
+use super::super::times;
 use super::super::views::{ActionRow, List, MeansRow, Row, verdict};
 use crate::features::packs::store as packs;
 use crate::foundation::Services;
@@ -54,7 +55,9 @@ fn show(services: &Services, signed: &Signed, query: Listing) -> Result<List, we
             .map(|it| (it.id, it.name.clone()))
             .collect();
         let row = |it: &_| named(it, &names, now);
-        let all_live = store::live(conn, &scope)?;
+        let mut all_live = store::live(conn, &scope)?;
+        let mut each: Vec<&mut _> = all_live.iter_mut().collect();
+        times::measure(conn, &mut each)?;
         let is_first = after.is_none();
         let live = all_live
             .iter()

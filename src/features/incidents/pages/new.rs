@@ -15,7 +15,7 @@ use crate::foundation::auth::Signed;
 use crate::foundation::db::{self, Conn};
 use crate::foundation::kernel::{Level, Scope};
 use crate::foundation::web::{
-    self, Chrome, Form, Nav, Problems, block, page, page_with, see_other,
+    self, Chrome, Form, Nav, Problems, Refusal, block, page, page_with, see_other,
 };
 
 /// What is typed into the form.
@@ -78,33 +78,48 @@ fn prefilled(conn: &mut Conn, signed: &Signed, id: AlertId) -> Result<Typed, web
 /// `POST /incidents`
 pub async fn create(signed: Signed, services: Data<Services>, form: Form<Typed>) -> web::Result {
     let outcome = block(move || {
-        let problems = match save(&services, &signed, &form)? {
+        let (status, problems, way) = match save(&services, &signed, &form)? {
             Ok(id) => return Ok(Ok(id)),
-            Err(problems) => problems,
+            Err(Unkept::Wrong(problems)) => (StatusCode::UNPROCESSABLE_ENTITY, problems, None),
+            Err(Unkept::Refused(refusal)) => {
+                let problems = Problems::one("", refusal.to_string());
+                (StatusCode::CONFLICT, problems, refusal.way)
+            }
         };
-        show(&services, &signed, form.data, problems).map(Err)
+        let mut view = show(&services, &signed, form.data, problems)?;
+        view.way = way;
+        Ok::<_, web::Error>(Err((status, view)))
     })
     .await?;
     match outcome {
         Ok(id) => see_other(format!("/incidents/{id}")),
-        Err(view) => page_with(StatusCode::UNPROCESSABLE_ENTITY, &view),
+        Err((status, view)) => page_with(status, &view),
     }
+}
+
+/// Why nothing was opened; what was typed is shown again with it.
+enum Unkept {
+    Wrong(Problems),
+    Refused(Refusal),
 }
 
 fn save(
     services: &Services,
     signed: &Signed,
     form: &Form<Typed>,
-) -> Result<Result<IncidentId, Problems>, web::Error> {
+) -> Result<Result<IncidentId, Unkept>, web::Error> {
     let read = services.db.read(|conn| read(conn, signed, &form.data))?;
     let new = match read {
         Ok(new) => new,
-        Err(problems) => return Ok(Err(problems)),
+        Err(problems) => return Ok(Err(Unkept::Wrong(problems))),
     };
     match opening::open(services, &By::from(signed), &new, form.key) {
         Ok(id) => Ok(Ok(id)),
-        Err(IncidentError::Wrong(field, why)) => Ok(Err(Problems::one(field, why))),
-        Err(error) => Err(error.into()),
+        Err(IncidentError::Wrong(field, why)) => Ok(Err(Unkept::Wrong(Problems::one(field, why)))),
+        Err(error) => {
+            let refusal = web::Error::from(error).refusal()?;
+            Ok(Err(Unkept::Refused(refusal)))
+        }
     }
 }
 
@@ -188,6 +203,7 @@ fn show(
                 .into_iter()
                 .map(|it| (it.id.to_string(), it.title))
                 .collect(),
+            way: None,
             typed,
             problems,
         })

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::super::actions::{self, By, IncidentError, alerts, steps};
 use super::super::incident::{EntryId, Incident, IncidentId, State};
-use super::super::store::entries::Audience;
+use super::super::store::entries::{self, Audience};
 use super::super::store::steps::Step;
 use super::super::timeline;
 use super::super::views::{
@@ -107,15 +107,37 @@ fn show(
         alerts: read.alerts.iter().map(AlertLine::of).collect(),
         runbooks: read.runbooks,
         timeline: read.timeline,
-        may,
         people: read.people,
         free: read.free,
         review: read.review,
+        is_cut: read.entries.len() >= entries::READ,
+        unkept: unkept(&typed, &may, &problems),
+        way: None,
         form: typed,
         problems,
         correcting,
+        may,
         incident: read.incident,
     })
+}
+
+/// What was typed into a form that is not there any more, because somebody else was quicker.
+fn unkept(typed: &Typed, may: &May, problems: &Problems) -> Vec<String> {
+    let gone = [
+        (&typed.text, may.act),
+        (
+            &typed.note,
+            may.mitigate || may.resolve || may.reopen || may.close,
+        ),
+        (&typed.level_note, may.act),
+        (&typed.command_note, may.act),
+        (&typed.reason, may.act),
+    ];
+    let lost = gone
+        .into_iter()
+        .filter(|(text, is_there)| !is_there && !text.trim().is_empty());
+    let lost = lost.filter(|_| !problems.is_empty());
+    lost.map(|(text, _)| text.clone()).collect()
 }
 
 fn may(signed: &Signed, incident: &Incident) -> May {
@@ -155,19 +177,28 @@ async fn answer(
         for (field, text) in texts {
             problems.check_plain(field, text);
         }
+        let mut status = StatusCode::UNPROCESSABLE_ENTITY;
+        let mut way = None;
         if problems.is_empty() {
             match act(&services, &By::from(&signed), &form) {
                 Ok(()) => return Ok(Ok(())),
                 Err(IncidentError::Wrong(field, why)) => problems.add(field, why),
-                Err(error) => return Err(error.into()),
+                Err(error) => {
+                    let refusal = web::Error::from(error).refusal()?;
+                    problems.add("", refusal.to_string());
+                    way = refusal.way;
+                    status = StatusCode::CONFLICT;
+                }
             }
         }
-        show(&services, &signed, id, form.data, problems).map(Err)
+        let mut view = show(&services, &signed, id, form.data, problems)?;
+        view.way = way;
+        Ok::<_, web::Error>(Err((status, view)))
     })
     .await?;
     match outcome {
         Ok(()) => see_other(format!("/incidents/{id}")),
-        Err(view) => page_with(StatusCode::UNPROCESSABLE_ENTITY, &view),
+        Err((status, view)) => page_with(status, &view),
     }
 }
 

@@ -4,6 +4,7 @@ use super::super::incident::{Incident, IncidentId};
 use super::super::store::steps::{self as ticks, Step};
 use super::super::store::{attached, entries, reviews};
 use super::super::timeline::{self, OfIncident};
+use super::super::times;
 use super::super::views::{RunbookLine, StepLine};
 use crate::features::alerts::AlertId;
 use crate::features::alerts::store as lit;
@@ -38,20 +39,9 @@ pub fn read(
     let mut incident = super::reached(conn, signed, id)?;
     let attached = attached::of(conn, id)?;
     let alerts = timeline::alerts(conn, attached)?;
-    let now_attached = |of: &&OfIncident| of.attached.detached_at.is_none();
     if incident.state.is_live() {
         // What its alerts say now; it is kept when it is resolved.
-        let ids: Vec<AlertId> = alerts
-            .iter()
-            .filter(now_attached)
-            .map(|of| of.alert.id)
-            .collect();
-        let fired = alerts
-            .iter()
-            .filter(now_attached)
-            .map(|of| of.alert.fired_at)
-            .min();
-        incident.measure(fired, lit::timeline::first_acknowledged(conn, &ids)?);
+        times::measure(conn, &mut [&mut incident])?;
     }
     let own = entries::of(conn, id)?;
     let acts = signed.may_at(Permission::IncidentsAct, incident.platform);

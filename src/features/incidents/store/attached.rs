@@ -51,6 +51,18 @@ pub fn now(conn: &mut Conn, id: IncidentId) -> Result<Vec<AlertId>> {
     Ok(ids.into_iter().map(AlertId::from).collect())
 }
 
+/// Those that are now, of each of these incidents.
+pub fn now_of(conn: &mut Conn, ids: &[IncidentId]) -> Result<Vec<(IncidentId, AlertId)>> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
+    let rows: Vec<(Uuid, Uuid)> = incident_alert::table
+        .filter(incident_alert::incident_id.eq_any(ids))
+        .filter(incident_alert::detached_at.is_null())
+        .select((incident_alert::incident_id, incident_alert::alert_id))
+        .load(conn)?;
+    let keyed = |(incident, alert): (Uuid, Uuid)| (incident.into(), alert.into());
+    Ok(rows.into_iter().map(keyed).collect())
+}
+
 pub fn attach(tx: &mut Tx<'_>, id: IncidentId, alert: AlertId, by: &str) -> Result<()> {
     let now = tx.now();
     diesel::insert_into(incident_alert::table)

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::features::incidents::incident::{EntryId, IncidentId, Source};
 use crate::foundation::audit::Tx;
 use crate::foundation::db::schema::incident_entry;
-use crate::foundation::db::{Conn, Error, Result};
+use crate::foundation::db::{Conn, Error, Result, first_rows};
 
 /// What a line tells of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,16 +146,18 @@ impl TryFrom<Row> for Entry {
     }
 }
 
-/// Oldest first.
+/// So many lines are read, the newest of them.
+pub const READ: usize = 2_000;
+
+/// Oldest first; of more than [`READ`] the newest.
 pub fn of(conn: &mut Conn, id: IncidentId) -> Result<Vec<Entry>> {
-    const AT_MOST: i64 = 2_000;
-    let rows: Vec<Row> = incident_entry::table
+    let newest = incident_entry::table
         .filter(incident_entry::incident_id.eq(id.uuid()))
-        .order((incident_entry::at, incident_entry::id))
-        .limit(AT_MOST)
+        .order((incident_entry::at.desc(), incident_entry::id.desc()))
         .select(Row::as_select())
-        .load(conn)?;
-    rows.into_iter().map(Entry::try_from).collect()
+        .into_boxed();
+    let rows: Vec<Row> = first_rows(newest, READ).load(conn)?;
+    rows.into_iter().rev().map(Entry::try_from).collect()
 }
 
 /// The update of an incident, and whether another one has corrected it.
