@@ -1,6 +1,5 @@
 -- Each list of checklists, releases and incidents by an index of its own, as they are kept for years; and what is looked
 -- for every few seconds.
-CREATE INDEX checklist_run_last ON checklist_run (item_id, slot DESC) WHERE opened_by IS NULL;
 CREATE INDEX checklist_run_order ON checklist_run (slot DESC, id DESC);
 CREATE INDEX checklist_run_platform_order ON checklist_run (platform_id, slot DESC, id DESC);
 CREATE INDEX checklist_run_ended ON checklist_run (platform_id, ended_at) WHERE ended_at IS NOT NULL;

@@ -98,7 +98,7 @@ pub fn tick(app: &TestApp) -> usize {
 /// All that was ever opened of a list, the last first.
 pub fn runs(app: &TestApp, slug: &str) -> Vec<Run> {
     let id = list(app, slug);
-    let read = |conn: &mut _| store::of_item(conn, id, 1_000);
+    let read = |conn: &mut _| store::of_item(conn, id, None, 1_000);
     app.services.db.read(read).unwrap()
 }
 

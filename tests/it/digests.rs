@@ -27,7 +27,7 @@ async fn asked() -> TestApp {
 }
 
 fn all(app: &TestApp) -> Vec<Digest> {
-    let read = |conn: &mut _| store::all(conn, &Scope::All, 100);
+    let read = |conn: &mut _| store::all(conn, &Scope::All, None, 100);
     app.services.db.read(read).unwrap()
 }
 

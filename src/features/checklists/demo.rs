@@ -24,7 +24,7 @@ fn key() -> FormKey {
 /// Makes them once; a second start finds them there and changes nothing.
 pub fn fill(services: &Services) -> Result<(), Failure> {
     let found = services.db.read_on(PoolKind::Jobs, |conn| {
-        let begun = !store::over(conn, &Scope::All, 1)?.is_empty();
+        let begun = !store::over(conn, &Scope::All, None, 1)?.is_empty();
         let hand = |conn: &mut _, email: &str| {
             let found = people::find_by_email(conn, email)?;
             Ok::<_, db::Error>(found.map(|it| Hand {

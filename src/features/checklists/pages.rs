@@ -1,5 +1,5 @@
 use actix_web::http::StatusCode;
-use actix_web::web::{Data, Path};
+use actix_web::web::{Data, Path, Query};
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
@@ -13,11 +13,11 @@ use crate::foundation::Services;
 use crate::foundation::auth::{Permission, Signed};
 use crate::foundation::db::{self, Conn};
 use crate::foundation::web::format::sentence;
+use crate::foundation::web::paging::{FETCHED, Older};
 use crate::foundation::web::{
     self, Chrome, Form, Nav, Problems, block, page, page_with, see_other,
 };
 
-const SHOWN: i64 = 50;
 /// More that wait are counted.
 const WAITING_SHOWN: i64 = 200;
 
@@ -27,9 +27,10 @@ pub(super) fn platforms(conn: &mut Conn) -> db::Result<Platforms> {
 }
 
 /// `GET /checklists`: what waits, what there is, what became of it.
-pub async fn list(signed: Signed, services: Data<Services>) -> web::Result {
+pub async fn list(signed: Signed, services: Data<Services>, older: Query<Older>) -> web::Result {
     let view = block(move || {
         let (now, scope) = (services.clock.now(), signed.view());
+        let before = older.before()?;
         services.db.read(|conn| {
             let platforms = platforms(conn)?;
             let rows = |runs: Vec<Run>| -> Vec<Row> {
@@ -38,7 +39,9 @@ pub async fn list(signed: Signed, services: Data<Services>) -> web::Result {
             };
             let waiting = rows(store::waiting(conn, &scope, WAITING_SHOWN)?);
             let all = store::times(conn, &scope)?.len();
-            let over = rows(store::over(conn, &scope, SHOWN)?);
+            let mut over = store::over(conn, &scope, before, FETCHED)?;
+            let next = Older::cut(&mut over, "/checklists", |run| (run.slot, run.id.uuid()));
+            let over = rows(over);
             let lists = packs::live_within::<Checklist>(conn, &scope)?;
             Ok::<_, web::Error>(List {
                 chrome: Chrome::new(&signed, &services, "Checklists", Nav::Checklists),
@@ -47,6 +50,8 @@ pub async fn list(signed: Signed, services: Data<Services>) -> web::Result {
                 lists: lists.iter().map(|it| ListRow::of(it, &platforms)).collect(),
                 waiting,
                 over,
+                next,
+                is_first: before.is_none(),
             })
         })
     })
@@ -55,10 +60,18 @@ pub async fn list(signed: Signed, services: Data<Services>) -> web::Result {
 }
 
 /// `GET /checklists/{id}`: a list, and each time that it was gone through.
-pub async fn history(signed: Signed, services: Data<Services>, id: Path<ItemId>) -> web::Result {
+pub async fn history(
+    signed: Signed,
+    services: Data<Services>,
+    id: Path<ItemId>,
+    older: Query<Older>,
+) -> web::Result {
     let id = id.into_inner();
-    let view =
-        block(move || history_of(&services, &signed, id, String::new(), Problems::new())).await?;
+    let view = block(move || {
+        let typed = (String::new(), Problems::new());
+        history_of(&services, &signed, id, &older, typed)
+    })
+    .await?;
     page(&view)
 }
 
@@ -66,9 +79,10 @@ fn history_of(
     services: &Services,
     signed: &Signed,
     id: ItemId,
-    subject: String,
-    problems: Problems,
+    older: &Older,
+    (subject, problems): (String, Problems),
 ) -> Result<History, web::Error> {
+    let before = older.before()?;
     let now = services.clock.now();
     services.db.read(|conn| {
         let list = packs::item::<Checklist>(conn, id)?;
@@ -76,7 +90,9 @@ fn history_of(
             return Err(web::Error::NotFound);
         }
         let platforms = platforms(conn)?;
-        let runs = store::of_item(conn, id, SHOWN)?;
+        let mut runs = store::of_item(conn, id, before, FETCHED)?;
+        let at = format!("/checklists/{id}");
+        let next = Older::cut(&mut runs, &at, |run| (run.slot, run.id.uuid()));
         let by_itself = list.spec.on_demand.is_none();
         let lines = list.spec.items.iter();
         Ok(History {
@@ -92,6 +108,7 @@ fn history_of(
                 && list.retired_at.is_none()
                 && signed.may_at(Permission::ChecklistsAct, list.platform),
             by_itself,
+            next,
             subject,
             problems,
         })
@@ -125,7 +142,8 @@ pub async fn start(
                 Err(error) => return Err(error.into()),
             }
         }
-        history_of(&services, &signed, id, form.data.subject, problems).map(Err)
+        let typed = (form.data.subject, problems);
+        history_of(&services, &signed, id, &Older::default(), typed).map(Err)
     })
     .await?;
     match done {

@@ -1,3 +1,5 @@
+use chrono::TimeDelta;
+
 use super::*;
 use crate::features::packs::file;
 use crate::features::packs::parameters::Given;

@@ -13,6 +13,7 @@ use crate::foundation::audit::Tx;
 use crate::foundation::db::schema::checklist_run as row;
 use crate::foundation::db::{Conn, Error, Result};
 use crate::foundation::kernel::{PersonId, PlatformId, Scope};
+use crate::foundation::web::paging::Place;
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = row)]
@@ -152,29 +153,47 @@ pub fn waiting(conn: &mut Conn, scope: &Scope, at_most: i64) -> Result<Vec<Run>>
     Ok(read_all(query.load(conn)?))
 }
 
-/// Those that wait for nobody any more, the last first.
-pub fn over(conn: &mut Conn, scope: &Scope, at_most: i64) -> Result<Vec<Run>> {
+/// Those that wait for nobody any more, the last first, from before a place on.
+pub fn over(
+    conn: &mut Conn,
+    scope: &Scope,
+    before: Option<Place>,
+    at_most: i64,
+) -> Result<Vec<Run>> {
     let mut query = row::table
         .filter(row::state.ne_all([State::Open.as_str(), State::Signed.as_str()]))
         .order((row::slot.desc(), row::id.desc()))
         .limit(at_most)
         .select(Row::as_select())
         .into_boxed();
+    if let Some((at, id)) = before {
+        let older = row::slot.lt(at).or(row::slot.eq(at).and(row::id.lt(id)));
+        query = query.filter(older);
+    }
     if let Some(platforms) = scope.ids() {
         query = query.filter(row::platform_id.eq_any(platforms));
     }
     Ok(read_all(query.load(conn)?))
 }
 
-/// All of one list, the last first.
-pub fn of_item(conn: &mut Conn, item: ItemId, at_most: i64) -> Result<Vec<Run>> {
-    let rows = row::table
+/// All of one list, the last first, from before a place on.
+pub fn of_item(
+    conn: &mut Conn,
+    item: ItemId,
+    before: Option<Place>,
+    at_most: i64,
+) -> Result<Vec<Run>> {
+    let mut query = row::table
         .filter(row::item_id.eq(item.uuid()))
         .order((row::slot.desc(), row::id.desc()))
         .limit(at_most)
         .select(Row::as_select())
-        .load(conn)?;
-    Ok(read_all(rows))
+        .into_boxed();
+    if let Some((at, id)) = before {
+        let older = row::slot.lt(at).or(row::slot.eq(at).and(row::id.lt(id)));
+        query = query.filter(older);
+    }
+    Ok(read_all(query.load(conn)?))
 }
 
 pub fn one(conn: &mut Conn, id: RunId) -> Result<Run> {

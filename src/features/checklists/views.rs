@@ -35,6 +35,9 @@ pub(super) struct List {
     pub more: usize,
     pub lists: Vec<ListRow>,
     pub over: Vec<Row>,
+    pub next: Option<String>,
+    /// What waits stands on the first page alone.
+    pub is_first: bool,
 }
 
 pub(super) struct Verdict {
@@ -186,6 +189,7 @@ pub(super) struct History {
     /// Whether the reader may start it; why not, where they may not.
     pub may_start: bool,
     pub by_itself: bool,
+    pub next: Option<String>,
     pub subject: String,
     pub problems: Problems,
 }

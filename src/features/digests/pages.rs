@@ -1,4 +1,4 @@
-use actix_web::web::{Data, Path};
+use actix_web::web::{Data, Path, Query};
 
 use super::digest::{Digest, DigestId};
 use super::store;
@@ -6,21 +6,24 @@ use super::views::{List, One, Row};
 use crate::features::packs::store as packs;
 use crate::foundation::Services;
 use crate::foundation::auth::Signed;
+use crate::foundation::web::paging::{FETCHED, Older};
 use crate::foundation::web::{self, Chrome, Nav, block, page};
 
-const SHOWN: i64 = 60;
-
 /// `GET /digests`: what days and weeks came to, the last first.
-pub async fn list(signed: Signed, services: Data<Services>) -> web::Result {
+pub async fn list(signed: Signed, services: Data<Services>, older: Query<Older>) -> web::Result {
     let view = block(move || {
+        let before = older.before()?;
         services.db.read(|conn| {
             let platforms = packs::platforms(conn)?;
-            let all = store::all(conn, &signed.view(), SHOWN)?;
+            let mut all = store::all(conn, &signed.view(), before, FETCHED)?;
+            let place = |it: &Digest| (it.period.to, it.id.uuid());
+            let next = Older::cut(&mut all, "/digests", place);
             let row = |digest: &Digest| {
                 let platform = platforms.iter().find(|it| it.id == digest.platform);
                 Row::of(digest, platform)
             };
             Ok::<_, web::Error>(List {
+                next,
                 rows: all.iter().map(row).collect(),
                 chrome: Chrome::new(&signed, &services, "Digests", Nav::Checklists),
             })

@@ -10,6 +10,7 @@ use crate::foundation::audit::Tx;
 use crate::foundation::db::schema::digest as row;
 use crate::foundation::db::{Conn, Error, Result};
 use crate::foundation::kernel::{PlatformId, Scope};
+use crate::foundation::web::paging::Place;
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = row)]
@@ -43,13 +44,22 @@ impl TryFrom<Row> for Digest {
     }
 }
 
-/// The last first.
-pub fn all(conn: &mut Conn, scope: &Scope, at_most: i64) -> Result<Vec<Digest>> {
+/// The last first, from before a place on.
+pub fn all(
+    conn: &mut Conn,
+    scope: &Scope,
+    before: Option<Place>,
+    at_most: i64,
+) -> Result<Vec<Digest>> {
     let mut query = row::table
         .order((row::to_at.desc(), row::id.desc()))
         .limit(at_most)
         .select(Row::as_select())
         .into_boxed();
+    if let Some((at, id)) = before {
+        let older = row::to_at.lt(at).or(row::to_at.eq(at).and(row::id.lt(id)));
+        query = query.filter(older);
+    }
     if let Some(platforms) = scope.ids() {
         query = query.filter(row::platform_id.eq_any(platforms));
     }

@@ -14,6 +14,7 @@ use crate::foundation::web::{Chrome, Lamp};
 pub(super) struct List {
     pub chrome: Chrome,
     pub rows: Vec<Row>,
+    pub next: Option<String>,
 }
 
 pub(super) struct Row {

@@ -16,8 +16,8 @@ use crate::foundation::kernel::Scope;
 /// Drafts it once; a second start finds it there and changes nothing.
 pub fn fill(services: &Services) -> Result<(), actions::ReleaseError> {
     let (begun, operator, platforms) = services.db.read_on(PoolKind::Jobs, |conn| {
-        let open = store::all(conn, &Scope::All, false, 1)?;
-        let over = store::all(conn, &Scope::All, true, 1)?;
+        let open = store::all(conn, &Scope::All, (false, None), 1)?;
+        let over = store::all(conn, &Scope::All, (true, None), 1)?;
         Ok::<_, db::Error>((
             !(open.is_empty() && over.is_empty()),
             people::find_by_email(conn, "operator@demo.signalbox")?,

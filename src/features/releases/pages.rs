@@ -1,5 +1,5 @@
 use actix_web::http::StatusCode;
-use actix_web::web::{Data, Path};
+use actix_web::web::{Data, Path, Query};
 use serde::Deserialize;
 
 use super::actions::{self, NewRelease, ReleaseError, named, of_stage};
@@ -13,11 +13,13 @@ use crate::foundation::audit::FormKey;
 use crate::foundation::auth::{Permission, Signed};
 use crate::foundation::db::{self, Conn};
 use crate::foundation::web::format::sentence;
+use crate::foundation::web::paging::{FETCHED, Older};
 use crate::foundation::web::{
     self, Chrome, Form, Lamp, Nav, Problems, block, page, page_with, see_other,
 };
 
-const SHOWN: i64 = 50;
+/// More are not under way at once.
+const OPEN_SHOWN: i64 = 200;
 
 fn names(conn: &mut Conn) -> db::Result<Names> {
     let all = packs::platforms(conn)?;
@@ -25,13 +27,16 @@ fn names(conn: &mut Conn) -> db::Result<Names> {
 }
 
 /// `GET /releases`: what is under way, what is to come, what became of the others.
-pub async fn list(signed: Signed, services: Data<Services>) -> web::Result {
+pub async fn list(signed: Signed, services: Data<Services>, older: Query<Older>) -> web::Result {
     let view = block(move || {
         let scope = signed.view();
+        let before = older.before()?;
         services.db.read(|conn| {
             let names = names(conn)?;
-            let open = store::all(conn, &scope, false, SHOWN)?;
-            let over = store::all(conn, &scope, true, SHOWN)?;
+            let open = store::all(conn, &scope, (false, None), OPEN_SHOWN)?;
+            let mut over = store::all(conn, &scope, (true, before), FETCHED)?;
+            let place = |it: &Release| (it.proposed.at, it.id.uuid());
+            let next = Older::cut(&mut over, "/releases", place);
             let (lamp, sentence, detail) = views::verdict(&open);
             Ok::<_, web::Error>(List {
                 chrome: Chrome::new(&signed, &services, "Releases", Nav::Releases),
@@ -40,6 +45,7 @@ pub async fn list(signed: Signed, services: Data<Services>) -> web::Result {
                 detail,
                 open: open.iter().map(|it| Row::of(it, &names)).collect(),
                 over: over.iter().map(|it| Row::of(it, &names)).collect(),
+                next,
                 may_act: signed.may(Permission::ReleasesAct),
             })
         })

@@ -11,6 +11,7 @@ use crate::foundation::audit::Tx;
 use crate::foundation::db::schema::{release as row, release_event};
 use crate::foundation::db::{Conn, Error, Result};
 use crate::foundation::kernel::{PlatformId, Scope};
+use crate::foundation::web::paging::Place;
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = row)]
@@ -77,8 +78,13 @@ impl TryFrom<Row> for Release {
     }
 }
 
-/// Those that are not over, or that are, the last first.
-pub fn all(conn: &mut Conn, scope: &Scope, over: bool, at_most: i64) -> Result<Vec<Release>> {
+/// Those that are not over, or that are, the last first, from before a place on.
+pub fn all(
+    conn: &mut Conn,
+    scope: &Scope,
+    (over, before): (bool, Option<Place>),
+    at_most: i64,
+) -> Result<Vec<Release>> {
     let mut query = row::table
         .order((row::proposed_at.desc(), row::id.desc()))
         .limit(at_most)
@@ -89,6 +95,12 @@ pub fn all(conn: &mut Conn, scope: &Scope, over: bool, at_most: i64) -> Result<V
     } else {
         query.filter(row::ended_at.is_null())
     };
+    if let Some((at, id)) = before {
+        let older = row::proposed_at
+            .lt(at)
+            .or(row::proposed_at.eq(at).and(row::id.lt(id)));
+        query = query.filter(older);
+    }
     if let Some(platforms) = scope.ids() {
         query = query.filter(row::platform_id.eq_any(platforms));
     }

@@ -26,6 +26,7 @@ pub(super) struct List {
     pub detail: String,
     pub open: Vec<Row>,
     pub over: Vec<Row>,
+    pub next: Option<String>,
     pub may_act: bool,
 }
 

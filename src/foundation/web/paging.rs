@@ -4,12 +4,16 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, Utc};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::Error;
 
 pub const PAGE_ROWS: usize = 50;
+/// A page, and the row that shows that there is more.
+pub const FETCHED: i64 = 51;
 
 /// Which way to go from the row that a cursor names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +44,40 @@ impl<K: Serialize + DeserializeOwned> Cursor<K> {
         let malformed = || Error::Malformed("this page link cannot be read".to_owned());
         let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| malformed())?;
         serde_json::from_slice(&bytes).map_err(|_| malformed())
+    }
+}
+
+/// A row of a list that is kept by time, the newest first.
+pub type Place = (DateTime<Utc>, Uuid);
+
+/// The query of such a list, which goes on towards what is older.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Older {
+    after: Option<String>,
+}
+
+impl Older {
+    /// From before which row on it is read; nothing on the first page.
+    pub fn before(&self) -> Result<Option<Place>, Error> {
+        let cursor = self
+            .after
+            .as_deref()
+            .map(Cursor::<Place>::decode)
+            .transpose()?;
+        Ok(cursor.map(|cursor| cursor.key))
+    }
+
+    /// Leaves a page of rows that were fetched with a limit of [`PAGE_ROWS`] + 1, and says where the next one is.
+    pub fn cut<T>(rows: &mut Vec<T>, list: &str, place: impl Fn(&T) -> Place) -> Option<String> {
+        let more = rows.len() > PAGE_ROWS;
+        rows.truncate(PAGE_ROWS);
+        let last = rows.last().filter(|_| more)?;
+        let cursor = Cursor {
+            direction: Direction::Next,
+            key: place(last),
+        };
+        Some(format!("{list}?after={}", cursor.encode()))
     }
 }
 

@@ -247,6 +247,34 @@ async fn going_through_a_list_takes_the_operators_role_on_its_platform() {
     assert!(!stranger.get("/checklists").await.says("Morning check"));
 }
 
+/// What was gone through years ago is found, and nothing is shown twice.
+#[actix_web::test]
+async fn what_is_older_is_on_the_next_page() {
+    let app = listed().await;
+    let run = super::signed(&app).await;
+    let accept = [("verdict", "accept")];
+    let review = format!("{}/review", path(&run));
+    assert_eq!(second(&app).post_form(&review, &accept).await.status, 303);
+    let older = "INSERT INTO checklist_run (id, platform_id, item_id, name, spec, schedule, slot, due_at, opened_at, \
+                 opened_name, subject, state, ended_at, end_note) SELECT gen_random_uuid(), platform_id, item_id, \
+                 'Long ago', spec, schedule, slot - n * interval '1 day', due_at, opened_at, opened_name, subject, \
+                 'missed', due_at, 'x' FROM checklist_run, generate_series(1, 60) n";
+    app.db.connect_superuser().batch_execute(older).unwrap();
+    let auditor = app.as_auditor();
+    let table = "The last ones, newest first";
+    let first = auditor.get("/checklists").await;
+    assert_eq!(first.table(table).len(), 50);
+    let next = auditor.get(&first.link("Next")).await;
+    assert_eq!(next.table(table).len(), 11);
+    let at = format!("/checklists/{}", list(&app, "morning"));
+    let first = auditor.get(&at).await;
+    let next = auditor.get(&first.link("Next")).await;
+    assert!(next.says("End of the list") || !next.body.contains("rel=\"next\""));
+    assert_eq!(next.body.matches("/checklists/runs/").count(), 11);
+    let broken = auditor.get("/checklists?after=nonsense").await;
+    assert_eq!(broken.status, 400);
+}
+
 /// FC-14, FC-15
 #[actix_web::test]
 async fn the_tasks_of_a_window_open_with_it() {
