@@ -202,7 +202,13 @@ async fn the_first_acknowledgement_counts_and_none_that_came_later() {
     app.advance(TimeDelta::minutes(2));
     crate::incidents::act(&app.as_operator(), &at, "acknowledgement", &[]).await;
     app.advance(TimeDelta::hours(8));
-    crate::incidents::act(&app.as_admin(), &at, "acknowledgement", &[]).await;
+    crate::incidents::act(
+        &crate::checklists::second(&app),
+        &at,
+        "acknowledgement",
+        &[],
+    )
+    .await;
     app.advance(TimeDelta::hours(8));
     sweep::tick(&app.services).unwrap();
     let day = all(&app).remove(0);
