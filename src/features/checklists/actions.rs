@@ -88,7 +88,16 @@ pub struct Given {
     /// Nothing where the form does not ask for it: what was written before stays.
     pub note: Option<String>,
     pub reference: Option<String>,
-    pub alert: Option<Option<AlertId>>,
+    pub alert: Linked,
+}
+
+/// The alert that an answer is about.
+#[derive(Clone, Copy, Debug)]
+pub enum Linked {
+    /// Whichever it was: the form does not ask for it.
+    AsBefore,
+    Nothing,
+    To(AlertId),
 }
 
 /// What the items of a list say that something is read for.
@@ -281,7 +290,7 @@ pub fn answer(
     on(services, hand, id, key, |tx, run| {
         let item = run.item(item).ok_or(db::Error::NotFound)?.clone();
         must_be_open(&run)?;
-        if let Some(Some(alert)) = given.alert
+        if let Linked::To(alert) = given.alert
             && alerts::alert(tx, alert)?.platform != run.platform
         {
             return Err(ChecklistError::Wrong(
@@ -355,10 +364,11 @@ fn answered(
             .reference
             .as_deref()
             .map_or_else(|| text(|last| &last.reference), |it| it.trim().to_owned()),
-        alert: given.alert.map_or_else(
-            || last.and_then(|last| last.alert),
-            |alert| alert.map(AlertId::uuid),
-        ),
+        alert: match given.alert {
+            Linked::AsBefore => last.and_then(|last| last.alert),
+            Linked::Nothing => None,
+            Linked::To(alert) => Some(alert.uuid()),
+        },
     })
 }
 

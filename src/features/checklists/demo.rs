@@ -3,7 +3,7 @@
 
 use uuid::Uuid;
 
-use super::actions::{self, Given, Hand};
+use super::actions::{self, Given, Hand, Linked};
 use super::run::Outcome;
 use super::store::{self, answers};
 use super::sweep;
@@ -73,6 +73,6 @@ fn given(item: &CheckItem, all_well: bool) -> Given {
                 .to_owned()
         }),
         reference: Some("CHG-1042".to_owned()),
-        alert: None,
+        alert: Linked::Nothing,
     }
 }

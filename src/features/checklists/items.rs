@@ -5,7 +5,7 @@ use actix_web::web::{Data, Path};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::actions::{self, ChecklistError, Given, Hand};
+use super::actions::{self, ChecklistError, Given, Hand, Linked};
 use super::pages::{Found, sentence_of};
 use super::run::{RunId, State};
 use super::views::{AnswerView, ItemPage, alert_choices};
@@ -124,14 +124,14 @@ pub async fn answer(
         problems.check_plain("note", typed.note());
         problems.check_plain("reference", typed.reference());
         let alert = match typed.alert.as_deref().map(str::trim) {
-            None => None,
-            Some("") => Some(None),
+            None => Linked::AsBefore,
+            Some("") => Linked::Nothing,
             Some(alert) => {
                 let alert = alert.parse::<Uuid>().ok().map(AlertId::from);
                 if alert.is_none() {
                     problems.add("alert", "Choose one of the alerts, or none.");
                 }
-                Some(alert)
+                alert.map_or(Linked::Nothing, Linked::To)
             }
         };
         if problems.is_empty() {

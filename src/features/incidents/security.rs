@@ -8,7 +8,7 @@ use super::incident::{Cause, Source};
 use super::store;
 use crate::foundation::Services;
 use crate::foundation::auth::attempts::{self, Failed};
-use crate::foundation::db::{self, PoolKind};
+use crate::foundation::db::PoolKind;
 use crate::foundation::web::format::counted;
 
 /// So many failed tries at signing in within [`STORM_WINDOW`], of everybody together, are a storm.
@@ -39,8 +39,7 @@ pub fn look_at_the_door(services: &Services) -> Result<()> {
     let failed = services.db.read_on(PoolKind::Jobs, |conn| {
         let resolved = store::last_resolved(conn, Cause::SignInStorm)?;
         let since = now - STORM_WINDOW;
-        let since = resolved.map_or(since, |at| at.max(since));
-        Ok::<_, db::Error>(attempts::failed_since(conn, since)?)
+        attempts::failed_since(conn, resolved.map_or(since, |at| at.max(since)))
     })?;
     if !is_storm(failed) {
         return Ok(());
