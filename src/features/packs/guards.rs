@@ -81,7 +81,7 @@ fn added(kind: &str, now: &Value) -> Vec<String> {
     let mut whys = Vec::new();
     match kind {
         "inhibit" => {
-            whys.push("while it holds, nobody is told of the alerts that it names".to_owned())
+            whys.push("while it holds, nobody is told of the alerts that it names".to_owned());
         }
         "maintenance" => whys.push("while it lasts, nobody is told of alerts".to_owned()),
         _ => {}

@@ -142,117 +142,120 @@ fn what_is_stricter_or_only_words_takes_one_person() {
     }
 }
 
+/// What is written instead of what, and what is said of it.
+const LOOSER: &[(&str, &str, &str)] = &[
+    (
+        "red = { is = \"down\" }\nrunbook = \"mend\"",
+        "yellow = { is = \"down\" }",
+        "red is no longer lit",
+    ),
+    (
+        "on.state = \"health\"\nred = { is = \"down\" }",
+        "on.state = \"health\"\nred = { is = \"unknown\" }",
+        "another state",
+    ),
+    (
+        "interval = \"30s\"",
+        "interval = \"1m\"",
+        "it runs every 1m instead of 30s",
+    ),
+    (
+        "timeout = \"5s\"",
+        "timeout = \"6s\"",
+        "an answer may take 6s instead of 5s",
+    ),
+    (
+        "timeout = \"5s\"",
+        "timeout = \"5s\"\nfailures_to_down = 4",
+        "failures to down are 4 instead of 3",
+    ),
+    (
+        "timeout = \"5s\"",
+        "timeout = \"5s\"\nsuccesses_to_up = 1",
+        "successes to up are 1 instead of 2",
+    ),
+    (
+        "timeout = \"5s\"",
+        "timeout = \"5s\"\nretries = 2",
+        "retries are 2 instead of 1",
+    ),
+    ("8000/health", "9000/health", "looks at something else"),
+    (
+        "above = \"2s\", clear = \"1s\"",
+        "above = \"3s\", clear = \"1s\"",
+        "yellow lights above 3s instead of 2s",
+    ),
+    (
+        "clear = \"1s\", ",
+        "clear = \"1500ms\", ",
+        "yellow goes off at 1500ms instead of 1s",
+    ),
+    (
+        "clear = \"1s\", ",
+        "",
+        "yellow goes off at 2s instead of 1s",
+    ),
+    (
+        "results = 3",
+        "results = 4",
+        "results in a row that yellow takes: 4 instead of 3",
+    ),
+    (
+        "keep_firing_for = \"5m\"\n",
+        "",
+        "it stays lit for 0s instead of 5m",
+    ),
+    (
+        "below = 98, for = \"2m\"",
+        "below = 97, for = \"2m\"",
+        "red lights below 97 instead of 98",
+    ),
+    (
+        "below = 98, for = \"2m\"",
+        "below = 98, for = \"5m\"",
+        "red has to last 5m instead of 2m",
+    ),
+    (
+        "red = { below = 98",
+        "red = { above = 98",
+        "other side of its threshold",
+    ),
+    (
+        "no_data = \"fire\"",
+        "no_data = \"keep\"",
+        "without data it says keep instead of fire",
+    ),
+    (
+        "no_data_for = \"10m\"",
+        "no_data_for = \"20m\"",
+        "without data it waits 20m instead of 10m",
+    ),
+    (
+        "least = 20",
+        "least = 30",
+        "it takes samples: 30 instead of 20",
+    ),
+    ("window = \"5m\"", "window = \"10m\"", "it reads the"),
+    (
+        "on.indicator = \"qos\"\nred",
+        "on.age = \"qos\"\nescalation = \"x\"\nred",
+        "it reads the",
+    ),
+    (
+        "grace = \"10m\"",
+        "grace = \"20m\"",
+        "grace is 20m instead of 10m",
+    ),
+    (
+        "name = \"API\"",
+        "name = \"API\"\ndepends_on = [\"db\"]",
+        "depends_on is",
+    ),
+];
+
 #[test]
 fn what_is_looser_takes_two_and_is_named() {
-    for (from, to, why) in [
-        (
-            "red = { is = \"down\" }\nrunbook = \"mend\"",
-            "yellow = { is = \"down\" }",
-            "red is no longer lit",
-        ),
-        (
-            "on.state = \"health\"\nred = { is = \"down\" }",
-            "on.state = \"health\"\nred = { is = \"unknown\" }",
-            "another state",
-        ),
-        (
-            "interval = \"30s\"",
-            "interval = \"1m\"",
-            "it runs every 1m instead of 30s",
-        ),
-        (
-            "timeout = \"5s\"",
-            "timeout = \"6s\"",
-            "an answer may take 6s instead of 5s",
-        ),
-        (
-            "timeout = \"5s\"",
-            "timeout = \"5s\"\nfailures_to_down = 4",
-            "failures to down are 4 instead of 3",
-        ),
-        (
-            "timeout = \"5s\"",
-            "timeout = \"5s\"\nsuccesses_to_up = 1",
-            "successes to up are 1 instead of 2",
-        ),
-        (
-            "timeout = \"5s\"",
-            "timeout = \"5s\"\nretries = 2",
-            "retries are 2 instead of 1",
-        ),
-        ("8000/health", "9000/health", "looks at something else"),
-        (
-            "above = \"2s\", clear = \"1s\"",
-            "above = \"3s\", clear = \"1s\"",
-            "yellow lights above 3s instead of 2s",
-        ),
-        (
-            "clear = \"1s\", ",
-            "clear = \"1500ms\", ",
-            "yellow goes off at 1500ms instead of 1s",
-        ),
-        (
-            "clear = \"1s\", ",
-            "",
-            "yellow goes off at 2s instead of 1s",
-        ),
-        (
-            "results = 3",
-            "results = 4",
-            "results in a row that yellow takes: 4 instead of 3",
-        ),
-        (
-            "keep_firing_for = \"5m\"\n",
-            "",
-            "it stays lit for 0s instead of 5m",
-        ),
-        (
-            "below = 98, for = \"2m\"",
-            "below = 97, for = \"2m\"",
-            "red lights below 97 instead of 98",
-        ),
-        (
-            "below = 98, for = \"2m\"",
-            "below = 98, for = \"5m\"",
-            "red has to last 5m instead of 2m",
-        ),
-        (
-            "red = { below = 98",
-            "red = { above = 98",
-            "other side of its threshold",
-        ),
-        (
-            "no_data = \"fire\"",
-            "no_data = \"keep\"",
-            "without data it says keep instead of fire",
-        ),
-        (
-            "no_data_for = \"10m\"",
-            "no_data_for = \"20m\"",
-            "without data it waits 20m instead of 10m",
-        ),
-        (
-            "least = 20",
-            "least = 30",
-            "it takes samples: 30 instead of 20",
-        ),
-        ("window = \"5m\"", "window = \"10m\"", "it reads the"),
-        (
-            "on.indicator = \"qos\"\nred",
-            "on.age = \"qos\"\nescalation = \"x\"\nred",
-            "it reads the",
-        ),
-        (
-            "grace = \"10m\"",
-            "grace = \"20m\"",
-            "grace is 20m instead of 10m",
-        ),
-        (
-            "name = \"API\"",
-            "name = \"API\"\ndepends_on = [\"db\"]",
-            "depends_on is",
-        ),
-    ] {
+    for (from, to, why) in LOOSER {
         let source = PACK.replacen(from, to, 1);
         assert_ne!(source, PACK, "{from} is not there");
         // What the linter has against it is no matter here.
