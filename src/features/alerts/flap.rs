@@ -136,8 +136,12 @@ impl Flap {
         }
     }
 
-    /// For so long nobody saw whether the lamp came or went: that was no quiet.
+    /// For so long nobody saw whether the lamp that is held came or went: that was no quiet. Of one that is not, turns are
+    /// as old as they are.
     pub fn unseen(&mut self, lasted: TimeDelta) {
+        if self.held.is_none() {
+            return;
+        }
         for turn in &mut self.turns {
             *turn += lasted;
         }
@@ -284,6 +288,12 @@ mod tests {
         assert_eq!(flap.follow(at(46), None, YELLOW), just(None));
         let settled = flap.follow(at(70), None, YELLOW);
         assert_eq!(settled.turn, Some(Turn::Settled));
+        let mut seldom = Flap {
+            turns: vec![at(0), at(5)],
+            held: None,
+        };
+        seldom.unseen(TimeDelta::hours(8));
+        assert_eq!(seldom.turns, [at(0), at(5)]);
     }
 
     #[test]

@@ -179,7 +179,8 @@ fn shift(conn: &mut Conn, pause: TimeDelta) -> Result<()> {
         "UPDATE rule_state SET \
              red_at = red_at + pause, yellow_at = yellow_at + pause, blue_at = blue_at + pause, \
              no_data_since = no_data_since + pause, cleared_at = cleared_at + pause, \
-             flap_turns = ARRAY(SELECT turn + pause FROM unnest(flap_turns) AS turn ORDER BY turn) \
+             flap_turns = CASE WHEN flap_held_since IS NULL THEN flap_turns \
+                 ELSE ARRAY(SELECT turn + pause FROM unnest(flap_turns) AS turn ORDER BY turn) END \
          FROM (SELECT $1 * interval '1 microsecond' AS pause) AS standstill",
     )
     .bind::<BigInt, _>(pause.num_microseconds().unwrap_or(i64::MAX))
