@@ -276,10 +276,11 @@ impl Browser {
         (found != json!([])).then(|| format!("axe on {what}: {found:#}"))
     }
 
-    /// Waits, ten seconds at most, until a script answers true.
+    /// Waits, ten seconds at most, until a script answers true. While one page makes room for the next nothing answers.
     pub async fn wait_until(&self, script: &str) {
         for _ in 0..100 {
-            if self.page.execute(script, vec![]).await.unwrap() == json!(true) {
+            let answer = self.page.execute(script, vec![]).await;
+            if answer.is_ok_and(|answer| answer == json!(true)) {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(100)).await;

@@ -72,7 +72,7 @@ pub async fn furnish(app: &TestApp) -> Vec<String> {
     health::report_indicator(&app.services, &actor, "ncc_qos", 97.4, None).unwrap();
     app.advance(chrono::Duration::seconds(5));
     evaluate::tick(&app.services).unwrap();
-    change_packs(app).await;
+    let changed = change_packs(app).await;
     silence(app).await;
     announce(app).await;
     go_through_lists(app).await;
@@ -115,7 +115,8 @@ pub async fn furnish(app: &TestApp) -> Vec<String> {
     notify(app).await;
     take_events(app).await;
     seal(app);
-    vec![asked.location().to_owned(), uploaded.location().to_owned()]
+    let asked = [asked.location().to_owned(), uploaded.location().to_owned()];
+    asked.into_iter().chain(changed).collect()
 }
 
 /// Endpoints of both kinds, one of them switched off, and notices in every state.
@@ -368,8 +369,9 @@ async fn declare(app: &TestApp) {
     }
 }
 
-/// A change of a pack that is in force, one that waits for a second person, and one that was overtaken.
-async fn change_packs(app: &TestApp) {
+/// A change of a pack that is in force, one that waits for a second person, and one that was overtaken. Answers where they
+/// stand.
+async fn change_packs(app: &TestApp) -> Vec<String> {
     let rule = "\n# Asked for <b>by</b> the auditors.\n[[rule]]\nid = \"qos-low\"\nname = \"Quality is low\"\n\
                 on.indicator = \"ncc_qos\"\nblue = { below = 50 }\n";
     let acts: [fn(&str, &str) -> String; 3] = [
@@ -378,6 +380,7 @@ async fn change_packs(app: &TestApp) {
         |source, _| source.replacen("below = 98", "below = 91", 1),
     ];
     let (admin, slug) = (app.as_admin(), "regtech-horizon");
+    let mut places = Vec::new();
     for change in acts {
         let running = app.services.db.read(|conn| {
             let platform = packed::find(conn, slug)?.unwrap();
@@ -395,7 +398,10 @@ async fn change_packs(app: &TestApp) {
             .post_form(&format!("/packs/{slug}/change"), &fields)
             .await;
         assert_eq!(sent.status, 303, "{}", sent.text());
+        places.push(sent.location().to_owned());
     }
+    places.retain(|place| place.contains("/changes/"));
+    places
 }
 
 /// Where some of those are reached who are told.
