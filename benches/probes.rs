@@ -154,13 +154,13 @@ fn main() {
     thread::sleep(interval * 2);
     let (from, began, busy) = (Utc::now(), Instant::now(), app.cpu());
     thread::sleep(interval * u32::try_from(SLOTS).unwrap());
-    let (took, busy) = (began.elapsed(), app.cpu() - busy);
+    let (took, busy) = (began.elapsed(), app.cpu().saturating_sub(busy));
     let memory = app.memory_kib("VmHWM").unwrap_or(0);
     // The last slots begin up to an interval after the first, and end one later.
     thread::sleep(interval);
     let slots = slots(&services, &asked, from);
-    let at = |share: f64| {
-        let index = (slots.late.len() as f64 * share) as usize;
+    let at = |percent: usize| {
+        let index = slots.late.len() * percent / 100;
         slots.late[index.min(slots.late.len() - 1)].num_milliseconds()
     };
     let met = slots.late.len();
@@ -177,9 +177,9 @@ fn main() {
     );
     println!(
         "begun after its slot: median {} ms, 99 % within {} ms, last {} ms",
-        at(0.5),
-        at(0.99),
-        at(1.0)
+        at(50),
+        at(99),
+        at(100)
     );
     println!(
         "application: {:.1} % of one core, {:.0} MiB at most",
