@@ -194,8 +194,7 @@ fn is_harmless(kind: &str, field: &str, was: Option<&Value>, now: Option<&Value>
     match (kind, field) {
         (_, "name" | "about" | "title")
         | ("runbook" | "error_code", _)
-        | ("checklist", "owner")
-        | ("contact", "team") => true,
+        | ("checklist", "owner") => true,
         ("heartbeat" | "connector", "runbook") => now.is_some(),
         ("service", "depends_on") => holds_all(was, now),
         ("event_type", "shown") | ("indicator", "four_eyes") => now == Some(&Value::Bool(true)),

@@ -69,6 +69,12 @@ name = "Errors"
 on.share = { scrape = "metrics", part = 'failed_total', whole = 'requests_total', window = "5m", least = 20 }
 yellow = { above = "5%", for = "2m" }
 
+[[contact]]
+id = "ada"
+name = "Ada"
+team = "operations"
+email = "ada@bank.example"
+
 [[runbook]]
 id = "mend"
 title = "Mend it"
@@ -245,6 +251,12 @@ const LOOSER: &[(&str, &str, &str)] = &[
         "grace = \"10m\"",
         "grace = \"20m\"",
         "grace is 20m instead of 10m",
+    ),
+    // A step of an escalation may tell a team.
+    (
+        "team = \"operations\"",
+        "team = \"elsewhere\"",
+        "team is elsewhere instead of operations",
     ),
     (
         "name = \"API\"",
