@@ -10,7 +10,7 @@ use super::views::{self, ChangeRow, PackCard, RevisionRow};
 use crate::foundation::Services;
 use crate::foundation::auth::{Permission, Signed};
 use crate::foundation::kernel::PlatformId;
-use crate::foundation::web::format::counted;
+use crate::foundation::web::format::{counted, relative};
 use crate::foundation::web::{self, Chrome, Lamp, Nav, block};
 
 /// `GET /packs`: what each platform runs on.
@@ -57,7 +57,11 @@ pub async fn one(signed: Signed, services: Data<Services>, slug: Path<String>) -
             let chrome = Chrome::new(&signed, &services, &platform.name, Nav::Packs);
             let (lamp, sentence) = verdict(&platform, number, waiting.len());
             let pack = card(&platform, applied, &counts);
-            let since = chrome.ago(&pack.applied_at).to_string();
+            let since = relative(
+                pack.applied_at,
+                services.clock.now(),
+                signed.preferences.zone,
+            );
             Ok::<_, web::Error>(views::One {
                 detail: detail(&since, &by, pack.accepted.len(), has_source),
                 waiting: waiting.iter().map(row).collect(),

@@ -169,6 +169,8 @@ async fn one_person_adds_and_makes_stricter() {
     assert_eq!(event["details"]["reason"], "As was <b>agreed</b> on Monday");
     let page = admin.get("/packs/demo").await;
     assert!(page.says("Demo runs on revision 2"), "{}", page.text());
+    let said = "Applied just now by Test administrator, from the pages.";
+    assert!(page.says(said), "{}", page.text());
     assert!(page.says("Test administrator, from the pages") && page.says("+ rule qos-low"));
     let page = admin.get("/packs/demo/revisions/2").await;
     assert!(
