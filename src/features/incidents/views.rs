@@ -28,8 +28,11 @@ pub fn lamp(incident: &Incident) -> Lamp {
 }
 
 fn span(time: Option<chrono::TimeDelta>) -> String {
-    time.and_then(|time| time.to_std().ok())
-        .map_or_else(String::new, duration)
+    match time.and_then(|time| time.to_std().ok()) {
+        Some(std::time::Duration::ZERO) => "0 s".to_owned(),
+        Some(time) => duration(time),
+        None => String::new(),
+    }
 }
 
 /// `GET /incidents`
