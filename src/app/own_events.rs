@@ -5,12 +5,11 @@ use serde_json::{Value, json};
 
 use crate::features::alerts::evaluate;
 use crate::features::health::actions::{self, ReportError};
+use crate::features::packs::own;
 use crate::foundation::audit::{Actor, NewJob};
 use crate::foundation::jobs::{JobContext, JobError, Registry};
 
 const REPORT: &str = "own.report_event";
-/// The platform that our own pack declares.
-const PLATFORM: &str = "signalbox";
 
 pub fn register(registry: &mut Registry) {
     registry.handle(REPORT, report);
@@ -31,7 +30,12 @@ fn report(context: &JobContext, payload: Value) -> Result<(), JobError> {
     let Report { event_type } = serde_json::from_value(payload)
         .map_err(|error| JobError::Hopeless(format!("the payload: {error}")))?;
     let services = &context.services;
-    match actions::report_event(services, &Actor::job(REPORT), &event_type, Some(PLATFORM)) {
+    match actions::report_event(
+        services,
+        &Actor::job(REPORT),
+        &event_type,
+        Some(own::PLATFORM),
+    ) {
         Ok(_) => {
             evaluate::after_report(services);
             Ok(())

@@ -3,8 +3,7 @@ use std::process::ExitCode;
 use super::connect::is_demo_folder;
 use super::failed;
 use super::instance::Instance;
-use crate::features::incidents::actions::opening::OWN_PLATFORM;
-use crate::features::packs;
+use crate::features::packs::{self, own};
 use crate::foundation::Services;
 use crate::foundation::audit::Actor;
 use crate::foundation::config::{Config, Mode};
@@ -34,14 +33,11 @@ pub(super) fn run() -> ExitCode {
     }
 }
 
-/// The pack with which Signalbox watches itself.
-const OWN_PACK: &str = include_str!("../../packs/signalbox.toml");
-
 /// Applies our own pack at the first start, whatever other packs are applied by then: nobody should have to ask to be told
 /// that the audit log is not sealed. Afterwards it belongs to whoever changes it.
 fn watch_ourselves(services: &Services) -> Result<(), Box<dyn std::error::Error>> {
     let platforms = services.db.read(packs::store::platforms)?;
-    if platforms.iter().any(|it| it.slug == OWN_PLATFORM) {
+    if platforms.iter().any(|it| it.slug == own::PLATFORM) {
         return Ok(());
     }
     let base = services.config.web.base_url.as_str();
@@ -49,7 +45,7 @@ fn watch_ourselves(services: &Services) -> Result<(), Box<dyn std::error::Error>
     packs::actions::apply_if_changed(
         services,
         &Actor::job("serve"),
-        OWN_PACK,
+        own::TEXT,
         &given.into_iter().collect(),
     )?;
     Ok(())

@@ -14,6 +14,7 @@ use crate::features::capacity;
 use crate::features::health::demo;
 use crate::features::heartbeats::{self, actions as beats};
 use crate::features::packs::actions as packs;
+use crate::features::packs::own;
 use crate::features::packs::pack::Heartbeat;
 use crate::features::packs::parameters::Given;
 use crate::features::packs::store as defined;
@@ -125,7 +126,7 @@ const PACKS: [&str; 6] = [
     include_str!("../../packs/finaegis.toml"),
     include_str!("../../packs/finchat.toml"),
     include_str!("../../packs/debt-os.toml"),
-    include_str!("../../packs/signalbox.toml"),
+    own::TEXT,
 ];
 
 /// For the demo: starts the simulator, points the packs at it, and gives charts a labelled past.

@@ -100,6 +100,11 @@ const BETWEEN_FEATURES: &[(&str, &str, &str)] = &[
         "runbooks are declared in packs, and platforms have zones",
     ),
     ("posture", "notify", "that nobody can be told is a weakness"),
+    (
+        "posture",
+        "packs",
+        "that we do not watch ourselves is a weakness",
+    ),
     ("posture", "watched", "that nobody watches us is a weakness"),
     (
         "logs",

@@ -5,6 +5,8 @@ use std::path::Path;
 
 use chrono::Duration;
 use diesel::connection::SimpleConnection;
+use signalbox::features::packs::actions::apply;
+use signalbox::features::packs::{Given, own};
 use signalbox::features::posture::PROVEN;
 use signalbox::features::posture::door::{self, Address};
 use signalbox::features::posture::finding::Verdict;
@@ -205,4 +207,26 @@ fn what_is_said_to_be_shown_by_a_test_is() {
     let missing: Vec<_> = named.filter(|name| !is_test(name)).collect();
     assert!(missing.is_empty(), "{missing:?}");
     assert!(!is_test("no_such_test_anywhere"));
+}
+
+#[actix_web::test]
+async fn that_we_do_not_watch_ourselves_is_to_be_mended() {
+    let app = TestApp::start().await;
+    let rows = open(&app).await.table(WANTING);
+    let own = wanting(&rows, "Own pack").unwrap();
+    assert!(own[0].starts_with("not applied"), "{own:?}");
+
+    let actor = Actor::job("test");
+    apply(&app.services, &actor, own::TEXT, &Given::default()).unwrap();
+    assert!(wanting(&open(&app).await.table(WANTING), "Own pack").is_none());
+
+    let weaker = own::TEXT.replacen(
+        "[[rule]]\nid = \"sealer-behind\"",
+        "[[rule]]\nid = \"sealer-far-behind\"",
+        1,
+    );
+    apply(&app.services, &actor, &weaker, &Given::default()).unwrap();
+    let rows = open(&app).await.table(WANTING);
+    let own = wanting(&rows, "Own pack").unwrap();
+    assert!(own[0].contains("without sealer-behind"), "{own:?}");
 }

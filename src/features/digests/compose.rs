@@ -10,9 +10,9 @@ use crate::features::capacity::store as capacity;
 use crate::features::checklists::store as checklists;
 use crate::features::health::latency::Histogram;
 use crate::features::health::store::samples::{self, Span};
-use crate::features::incidents::actions::opening::OWN_PLATFORM;
 use crate::features::incidents::store as incidents;
 use crate::features::logs::store as logs;
+use crate::features::packs::own;
 use crate::features::packs::pack::{Capacity, ItemId, LogSource, Probe, Service};
 use crate::features::packs::store::{self as packs, Watched};
 use crate::features::releases::store as releases;
@@ -57,7 +57,7 @@ pub fn compose(
     of_capacity(conn, of, period, &mut contents)?;
     of_work(conn, platform, period, now, &mut contents)?;
     // People sign in to the house, not to one of its platforms.
-    if of.slug == OWN_PLATFORM {
+    if of.slug == own::PLATFORM {
         of_the_door(conn, period, &mut contents)?;
     }
     Ok(contents)

@@ -21,6 +21,7 @@ pub mod guards;
 mod left_out;
 pub mod lines;
 pub mod lint;
+pub mod own;
 pub mod pack;
 pub mod pages;
 pub mod parameters;

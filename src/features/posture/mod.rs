@@ -15,6 +15,7 @@ pub mod front;
 mod hello;
 mod lookout;
 pub mod notices;
+pub mod own_pack;
 mod pages;
 mod proven;
 mod secrets;

@@ -8,8 +8,9 @@ use super::finding::Finding;
 use super::front::Seen;
 use super::lookout::Lookout;
 use super::views::{Acts, PosturePage, Section};
-use super::{access, database, door, files, notices, secrets, settings};
+use super::{access, database, door, files, notices, own_pack, secrets, settings};
 use crate::features::notify::store::outbox;
+use crate::features::packs::own;
 use crate::features::people;
 use crate::features::watched::store as signs;
 use crate::foundation::Services;
@@ -47,6 +48,7 @@ struct Found {
     database: Vec<Finding>,
     notices: Finding,
     watcher: Finding,
+    own_pack: Finding,
     /// The newest acts on the command line; `None` for whoever may not read the log.
     acts: Option<Vec<EventRow>>,
 }
@@ -74,6 +76,7 @@ impl Found {
                 signs::standing(conn)?.as_ref(),
                 now,
             ),
+            own_pack: own_pack::judge(&own::standing(conn)?),
             notices: notices::outbox(&services.config.notices, &outbox::health(conn, now)?, now),
             acts: signed
                 .may(Permission::AuditRead)
@@ -128,6 +131,7 @@ fn sections(
     let program = vec![
         found.notices,
         found.watcher,
+        found.own_pack,
         settings::logs(config),
         settings::age(settings::built_at(), now),
     ];

@@ -5,13 +5,12 @@ use std::collections::BTreeMap;
 use diesel::prelude::*;
 use signalbox::features::health::actions::report_own;
 use signalbox::features::packs::actions::apply;
+use signalbox::features::packs::own;
 use signalbox::features::packs::parameters::Given;
 use signalbox::foundation::audit::Actor;
 use signalbox::foundation::db::schema::{indicator_report, pack_item};
 
 use super::fixture::Bench;
-
-const OWN_PACK: &str = include_str!("../../../packs/signalbox.toml");
 
 /// The newest value of each of our own indicators.
 fn reported(bench: &Bench) -> BTreeMap<String, f64> {
@@ -29,7 +28,7 @@ fn reported(bench: &Bench) -> BTreeMap<String, f64> {
 fn our_own_pack_is_told_what_waits_for_seal_and_anchor() {
     let bench = Bench::new();
     let actor = Actor::command_line("tester");
-    apply(&bench.services, &actor, OWN_PACK, &Given::default()).unwrap();
+    apply(&bench.services, &actor, own::TEXT, &Given::default()).unwrap();
     let later = |seconds| {
         bench
             .services

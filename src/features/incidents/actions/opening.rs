@@ -10,14 +10,11 @@ use crate::features::incidents::incident::{
 };
 use crate::features::incidents::store::entries::{self, Kind, New};
 use crate::features::incidents::store::{self, attached};
-use crate::features::packs::store as packs;
+use crate::features::packs::{own, store as packs};
 use crate::foundation::Services;
 use crate::foundation::audit::{Actor, FormKey, Tx};
 use crate::foundation::db::{self, PoolKind};
 use crate::foundation::kernel::{Level, PlatformId};
-
-/// The platform that our own pack declares.
-pub const OWN_PLATFORM: &str = "signalbox";
 
 /// What somebody wants to open.
 #[derive(Clone, Debug)]
@@ -257,12 +254,12 @@ fn add(tx: &mut Tx<'_>, found: &Found<'_>) -> Result<IncidentId> {
         return Ok(id);
     }
     let platforms = packs::platforms(tx)?;
-    let own = platforms.into_iter().find(|it| it.slug == OWN_PLATFORM);
-    let own = own.ok_or(IncidentError::NoOwnPack)?;
+    let ours = platforms.into_iter().find(|it| it.slug == own::PLATFORM);
+    let ours = ours.ok_or(IncidentError::NoOwnPack)?;
     let mut incident = Incident {
         evidence_at: Some(now),
         ..Incident::open(
-            own.id,
+            ours.id,
             found.title,
             Level::Red,
             found.cause,
