@@ -46,6 +46,7 @@ pub fn routes() -> Routes {
         .post("/incidents/{id}/updates", act, pages::one::update)
         .post("/incidents/{id}/alerts", act, pages::one::attach)
         .post("/incidents/{id}/alerts/detachment", act, pages::one::detach)
+        .post("/incidents/{id}/runbooks", act, pages::one::open_runbook)
         .post("/incidents/{id}/steps", act, pages::one::step)
         .get("/incidents/{id}/review", read, pages::review::show)
         .post("/incidents/{id}/review", act, pages::review::write)

@@ -4,6 +4,7 @@ pub mod attached;
 pub mod entries;
 pub mod follow_ups;
 pub mod reviews;
+pub mod runbooks;
 pub mod steps;
 
 use chrono::{DateTime, TimeDelta, Utc};

@@ -259,6 +259,8 @@ pub struct OnePage {
     pub incident: Incident,
     pub alerts: Vec<AlertLine>,
     pub runbooks: Vec<RunbookLine>,
+    /// Those of the platform that could be opened.
+    pub more_runbooks: Vec<(String, String)>,
     pub timeline: Vec<Line>,
     /// What the reader may do; nothing where they only read, or nothing is left to do.
     pub may: May,

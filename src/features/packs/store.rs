@@ -250,6 +250,19 @@ pub fn item<T: Definition>(conn: &mut Conn, id: ItemId) -> Result<Item<T>> {
         .into_item(read_spec)
 }
 
+/// These definitions, retired or not, in the order in which they are asked for; each once, and only those that can be read.
+pub fn items<T: Definition>(conn: &mut Conn, ids: &[ItemId]) -> Result<Vec<Item<T>>> {
+    let wanted: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
+    let rows = pack_item::table
+        .filter(pack_item::id.eq_any(&wanted))
+        .filter(pack_item::kind.eq(T::KIND))
+        .select(ItemRow::as_select())
+        .load(conn)?;
+    let mut items = readable(rows);
+    items.sort_by_key(|item| ids.iter().position(|id| *id == item.id));
+    Ok(items)
+}
+
 /// One definition in force, by the name that its pack gives it.
 pub fn by_slug<T: Definition>(
     conn: &mut Conn,

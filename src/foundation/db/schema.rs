@@ -746,6 +746,15 @@ diesel::table! {
 }
 
 diesel::table! {
+    incident_runbook (incident_id, runbook_id) {
+        incident_id -> Uuid,
+        runbook_id -> Uuid,
+        at -> Timestamptz,
+        by_name -> Text,
+    }
+}
+
+diesel::table! {
     incident_step (id) {
         id -> Uuid,
         incident_id -> Uuid,
@@ -1991,6 +2000,8 @@ diesel::joinable!(incident_alert -> alert (alert_id));
 diesel::joinable!(incident_alert -> incident (incident_id));
 diesel::joinable!(incident_entry -> incident (incident_id));
 diesel::joinable!(incident_review -> incident (incident_id));
+diesel::joinable!(incident_runbook -> incident (incident_id));
+diesel::joinable!(incident_runbook -> pack_item (runbook_id));
 diesel::joinable!(incident_step -> incident (incident_id));
 diesel::joinable!(incident_step -> pack_item (runbook_id));
 diesel::joinable!(incident_step -> person (by_id));

@@ -565,3 +565,33 @@ async fn a_double_submit_opens_one() {
     assert_eq!(both.0.location(), both.1.location());
     assert_eq!(live(&app).len(), 1);
 }
+
+#[actix_web::test]
+async fn a_runbook_that_no_alert_leads_to_is_opened_and_ticked() {
+    let app = watched().await;
+    let operator = app.as_operator();
+    let at = opened(&app, "yellow").await;
+    let page = operator.get(&at).await;
+    assert!(!page.says("steps done."), "it has no alert");
+    let (status, said) = refused(&operator, &at, "runbooks", &[("runbook", "")]).await;
+    assert_eq!(status, 422);
+    assert!(said.contains("Choose a runbook."), "{said}");
+
+    let runbook = page.option("What to do", "Mend it");
+    act(&operator, &at, "runbooks", &[("runbook", &runbook)]).await;
+    let page = operator.get(&at).await;
+    assert!(page.says("0 of 2 steps done."), "{}", page.text());
+    assert!(page.says("Runbook opened: Mend it"), "the story tells it");
+    assert!(!page.has_field("What to do"), "there is no other");
+    let again = refused(&operator, &at, "runbooks", &[("runbook", &runbook)]).await;
+    assert_eq!(again.0, 409);
+    let step = [
+        ("runbook", runbook.as_str()),
+        ("position", "0"),
+        ("text", "Look."),
+        ("ticked", "yes"),
+    ];
+    act(&operator, &at, "steps", &step).await;
+    assert!(operator.get(&at).await.says("1 of 2 steps done."));
+    assert_eq!(app.events_of("incident.runbook_opened").len(), 1);
+}

@@ -58,18 +58,21 @@ impl Page {
 
     /// The field that a visible label names.
     pub fn field(&self, label: &str) -> Field {
+        field_of(labelled(&self.html(), label).unwrap_or_else(|| self.lacks(label)))
+    }
+
+    /// The value of what a labelled list offers under this text.
+    pub fn option(&self, label: &str, text: &str) -> String {
         let html = self.html();
-        let labelled = html
-            .select(&parse("label"))
-            .find(|found| text_of(*found) == label)
-            .unwrap_or_else(|| panic!("no label \"{label}\" on {}", self.heading()));
-        let input = match labelled.attr("for") {
-            Some(id) => html
-                .select(&parse("input, select, textarea"))
-                .find(|input| input.attr("id") == Some(id)),
-            None => labelled.select(&parse("input, select, textarea")).next(),
-        };
-        field_of(input.unwrap_or_else(|| panic!("\"{label}\" labels nothing")))
+        let list = labelled(&html, label).unwrap_or_else(|| self.lacks(label));
+        let options = parse("option");
+        let found = list.select(&options).find(|it| text_of(*it) == text);
+        let found = found.unwrap_or_else(|| panic!("\"{label}\" does not offer \"{text}\""));
+        found.attr("value").unwrap_or_default().to_owned()
+    }
+
+    fn lacks(&self, label: &str) -> ! {
+        panic!("no field \"{label}\" on {}", self.heading())
     }
 
     pub fn has_field(&self, label: &str) -> bool {
@@ -163,6 +166,20 @@ pub fn without_keys(body: &str) -> String {
             text + marker + part.split_once('"').map_or(part, |(_, rest)| rest)
         })
     })
+}
+
+/// What a label with this text belongs to.
+fn labelled<'a>(html: &'a Html, label: &str) -> Option<ElementRef<'a>> {
+    let fields = parse("input, select, textarea");
+    let label = html
+        .select(&parse("label"))
+        .find(|found| text_of(*found) == label)?;
+    match label.attr("for") {
+        Some(id) => html
+            .select(&fields)
+            .find(|field| field.attr("id") == Some(id)),
+        None => label.select(&fields).next(),
+    }
 }
 
 fn parse(selector: &str) -> Selector {

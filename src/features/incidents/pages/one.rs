@@ -37,6 +37,7 @@ pub struct Typed {
     pub alert: String,
     pub detach: String,
     pub reason: String,
+    pub runbook: String,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -106,6 +107,7 @@ fn show(
         times: Times::of(incident, !read.alerts.is_empty()),
         alerts: read.alerts.iter().map(AlertLine::of).collect(),
         runbooks: read.runbooks,
+        more_runbooks: read.more_runbooks,
         timeline: read.timeline,
         people: read.people,
         free: read.free,
@@ -327,6 +329,23 @@ pub async fn detach(
             ));
         };
         alerts::detach(services, by, id, alert, &form.data.reason, form.key)
+    })
+    .await
+}
+
+/// `POST /incidents/{id}/runbooks`
+pub async fn open_runbook(
+    signed: Signed,
+    services: Data<Services>,
+    id: Path<IncidentId>,
+    form: Form<Typed>,
+) -> web::Result {
+    let id = id.into_inner();
+    answer(signed, services, id, form, move |services, by, form| {
+        let Ok(runbook) = form.data.runbook.parse::<ItemId>() else {
+            return Err(IncidentError::wrong("runbook", "Choose a runbook."));
+        };
+        steps::open(services, by, id, runbook, form.key)
     })
     .await
 }

@@ -1,14 +1,16 @@
 //! What the page of an incident is read from.
 
+use std::collections::HashMap;
+
 use super::super::incident::{Incident, IncidentId};
-use super::super::store::steps::{self as ticks, Step};
-use super::super::store::{attached, entries, reviews};
+use super::super::store::steps::{self as ticks, Step, Tick};
+use super::super::store::{attached, entries, reviews, runbooks as opened};
 use super::super::timeline::{self, OfIncident};
 use super::super::times;
 use super::super::views::{RunbookLine, StepLine};
 use crate::features::alerts::AlertId;
 use crate::features::alerts::store as lit;
-use crate::features::packs::pack::{Rule, Runbook};
+use crate::features::packs::pack::{ItemId, Rule, Runbook};
 use crate::features::packs::store::{self as packs, Item};
 use crate::foundation::Services;
 use crate::foundation::auth::{Permission, Signed};
@@ -22,6 +24,7 @@ pub struct Read {
     pub platform: String,
     pub alerts: Vec<OfIncident>,
     pub runbooks: Vec<RunbookLine>,
+    pub more_runbooks: Vec<(String, String)>,
     pub entries: Vec<entries::Entry>,
     pub timeline: Vec<timeline::Line>,
     pub people: Vec<(String, String)>,
@@ -55,9 +58,14 @@ pub fn read(
     } else {
         Vec::new()
     };
+    let runbooks = runbooks(conn, &incident, &alerts)?;
+    let ticked = ticks::ticked(conn, id)?;
+    let shown = runbooks.shown.into_iter();
+    let more = runbooks.more.into_iter();
     Ok(Read {
         platform: super::platform(conn, incident.platform)?.name,
-        runbooks: runbooks(conn, &incident, &alerts)?,
+        runbooks: shown.map(|it| line(it, &ticked)).collect(),
+        more_runbooks: more.map(|it| (it.id.to_string(), it.spec.title)).collect(),
         timeline: timeline::read(conn, &own, &alerts)?,
         entries: own,
         review: review_line(conn, &incident)?,
@@ -91,64 +99,51 @@ fn free(conn: &mut Conn, incident: &Incident) -> db::Result<Vec<(String, String)
     Ok(free.map(|it| (it.id.to_string(), it.name)).collect())
 }
 
-/// The runbooks of the alerts that belong to it, each once.
-fn runbooks(
-    conn: &mut Conn,
-    incident: &Incident,
-    alerts: &[OfIncident],
-) -> db::Result<Vec<RunbookLine>> {
-    let ticked = ticks::ticked(conn, incident.id)?;
-    let mut found: Vec<Item<Runbook>> = Vec::new();
-    for of in alerts.iter().filter(|of| of.attached.detached_at.is_none()) {
-        if let Some(runbook) = runbook_of(conn, &of.alert)?
-            && found.iter().all(|it| it.id != runbook.id)
-        {
-            found.push(runbook);
-        }
-    }
-    let line = |runbook: Item<Runbook>| {
-        let steps: Vec<StepLine> = (0_i32..)
-            .zip(runbook.spec.steps)
-            .map(|(position, text)| {
-                let step = Step {
-                    runbook: runbook.id,
-                    position,
-                    text,
-                };
-                let tick = ticked.get(&step);
-                StepLine {
-                    position,
-                    ticked: tick.map(|it| (it.name.clone(), it.at)),
-                    text: step.text,
-                }
-            })
-            .collect();
-        RunbookLine {
-            id: runbook.id.to_string(),
-            title: runbook.spec.title,
-            done: steps.iter().filter(|it| it.ticked.is_some()).count(),
-            steps,
-        }
-    };
-    Ok(found.into_iter().map(line).collect())
+/// Runbooks of the platform: those that are gone through here, and those that could be.
+struct Runbooks {
+    shown: Vec<Item<Runbook>>,
+    more: Vec<Item<Runbook>>,
 }
 
-/// The runbook of an alert's rule, while both are in force and can be read.
-fn runbook_of(conn: &mut Conn, alert: &lit::Alert) -> db::Result<Option<Item<Runbook>>> {
-    let Some(rule) = alert.rule else {
-        return Ok(None);
-    };
-    let slug = match packs::item::<Rule>(conn, rule) {
-        Ok(rule) => rule.spec.runbook,
-        Err(db::Error::Query(_)) => None,
-        Err(error) => return Err(error),
-    };
-    let Some(slug) = slug else {
-        return Ok(None);
-    };
-    match packs::by_slug(conn, alert.platform, &slug) {
-        Ok(runbook) => Ok(Some(runbook)),
-        Err(db::Error::NotFound) => Ok(None),
-        Err(error) => Err(error),
+/// Those of the alerts that belong to it, each once, and those that somebody opened.
+fn runbooks(conn: &mut Conn, incident: &Incident, alerts: &[OfIncident]) -> db::Result<Runbooks> {
+    let mut more = packs::live_within::<Runbook>(conn, &Scope::one(incident.platform))?;
+    let belonging = alerts.iter().filter(|of| of.attached.detached_at.is_none());
+    let rules: Vec<ItemId> = belonging.filter_map(|of| of.alert.rule).collect();
+    let named = packs::items::<Rule>(conn, &rules)?;
+    let named = named.into_iter().filter_map(|rule| rule.spec.runbook);
+    let mut shown = Vec::new();
+    for slug in named {
+        shown.extend(more.extract_if(.., |it| it.slug == slug));
+    }
+    for opened in opened::opened(conn, incident.id)? {
+        shown.extend(more.extract_if(.., |it| it.id == opened));
+    }
+    Ok(Runbooks { shown, more })
+}
+
+/// A runbook with how far it is done.
+fn line(runbook: Item<Runbook>, ticked: &HashMap<Step, Tick>) -> RunbookLine {
+    let steps: Vec<StepLine> = (0_i32..)
+        .zip(runbook.spec.steps)
+        .map(|(position, text)| {
+            let step = Step {
+                runbook: runbook.id,
+                position,
+                text,
+            };
+            let tick = ticked.get(&step);
+            StepLine {
+                position,
+                ticked: tick.map(|it| (it.name.clone(), it.at)),
+                text: step.text,
+            }
+        })
+        .collect();
+    RunbookLine {
+        id: runbook.id.to_string(),
+        title: runbook.spec.title,
+        done: steps.iter().filter(|it| it.ticked.is_some()).count(),
+        steps,
     }
 }

@@ -23,13 +23,14 @@ pub enum Kind {
     Command,
     /// Whoever is on call was told.
     Told,
+    Runbook,
     Step,
     Review,
     Action,
 }
 
 impl Kind {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::Opened,
         Self::Attached,
         Self::Detached,
@@ -39,6 +40,7 @@ impl Kind {
         Self::Level,
         Self::Command,
         Self::Told,
+        Self::Runbook,
         Self::Step,
         Self::Review,
         Self::Action,
@@ -56,6 +58,7 @@ impl Kind {
             Self::Level => "level",
             Self::Command => "command",
             Self::Told => "told",
+            Self::Runbook => "runbook",
             Self::Step => "step",
             Self::Review => "review",
             Self::Action => "action",
