@@ -359,3 +359,31 @@ async fn a_log_that_is_retired_is_not_read() {
     assert_eq!(page.heading(), "Logs");
     assert!(page.says("No log is read yet"));
 }
+
+/// A sender that has died is no day without errors.
+#[actix_web::test]
+async fn a_sender_that_falls_silent_puts_no_lamp_out() {
+    let app = TestApp::start().await;
+    let pack = PACK.replace("files = \"FILES\"", "expect_every = \"1h\"");
+    apply(&app, &pack);
+    actions::enrol(&app.services).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let ground = Ground {
+        app,
+        folder,
+        sources: Vec::new(),
+    };
+    let lines: Vec<_> = (0..11)
+        .map(|_| json!({"level": "error", "message": "away"}))
+        .collect();
+    let lines = serde_json::to_string(&lines).unwrap();
+    let answer = sender(&ground.app)
+        .post("/api/v1/logs?source=app", &lines)
+        .await;
+    assert_eq!(answer.status, 202);
+    assert_eq!(ground.tick().len(), 1);
+    ground.app.advance(TimeDelta::hours(25));
+    assert_eq!(ground.tick().len(), 1, "nobody knows what became of it");
+    let page = ground.app.as_operator().get("/logs").await;
+    assert!(page.says("Its senders are silent"), "{}", page.text());
+}

@@ -192,7 +192,8 @@ pub fn hand_in(
     })
 }
 
-/// Whether what is known of a log is true of now: its files were looked at lately, or its senders have ever sent.
+/// Whether what is known of a log is true of now: its files were looked at lately, or its senders are heard as often as
+/// is expected of them. Of senders of whom nothing is expected, it is enough that they have ever sent.
 #[must_use]
 pub fn is_known(spec: &LogSource, state: &State, now: DateTime<Utc>) -> bool {
     match spec.files() {
@@ -200,6 +201,9 @@ pub fn is_known(spec: &LogSource, state: &State, now: DateTime<Utc>) -> bool {
             let lately = |at: DateTime<Utc>| now - at <= LOOKED_LATELY;
             state.error.is_none() && state.looked_at.is_some_and(lately)
         }
-        None => state.heard_at.is_some(),
+        None => state.heard_at.is_some_and(|at| {
+            let every = spec.expect_every;
+            every.is_none_or(|every| now - at <= every.delta() * 2)
+        }),
     }
 }

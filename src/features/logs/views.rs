@@ -276,6 +276,7 @@ fn standing(known: &Known, now: DateTime<Utc>) -> (Lamp, String) {
             (Lamp::Clear, word.to_owned())
         }
         _ if spec.files().is_some() => (Lamp::Unknown, "Not looked at".to_owned()),
+        _ if known.state.heard_at.is_some() => (Lamp::Yellow, "Its senders are silent".to_owned()),
         _ => (Lamp::Unknown, "Nothing was handed in yet".to_owned()),
     }
 }

@@ -26,6 +26,10 @@ impl Linter<'_> {
                 let message = format!("lines are kept between {KEEP_MIN} and {KEEP_MAX}");
                 self.error("bad-timing", about, message);
             }
+            if log.files().is_some() && log.expect_every.is_some() {
+                let message = "files are looked at all the while, however seldom they grow: expect_every is for senders";
+                self.error("bad-timing", about, message);
+            }
             if let Some(service) = &log.service
                 && !pack.services.iter().any(|known| known.id == *service)
             {

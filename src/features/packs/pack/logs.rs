@@ -25,6 +25,9 @@ pub struct LogSource {
     pub files: String,
     #[serde(default = "thirty_days")]
     pub keep: Lasting,
+    /// How often its senders hand something in; after twice as long nothing is known of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expect_every: Option<Lasting>,
 }
 
 const fn thirty_days() -> Lasting {
