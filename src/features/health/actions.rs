@@ -1,17 +1,19 @@
-//! What happens to probes, indicators and events.
+//! What happens to probes, and to the indicators and events that we report of ourselves.
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+pub use super::reporting::{ReportError, Reporter, report_event, report_indicator};
+
 use super::probe::{self, Outcome, Run, Standing};
 use super::store::{self, Claim, Finished};
 use super::store::{reports, samples, series};
-use crate::features::packs::pack::{EventType, Indicator, ItemId, Probe, ProbeState};
-use crate::features::packs::store::{self as packs, Definition, Item, Watched};
+use crate::features::packs::own;
+use crate::features::packs::pack::{Indicator, ItemId, Probe, ProbeState};
+use crate::features::packs::store::{self as packs, Item};
 use crate::foundation::Services;
-use crate::foundation::audit::{self, Actor, Event, FormKey, Subject, Tx, Unaudited};
-use crate::foundation::auth::keys::Keyed;
+use crate::foundation::audit::{self, Actor, Event, Subject, Tx, Unaudited};
 use crate::foundation::db::{self, Conn};
 use crate::foundation::kernel::{PlatformId, Scope};
 
@@ -23,9 +25,6 @@ const LEASE_SLACK: TimeDelta = TimeDelta::seconds(10);
 
 /// Our own reports come four times a minute; what others report is kept.
 const OWN_REPORTS_KEPT: TimeDelta = TimeDelta::hours(48);
-
-/// What our own pack calls us.
-const OWN_PLATFORM: &str = "signalbox";
 
 /// How many runs one process takes on at a time.
 const CLAIMS_AT_MOST: i64 = 64;
@@ -232,194 +231,11 @@ fn write_own(
 fn own_indicators(conn: &mut Conn) -> db::Result<Vec<Item<Indicator>>> {
     let ours = packs::platforms(conn)?
         .into_iter()
-        .find(|platform| platform.slug == OWN_PLATFORM);
+        .find(|platform| platform.slug == own::PLATFORM);
     let Some(ours) = ours else {
         return Ok(Vec::new());
     };
     let mut indicators = packs::live::<Indicator>(conn)?;
     indicators.retain(|indicator| indicator.platform == ours.id);
     Ok(indicators)
-}
-
-/// Why something could not be reported.
-#[derive(Debug, thiserror::Error)]
-pub enum ReportError {
-    #[error("no pack names {kind} \"{name}\"; there are {}", known.join(", "))]
-    Unknown {
-        kind: &'static str,
-        name: String,
-        known: Vec<String>,
-    },
-    #[error("there is no platform \"{0}\"")]
-    NoPlatform(String),
-    #[error("{} have \"{name}\": say which with --platform", platforms.join(", "))]
-    Ambiguous {
-        name: String,
-        platforms: Vec<String>,
-    },
-    #[error("an indicator's value is a finite number")]
-    NotFinite,
-    #[error(transparent)]
-    Database(#[from] db::Error),
-}
-
-/// Who reports, how far they reach, and what makes a second attempt the same report.
-pub struct Reporter {
-    actor: Actor,
-    reach: Scope,
-    key: Option<FormKey>,
-}
-
-impl Reporter {
-    /// Somebody at the command line of the installation, whose every call is a report of its own.
-    fn local(actor: &Actor) -> Self {
-        Self {
-            actor: actor.clone(),
-            reach: Scope::All,
-            key: None,
-        }
-    }
-
-    #[must_use]
-    pub fn program(keyed: &Keyed, key: FormKey) -> Self {
-        Self {
-            actor: keyed.actor(),
-            reach: keyed.reach().clone(),
-            key: Some(key),
-        }
-    }
-
-    fn once(&self, tx: &mut Tx<'_>) -> db::Result<()> {
-        self.key.map_or(Ok(()), |key| tx.once(key, REPORTED))
-    }
-}
-
-/// Where a report leads that is made twice.
-const REPORTED: &str = "/services";
-
-/// Takes down a value that somebody outside has measured.
-pub fn report_indicator(
-    services: &Services,
-    actor: &Actor,
-    name: &str,
-    value: f64,
-    platform: Option<&str>,
-) -> Result<Item<Indicator>, ReportError> {
-    report_indicator_by(services, &Reporter::local(actor), name, value, platform)
-}
-
-/// [`report_indicator`] by anybody.
-pub fn report_indicator_by(
-    services: &Services,
-    reporter: &Reporter,
-    name: &str,
-    value: f64,
-    platform: Option<&str>,
-) -> Result<Item<Indicator>, ReportError> {
-    if !value.is_finite() {
-        return Err(ReportError::NotFinite);
-    }
-    let indicator = services
-        .db
-        .read(|conn| find::<Indicator>(conn, &reporter.reach, name, platform))?;
-    services.audit.write(&reporter.actor, |tx| {
-        reporter.once(tx)?;
-        let now = tx.now();
-        reports::insert_report(tx, indicator.id, now, value, false)?;
-        tx.record(
-            Event::new(
-                "indicator.reported",
-                Subject::new("indicator", indicator.id),
-            )
-            .platform(indicator.platform)
-            .detail("indicator", indicator.slug.as_str())
-            // The log holds no floats: 97.4 is written as it was reported.
-            .detail("value", value.to_string()),
-        )?;
-        Ok::<_, db::Error>(())
-    })?;
-    Ok(indicator)
-}
-
-/// Takes down that something happened.
-pub fn report_event(
-    services: &Services,
-    actor: &Actor,
-    name: &str,
-    platform: Option<&str>,
-) -> Result<Item<EventType>, ReportError> {
-    report_event_by(services, &Reporter::local(actor), name, platform)
-}
-
-/// [`report_event`] by anybody.
-pub fn report_event_by(
-    services: &Services,
-    reporter: &Reporter,
-    name: &str,
-    platform: Option<&str>,
-) -> Result<Item<EventType>, ReportError> {
-    let event_type = services
-        .db
-        .read(|conn| find::<EventType>(conn, &reporter.reach, name, platform))?;
-    services.audit.write(&reporter.actor, |tx| {
-        reporter.once(tx)?;
-        reports::insert_event(tx, event_type.id)?;
-        tx.record(
-            Event::new("event.reported", Subject::new("event_type", event_type.id))
-                .platform(event_type.platform)
-                .detail("type", event_type.slug.as_str()),
-        )?;
-        Ok::<_, db::Error>(())
-    })?;
-    Ok(event_type)
-}
-
-/// The definition of this name; where several platforms have one, `platform` says whose.
-fn find<T: Definition>(
-    conn: &mut Conn,
-    reach: &Scope,
-    name: &str,
-    platform: Option<&str>,
-) -> Result<Item<T>, ReportError> {
-    let mut platforms = packs::platforms(conn)?;
-    platforms.retain(|platform| reach.allows(platform.id));
-    if let Some(wanted) = platform
-        && !platforms.iter().any(|it| it.slug == wanted)
-    {
-        return Err(ReportError::NoPlatform(wanted.to_owned()));
-    }
-    let slug_of = |item: &Item<T>| slug(&platforms, item);
-    let all: Vec<Item<T>> = packs::live_within(conn, reach)?;
-    let mut known: Vec<String> = all.iter().map(|item| item.slug.clone()).collect();
-    let mut found: Vec<Item<T>> = all
-        .into_iter()
-        .filter(|item| item.slug == name && platform.is_none_or(|wanted| slug_of(item) == wanted))
-        .collect();
-    match (found.pop(), found.is_empty()) {
-        (Some(item), true) => Ok(item),
-        (Some(item), false) => {
-            found.push(item);
-            let platforms = found.iter().map(slug_of).collect();
-            Err(ReportError::Ambiguous {
-                name: name.to_owned(),
-                platforms,
-            })
-        }
-        (None, _) => {
-            known.sort_unstable();
-            known.dedup();
-            Err(ReportError::Unknown {
-                kind: T::KIND,
-                name: name.to_owned(),
-                known,
-            })
-        }
-    }
-}
-
-fn slug<T>(platforms: &[Watched], item: &Item<T>) -> String {
-    let of = platforms
-        .iter()
-        .find(|platform| platform.id == item.platform);
-    of.map(|platform| platform.slug.clone()).unwrap_or_default()
 }

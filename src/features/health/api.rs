@@ -3,16 +3,18 @@
 use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use super::actions::{self, ReportError, Reporter};
+use super::reporting::{self, Measured, ReportError, Reporter};
 use crate::foundation::Services;
 use crate::foundation::auth::keys::Keyed;
 use crate::foundation::web::api::{Act, Always, Asked, Nothing, Problem, Sent, Settled};
 use crate::foundation::web::{self, Problems, block};
 
-/// A value of an indicator, as it is now.
+/// A value of an indicator.
 #[derive(Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct IndicatorReport {
@@ -25,6 +27,13 @@ pub struct IndicatorReport {
     /// The platform, by its short name. Needed where several that the key reaches have such an indicator.
     #[serde(default)]
     platform: Option<String>,
+    /// When it was so, within the last 30 days; now where it is left out.
+    #[serde(default)]
+    at: Option<DateTime<Utc>>,
+    /// How it is known, in up to 500 characters; it is kept in the audit log.
+    #[serde(default)]
+    #[schema(example = "Report 2026-11, page 3")]
+    evidence: Option<String>,
 }
 
 /// Something that happened.
@@ -37,6 +46,10 @@ pub struct EventReport {
     /// The platform, by its short name. Needed where several that the key reaches have such a type.
     #[serde(default)]
     platform: Option<String>,
+    /// What belongs to it. A pack may say where in it the value of an indicator stands; nothing else is kept of it.
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    data: Value,
 }
 
 /// What was taken down.
@@ -76,12 +89,19 @@ pub async fn report_indicator(
         indicator,
         value,
         platform,
+        at,
+        evidence,
     } = sent.data;
     let name = indicator.clone();
     let settled = block(move || {
         let reporter = Reporter::program(&keyed, act.key);
-        let done =
-            actions::report_indicator_by(&services, &reporter, &name, value, platform.as_deref());
+        let measured = Measured {
+            value,
+            at,
+            evidence: evidence.as_deref(),
+        };
+        let platform = platform.as_deref();
+        let done = reporting::report_indicator_by(&services, &reporter, &name, &measured, platform);
         act.settle(done.map(drop).map_err(web::Error::from))
     })
     .await?;
@@ -114,11 +134,17 @@ pub async fn report_event(
     sent: Sent<EventReport>,
 ) -> web::Result {
     let act = Act::of(&request, &services.keyring, &keyed.actor(), &sent.body)?;
-    let EventReport { event, platform } = sent.data;
+    let EventReport {
+        event,
+        platform,
+        data,
+    } = sent.data;
     let name = event.clone();
     let settled = block(move || {
         let reporter = Reporter::program(&keyed, act.key);
-        let done = actions::report_event_by(&services, &reporter, &name, platform.as_deref());
+        let message = json!({ "data": data });
+        let platform = platform.as_deref();
+        let done = reporting::report_event_by(&services, &reporter, &name, &message, platform);
         act.settle(done.map(drop).map_err(web::Error::from))
     })
     .await?;
@@ -141,7 +167,9 @@ impl From<ReportError> for web::Error {
                 "{} have \"{name}\": say which with \"platform\"",
                 platforms.join(", ")
             )),
-            ReportError::NotFinite => Self::Malformed(error.to_string()),
+            ReportError::NotFinite | ReportError::Moment(_) | ReportError::Evidence => {
+                Self::Malformed(error.to_string())
+            }
             ReportError::Database(error) => error.into(),
         }
     }

@@ -23,6 +23,7 @@ pub mod latency;
 pub mod pages;
 pub mod probe;
 pub mod queue;
+pub mod reporting;
 pub mod resp;
 pub mod runner;
 pub mod series;

@@ -4,7 +4,7 @@ use actix_web::web::Bytes;
 
 use super::message::{SourceId, Unfit, names_a_report, type_of};
 use super::store::{self, Came, receipts};
-use crate::features::health::store::reports;
+use crate::features::health::reporting;
 use crate::features::notify::signing::Signed;
 use crate::features::packs::pack::EventType;
 use crate::features::packs::store as packs;
@@ -165,16 +165,16 @@ fn note(
     store::count(tx, open.id, came, now)?;
     let event = match event_type {
         Some(item) => {
-            reports::insert_event(tx, item.id)?;
-            Event::new("event.reported", Subject::new("event_type", item.id))
+            let said = serde_json::from_slice(&message.body).unwrap_or_default();
+            reporting::take_event(tx, &item, &said)?
         }
         None => Event::new("event.unknown", Subject::new("event_source", open.id))
-            .outcome(Outcome::Failure),
+            .outcome(Outcome::Failure)
+            .platform(open.platform)
+            .detail("type", kind),
     };
     tx.record(
         event
-            .platform(open.platform)
-            .detail("type", kind)
             .detail("source", open.id.to_string())
             .detail("message", message.id.as_str()),
     )?;

@@ -88,6 +88,7 @@ pub fn lint(file: &File) -> Vec<Finding> {
     linter.names();
     linter.probes();
     linter.scrapes();
+    linter.indicators();
     linter.heartbeats();
     linter.connectors();
     linter.logs();
@@ -158,6 +159,25 @@ impl Linter<'_> {
         if platform.zone.parse::<chrono_tz::Tz>().is_err() {
             let message = format!("\"{}\" is not an IANA time zone", platform.zone);
             self.error("bad-zone", about, message);
+        }
+    }
+
+    fn indicators(&mut self) {
+        let pack = self.pack;
+        for (index, indicator) in pack.indicators.iter().enumerate() {
+            let Some(from) = &indicator.from_event else {
+                continue;
+            };
+            let about = ("indicator", index, indicator.id.as_str());
+            if !pack.event_types.iter().any(|it| it.id == from.event_type) {
+                let message = format!("there is no event_type \"{}\"", from.event_type);
+                self.error("unknown-reference", about, message);
+            }
+            if from.value.is_empty() || from.value.split('.').any(str::is_empty) {
+                let message =
+                    "say where the value stands in the event's message: value = \"data.score\"";
+                self.error("bad-place", about, message);
+            }
         }
     }
 

@@ -225,6 +225,19 @@ pub struct Indicator {
     /// Whether a value that a person reports counts only once a second person has agreed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub four_eyes: bool,
+    /// The event whose message carries the value, where one does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from_event: Option<FromEvent>,
+}
+
+/// Where in the message of an event a value stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FromEvent {
+    #[serde(rename = "type")]
+    pub event_type: String,
+    /// Keys of objects, one in the other: `data.score`.
+    pub value: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,6 +2,7 @@
 
 use chrono::TimeDelta;
 use reqwest::Method;
+use serde_json::json;
 use signalbox::features::alerts::evaluate;
 use signalbox::features::alerts::store;
 use signalbox::foundation::auth::keys::KeyScope::{AlertsRead, EventsWrite, IndicatorsWrite};
@@ -39,6 +40,55 @@ async fn a_program_reports_a_breach_and_a_submission_and_the_lamps_are_lit() {
     let well = r#"{"indicator": "ncc_qos", "value": 99.9}"#;
     assert_eq!(program.post("/api/v1/indicators", well).await.status, 201);
     assert!(!lit(&app).contains(&"API is down".to_owned()));
+}
+
+/// What was measured earlier stands where it belongs, with how it is known, and is not what is so now.
+#[actix_web::test]
+async fn a_value_has_its_moment_and_its_evidence() {
+    let (app, program) = ground().await;
+    let at = |hours| (app.now() - TimeDelta::hours(hours)).to_rfc3339();
+    let send = async |hours: i64, value: f64, evidence: &str| {
+        let body =
+            json!({"indicator": "ncc_qos", "value": value, "at": at(hours), "evidence": evidence});
+        let body = body.to_string();
+        program.post("/api/v1/indicators", &body).await.status
+    };
+    assert_eq!(send(0, 99.0, "Report of today").await, 201);
+    assert_eq!(send(24, 97.4, "Report of yesterday, page 3").await, 201);
+    assert!(lit(&app).is_empty(), "it was in breach, and is not");
+    let told = app.events_of("indicator.reported");
+    assert_eq!(
+        told[1]["details"]["evidence"],
+        "Report of yesterday, page 3"
+    );
+    assert_eq!(send(31 * 24, 97.4, "Old").await, 400);
+    assert_eq!(send(-1, 97.4, "Of a moment to come").await, 400);
+    assert_eq!(send(0, 97.4, "SAR filed for C-1").await, 400);
+    assert_eq!(send(0, 97.4, " ").await, 400);
+}
+
+#[actix_web::test]
+async fn an_event_carries_a_value_where_its_pack_says_so() {
+    let app = TestApp::start().await;
+    let from = "from_event = { type = \"report.submitted\", value = \"data.score\" }";
+    let at = "id = \"ncc_qos\"\n";
+    apply(&app, &SMALL.replacen(at, &format!("{at}{from}\n"), 1));
+    let program = app.program(&[EventsWrite]);
+    let send = async |data: &str| {
+        let body = format!("{{\"event\": \"report.submitted\"{data}}}");
+        program.post("/api/v1/events", &body).await.status
+    };
+    assert_eq!(send(", \"data\": {\"score\": 97.4}").await, 201);
+    assert!(lit(&app).contains(&"Quality is in breach".to_owned()));
+    assert_eq!(send(", \"data\": {\"score\": \"99.9\"}").await, 201);
+    assert_eq!(send("").await, 201);
+    let told = app.events_of("event.reported");
+    assert_eq!(told[0]["details"].get("without_value_of"), None);
+    for event in &told[1..] {
+        assert_eq!(event["details"]["without_value_of"], "ncc_qos");
+    }
+    assert_eq!(app.events_of("indicator.reported").len(), 1);
+    assert!(lit(&app).contains(&"Quality is in breach".to_owned()));
 }
 
 #[actix_web::test]
