@@ -157,6 +157,8 @@ impl Track {
         verdict: Verdict,
         policy: &Policy,
     ) -> Option<Change> {
+        // Silence has a hold of its own: what it lights has lasted already.
+        let silent = verdict == Verdict::NoData;
         let holds = self.read(at, verdict, policy)?;
         for level in LEVELS {
             let active_at = self.active_at.get_mut(level);
@@ -170,7 +172,7 @@ impl Track {
             .find(|level| self.active_at.get(*level).is_some());
         let ripe = LEVELS
             .into_iter()
-            .find(|level| self.is_ripe(*level, at, policy));
+            .find(|level| (silent && *holds.get(*level)) || self.is_ripe(*level, at, policy));
         match self.firing {
             None => self.fire(ripe?),
             Some(level) => self.stay(level, on, ripe, at, policy),

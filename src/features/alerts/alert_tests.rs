@@ -168,6 +168,20 @@ fn no_data_is_kept_fired_or_taken_for_good_after_its_hold() {
     assert_eq!(run(NoData::Ok, Some(Level::Red)), None);
 }
 
+/// The hold of the level is for what is read; silence has its own.
+#[test]
+fn the_holds_of_silence_and_of_a_level_do_not_add_up() {
+    let policy = Policy {
+        no_data: NoData::Fire,
+        no_data_for: TimeDelta::seconds(600),
+        ..policy(Some(900), None, 0)
+    };
+    let mut track = Track::default();
+    track.tick(at(0), Verdict::NoData, &policy);
+    assert_eq!(track.tick(at(599), Verdict::NoData, &policy), None);
+    assert!(track.tick(at(600), Verdict::NoData, &policy).is_some());
+}
+
 /// One report of a figure that is too high is no two minutes of it.
 #[test]
 fn what_nobody_saw_has_not_lasted() {
