@@ -121,7 +121,8 @@ fn condition_holds(
                 .try_fold(true, |all, one| Some(all && one?))
         }
         Reading::Absent(absent) => Some(*absent),
-        Reading::Burn(_) | Reading::Scarce | Reading::Nothing => None,
+        Reading::Burn(burn) => passes(burn.rate),
+        Reading::Scarce | Reading::Nothing => None,
     }
 }
 

@@ -210,7 +210,11 @@ impl Snapshot {
                 let heartbeat = self.heartbeats.get(&(platform, slug.clone()))?;
                 self.beats.get(&heartbeat.id)?.pinged_at
             }
-            Source::Log(_) | Source::Event(_) => Some(self.now),
+            Source::Connector(slug) => {
+                let connector = self.connectors.get(&(platform, slug.clone()))?;
+                self.breakers.get(&connector.id)?.called_at
+            }
+            Source::Log(_) | Source::Event(_) | Source::BurnRate(_) => Some(self.now),
             other => self.state(platform, other.probe()?).ok()??.checked_at,
         }
     }

@@ -252,6 +252,8 @@ pub fn all(conn: &mut Conn) -> Result<Vec<Held>> {
 pub struct Worst {
     pub is: Is,
     pub since: DateTime<Utc>,
+    /// When any of the operations was last called.
+    pub called_at: Option<DateTime<Utc>>,
 }
 
 /// Of every connector that was ever called.
@@ -268,9 +270,11 @@ pub fn worst(conn: &mut Conn) -> Result<HashMap<ItemId, Worst>> {
             continue;
         };
         let known = worst.entry(connector).or_insert(stands);
+        let called_at = known.called_at.max(stands.called_at);
         if rank(stands.is) > rank(known.is) {
             *known = stands;
         }
+        known.called_at = called_at;
     }
     Ok(worst)
 }
@@ -290,7 +294,11 @@ impl Held {
                 None => (Is::Up, self.called_at?),
             },
         };
-        Some(Worst { is, since })
+        Some(Worst {
+            is,
+            since,
+            called_at: self.called_at,
+        })
     }
 }
 

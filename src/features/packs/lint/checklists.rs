@@ -221,9 +221,15 @@ fn expectation_problems(read: &Source, expect: &Expect) -> Vec<&'static str> {
         Source::Absence(_) if *expect == served() => Vec::new(),
         Source::Absence(_) => vec!["what may be absent is expected so: expect = { served = true }"],
         _ if expect.served => vec!["only what may be absent is expected to be served"],
-        Source::State(_) | Source::Heartbeat(_) => match expect.is {
+        Source::State(_) | Source::Heartbeat(_) | Source::Connector(_) => match expect.is {
             Some(Is::Up) if expect.above.is_none() && expect.below.is_none() => Vec::new(),
             _ => vec!["of a state, expect = { is = \"up\" } is what can be expected"],
+        },
+        Source::BurnRate(_) => match (&expect.below, &expect.above, expect.is) {
+            (Some(_), None, None) => Vec::new(),
+            _ => vec![
+                "of a burn rate, expect = { below = 1 } is what can be expected: then the budget lasts",
+            ],
         },
         _ => condition_problems(
             read,
