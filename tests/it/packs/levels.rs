@@ -95,6 +95,16 @@ fn a_promise_that_the_dumps_cannot_keep_is_a_warning_that_a_pack_may_accept() {
             .join("\n")
             .contains("no job is named that makes dumps")
     );
+    // An hour, and then twenty-three.
+    let job = job.replace("0 2 * * *", "0 1,2 * * *");
+    let found = slo(&format!(
+        "on.availability = \"api-health\"\ntarget = \"99.9%\"\nrpo = \"1h\"\n{by}\n{job}"
+    ));
+    let found = found.join("\n");
+    assert!(
+        found.contains("the dumps of backup are 23h apart"),
+        "{found}"
+    );
     let accepted = "[[accept]]\nwarning = \"promise-not-reachable\"\non = \"s\"\nreason = \"The guide says so.\"\n";
     let found = promise("1h", &format!("{by}\n{accepted}")).join("\n");
     assert!(

@@ -149,7 +149,8 @@ pub(super) fn shortest(timetable: &Timetable) -> Option<TimeDelta> {
     apart(timetable).into_iter().min()
 }
 
-fn longest(timetable: &Timetable) -> Option<Lasting> {
+/// The longest time between two of the next runs.
+pub(super) fn longest(timetable: &Timetable) -> Option<Lasting> {
     let longest = apart(timetable).into_iter().max()?;
     Some(Lasting::from_millis(longest.num_milliseconds()))
 }

@@ -1,6 +1,6 @@
 //! Targets that cannot be shown, promises that cannot be kept, limits that nothing is held against.
 
-use super::heartbeats::shortest;
+use super::heartbeats::longest;
 use super::{Linter, Subject};
 use crate::features::packs::pack::{Capacity, Heartbeat, Rule, Sli, Slo, Source, Unit, Used};
 use crate::features::packs::quantity::{Lasting, Quantity};
@@ -331,11 +331,11 @@ impl Linter<'_> {
     }
 }
 
-/// How far the runs of a job are apart, at the least.
+/// How far the runs of a job are apart, at the most.
 fn apart(job: &Heartbeat, zone: &str) -> Option<Lasting> {
     if let Some(every) = job.every {
         return Some(every);
     }
     let timetable = Timetable::in_zone(job.cron.as_ref()?, job.zone(zone)).ok()?;
-    shortest(&timetable).map(|apart| Lasting::from_millis(apart.num_milliseconds()))
+    longest(&timetable)
 }
