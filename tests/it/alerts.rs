@@ -1,6 +1,7 @@
 //! From a reading to a lamp, and from a lamp to a person.
 
 mod alertmanager;
+mod blind;
 pub mod hand;
 mod interop;
 mod life;

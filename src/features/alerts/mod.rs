@@ -17,6 +17,7 @@ pub mod actions;
 pub mod alert;
 pub mod alertmanager;
 pub mod api;
+pub mod blind;
 pub mod burn;
 pub mod burning;
 mod causes;
