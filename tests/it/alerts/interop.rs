@@ -266,3 +266,92 @@ async fn the_real_prometheus_lights_a_lamp_keeps_it_over_a_restart_and_puts_it_o
     );
     prometheus.kill().await;
 }
+
+/// An Alertmanager that passes everything on to us at once.
+struct Alertmanager {
+    folder: tempfile::TempDir,
+    url: String,
+    _process: Child,
+}
+
+impl Alertmanager {
+    fn start(program: &Path, app: &TestApp) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = free.local_addr().unwrap().to_string();
+        drop(free);
+        let config = format!(
+            "route: {{receiver: us, group_wait: 1s, group_interval: 1s, repeat_interval: 1h}}\nreceivers:\n  - name: us\n    \
+             webhook_configs:\n      - url: \"{}/hooks/alertmanager/demo\"\n        send_resolved: true\n        \
+             http_config: {{authorization: {{credentials: \"{}\"}}}}\n",
+            app.url,
+            key(app)
+        );
+        let path = folder.path().join("alertmanager.yml");
+        std::fs::write(&path, config).unwrap();
+        let process = Command::new(program)
+            .arg(format!("--config.file={}", path.display()))
+            .arg(format!(
+                "--storage.path={}",
+                folder.path().join("data").display()
+            ))
+            .arg(format!("--web.listen-address={address}"))
+            .arg("--cluster.listen-address=")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        Self {
+            folder,
+            url: format!("http://{address}/api/v2/alerts"),
+            _process: process,
+        }
+    }
+
+    /// Hands it an alert, as a Prometheus would; with an end, it is over.
+    async fn is_told(&self, app: &TestApp, over: bool) {
+        let now = chrono::Utc::now();
+        let mut alert = serde_json::json!({
+            "labels": {"alertname": "DiskFull", "severity": "critical"},
+            "annotations": {"summary": "The disk is full"},
+            "startsAt": (now - chrono::TimeDelta::minutes(1)).to_rfc3339(),
+        });
+        if over {
+            alert["endsAt"] = now.to_rfc3339().into();
+        }
+        for _ in 0..100 {
+            let request = app.http.post(&self.url).body(format!("[{alert}]"));
+            let request = request.header("content-type", "application/json");
+            let told = request.send().await;
+            if told.is_ok_and(|answer| answer.status() == 200) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!(
+            "Alertmanager does not start in {}",
+            self.folder.path().display()
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_real_alertmanager_passes_on_what_begins_and_what_is_over() {
+    let Some(program) = programs::alertmanager() else {
+        return;
+    };
+    let app = watched().await;
+    keep_time(&app);
+    let alertmanager = Alertmanager::start(&program, &app);
+    alertmanager.is_told(&app, false).await;
+    let is_full = |lit: &[Alert]| lit.iter().any(|it| it.name == "DiskFull" && it.firing);
+    let lit = until(&app, "it is lit", is_full).await.remove(0);
+    assert_eq!(
+        (lit.level, lit.summary.as_str()),
+        (Level::Red, "The disk is full")
+    );
+    alertmanager.is_told(&app, true).await;
+    until(&app, "it has gone out", |lit| !is_full(lit)).await;
+    assert_eq!(app.events_of("alert.resolved").len(), 1);
+}

@@ -60,6 +60,10 @@ impl Server {
             .into_iter()
             .find(|path| Path::new(path).exists());
         let Some(program) = program else {
+            assert!(
+                std::env::var_os("SIGNALBOX_REQUIRE_PROGRAMS").is_none(),
+                "redis-server is missing (Debian: redis-tools)"
+            );
             eprintln!("skipped for want of redis-server (Debian: redis-tools)");
             return None;
         };
