@@ -25,7 +25,7 @@ use crate::foundation::audit::{Event, Subject};
 use crate::foundation::auth::Signed;
 use crate::foundation::db::{self, Conn};
 use crate::foundation::kernel::{PlatformId, Scope, day_begins};
-use crate::foundation::web::{self, Chrome, Nav, block, csv, page};
+use crate::foundation::web::{self, Chrome, Lamp, Nav, block, csv, page};
 
 /// `GET /service-levels`: every target and how it stands, the worst first.
 pub async fn list(signed: Signed, services: Data<Services>) -> web::Result {
@@ -145,7 +145,8 @@ fn rows(
             (row(slo, &target, sum, place), spark)
         })
         .collect();
-    rows.sort_by_key(|(row, _)| row.lamp);
+    // What nobody knows may be bad: it stands before what is well.
+    rows.sort_by_key(|(row, _)| (row.lamp == Lamp::Clear, row.lamp));
     Ok(rows)
 }
 

@@ -127,11 +127,15 @@ pub fn answer(
     Ok(())
 }
 
-/// The last of a platform, newest first.
+/// Those of a platform: what waits, and then the last that were answered, newest first.
 pub fn last(conn: &mut Conn, platform: PlatformId, at_most: i64) -> Result<Vec<Change>> {
     let rows: Vec<Row> = pack_change::table
         .filter(pack_change::platform_id.eq(platform.uuid()))
-        .order((pack_change::asked_at.desc(), pack_change::id.desc()))
+        .order((
+            pack_change::answer.is_not_null(),
+            pack_change::asked_at.desc(),
+            pack_change::id.desc(),
+        ))
         .limit(at_most)
         .select(Row::as_select())
         .load(conn)?;
