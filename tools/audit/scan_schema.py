@@ -1,5 +1,6 @@
 """schemathesis: holds the API to what its OpenAPI document says."""
 
+import datetime
 import http.client
 import json
 import subprocess
@@ -10,7 +11,18 @@ from findings import Finding
 SCANNER = "schemathesis"
 DOCUMENT = "/api/openapi.json"
 # Everything that a key can open.
-SCOPES = ("subjects:write", "cases:read", "alerts:read", "alerts:acknowledge", "audit:read")
+SCOPES = (
+    "subjects:write",
+    "cases:read",
+    "alerts:read",
+    "alerts:acknowledge",
+    "alerts:write",
+    "alerts:silence",
+    "audit:read",
+    "logs:write",
+    "indicators:write",
+    "events:write",
+)
 CHECKS = (
     "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,"
     "response_schema_conformance,missing_required_header,unsupported_method,ignored_auth,negative_data_rejection"
@@ -102,8 +114,17 @@ class Api:
         return items[0]["id"] if items else None
 
     def hand_in(self) -> None:
-        """One customer, so that there is a batch to ask for."""
+        """One customer and one silence, so that there is a batch and a silence to ask for."""
         platform = self.ask("GET", "/api/v1/alerts")["items"][0]["platform"]
         customer = {"external_id": "AUDIT-1", "kind": "person", "name": "Invented for the audit"}
         batch = self.ask("POST", f"/api/v1/subjects?platform={platform}", customer)
         self.made["/api/v1/intake/{id}"] = batch["id"]
+        now = datetime.datetime.now(datetime.timezone.utc)
+        silence = {
+            "matchers": [{"name": "alertname", "value": "audit", "isRegex": False, "isEqual": True}],
+            "startsAt": now.isoformat(),
+            "endsAt": (now + datetime.timedelta(minutes=50)).isoformat(),
+            "createdBy": "audit",
+            "comment": "Invented for the audit",
+        }
+        self.made["/api/v2/silence/{id}"] = self.ask("POST", "/api/v2/silences", silence)["silenceID"]
