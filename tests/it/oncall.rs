@@ -4,6 +4,7 @@ mod ahead;
 mod escalation;
 mod guides;
 mod packs;
+mod information;
 mod pages;
 
 use signalbox::features::packs::actions as apply;

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use uuid::Uuid;
 
@@ -13,8 +13,12 @@ use super::store::decisions::{self, Decision, Kind, News, Next};
 use crate::features::notify::notice::{About, State};
 use crate::features::notify::store::{self as outbox, Told};
 use crate::foundation::db::{self, Conn};
+use crate::foundation::kernel::Level;
 use crate::foundation::web::Lamp;
 use crate::foundation::web::format::relative;
+
+/// What is told at once waits no longer than this for its like.
+const GATHERED_WITHIN: TimeDelta = TimeDelta::minutes(10);
 
 /// What is known of it.
 pub struct Known {
@@ -54,7 +58,9 @@ impl Telling {
         let rows = known.decisions.iter().rev();
         Self {
             verdict: verdict(known, alert, now, zone),
-            rows: rows.map(|decision| row(decision, &known.sent)).collect(),
+            rows: rows
+                .map(|decision| row(decision, &known.sent, zone))
+                .collect(),
         }
     }
 }
@@ -82,6 +88,12 @@ impl Known {
         })
     }
 
+    /// When the next notice leaves by which somebody hears of information on another day.
+    fn waits_until(&self) -> Option<DateTime<Utc>> {
+        let queued = self.sent.values();
+        queued.filter(|it| waits(it)).map(|it| it.next_at).min()
+    }
+
     /// Of an alert that has gone out: whether those who were told of it know so.
     fn over(&self, alert: &Alert) -> &'static str {
         let ended = alert.resolved_at.unwrap_or(alert.fired_at);
@@ -107,7 +119,13 @@ impl Known {
 /// "Ada was told 2 minutes ago; next: the team lead in 13 minutes."
 fn verdict(known: &Known, alert: &Alert, now: DateTime<Utc>, zone: Tz) -> String {
     if !alert.firing {
-        return known.over(alert).to_owned();
+        return match known.waits_until() {
+            Some(at) => format!(
+                "It is over, and was information: it is told all the same, {}.",
+                relative(at, now, zone)
+            ),
+            None => known.over(alert).to_owned(),
+        };
     }
     if let Some(held) = alert
         .acknowledged
@@ -135,7 +153,10 @@ fn verdict(known: &Known, alert: &Alert, now: DateTime<Utc>, zone: Tz) -> String
             last.who,
             relative(last.at, now, zone)
         ),
-        Some((last, State::Queued)) => format!("{} is being told", last.who),
+        Some((last, State::Queued)) => match known.waits_until() {
+            Some(at) => format!("{} is told {}", last.who, relative(at, now, zone)),
+            None => format!("{} is being told", last.who),
+        },
         Some((last, _)) => format!("{} was told {}", last.who, relative(last.at, now, zone)),
         None if known.decisions.iter().any(|it| it.kind == Kind::NotTold) => {
             "Nobody could be told".to_owned()
@@ -178,15 +199,24 @@ fn capital(text: &str) -> String {
 }
 
 impl Known {
-    /// Each decision in words, oldest first.
+    /// Each decision in words, oldest first; moments in UTC.
     #[must_use]
     pub fn rows(&self) -> Vec<Row> {
         let each = self.decisions.iter();
-        each.map(|decision| row(decision, &self.sent)).collect()
+        each.map(|decision| row(decision, &self.sent, Tz::UTC))
+            .collect()
     }
 }
 
-fn row(decision: &Decision, sent: &HashMap<Uuid, Told>) -> Row {
+/// Whether it is information that is told on another day, and nobody has tried to yet.
+fn waits(notice: &Told) -> bool {
+    notice.state == State::Queued
+        && notice.level == Some(Level::Blue)
+        && notice.attempts.is_empty()
+        && notice.next_at - notice.queued_at > GATHERED_WITHIN
+}
+
+fn row(decision: &Decision, sent: &HashMap<Uuid, Told>, zone: Tz) -> Row {
     let way = decision.way.as_ref();
     let notice = way.and_then(|way| sent.get(&way.notice));
     let what = match (decision.kind, way) {
@@ -204,7 +234,10 @@ fn row(decision: &Decision, sent: &HashMap<Uuid, Told>) -> Row {
             } else {
                 format!("through {name}")
             };
-            format!("{} was {of} {by}", decision.who)
+            match notice.filter(|it| waits(it)) {
+                Some(_) => format!("{} is to be {of} {by}", decision.who),
+                None => format!("{} was {of} {by}", decision.who),
+            }
         }
         (Kind::Told, None) => format!("{} was told", decision.who),
         (Kind::NotTold, _) => format!("{} was not told", decision.who),
@@ -217,11 +250,11 @@ fn row(decision: &Decision, sent: &HashMap<Uuid, Told>) -> Row {
         at: decision.at,
         what,
         why: decision.why.clone(),
-        delivery: notice.map(delivery),
+        delivery: notice.map(|it| delivery(it, zone)),
     }
 }
 
-fn delivery(notice: &Told) -> (Lamp, String) {
+fn delivery(notice: &Told, zone: Tz) -> (Lamp, String) {
     let why = notice.why.as_deref().unwrap_or("no reason was kept");
     let tries = notice.attempts.len();
     match notice.state {
@@ -229,6 +262,11 @@ fn delivery(notice: &Told) -> (Lamp, String) {
         State::Queued if tries > 0 => {
             let last = notice.attempts.last().map_or("", |it| it.answer.as_str());
             (Lamp::Yellow, format!("Not delivered yet: {last}"))
+        }
+        State::Queued if waits(notice) => {
+            let leaves = notice.next_at.with_timezone(&zone);
+            let leaves = leaves.format("%-d %b %Y, %H:%M %Z");
+            (Lamp::Unknown, format!("Information: leaves {leaves}"))
         }
         State::Queued => (Lamp::Unknown, "On its way".to_owned()),
         State::GivenUp => (Lamp::Red, format!("Not delivered: {why}")),
@@ -238,14 +276,12 @@ fn delivery(notice: &Told) -> (Lamp, String) {
 
 #[cfg(test)]
 mod tests {
-    use chrono::TimeDelta;
-
     use super::*;
     use crate::features::alerts::labels::Labels;
     use crate::features::alerts::store::Acknowledged;
     use crate::features::alerts::store::Holder;
     use crate::features::packs::pack::ItemId;
-    use crate::foundation::kernel::{Level, PersonId, PlatformId};
+    use crate::foundation::kernel::{PersonId, PlatformId};
 
     fn now() -> DateTime<Utc> {
         DateTime::UNIX_EPOCH + TimeDelta::days(20_000)

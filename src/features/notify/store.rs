@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_query;
-use diesel::sql_types::{Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use uuid::Uuid;
 
 use super::notice::{About, Channel, Destination, EndpointId, Notice, NoticeId, State};
@@ -88,10 +88,12 @@ struct Cancelled {
     platform_id: Option<Uuid>,
 }
 
-/// Takes back what is queued about something. What is being sent keeps its state until that has ended, and is only marked.
+/// Takes back what is queued about something, but for these. What is being sent keeps its state until that has ended, and
+/// is only marked.
 pub fn cancel(
     conn: &mut Conn,
     about: &About,
+    but: &[Uuid],
     why: &str,
     now: DateTime<Utc>,
 ) -> Result<Vec<(NoticeId, Option<PlatformId>)>> {
@@ -99,13 +101,14 @@ pub fn cancel(
         "UPDATE notice SET why = $3, \
              state = CASE WHEN lease_until > clock_timestamp() THEN 'queued' ELSE 'cancelled' END, \
              ended_at = CASE WHEN lease_until > clock_timestamp() THEN NULL ELSE $4 END \
-         WHERE about_kind = $1 AND about_id = $2 AND state = 'queued' AND why IS NULL \
+         WHERE about_kind = $1 AND about_id = $2 AND state = 'queued' AND why IS NULL AND id <> ALL($5) \
          RETURNING id, platform_id",
     )
     .bind::<Text, _>(&about.kind)
     .bind::<Text, _>(&about.id)
     .bind::<Text, _>(why)
     .bind::<Timestamptz, _>(now)
+    .bind::<Array<SqlUuid>, _>(but)
     .load(conn)?;
     Ok(rows
         .into_iter()
@@ -199,6 +202,31 @@ pub fn cancelled(conn: &mut Conn, notices: &[Uuid]) -> Result<HashSet<Uuid>> {
         .select(notice::id)
         .load(conn)?;
     Ok(found.into_iter().collect())
+}
+
+/// Those of these notices that still wait to be sent, at first or again.
+pub fn queued(conn: &mut Conn, notices: &[Uuid]) -> Result<HashSet<Uuid>> {
+    let found: Vec<Uuid> = notice::table
+        .filter(notice::id.eq_any(notices))
+        .filter(notice::state.eq(State::Queued.as_str()))
+        .filter(notice::why.is_null())
+        .select(notice::id)
+        .load(conn)?;
+    Ok(found.into_iter().collect())
+}
+
+/// Gives a notice that nobody has begun to send another text. False where somebody has.
+pub fn reword(conn: &mut Conn, id: Uuid, text: &str) -> Result<bool> {
+    let unsent = notice::table
+        .find(id)
+        .filter(notice::state.eq(State::Queued.as_str()))
+        .filter(notice::why.is_null())
+        .filter(notice::attempts.eq(0))
+        .filter(notice::lease_until.is_null());
+    let changed = diesel::update(unsent)
+        .set(notice::text.eq(text))
+        .execute(conn)?;
+    Ok(changed == 1)
 }
 
 pub fn find(conn: &mut Conn, id: NoticeId) -> Result<Told> {

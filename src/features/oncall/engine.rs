@@ -25,7 +25,7 @@ use crate::features::packs::store::{self as packs, Item};
 use crate::foundation::Services;
 use crate::foundation::audit::{Actor, Event, Outcome, Subject, Tx};
 use crate::foundation::db::{self, Conn, PoolKind};
-use crate::foundation::kernel::{PlatformId, Scope};
+use crate::foundation::kernel::{Level, PlatformId, Scope};
 
 /// No alert has more to do at one time: twenty steps, begun at most seven times.
 const STEPS_AT_ONCE: usize = 150;
@@ -240,6 +240,8 @@ impl Step<'_> {
             Act::GiveUp => self.give_up(tx),
             Act::Remind => self.tell_all(tx, News::Still, "escalation.reminded"),
             Act::Flap => self.tell_all(tx, News::Flaps, "escalation.flapping"),
+            // What was worse was told at once, and is told to be over.
+            Act::End if escalation.level == Level::Blue => self.end_information(tx),
             Act::End => self.tell_all(tx, News::Over, "escalation.ended"),
             Act::Resume => self.tell_all(tx, News::Again, "escalation.resumed"),
         }
@@ -342,7 +344,7 @@ impl Step<'_> {
             Some(why) => notices::cancel_queued(tx, &self.about(), why)?,
             None => 0,
         };
-        let told = self.telling(tx)?.tell_again(tx, news)?;
+        let told = self.telling(tx)?.tell_again(tx, news, &[])?;
         let outcome = match news {
             // Nobody knows of it, and it fires.
             News::Still if told == 0 => Outcome::Failure,
@@ -352,6 +354,23 @@ impl Step<'_> {
             event(kind, self.alert)
                 .outcome(outcome)
                 .detail("told", told)
+                .detail("taken_back", cancelled),
+        )?;
+        Ok(())
+    }
+
+    /// Information stays information when its lamp has gone out: whoever is to hear of it on the next business day hears of
+    /// it then, and that it was over by then. Nobody hears that something is over of which they have not heard.
+    fn end_information(&self, tx: &mut Tx<'_>) -> db::Result<()> {
+        let telling = self.telling(tx)?;
+        let (waiting, reworded) = telling.keep_waiting(tx)?;
+        let why = "it was over before this was sent";
+        let cancelled = notices::cancel_all_but(tx, &self.about(), &waiting, why)?;
+        let told = telling.tell_again(tx, News::Over, &reworded)?;
+        tx.record(
+            event("escalation.ended", self.alert)
+                .detail("told", told)
+                .detail("kept", waiting.len())
                 .detail("taken_back", cancelled),
         )?;
         Ok(())

@@ -8,6 +8,8 @@
 //! - while somebody has the alert in hand nobody else is told, and when they have it no longer it begins at its first step;
 //! - where nobody is there to be told that is recorded, and the next step comes at once;
 //! - whoever was told that something fires is told when it is over;
+//! - information is told on the next business day, also when its lamp has gone out by then; what was held back for as long
+//!   as it was lit is not told at all;
 //! - what nobody has in hand after the last step is told again every four hours, information excepted;
 //! - whoever a pack names is told two days before its platform is worked on;
 //! - who was told, and who was not and why, stands with the alert and is never changed.

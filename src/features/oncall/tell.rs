@@ -116,11 +116,33 @@ impl<'t> Telling<'t> {
         Ok(each.collect())
     }
 
-    /// Tells everybody who was told before that it is over, or fires again. Those whose notice was taken back before it
-    /// left know of nothing. Answers how many were told.
-    pub fn tell_again(&self, tx: &mut Tx<'_>, news: News) -> db::Result<usize> {
+    /// Of the notices that this fires, those that still wait; and of these, those that were made to say when it ended,
+    /// because nobody has begun to send them.
+    pub fn keep_waiting(&self, tx: &mut Tx<'_>) -> db::Result<(Vec<Uuid>, Vec<Uuid>)> {
+        let told = decisions::told_that_it_fires(tx, self.alert.id)?;
+        let ids: Vec<Uuid> = told.iter().map(|(notice, _)| *notice).collect();
+        let queued = outbox::queued(tx, &ids)?;
+        let (mut waiting, mut reworded) = (Vec::new(), Vec::new());
+        for (notice, why) in told {
+            if !queued.contains(&notice) {
+                continue;
+            }
+            waiting.push(notice);
+            if notices::reword(tx, notice, &self.text(News::Fires, &why))? {
+                reworded.push(notice);
+            }
+        }
+        Ok((waiting, reworded))
+    }
+
+    /// Tells everybody who was told before that it is over, or fires again, but for those whose notice says so itself.
+    /// Those whose notice was taken back before it left know of nothing. Answers how many were told.
+    pub fn tell_again(&self, tx: &mut Tx<'_>, news: News, but: &[Uuid]) -> db::Result<usize> {
         let mut told = 0;
         for (who, way) in self.knowing(tx)? {
+            if but.contains(&way.notice) {
+                continue;
+            }
             let to = destination(&way)?;
             if !is_there(tx, &to)? {
                 let why = "the endpoint that told them before was removed";
@@ -167,6 +189,11 @@ impl<'t> Telling<'t> {
         Ok(knowing)
     }
 
+    fn text(&self, news: News, why: &str) -> String {
+        let runbook = self.runbook.as_deref();
+        words::text(self.alert, news, runbook, why, (self.now, self.zone))
+    }
+
     fn queue(&self, tx: &mut Tx<'_>, to: &Reached, news: News) -> db::Result<()> {
         let alert = self.alert;
         let notice = Notice {
@@ -174,13 +201,7 @@ impl<'t> Telling<'t> {
             to: to.to.clone(),
             about: self.about(),
             title: words::title(alert, news),
-            text: words::text(
-                alert,
-                news,
-                self.runbook.as_deref(),
-                &to.why,
-                (self.now, self.zone),
-            ),
+            text: self.text(news, &to.why),
             link: format!("/alerts/{}", alert.id),
             // That it is over is no alarm.
             level: (news != News::Over).then_some(alert.level),

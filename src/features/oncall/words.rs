@@ -43,6 +43,18 @@ pub fn text(
                 lines.push("It stays listed until somebody has acknowledged it.".to_owned());
             }
         }
+        // Information that is told when it was over already.
+        News::Fires if !alert.firing => {
+            let ended = alert.resolved_at.unwrap_or(alert.fired_at);
+            lines.push(format!(
+                "From {} to {}: it is over.",
+                moment(alert.fired_at, zone),
+                moment(ended, zone)
+            ));
+            if !why.is_empty() {
+                lines.push(format!("You are told because you are {why}."));
+            }
+        }
         News::Fires | News::Again | News::Flaps | News::Still => {
             lines.push(format!("Since {}.", moment(alert.fired_at, zone)));
             if alert.flapping_since.is_some() {

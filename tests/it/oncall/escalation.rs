@@ -73,7 +73,7 @@ pub fn to(app: &TestApp, alert: &Alert) -> Vec<String> {
     told(app, alert).into_iter().map(name).collect()
 }
 
-fn told(app: &TestApp, alert: &Alert) -> Vec<Told> {
+pub fn told(app: &TestApp, alert: &Alert) -> Vec<Told> {
     let about = About::new("alert", alert.id);
     app.services
         .db
@@ -540,32 +540,4 @@ async fn an_endpoint_that_is_switched_off_was_not_told() {
     let page = app.as_operator();
     let page = page.get(&format!("/alerts/{}", lit(&app).id)).await;
     assert!(page.says("its endpoint is paused now"), "{}", page.text());
-}
-
-/// FC-24: nobody is woken for information.
-#[actix_web::test]
-async fn what_is_for_information_is_told_on_the_next_business_day() {
-    let app = staffed().await;
-    let blue = "\n[[indicator]]\nid = \"trend\"\nname = \"Trend\"\n\
-                [[rule]]\nid = \"trend\"\nname = \"A trend\"\non.indicator = \"trend\"\nblue = { above = 1 }\n\
-                [[escalation]]\nid = \"information\"\nname = \"Information\"\nlevels = [\"blue\"]\n\
-                steps = [{ notify.contact = \"ada\" }]\n";
-    apply(&app, &format!("{}{blue}", pack()));
-    look(&app);
-    let actor = Actor::command_line("tester");
-    health::report_indicator(&app.services, &actor, "trend", 2.0, None).unwrap();
-    look(&app);
-    let told = told(&app, &lit(&app));
-    assert_eq!(told.len(), 1);
-    // Monday, 15:00 UTC, and the small pack's platform is in UTC.
-    assert_eq!(
-        told[0].next_at,
-        app.now()
-            .date_naive()
-            .succ_opt()
-            .unwrap()
-            .and_hms_opt(9, 0, 0)
-            .unwrap()
-            .and_utc()
-    );
 }

@@ -202,6 +202,23 @@ pub fn told(conn: &mut Conn, alert: AlertId) -> Result<Vec<(String, Way)>> {
     Ok(told.into_iter().filter_map(way).collect())
 }
 
+/// The notices that it fires, at first or again, each with why it went to whom it went, oldest first.
+pub fn told_that_it_fires(conn: &mut Conn, alert: AlertId) -> Result<Vec<(Uuid, String)>> {
+    const AT_MOST: i64 = 500;
+    let news = [News::Fires.as_str(), News::Again.as_str()];
+    Ok(alert_decision::table
+        .filter(alert_decision::alert_id.eq(alert.uuid()))
+        .filter(alert_decision::kind.eq(Kind::Told.as_str()))
+        .filter(alert_decision::news.eq_any(news))
+        .order((alert_decision::at, alert_decision::id))
+        .limit(AT_MOST)
+        .select((
+            alert_decision::notice_id.assume_not_null(),
+            alert_decision::why,
+        ))
+        .load(conn)?)
+}
+
 /// Who is told next, and when, unless somebody has it in hand by then.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable)]
 pub struct Next {

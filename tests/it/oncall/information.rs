@@ -1,0 +1,178 @@
+//! FC-24: nobody is woken for information, and everybody hears of it on the next business day.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use signalbox::features::alerts::AlertId;
+use signalbox::features::alerts::store as alerts;
+use signalbox::features::health::actions as health;
+use signalbox::features::notify::delivery::deliver_due;
+use signalbox::features::notify::notice::State;
+use signalbox::foundation::audit::Actor;
+use signalbox::foundation::db::Conn;
+
+use super::escalation::{lit, look, open, told};
+use super::{apply, pack, staffed};
+use crate::alerts::awake;
+use crate::notify::mailing;
+use crate::notify::receivers::MailServer;
+use crate::support::app::TestApp;
+
+/// Ada hears of information; and an indicator that can be information or a warning.
+const BLUE: &str = "\n[[indicator]]\nid = \"trend\"\nname = \"Trend\"\n\
+    [[rule]]\nid = \"trend\"\nname = \"A trend\"\non.indicator = \"trend\"\nblue = { above = 1 }\n\
+    yellow = { above = 5 }\n\
+    [[escalation]]\nid = \"information\"\nname = \"Information\"\nlevels = [\"blue\", \"yellow\"]\n\
+    steps = [{ notify.contact = \"ada\" }]\n";
+
+/// Monday, 15:00 UTC, and the small pack's platform is in UTC.
+async fn informed() -> TestApp {
+    let app = staffed().await;
+    inform(&app);
+    app
+}
+
+fn inform(app: &TestApp) {
+    apply(app, &format!("{}{BLUE}", pack()));
+    look(app);
+}
+
+fn submitted(app: &TestApp) -> AlertId {
+    let actor = Actor::command_line("tester");
+    health::report_event(&app.services, &actor, "report.submitted", None).unwrap();
+    look(app);
+    lit(app).id
+}
+
+fn trend(app: &TestApp, value: f64) {
+    let actor = Actor::command_line("tester");
+    health::report_indicator(&app.services, &actor, "trend", value, None).unwrap();
+    look(app);
+}
+
+/// Watched for as long as an event keeps its lamp lit.
+fn lets_it_go_out(app: &TestApp) {
+    awake(app, 61);
+    look(app);
+    assert!(open(app).is_empty());
+}
+
+fn nine(app: &TestApp, days: i64) -> DateTime<Utc> {
+    let day = app.now().date_naive() + TimeDelta::days(days);
+    day.and_hms_opt(9, 0, 0).unwrap().and_utc()
+}
+
+fn one(app: &TestApp, id: AlertId) -> alerts::Alert {
+    let read = |conn: &mut Conn| alerts::alert(conn, id);
+    app.services.db.read(read).unwrap()
+}
+
+#[actix_web::test]
+async fn what_is_for_information_is_told_on_the_next_business_day() {
+    let app = informed().await;
+    trend(&app, 2.0);
+    let told = told(&app, &lit(&app));
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0].next_at, nine(&app, 1));
+    let page = app.as_operator();
+    let page = page.get(&format!("/alerts/{}", lit(&app).id)).await;
+    assert!(page.says("Ada is told in 17 hours"), "{}", page.text());
+    assert!(page.says("Information: leaves 3 Mar 2026, 09:00 UTC"));
+}
+
+/// An event lights its lamp for an hour. Whoever is to hear of it next morning hears of it, and when it was over.
+#[actix_web::test]
+async fn an_event_is_told_next_morning_though_its_lamp_has_gone_out() {
+    let server = MailServer::start();
+    let app = mailing(&server).await;
+    app.advance(TimeDelta::hours(6));
+    inform(&app);
+    let id = submitted(&app);
+    lets_it_go_out(&app);
+    let sent = told(&app, &one(&app, id));
+    assert_eq!(
+        sent.len(),
+        1,
+        "nobody heard of it, so nobody hears that it is over"
+    );
+    assert_eq!(
+        (sent[0].state, sent[0].next_at),
+        (State::Queued, nine(&app, 1))
+    );
+    assert!(
+        sent[0]
+            .text
+            .contains("From 2 Mar 2026, 15:00 UTC to 2 Mar 2026, 16:00 UTC: it is over."),
+        "{}",
+        sent[0].text
+    );
+    assert!(!sent[0].text.contains("Acknowledge it"));
+    let path = format!("/alerts/{id}");
+    let page = app.as_operator().get(&path).await;
+    assert!(
+        page.says("It is over, and was information: it is told all the same, in 16 hours."),
+        "{}",
+        page.text()
+    );
+    assert!(page.says("Ada is to be told by e-mail to ada@test.example"));
+    let ended = &app.events_of("escalation.ended")[0]["details"];
+    assert_eq!((&ended["kept"], &ended["told"]), (&1.into(), &0.into()));
+
+    app.advance(nine(&app, 1) - app.now());
+    deliver_due(&app.services).await.unwrap();
+    let subjects: Vec<String> = server
+        .taken()
+        .iter()
+        .map(|it| it.header("Subject"))
+        .collect();
+    assert_eq!(subjects, ["Blue: Report submitted (Demo)"]);
+    look(&app);
+    let sent = told(&app, &one(&app, id));
+    assert_eq!((sent.len(), sent[0].state), (1, State::Delivered));
+    let page = app.as_operator().get(&path).await;
+    assert!(
+        page.says("Ada was told by e-mail to ada@test.example Delivered"),
+        "{}",
+        page.text()
+    );
+}
+
+#[actix_web::test]
+async fn over_a_weekend_it_is_told_on_monday() {
+    let app = informed().await;
+    app.advance(TimeDelta::days(4));
+    look(&app);
+    let friday = nine(&app, 0);
+    let id = submitted(&app);
+    lets_it_go_out(&app);
+    let sent = told(&app, &one(&app, id));
+    assert_eq!(sent[0].next_at, friday + TimeDelta::days(3));
+    assert_eq!(sent[0].state, State::Queued);
+}
+
+/// What was held back for as long as it was lit is not told, and what was worse was told at once.
+#[actix_web::test]
+async fn what_was_silenced_or_worse_meanwhile_is_not_told_as_information() {
+    let app = informed().await;
+    let silence = [
+        ("platform", "demo"),
+        ("matchers", "alertname=\"submitted\""),
+        ("lasts", "8h"),
+        ("reason", "A rehearsal"),
+    ];
+    let made = app.as_operator().post_form("/silences", &silence).await;
+    assert_eq!(made.status, 303, "{}", made.text());
+    let id = submitted(&app);
+    lets_it_go_out(&app);
+    assert!(told(&app, &one(&app, id)).is_empty());
+
+    trend(&app, 2.0);
+    let alert = lit(&app);
+    trend(&app, 6.0);
+    trend(&app, 0.0);
+    let states: Vec<State> = told(&app, &alert).iter().map(|it| it.state).collect();
+    assert_eq!(states, [State::Cancelled, State::Cancelled]);
+    let kept = app.events_of("escalation.ended");
+    assert!(
+        kept.iter()
+            .all(|it| it["details"]["kept"].is_null() || it["details"]["kept"] == 0)
+    );
+}
