@@ -64,6 +64,7 @@ pub fn fill(services: &Services) -> Result<(), Failure> {
             name: "New disks for the database".to_owned(),
             starts_at,
             ends_at: starts_at + TimeDelta::hours(2),
+            tell: Vec::new(),
         };
         windows::create_as(
             services,

@@ -1,15 +1,16 @@
-//! Whoever a platform's pack names is told two days before it is worked on, and if it is called off after that.
+//! Whoever is to know is told two days before a platform is worked on, and if that is called off after all: of what a
+//! calendar brings, whom its pack names; of what a person announces, whom they chose.
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
 use super::engine::ourselves;
 use super::roster::{Found, Roster};
 use super::tell::{endpoint, places};
 use crate::features::alerts::windows::store as windows;
-use crate::features::alerts::windows::window::{State, Window};
+use crate::features::alerts::windows::window::{News, Window};
 use crate::features::notify::actions as notices;
 use crate::features::notify::notice::{About, Destination, Notice};
 use crate::features::packs::pack::Maintenance;
@@ -18,35 +19,13 @@ use crate::foundation::Services;
 use crate::foundation::audit::{Event, Outcome, Subject, Tx};
 use crate::foundation::db::{self, PoolKind};
 
-/// Two days, and some time for the notice to arrive.
-pub const AHEAD: TimeDelta = TimeDelta::minutes(48 * 60 + 15);
-
-/// What is told of a window.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum News {
-    Coming,
-    CalledOff,
-}
-
-fn news(window: &Window, now: DateTime<Utc>) -> Option<News> {
-    match window.state(now) {
-        State::Coming if window.told_at.is_none() && window.starts_at - now <= AHEAD => {
-            Some(News::Coming)
-        }
-        State::CalledOff if window.told_at.is_some() && window.told_off_at.is_none() => {
-            Some(News::CalledOff)
-        }
-        _ => None,
-    }
-}
-
 /// Tells of every window of which it is time to. Any number of processes may do it at once. Returns of how many.
 pub fn tick(services: &Services) -> db::Result<usize> {
     let now = services.clock.now();
     let mut due = services
         .db
-        .read_on(PoolKind::Jobs, |conn| windows::announced(conn, now))?;
-    due.retain(|window| news(window, now).is_some());
+        .read_on(PoolKind::Jobs, |conn| windows::to_tell(conn, now))?;
+    due.retain(|window| window.news(now).is_some());
     let mut told = 0;
     for window in due {
         let done = services
@@ -67,10 +46,16 @@ pub fn tick(services: &Services) -> db::Result<usize> {
 fn tell(tx: &mut Tx<'_>, window: &Window) -> db::Result<()> {
     let now = tx.now();
     let mut window = windows::lock(tx, window.id)?;
-    let (Some(news), Some(item)) = (news(&window, now), window.item) else {
+    let Some(news) = window.news(now) else {
         return Ok(());
     };
-    let spec = packs::item::<Maintenance>(tx, item)?.spec;
+    let (tell, about) = match window.item {
+        Some(item) => {
+            let spec = packs::item::<Maintenance>(tx, item)?.spec;
+            (spec.tell, spec.about)
+        }
+        None => (window.tell.clone(), String::new()),
+    };
     let platforms = packs::platforms(tx)?;
     let platform = platforms.into_iter().find(|it| it.id == window.platform);
     let platform = platform.ok_or(db::Error::NotFound)?;
@@ -80,10 +65,10 @@ fn tell(tx: &mut Tx<'_>, window: &Window) -> db::Result<()> {
         news,
         platform: &platform.name,
         zone: platform.zone,
-        about: &spec.about,
+        about: &about,
     };
     let (mut told, mut missed) = (BTreeSet::new(), BTreeSet::new());
-    for target in &spec.tell {
+    for target in &tell {
         match roster.find(window.platform, target, platform.zone, now) {
             Found::Nobody { who, .. } => drop(missed.insert(who)),
             Found::Endpoint(name) => match endpoint(tx, name)? {

@@ -11,7 +11,7 @@
 //! - information is told on the next business day, also when its lamp has gone out by then; what was held back for as long
 //!   as it was lit is not told at all;
 //! - what nobody has in hand after the last step is told again every four hours, information excepted;
-//! - whoever a pack names is told two days before its platform is worked on;
+//! - whoever a pack names, or a person who announces it, is told two days before a platform is worked on;
 //! - who was told, and who was not and why, stands with the alert and is never changed.
 //!
 //! - a step that declares an incident opens one of its alert, once: while the alert belongs to one that is not resolved, it

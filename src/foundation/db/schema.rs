@@ -992,6 +992,7 @@ diesel::table! {
         ended_name -> Nullable<Text>,
         told_at -> Nullable<Timestamptz>,
         told_off_at -> Nullable<Timestamptz>,
+        tell -> Jsonb,
     }
 }
 

@@ -2,13 +2,18 @@
 
 use chrono::TimeDelta;
 use signalbox::features::alerts::windows::store as windows;
-use signalbox::features::alerts::windows::window::Window;
+use signalbox::features::alerts::windows::window::{TOLD_AHEAD, Window};
 use signalbox::features::notify::notice::About;
 use signalbox::features::notify::store::{self as outbox, Told};
 use signalbox::features::oncall::ahead;
+use signalbox::features::packs::pack::{Contact, ItemId};
+use signalbox::features::packs::store as packs;
+use signalbox::foundation::kernel::Scope;
 
-use super::{apply, pack, staffed};
+use super::{apply, pack, rota, staffed};
+use crate::alerts::hand::second;
 use crate::support::app::TestApp;
+use crate::support::page::Page;
 
 /// Monday, 15:00 UTC. The window is on Thursday at 16:00.
 const WINDOW: &str = "\n[[maintenance]]\nid = \"disks\"\nname = \"New disks\"\n\
@@ -39,7 +44,7 @@ async fn it_is_told_two_days_ahead_once_and_that_it_was_called_off() {
     apply(&app, &format!("{}{WINDOW}", pack()));
     assert_eq!(look(&app), 0);
     let window = window(&app);
-    app.advance(window.starts_at - ahead::AHEAD - app.now() - TimeDelta::seconds(1));
+    app.advance(window.starts_at - TOLD_AHEAD - app.now() - TimeDelta::seconds(1));
     assert_eq!(look(&app), 0, "not yet");
     app.advance(TimeDelta::seconds(1));
     assert_eq!(look(&app), 1);
@@ -65,4 +70,99 @@ async fn it_is_told_two_days_ahead_once_and_that_it_was_called_off() {
     assert_eq!(look(&app), 0);
     let titles: Vec<String> = told(&app, &window).into_iter().map(|it| it.title).collect();
     assert_eq!(titles, ["Maintenance: New disks", "Called off: New disks"]);
+}
+
+fn contact(app: &TestApp, slug: &str) -> ItemId {
+    let live = app.services.db.read(packs::live::<Contact>).unwrap();
+    live.iter().find(|item| item.slug == slug).unwrap().id
+}
+
+/// Somebody announces two hours of work, so many hours from now, and whom to tell of it.
+async fn announce(app: &TestApp, hours: i64, tell: &[ItemId]) -> Page {
+    let local = |hours| (app.now() + TimeDelta::hours(hours)).format("%Y-%m-%dT%H:%M");
+    let (starts, ends) = (local(hours).to_string(), local(hours + 2).to_string());
+    let tell: Vec<String> = tell.iter().map(ToString::to_string).collect();
+    let mut fields = vec![
+        ("platform", "demo"),
+        ("name", "New disks"),
+        ("starts", starts.as_str()),
+        ("ends", ends.as_str()),
+    ];
+    fields.extend(tell.iter().map(|id| ("tell", id.as_str())));
+    app.as_operator().post_form("/maintenance", &fields).await
+}
+
+fn made(app: &TestApp) -> Window {
+    let read = |conn: &mut _| windows::running(conn, &Scope::All, app.now());
+    app.services.db.read(read).unwrap().remove(0)
+}
+
+/// "grace: Maintenance: New disks"
+fn said(app: &TestApp, window: &Window) -> Vec<String> {
+    let line = |it: Told| {
+        let who = it.to_name.replace("@test.example", "");
+        format!("{who}: {}", it.title)
+    };
+    told(app, window).into_iter().map(line).collect()
+}
+
+#[actix_web::test]
+async fn what_a_person_announces_is_told_to_whom_they_choose() {
+    let app = staffed().await;
+    let page = app.as_operator().get("/maintenance/new").await;
+    assert!(page.says("Whom to tell") && page.says("Whoever is on call on Operations"));
+    let tell = [rota(&app, "operations"), contact(&app, "ada")];
+    let sent = announce(&app, 72, &tell).await;
+    assert_eq!(sent.status, 303, "{}", sent.text());
+    let (window, path) = (made(&app), sent.location().to_owned());
+    assert_eq!(look(&app), 0);
+    app.advance(window.starts_at - TOLD_AHEAD - app.now() - TimeDelta::seconds(1));
+    assert_eq!(look(&app), 0, "not yet");
+    app.advance(TimeDelta::seconds(1));
+    assert_eq!((look(&app), look(&app)), (1, 0), "once");
+    let coming = [
+        "grace: Maintenance: New disks",
+        "ada: Maintenance: New disks",
+    ];
+    assert_eq!(said(&app, &window), coming);
+    let page = app.as_operator().get(&path).await;
+    assert!(
+        page.says("whoever is on call on Operations, Ada"),
+        "{}",
+        page.text()
+    );
+    let end = format!("{path}/end");
+    assert_eq!(app.as_operator().post_form(&end, &[]).await.status, 303);
+    assert_eq!((look(&app), look(&app)), (1, 0));
+    let off = ["grace: Called off: New disks", "ada: Called off: New disks"];
+    assert_eq!(said(&app, &window)[2..], off);
+}
+
+#[actix_web::test]
+async fn what_is_proposed_is_told_once_somebody_has_agreed() {
+    let app = staffed().await;
+    let sent = announce(&app, 1, &[contact(&app, "ada")]).await;
+    let (window, path) = (made(&app), sent.location().to_owned());
+    app.advance(TimeDelta::minutes(2));
+    assert_eq!(look(&app), 0, "nobody has agreed");
+    let (other, _) = second(&app);
+    let approval = format!("{path}/approval");
+    assert_eq!(other.post_form(&approval, &[]).await.status, 303);
+    assert_eq!((look(&app), look(&app)), (1, 0));
+    assert_eq!(said(&app, &window), ["ada: Maintenance: New disks"]);
+
+    // One of whom nobody is to be told is told to nobody.
+    let nobody = announce(&app, 100, &[]).await;
+    assert_eq!(nobody.status, 303);
+    app.advance(TimeDelta::hours(60));
+    assert_eq!(look(&app), 0);
+    assert_eq!(app.events_of("maintenance.told").len(), 1);
+    // Somebody who is not of the platform cannot be chosen.
+    let wrong = announce(&app, 100, &[ItemId::new()]).await;
+    assert_eq!(wrong.status, 422);
+    assert!(
+        wrong.says("Tick people of the platform"),
+        "{}",
+        wrong.text()
+    );
 }

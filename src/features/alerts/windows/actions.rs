@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::store;
 use super::window::{LONGEST, NOTICE, State, Window, WindowId};
-use crate::features::packs::pack::ItemId;
+use crate::features::packs::pack::{ItemId, Target};
 use crate::foundation::Services;
 use crate::foundation::audit::{Actor, Event, FormKey, Subject, Tx};
 use crate::foundation::auth::Signed;
@@ -58,6 +58,8 @@ pub struct NewWindow {
     pub name: String,
     pub starts_at: DateTime<Utc>,
     pub ends_at: DateTime<Utc>,
+    /// Who is told two days ahead, or at once.
+    pub tell: Vec<Target>,
 }
 
 /// Announces a window; at short notice it takes a second person.
@@ -106,6 +108,7 @@ pub fn create_as(
             needs_second: new.starts_at - now < NOTICE,
             approved: None,
             ended: None,
+            tell: new.tell.clone(),
             told_at: None,
             told_off_at: None,
         };
@@ -199,9 +202,11 @@ fn answer(
 
 pub(super) fn described(kind: &'static str, window: &Window) -> Event {
     let services: Vec<String> = window.services.iter().map(ToString::to_string).collect();
+    let tell: Vec<String> = window.tell.iter().map(ToString::to_string).collect();
     Event::new(kind, Subject::new("maintenance_window", window.id))
         .platform(window.platform)
         .detail("services", services)
+        .detail("tell", tell)
         .detail("starts_at", window.starts_at.to_rfc3339())
         .detail("ends_at", window.ends_at.to_rfc3339())
         .detail("planned", window.is_planned())

@@ -10,6 +10,7 @@
 
 pub mod actions;
 pub mod pages;
+mod people;
 pub mod store;
 pub mod sweep;
 mod views;

@@ -4,11 +4,12 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
 use super::actions::{self, NewWindow, WindowError};
+use super::people::People;
 use super::store;
 pub use super::views::Row as Window;
 use super::views::{Choice, ListPage, NewPage, OnePage, Recurring, Row};
 use super::window::{State, WindowId};
-use crate::features::packs::pack::{ItemId, Maintenance, Service};
+use crate::features::packs::pack::{ItemId, Maintenance, Service, Target};
 use crate::features::packs::store::{self as packs, Item, Watched};
 use crate::foundation::Services;
 use crate::foundation::audit::FormKey;
@@ -82,6 +83,7 @@ pub async fn one(signed: Signed, services: Data<Services>, id: Path<WindowId>) -
                 own: window.announced_by == Some(signed.person),
                 may_approve: may && state == State::Proposed,
                 may_end: may && running,
+                tells: People::read(conn)?.told(&window),
                 window,
             })
         })
@@ -96,6 +98,7 @@ pub async fn one(signed: Signed, services: Data<Services>, id: Path<WindowId>) -
 pub struct Typed {
     pub platform: String,
     pub service: Vec<ItemId>,
+    pub tell: Vec<ItemId>,
     pub name: String,
     pub starts: String,
     pub ends: String,
@@ -149,15 +152,24 @@ fn read(
 ) -> Result<Result<NewWindow, Problems>, web::Error> {
     let mut problems = Problems::new();
     let acts = signed.reach_for(Permission::AlertsAct);
-    let names = Names::read(conn)?;
+    let (names, people) = (Names::read(conn)?, People::read(conn)?);
     let platform = names
         .platforms
         .iter()
         .find(|it| it.slug == typed.platform && acts.allows(it.id))
         .map(|it| it.id);
+    let mut tell = Vec::new();
     match platform {
         None => problems.add("platform", "Choose the platform that is worked on."),
         Some(platform) => {
+            let told = typed.tell.iter().map(|id| people.target(platform, *id));
+            match told.collect::<Option<Vec<Target>>>() {
+                Some(told) => tell = told,
+                None => problems.add(
+                    "tell",
+                    "Tick people of the platform that you have chosen, or nobody.",
+                ),
+            }
             let own = |id: &ItemId| {
                 let mut services = names.services.iter();
                 services.any(|it| it.id == *id && it.platform == platform)
@@ -193,6 +205,7 @@ fn read(
             name: typed.name.clone(),
             starts_at,
             ends_at,
+            tell,
         }),
         _ => Err(problems),
     })
@@ -211,14 +224,17 @@ fn show(
         let mine = names.platforms.iter().filter(|it| acts.allows(it.id));
         let platforms: Vec<(String, String)> =
             mine.map(|it| (it.slug.clone(), it.name.clone())).collect();
-        let services = packs::live_within::<Service>(conn, &acts)?;
+        let services = names.services.iter();
         let choices = services
-            .iter()
-            .map(|item| Choice::of(item, &names, typed.service.contains(&item.id)));
+            .filter(|it| acts.allows(it.platform))
+            .map(|item| Choice::of(item, &names, "", typed.service.contains(&item.id)))
+            .collect();
+        let people = People::read(conn)?.choices(&names, &acts, &typed.tell);
         Ok(NewPage {
             chrome,
             platforms,
-            choices: choices.collect(),
+            choices,
+            people,
             typed,
             problems,
         })

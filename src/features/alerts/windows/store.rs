@@ -2,9 +2,10 @@
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::window::{Window, WindowId};
+use super::window::{TOLD_AHEAD, Window, WindowId};
 use crate::features::packs::pack::ItemId;
 use crate::foundation::audit::Tx;
 use crate::foundation::db::schema::maintenance_window as row;
@@ -32,6 +33,7 @@ struct Row {
     ended_name: Option<String>,
     told_at: Option<DateTime<Utc>>,
     told_off_at: Option<DateTime<Utc>>,
+    tell: Value,
 }
 
 impl From<Row> for Window {
@@ -59,6 +61,8 @@ impl From<Row> for Window {
             ended: row
                 .ended_at
                 .map(|at| (at, row.ended_name.unwrap_or_default())),
+            // Whom none can be read of, nobody is told of; it holds all the same.
+            tell: serde_json::from_value(row.tell).unwrap_or_default(),
             told_at: row.told_at,
             told_off_at: row.told_off_at,
         }
@@ -139,6 +143,26 @@ pub fn announced(conn: &mut Conn, now: DateTime<Utc>) -> Result<Vec<Window>> {
     Ok(read_all(rows))
 }
 
+/// Those whose time is still to come and of which something may have to be told: that they are coming, or that they were
+/// called off.
+pub fn to_tell(conn: &mut Conn, now: DateTime<Utc>) -> Result<Vec<Window>> {
+    const AT_MOST: i64 = 1_000;
+    let coming = row::told_at.is_null().and(row::ended_at.is_null());
+    let off = row::told_at
+        .is_not_null()
+        .and(row::told_off_at.is_null())
+        .and(row::ended_at.is_not_null());
+    let rows = row::table
+        .filter(row::ends_at.gt(now))
+        .filter(row::starts_at.le(now + TOLD_AHEAD))
+        .filter(coming.or(off))
+        .order((row::starts_at, row::id))
+        .limit(AT_MOST)
+        .select(Row::as_select())
+        .load(conn)?;
+    Ok(read_all(rows))
+}
+
 /// Those that are over, the last first.
 pub fn over(
     conn: &mut Conn,
@@ -191,6 +215,7 @@ pub fn insert(tx: &mut Tx<'_>, new: &Window) -> Result<bool> {
             row::announced_by.eq(new.announced_by.map(PersonId::uuid)),
             row::announced_name.eq(&new.announced_name),
             row::needs_second.eq(new.needs_second),
+            row::tell.eq(json!(new.tell)),
         ))
         .on_conflict_do_nothing()
         .execute(&mut **tx)?;
@@ -215,7 +240,7 @@ pub fn save(tx: &mut Tx<'_>, changed: &Window) -> Result<()> {
     Ok(())
 }
 
-/// Notes when whoever its pack names was told of it.
+/// Notes when whoever is to know of it was told.
 pub fn note_told(tx: &mut Tx<'_>, changed: &Window) -> Result<()> {
     diesel::update(row::table.find(changed.id.uuid()))
         .set((

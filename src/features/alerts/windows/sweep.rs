@@ -107,6 +107,7 @@ fn window(
         needs_second: false,
         approved: None,
         ended: None,
+        tell: Vec::new(),
         told_at: None,
         told_off_at: None,
     }

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 
 use super::pages::{Names, Typed};
 use super::window::{State, Window};
-use crate::features::packs::pack::{ItemId, Maintenance, Service};
+use crate::features::packs::pack::{ItemId, Maintenance};
 use crate::features::packs::store::Item;
 use crate::foundation::kernel::PlatformId;
 use crate::foundation::web::{Chrome, Lamp, Problems};
@@ -117,6 +117,8 @@ pub struct OnePage {
     pub own: bool,
     pub may_approve: bool,
     pub may_end: bool,
+    /// Whom a person tells of it: "whoever is on call on Operations, Ada"; empty where nobody is.
+    pub tells: String,
 }
 
 /// `GET /maintenance/new`
@@ -126,11 +128,13 @@ pub struct NewPage {
     pub chrome: Chrome,
     pub platforms: Vec<(String, String)>,
     pub choices: Vec<Choice>,
+    /// Who may be told.
+    pub people: Vec<Choice>,
     pub typed: Typed,
     pub problems: Problems,
 }
 
-/// A service to tick.
+/// A service to tick, or somebody to tell.
 pub struct Choice {
     pub id: String,
     pub name: String,
@@ -140,10 +144,10 @@ pub struct Choice {
 
 impl Choice {
     #[must_use]
-    pub fn of(item: &Item<Service>, names: &Names, chosen: bool) -> Self {
+    pub fn of<T>(item: &Item<T>, names: &Names, before: &str, chosen: bool) -> Self {
         Self {
             id: item.id.to_string(),
-            name: item.name.clone(),
+            name: format!("{before}{}", item.name),
             platform: platform(names, item.platform),
             chosen,
         }

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::features::packs::pack::ItemId;
+use crate::features::packs::pack::{ItemId, Target};
 use crate::foundation::kernel::{PersonId, PlatformId};
 
 crate::typed_id!(
@@ -13,6 +13,8 @@ crate::typed_id!(
 /// Announced so long ahead, a window is planned.
 pub const NOTICE: TimeDelta = TimeDelta::hours(48);
 pub const LONGEST: TimeDelta = TimeDelta::hours(24);
+/// Whoever is to know of it is told so long ahead: two days, and some time for the notice to arrive.
+pub const TOLD_AHEAD: TimeDelta = TimeDelta::minutes(48 * 60 + 15);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Window {
@@ -32,7 +34,9 @@ pub struct Window {
     pub approved: Option<(DateTime<Utc>, PersonId, String)>,
     /// Ended before its time, or called off.
     pub ended: Option<(DateTime<Utc>, String)>,
-    /// When whoever its pack names was told that it is coming, and that it was called off.
+    /// Whom a person tells of it; of a calendar's it is the pack that says so.
+    pub tell: Vec<Target>,
+    /// When they were told that it is coming, and that it was called off.
     pub told_at: Option<DateTime<Utc>>,
     pub told_off_at: Option<DateTime<Utc>>,
 }
@@ -60,6 +64,13 @@ impl State {
             Self::CalledOff => "called off",
         }
     }
+}
+
+/// What is told of a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum News {
+    Coming,
+    CalledOff,
 }
 
 impl Window {
@@ -97,6 +108,26 @@ impl Window {
         self.starts_at - announced >= NOTICE
     }
 
+    /// What is to be told of it now, to whoever is to know; nothing before a second person has agreed, where it takes one.
+    #[must_use]
+    pub fn news(&self, now: DateTime<Utc>) -> Option<News> {
+        if self.item.is_none() && self.tell.is_empty() {
+            return None;
+        }
+        match self.state(now) {
+            // One that was announced later than that is told at once.
+            State::Coming | State::Active
+                if self.told_at.is_none() && self.starts_at - now <= TOLD_AHEAD =>
+            {
+                Some(News::Coming)
+            }
+            State::CalledOff if self.told_at.is_some() && self.told_off_at.is_none() => {
+                Some(News::CalledOff)
+            }
+            _ => None,
+        }
+    }
+
     /// Whether it is about an alert of this service, or of none.
     #[must_use]
     pub fn covers(&self, platform: PlatformId, service: Option<ItemId>) -> bool {
@@ -129,6 +160,7 @@ mod tests {
             needs_second: false,
             approved: None,
             ended: None,
+            tell: Vec::new(),
             told_at: None,
             told_off_at: None,
         }
@@ -169,6 +201,29 @@ mod tests {
         assert_eq!(it.state(at(50)), State::Lapsed);
         it.approved = Some((at(47), PersonId::new(), "Grace".to_owned()));
         assert_eq!(it.state(at(49)), State::Active);
+    }
+
+    #[test]
+    fn it_is_told_two_days_ahead_or_at_once_and_only_where_it_holds() {
+        let mut it = window();
+        assert_eq!(it.news(at(1)), None, "there is nobody to tell");
+        it.tell = vec![Target::Contact("ada".to_owned())];
+        it.starts_at = at(72);
+        it.ends_at = at(74);
+        assert_eq!(it.news(at(23)), None);
+        let due = [at(24), at(73)].map(|now| it.news(now));
+        assert_eq!(due, [Some(News::Coming); 2]);
+        assert_eq!(it.news(at(74)), None, "it is over");
+        it.needs_second = true;
+        assert_eq!(it.news(at(71)), None, "nobody has agreed");
+        it.approved = Some((at(71), PersonId::new(), "Grace".to_owned()));
+        assert_eq!(it.news(at(71)), Some(News::Coming));
+        it.ended = Some((at(71), "Ada".to_owned()));
+        assert_eq!(it.news(at(71)), None, "nobody knew of it");
+        it.told_at = Some(at(71));
+        assert_eq!(it.news(at(71)), Some(News::CalledOff));
+        it.told_off_at = Some(at(71));
+        assert_eq!(it.news(at(71)), None);
     }
 
     #[test]

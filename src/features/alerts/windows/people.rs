@@ -1,0 +1,66 @@
+//! Who may be told of a window that a person makes: whoever is on call, and people, of its platform.
+
+use super::pages::Names;
+use super::views::Choice;
+use super::window::Window;
+use crate::features::packs::pack::{Contact, ItemId, Rota, Target};
+use crate::features::packs::store::{self as packs, Item};
+use crate::foundation::db::{Conn, Result};
+use crate::foundation::kernel::{PlatformId, Scope};
+
+pub(super) struct People {
+    rotas: Vec<Item<Rota>>,
+    contacts: Vec<Item<Contact>>,
+}
+
+impl People {
+    pub(super) fn read(conn: &mut Conn) -> Result<Self> {
+        Ok(Self {
+            rotas: packs::live::<Rota>(conn)?,
+            contacts: packs::live::<Contact>(conn)?,
+        })
+    }
+
+    /// A rota or a contact of a platform, as somebody to tell.
+    pub(super) fn target(&self, platform: PlatformId, id: ItemId) -> Option<Target> {
+        let mut rotas = self.rotas.iter();
+        if let Some(rota) = rotas.find(|it| it.platform == platform && it.id == id) {
+            return Some(Target::Rota(rota.slug.clone()));
+        }
+        let mut contacts = self.contacts.iter();
+        let contact = contacts.find(|it| it.platform == platform && it.id == id)?;
+        Some(Target::Contact(contact.slug.clone()))
+    }
+
+    /// Those of these platforms, to be ticked; rotas first.
+    pub(super) fn choices(&self, names: &Names, of: &Scope, ticked: &[ItemId]) -> Vec<Choice> {
+        let rotas = self.rotas.iter().filter(|it| of.allows(it.platform));
+        let rotas = rotas.map(|item| {
+            let chosen = ticked.contains(&item.id);
+            Choice::of(item, names, "Whoever is on call on ", chosen)
+        });
+        let people = self.contacts.iter().filter(|it| of.allows(it.platform));
+        let people = people.map(|item| Choice::of(item, names, "", ticked.contains(&item.id)));
+        rotas.chain(people).collect()
+    }
+
+    /// Whom a person tells of a window, in words: "whoever is on call on Operations, Ada".
+    pub(super) fn told(&self, window: &Window) -> String {
+        let name = |target: &Target| match target {
+            Target::Rota(slug) => {
+                let mut rotas = self.rotas.iter();
+                let rota = rotas.find(|it| it.platform == window.platform && it.slug == *slug);
+                let name = rota.map_or(slug, |it| &it.name);
+                format!("whoever is on call on {name}")
+            }
+            Target::Contact(slug) => {
+                let mut contacts = self.contacts.iter();
+                let known = contacts.find(|it| it.platform == window.platform && it.slug == *slug);
+                known.map_or(slug, |it| &it.name).clone()
+            }
+            other => other.to_string(),
+        };
+        let names: Vec<String> = window.tell.iter().map(name).collect();
+        names.join(", ")
+    }
+}
