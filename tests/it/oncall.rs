@@ -1,10 +1,11 @@
 //! Who is told of an alert, and when.
 
 mod ahead;
+mod ends;
 mod escalation;
 mod guides;
-mod packs;
 mod information;
+mod packs;
 mod pages;
 
 use signalbox::features::packs::actions as apply;
