@@ -25,13 +25,20 @@ const BETWEEN_FEATURES: &[(&str, &str, &str)] = &[
         "alerts",
         "a silence that waits for a second person is shown to them",
     ),
+    ("centre", "checklists", "so is a list to be looked over"),
     ("centre", "connectors", "so is a breaker to be disabled"),
     ("centre", "health", "so is a value to be agreed to"),
+    ("centre", "incidents", "so is a review to be approved"),
     ("centre", "notify", "what somebody was told is a notice"),
     (
         "centre",
         "packs",
         "packs mark events, and a change of one waits for a second person",
+    ),
+    (
+        "centre",
+        "releases",
+        "so is a release, and a gate that did not pass",
     ),
     (
         "checklists",

@@ -2,7 +2,7 @@
 
 mod life;
 mod opening;
-mod review;
+pub mod review;
 
 use chrono::TimeDelta;
 use signalbox::features::alerts::evaluate;

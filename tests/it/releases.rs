@@ -43,7 +43,7 @@ wait = "60s"
 
 /// The pack of the checklists' tests, with those gates; the small pack's platform has no list for deployments where
 /// `listed` says so.
-async fn gated(with_list: bool) -> TestApp {
+pub async fn gated(with_list: bool) -> TestApp {
     let app = crate::checklists::listed().await;
     let lists = if with_list {
         pack()
@@ -54,7 +54,7 @@ async fn gated(with_list: bool) -> TestApp {
     app
 }
 
-async fn drafted(app: &TestApp) -> (Client, Client, String) {
+pub async fn drafted(app: &TestApp) -> (Client, Client, String) {
     // What was seen so far was seen before anybody asked.
     app.advance(TimeDelta::seconds(1));
     let (proposer, approver) = (app.as_operator(), app.as_admin());
@@ -74,7 +74,7 @@ async fn draft(by: &Client, to: &str) -> Page {
     by.post_form("/releases", &fields).await
 }
 
-async fn step(by: &Client, path: &str, step: &str, fields: &[(&str, &str)]) -> u16 {
+pub async fn step(by: &Client, path: &str, step: &str, fields: &[(&str, &str)]) -> u16 {
     by.post_form(&format!("{path}/{step}"), fields).await.status
 }
 
@@ -98,7 +98,7 @@ fn asked(app: &TestApp, path: &str) -> Vec<Gate> {
 }
 
 /// Seconds later the probe has run and stands like this, and the gates are looked at.
-fn seen(app: &TestApp, secs: i64, state: &str, error: Option<&str>) -> usize {
+pub fn seen(app: &TestApp, secs: i64, state: &str, error: Option<&str>) -> usize {
     app.advance(TimeDelta::seconds(secs));
     probed(app, state, error);
     sweep::tick(&app.services).unwrap()

@@ -2,7 +2,7 @@
 //!
 //! Invariants:
 //! - it shows what there is elsewhere and keeps nothing of its own but how much somebody has seen: what they were told,
-//!   what waits for their approval, and the events that packs mark;
+//!   what waits for their approval or their hand, and the events that packs mark;
 //! - nobody is shown more here than they may see where it comes from;
 //! - its number in the top bar is posted with those of the navigation, and costs a page nothing.
 

@@ -153,6 +153,57 @@ pub fn waiting(conn: &mut Conn, scope: &Scope, at_most: i64) -> Result<Vec<Run>>
     Ok(read_all(query.load(conn)?))
 }
 
+/// A signed list that waits for somebody else to look it over.
+#[derive(Clone, Debug)]
+pub struct Signed {
+    pub id: RunId,
+    pub name: String,
+    pub at: DateTime<Utc>,
+    pub by: String,
+    /// Whose own work it is.
+    pub performers: Vec<PersonId>,
+}
+
+/// The first so many of those that wait to be looked over, the oldest on top, without what was asked and answered.
+pub fn to_review(conn: &mut Conn, scope: &Scope, at_most: i64) -> Result<Vec<Signed>> {
+    type Brief = (
+        Uuid,
+        String,
+        DateTime<Utc>,
+        Option<String>,
+        Option<Vec<Option<Uuid>>>,
+    );
+    let mut query = row::table
+        .filter(row::state.eq(State::Signed.as_str()))
+        .order((row::signed_at, row::id))
+        .limit(at_most)
+        .select((
+            row::id,
+            row::name,
+            row::signed_at.assume_not_null(),
+            row::signed_name,
+            row::performers,
+        ))
+        .into_boxed();
+    if let Some(platforms) = scope.ids() {
+        query = query.filter(row::platform_id.eq_any(platforms));
+    }
+    let rows: Vec<Brief> = query.load(conn)?;
+    let read = |(id, name, at, by, performers): Brief| Signed {
+        id: id.into(),
+        name,
+        at,
+        by: by.unwrap_or_default(),
+        performers: performers
+            .unwrap_or_default()
+            .into_iter()
+            .flatten()
+            .map(PersonId::from)
+            .collect(),
+    };
+    Ok(rows.into_iter().map(read).collect())
+}
+
 /// Those that wait for nobody any more, the last first, from before a place on.
 pub fn over(
     conn: &mut Conn,

@@ -287,13 +287,22 @@ impl Release {
     /// # Errors
     /// It has begun, was agreed to, or is their own.
     pub fn approve(&mut self, by: By) -> Result<(), Refused> {
+        self.may_approve(by.person)?;
+        self.approved = Some(by);
+        Ok(())
+    }
+
+    /// Whether it waits for this person's approval.
+    ///
+    /// # Errors
+    /// It has begun, was agreed to, or is their own.
+    pub fn may_approve(&self, person: PersonId) -> Result<(), Refused> {
         if !matches!(self.state, State::Draft | State::GatesPassed) || self.approved.is_some() {
             return Err(Refused::Step);
         }
-        if self.proposed.person == by.person {
+        if self.proposed.person == person {
             return Err(Refused::OwnWork);
         }
-        self.approved = Some(by);
         Ok(())
     }
 

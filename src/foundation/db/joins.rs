@@ -5,9 +5,9 @@
 
 use super::schema::{
     alert, api_key, api_key_platform, breaker, breaker_proposal, case_decision, file, file_chunk,
-    incident, incident_action, indicator_claim, indicator_report, intake_batch, intake_record,
-    known_device, notice, notice_endpoint, outside_alert, pack_item, password, person,
-    person_grant, person_identity, person_role, person_role_platform, review_case,
+    incident, incident_action, incident_review, indicator_claim, indicator_report, intake_batch,
+    intake_record, known_device, notice, notice_endpoint, outside_alert, pack_item, password,
+    person, person_grant, person_identity, person_role, person_role_platform, review_case,
     screening_disposition, screening_hit, session, slo_figure, slo_month, subject, subject_key,
     subject_token,
 };
@@ -27,6 +27,7 @@ diesel::allow_tables_to_appear_in_same_query!(breaker_proposal, breaker);
 diesel::allow_tables_to_appear_in_same_query!(case_decision, review_case);
 diesel::allow_tables_to_appear_in_same_query!(file_chunk, file);
 diesel::allow_tables_to_appear_in_same_query!(incident_action, incident);
+diesel::allow_tables_to_appear_in_same_query!(incident_review, incident);
 diesel::allow_tables_to_appear_in_same_query!(indicator_claim, indicator_report, pack_item);
 diesel::allow_tables_to_appear_in_same_query!(intake_record, intake_batch);
 diesel::allow_tables_to_appear_in_same_query!(notice, notice_endpoint);

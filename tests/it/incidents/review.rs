@@ -10,7 +10,7 @@ use super::{act, opened, refused, stored, watched};
 use crate::support::app::TestApp;
 use crate::support::personas::Client;
 
-const WHOLE: [(&str, &str); 4] = [
+pub const WHOLE: [(&str, &str); 4] = [
     ("summary", "It stood still"),
     ("cause", "A disk was full"),
     ("went_well", "The alert came at once"),
@@ -18,19 +18,19 @@ const WHOLE: [(&str, &str); 4] = [
 ];
 
 /// A red incident that is resolved: its page.
-async fn resolved(app: &TestApp) -> String {
+pub async fn resolved(app: &TestApp) -> String {
     let at = opened(app, "red").await;
     act(&app.as_operator(), &at, "state", &[("to", "resolved")]).await;
     at
 }
 
-async fn digest(who: &Client, at: &str) -> String {
+pub async fn digest(who: &Client, at: &str) -> String {
     let page = who.get(&format!("{at}/review")).await;
     page.given(&format!("{at}/review/approval"), "digest")
 }
 
 /// Saves it over what stands there.
-async fn write(who: &Client, at: &str, fields: &[(&str, &str)]) {
+pub async fn write(who: &Client, at: &str, fields: &[(&str, &str)]) {
     let path = format!("{at}/review");
     let base = who.get(&path).await.given(&path, "base");
     let mut fields = fields.to_vec();
@@ -39,7 +39,7 @@ async fn write(who: &Client, at: &str, fields: &[(&str, &str)]) {
 }
 
 /// Signs what stands there.
-async fn sign(who: &Client, at: &str) {
+pub async fn sign(who: &Client, at: &str) {
     let page = who.get(&format!("{at}/review")).await;
     let read = page.given(&format!("{at}/review/signature"), "digest");
     act(who, at, "review/signature", &[("digest", &read)]).await;

@@ -6,7 +6,7 @@ use super::{Alert, AlertRow, read_all, rows_at_most};
 use crate::features::alerts::AlertId;
 use crate::foundation::db::schema::alert;
 use crate::foundation::db::{Conn, Result};
-use crate::foundation::kernel::Scope;
+use crate::foundation::kernel::{PersonId, Scope};
 
 /// Every alert that is lit, the oldest first. One that cannot be read keeps nobody from being told of the others.
 pub fn firing(conn: &mut Conn) -> Result<Vec<Alert>> {
@@ -21,6 +21,27 @@ pub fn firing(conn: &mut Conn) -> Result<Vec<Alert>> {
             .ok()
     };
     Ok(rows.into_iter().filter_map(read).collect())
+}
+
+/// Open alerts of these platforms that somebody is to see to, the oldest first.
+pub fn assigned(
+    conn: &mut Conn,
+    scope: &Scope,
+    to: PersonId,
+    at_most: usize,
+) -> Result<Vec<Alert>> {
+    let unseen = alert::was_red.and(alert::acknowledged_at.is_null());
+    let mut query = alert::table
+        .filter(alert::assigned_to.eq(to.uuid()))
+        .filter(alert::status.eq("firing").or(unseen))
+        .order(alert::id)
+        .limit(rows_at_most(at_most))
+        .select(AlertRow::as_select())
+        .into_boxed();
+    if let Some(platforms) = scope.ids() {
+        query = query.filter(alert::platform_id.eq_any(platforms));
+    }
+    read_all(query.load(conn)?)
 }
 
 /// Open or closed alerts of these platforms that were lit before `before`.

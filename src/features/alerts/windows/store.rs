@@ -87,6 +87,28 @@ pub fn running(conn: &mut Conn, scope: &Scope, now: DateTime<Utc>) -> Result<Vec
     Ok(read_all(query.load(conn)?))
 }
 
+/// Those that wait for a second person, the first first.
+pub fn proposed(
+    conn: &mut Conn,
+    scope: &Scope,
+    now: DateTime<Utc>,
+    at_most: i64,
+) -> Result<Vec<Window>> {
+    let mut query = row::table
+        .filter(row::needs_second)
+        .filter(row::approved_at.is_null())
+        .filter(row::ended_at.is_null())
+        .filter(row::ends_at.gt(now))
+        .order((row::starts_at, row::id))
+        .limit(at_most)
+        .select(Row::as_select())
+        .into_boxed();
+    if let Some(platforms) = scope.ids() {
+        query = query.filter(row::platform_id.eq_any(platforms));
+    }
+    Ok(read_all(query.load(conn)?))
+}
+
 /// Those that hold or held after `from`.
 pub fn held_since(conn: &mut Conn, from: DateTime<Utc>) -> Result<Vec<Window>> {
     let rows = row::table

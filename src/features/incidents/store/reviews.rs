@@ -4,12 +4,12 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use uuid::Uuid;
 
-use crate::features::incidents::incident::IncidentId;
+use crate::features::incidents::incident::{IncidentId, State};
 use crate::features::incidents::review::{Hand, Review, Written};
 use crate::foundation::audit::Tx;
-use crate::foundation::db::schema::incident_review as row;
+use crate::foundation::db::schema::{incident, incident_review as row};
 use crate::foundation::db::{Conn, Result};
-use crate::foundation::kernel::PersonId;
+use crate::foundation::kernel::{PersonId, Scope};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = row)]
@@ -73,6 +73,25 @@ pub fn of(conn: &mut Conn, id: IncidentId) -> Result<Option<Review>> {
         .first(conn)
         .optional()?;
     Ok(found.map(Review::from))
+}
+
+/// Signed reviews that wait for somebody's approval, the oldest on top, with the title of their incident.
+pub fn to_approve(conn: &mut Conn, scope: &Scope, at_most: i64) -> Result<Vec<(Review, String)>> {
+    let mut query = row::table
+        .inner_join(incident::table)
+        .filter(row::signed_at.is_not_null())
+        .filter(row::approved_at.is_null())
+        .filter(incident::state.eq(State::Resolved.as_str()))
+        .order((row::signed_at, row::incident_id))
+        .limit(at_most)
+        .select((Row::as_select(), incident::title))
+        .into_boxed();
+    if let Some(platforms) = scope.ids() {
+        query = query.filter(incident::platform_id.eq_any(platforms));
+    }
+    let rows: Vec<(Row, String)> = query.load(conn)?;
+    let read = |(row, title): (Row, String)| (row.into(), title);
+    Ok(rows.into_iter().map(read).collect())
 }
 
 pub fn save(tx: &mut Tx<'_>, review: &Review) -> Result<()> {

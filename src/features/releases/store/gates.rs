@@ -71,6 +71,23 @@ pub fn of(conn: &mut Conn, id: ReleaseId) -> Result<Vec<Gate>> {
     rows.into_iter().map(Gate::try_from).collect()
 }
 
+/// Those of these releases that did not pass, and on over which nobody has gone.
+pub fn closed(conn: &mut Conn, ids: &[ReleaseId], at_most: i64) -> Result<Vec<(ReleaseId, Gate)>> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
+    let closed = [Outcome::Fail.as_str(), Outcome::Unknown.as_str()];
+    let rows: Vec<(Uuid, Row)> = row::table
+        .filter(row::release_id.eq_any(ids))
+        .filter(row::outcome.eq_any(closed))
+        .filter(row::overridden_at.is_null())
+        .order((row::settled_at.desc(), row::position))
+        .limit(at_most)
+        .select((row::release_id, Row::as_select()))
+        .load(conn)?;
+    rows.into_iter()
+        .map(|(id, row)| Ok((id.into(), row.try_into()?)))
+        .collect()
+}
+
 /// Releases whose gates wait for something to read.
 pub fn pending(conn: &mut Conn) -> Result<Vec<ReleaseId>> {
     let ids: Vec<Uuid> = row::table
