@@ -38,6 +38,7 @@ pub struct Application {
     notices: Sender,
     rules: Ticker,
     blind: Ticker,
+    countersignatures: Ticker,
     escalations: Ticker,
     checklists: Ticker,
     releases: Ticker,
@@ -65,6 +66,7 @@ pub fn start(services: Services, listener: TcpListener) -> std::io::Result<Appli
         notices: Sender::start(services.clone()),
         rules: alerts::runner::start(services.clone()),
         blind: alerts::blind::start(services.clone()),
+        countersignatures: alerts::silences::runner::start(services.clone()),
         escalations: oncall::runner::start(services.clone()),
         checklists: checklists::runner::start(services.clone()),
         releases: releases::runner::start(services.clone()),
@@ -126,6 +128,11 @@ impl Application {
             within("capacity", WORK_LIMIT, self.capacity.stop()),
             within("rules", WORK_LIMIT, self.rules.stop()),
             within("blind rules", WORK_LIMIT, self.blind.stop()),
+            within(
+                "countersignatures",
+                WORK_LIMIT,
+                self.countersignatures.stop()
+            ),
             within("sign of life", WORK_LIMIT, self.watched.stop()),
             within("escalations", WORK_LIMIT, self.escalations.stop()),
             within("checklists", WORK_LIMIT, self.checklists.stop()),

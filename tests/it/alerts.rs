@@ -2,6 +2,7 @@
 
 mod alertmanager;
 mod blind;
+mod countersigned;
 pub mod hand;
 mod interop;
 mod life;

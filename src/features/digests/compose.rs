@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::digest::{Contents, Figure, Period, Unit};
+use crate::features::alerts::silences::store as silences;
 use crate::features::alerts::store::digest as alerts;
 use crate::features::capacity::store as capacity;
 use crate::features::checklists::store as checklists;
@@ -30,6 +31,8 @@ const fn number(count: i64) -> f64 {
 
 /// Lists that are overdue at the moment at which a digest is made; not in one that is made later than this.
 pub(super) const OVERDUE: &str = "Checklists overdue when this was made";
+/// The same of countersignatures.
+pub(super) const UNSIGNED: &str = "Countersignatures overdue when this was made";
 const IN_TIME: TimeDelta = TimeDelta::hours(1);
 
 fn figure(name: &str, value: Option<f64>, unit: Unit, source: &str) -> Figure {
@@ -270,18 +273,20 @@ fn of_work(
     let overdue = checklists::times(conn, &scope)?;
     let overdue = overdue.iter().filter(|run| run.is_overdue(now)).count();
     let overdue = i64::try_from(overdue).unwrap_or(i64::MAX);
+    let unsigned = silences::overdue(conn, &scope, now)?;
     // How it stands now is no figure of a day that was over long ago.
     let is_made_up_for = now - period.to > IN_TIME;
     let [done, back] = releases::ended_between(conn, platform, period.from, period.to)?;
     let all = [
         ("Checklists missed", missed, Some(true), "its checklists"),
         (OVERDUE, overdue, Some(true), "its checklists"),
+        (UNSIGNED, unsigned, Some(true), "its silences"),
         ("Releases", done, None, "its releases"),
         ("Releases rolled back", back, Some(true), "its releases"),
     ];
     let known = all
         .into_iter()
-        .filter(|(name, ..)| *name != OVERDUE || !is_made_up_for);
+        .filter(|(name, ..)| ![OVERDUE, UNSIGNED].contains(name) || !is_made_up_for);
     for (name, count, less_is_better, source) in known {
         contents.figures.push(Figure {
             less_is_better,

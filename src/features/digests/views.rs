@@ -3,7 +3,7 @@
 use askama::Template;
 use chrono::{DateTime, Utc};
 
-use super::compose::OVERDUE;
+use super::compose::{OVERDUE, UNSIGNED};
 use super::digest::{Digest, Figure, Kind, Trend, trend};
 use crate::features::packs::store::Watched;
 use crate::foundation::web::{Chrome, Lamp};
@@ -54,7 +54,10 @@ fn lamp(digest: &Digest) -> Lamp {
     if over("Red alerts", 0.0) || over("Checklists missed", 0.0) || over("Failed runs", FAILED_RED)
     {
         Lamp::Red
-    } else if over("Yellow alerts", 0.0) || over(OVERDUE, 0.0) || over("Failed runs", FAILED_YELLOW)
+    } else if over("Yellow alerts", 0.0)
+        || over(OVERDUE, 0.0)
+        || over(UNSIGNED, 0.0)
+        || over("Failed runs", FAILED_YELLOW)
     {
         Lamp::Yellow
     } else if decides.iter().any(is_unknown) {

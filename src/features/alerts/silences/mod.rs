@@ -12,6 +12,7 @@ pub mod actions;
 pub mod known;
 pub mod matcher;
 pub mod pages;
+pub mod runner;
 pub mod silence;
 pub mod store;
 pub mod sweep;

@@ -127,16 +127,31 @@ pub fn running(conn: &mut Conn, scope: &Scope, now: DateTime<Utc>) -> Result<Vec
 
 /// Those that somebody still has to countersign, the first to be due first.
 pub fn owed(conn: &mut Conn, scope: &Scope) -> Result<Vec<Silence>> {
+    const AT_MOST: i64 = 500;
     let mut query = silence::table
         .filter(silence::countersign_by.is_not_null())
         .filter(silence::countersigned_at.is_null())
         .order((silence::countersign_by, silence::id))
+        .limit(AT_MOST)
         .select(Row::as_select())
         .into_boxed();
     if let Some(platforms) = scope.ids() {
         query = query.filter(silence::platform_id.eq_any(platforms));
     }
     read_all(query.load(conn)?)
+}
+
+/// How many countersignatures are late.
+pub fn overdue(conn: &mut Conn, scope: &Scope, now: DateTime<Utc>) -> Result<i64> {
+    let mut query = silence::table
+        .filter(silence::countersign_by.lt(now))
+        .filter(silence::countersigned_at.is_null())
+        .count()
+        .into_boxed();
+    if let Some(platforms) = scope.ids() {
+        query = query.filter(silence::platform_id.eq_any(platforms));
+    }
+    Ok(query.get_result(conn)?)
 }
 
 /// Those that are over, newest first.
