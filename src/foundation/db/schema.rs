@@ -1071,6 +1071,7 @@ diesel::table! {
         ends_at -> Nullable<Timestamptz>,
         seen_at -> Timestamptz,
         sent_by -> Text,
+        grace_until -> Nullable<Timestamptz>,
     }
 }
 

@@ -10,7 +10,7 @@ use signalbox::foundation::auth::keys::KeyScope::{AlertsRead, AlertsSilence, Ale
 use signalbox::foundation::auth::keys::NewKey;
 use signalbox::foundation::kernel::{Level, Scope};
 
-use super::{open, report, tick, watched};
+use super::{awake, open, report, tick, watched};
 use crate::support::app::TestApp;
 use crate::support::keys::{Program, new_key};
 use crate::support::page::Page;
@@ -53,7 +53,7 @@ async fn what_is_handed_in_is_lit_goes_on_and_goes_out() {
     let app = watched().await;
     let program = program(&app);
     assert_eq!(
-        post(&program, &[alert(&app, "Slow", "critical", 60)])
+        post(&program, &[alert(&app, "Slow", "critical", 90)])
             .await
             .status,
         200
@@ -77,17 +77,15 @@ async fn what_is_handed_in_is_lit_goes_on_and_goes_out() {
         "1 alert needs attention"
     );
 
-    app.advance(TimeDelta::seconds(50));
-    post(&program, &[alert(&app, "Slow", "critical", 60)]).await;
-    app.advance(TimeDelta::seconds(50));
-    tick(&app);
+    awake(&app, 1);
+    post(&program, &[alert(&app, "Slow", "critical", 90)]).await;
+    awake(&app, 1);
     assert_eq!(
         open(&app).iter().filter(|it| it.firing).count(),
         1,
         "it was sent again"
     );
-    app.advance(TimeDelta::seconds(60));
-    tick(&app);
+    awake(&app, 1);
     assert!(
         open(&app).iter().all(|it| !it.firing),
         "and then it was not"
@@ -425,5 +423,42 @@ async fn a_pair_that_hands_in_the_same_lights_one_lamp() {
         assert_eq!(answer.status, 200, "{}", answer.body);
     }
     assert_eq!(open(&app).len(), 2);
+    assert_eq!(app.events_of("alert.fired").len(), 2);
+}
+
+/// What could not be sent again because we were away is not over because of that.
+#[tokio::test]
+async fn a_standstill_of_ours_puts_out_nothing_of_others() {
+    let app = watched().await;
+    let program = program(&app);
+    let four_minutes = 240;
+    let both = [
+        alert(&app, "Slow", "warning", four_minutes),
+        alert(&app, "Full", "warning", four_minutes),
+    ];
+    assert_eq!(post(&program, &both).await.status, 200);
+    tick(&app);
+    let slow = open(&app).into_iter().find(|it| it.name == "Slow").unwrap();
+    let path = format!("/alerts/{}/acknowledgement", slow.id);
+    assert_eq!(app.as_operator().post_form(&path, &[]).await.status, 303);
+
+    app.advance(TimeDelta::minutes(6));
+    tick(&app);
+    assert_eq!(open(&app).len(), 2, "nobody was here to take it");
+    awake(&app, 1);
+    post(&program, &[alert(&app, "Slow", "warning", four_minutes)]).await;
+    awake(&app, 2);
+    assert_eq!(open(&app).len(), 2, "they have as long as they were given");
+    awake(&app, 1);
+    tick(&app);
+    let left = open(&app);
+    assert_eq!(left.len(), 1, "{left:?}");
+    assert_eq!(left[0].id, slow.id);
+    assert!(left[0].is_acknowledged(app.now()), "it is the same one");
+    awake(&app, 1);
+    assert!(
+        open(&app).is_empty(),
+        "nobody stood still, and it was not sent again"
+    );
     assert_eq!(app.events_of("alert.fired").len(), 2);
 }

@@ -204,6 +204,8 @@ impl Listing {
             let those = reasons.iter().filter(|it| kinds.contains(&it.kind));
             those.map(|reason| reason.id.clone()).collect()
         };
+        let ends_at = came_with.ends_at.max(came_with.grace_until);
+        let ends_at = ends_at.unwrap_or(self.now + LIT_FOR);
         let mut annotations = came_with.annotations;
         annotations
             .entry("summary".to_owned())
@@ -212,7 +214,7 @@ impl Listing {
             labels: self.platforms.told(alert.labels(), alert.platform),
             annotations,
             starts_at: moment(alert.active_at),
-            ends_at: moment(came_with.ends_at.unwrap_or(self.now + LIT_FOR)),
+            ends_at: moment(ends_at),
             updated_at: moment(came_with.seen_at.unwrap_or(alert.level_at)),
             fingerprint: alert.fingerprint.clone(),
             generator_url: came_with.generator,

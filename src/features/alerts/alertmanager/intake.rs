@@ -382,7 +382,7 @@ fn put_out(services: &Services, keyed: &Keyed, id: AlertId) -> db::Result<()> {
     }
 }
 
-/// What was not sent again before its end goes out. Returns how many did.
+/// What was not sent again before its end goes out, unless nobody was here to take it. Returns how many did.
 pub fn put_out_what_has_ended(services: &Services) -> db::Result<usize> {
     let now = services.clock.now();
     let overdue = services
@@ -392,8 +392,8 @@ pub fn put_out_what_has_ended(services: &Services) -> db::Result<usize> {
     for id in overdue {
         let done = audited(services, |tx| {
             let alert = alerts::lock_alert(tx, id)?;
-            let ends_at = store::of(tx, id)?.and_then(|it| it.ends_at);
-            if alert.firing && ends_at.is_some_and(|ends| ends <= now) {
+            let came_with = store::of(tx, id)?;
+            if alert.firing && came_with.is_some_and(|it| it.is_overdue(now)) {
                 let name = alert.name.clone();
                 lamp::resolve(tx, alert, &name, "its sender has not sent it again")?;
             }

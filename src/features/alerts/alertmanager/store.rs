@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
+use diesel::sql_query;
+use diesel::sql_types::Timestamptz;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -21,17 +23,36 @@ pub struct Outside {
     pub annotations: BTreeMap<String, String>,
     pub generator: String,
     pub ends_at: Option<DateTime<Utc>>,
+    /// It stays lit until then though it has ended: nobody was here to take it when it was sent again.
+    pub grace_until: Option<DateTime<Utc>>,
     pub seen_at: Option<DateTime<Utc>>,
 }
 
-type Row = (Uuid, Value, String, Option<DateTime<Utc>>, DateTime<Utc>);
+type Row = (
+    Uuid,
+    Value,
+    String,
+    Option<DateTime<Utc>>,
+    Option<DateTime<Utc>>,
+    DateTime<Utc>,
+);
+
+impl Outside {
+    /// Whether it was not sent again in time.
+    #[must_use]
+    pub fn is_overdue(&self, now: DateTime<Utc>) -> bool {
+        let grace = self.grace_until.is_none_or(|until| until <= now);
+        grace && self.ends_at.is_some_and(|ends| ends <= now)
+    }
+}
 
 fn read(row: Row) -> (AlertId, Outside) {
-    let (id, annotations, generator, ends_at, seen_at) = row;
+    let (id, annotations, generator, ends_at, grace_until, seen_at) = row;
     let outside = Outside {
         annotations: serde_json::from_value(annotations).unwrap_or_default(),
         generator,
         ends_at,
+        grace_until,
         seen_at: Some(seen_at),
     };
     (id.into(), outside)
@@ -47,6 +68,7 @@ pub fn of_lit(conn: &mut Conn) -> Result<HashMap<AlertId, Outside>> {
             outside_alert::annotations,
             outside_alert::generator,
             outside_alert::ends_at,
+            outside_alert::grace_until,
             outside_alert::seen_at,
         ))
         .load(conn)?;
@@ -62,6 +84,7 @@ pub fn of(conn: &mut Conn, id: AlertId) -> Result<Option<Outside>> {
             outside_alert::annotations,
             outside_alert::generator,
             outside_alert::ends_at,
+            outside_alert::grace_until,
             outside_alert::seen_at,
         ))
         .first(conn)
@@ -85,13 +108,30 @@ pub fn lit(conn: &mut Conn, platform: PlatformId) -> Result<HashMap<String, Aler
 
 /// Those that are lit and were not sent again in time.
 pub fn overdue(conn: &mut Conn, now: DateTime<Utc>) -> Result<Vec<AlertId>> {
+    let grace_is_over = outside_alert::grace_until
+        .is_null()
+        .or(outside_alert::grace_until.le(now));
     let ids: Vec<Uuid> = outside_alert::table
         .inner_join(alert::table)
         .filter(alert::status.eq("firing"))
         .filter(outside_alert::ends_at.le(now))
+        .filter(grace_is_over)
         .select(outside_alert::alert_id)
         .load(conn)?;
     Ok(ids.into_iter().map(AlertId::from).collect())
+}
+
+/// From `from` to `now` nobody was here to take what is sent again. What was lit then has as long as it was given when it
+/// was last sent: in that time its sender sends it again, or means that it is over.
+pub fn give_grace(conn: &mut Conn, from: DateTime<Utc>, now: DateTime<Utc>) -> Result<()> {
+    sql_query(
+        "UPDATE outside_alert o SET grace_until = $2 + (o.ends_at - o.seen_at) FROM alert a \
+         WHERE a.id = o.alert_id AND a.status = 'firing' AND greatest(o.ends_at, o.grace_until) > $1",
+    )
+    .bind::<Timestamptz, _>(from)
+    .bind::<Timestamptz, _>(now)
+    .execute(conn)?;
+    Ok(())
 }
 
 /// Notes what came with an alert, in place of what came before.
@@ -108,6 +148,7 @@ pub fn save(
         outside_alert::ends_at.eq(posted.ends_at),
         outside_alert::seen_at.eq(now),
         outside_alert::sent_by.eq(sent_by),
+        outside_alert::grace_until.eq(None::<DateTime<Utc>>),
     );
     diesel::insert_into(outside_alert::table)
         .values((outside_alert::alert_id.eq(id.uuid()), news.clone()))

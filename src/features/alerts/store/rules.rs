@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::read_level;
 use crate::features::alerts::alert::{PerLevel, Track};
+use crate::features::alerts::alertmanager::store as outside;
 use crate::features::alerts::flap::{Flap, Held};
 use crate::features::packs::pack::ItemId;
 use crate::foundation::db::schema::{alert, rule_state, rule_tick};
@@ -153,7 +154,7 @@ pub fn save_rule(conn: &mut Conn, rule: ItemId, state: &RuleState) -> Result<()>
 
 /// Notes that rules are evaluated at `now`. After a pause longer than `standstill` nobody saw anything last:
 /// what was on its way is moved by the pause, in the same transaction, so that it is moved once whoever
-/// evaluates first.
+/// evaluates first. What other programs could not send again meanwhile is given time.
 pub fn tick(conn: &mut Conn, now: DateTime<Utc>, standstill: TimeDelta) -> Result<()> {
     let before: Option<DateTime<Utc>> = rule_tick::table
         .select(rule_tick::at)
@@ -169,7 +170,10 @@ pub fn tick(conn: &mut Conn, now: DateTime<Utc>, standstill: TimeDelta) -> Resul
         .set(rule_tick::at.eq(at))
         .execute(conn)?;
     match before.map(|before| now - before) {
-        Some(pause) if pause > standstill => shift(conn, pause),
+        Some(pause) if pause > standstill => {
+            outside::give_grace(conn, now - pause, now)?;
+            shift(conn, pause)
+        }
         _ => Ok(()),
     }
 }

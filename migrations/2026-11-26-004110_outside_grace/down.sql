@@ -1,0 +1,1 @@
+ALTER TABLE outside_alert DROP COLUMN grace_until;
