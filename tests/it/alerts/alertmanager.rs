@@ -462,3 +462,28 @@ async fn a_standstill_of_ours_puts_out_nothing_of_others() {
     );
     assert_eq!(app.events_of("alert.fired").len(), 2);
 }
+
+#[tokio::test]
+async fn what_is_sent_again_says_what_it_says_now() {
+    let app = watched().await;
+    let program = program(&app);
+    let mut slow = alert(&app, "Slow", "warning", 240);
+    slow["annotations"] = json!({"summary": "12 requests wait"});
+    post(&program, &[slow.clone()]).await;
+    assert_eq!(open(&app)[0].summary, "12 requests wait");
+    slow["annotations"] = json!({"summary": "900 requests wait"});
+    assert_eq!(post(&program, &[slow]).await.status, 200);
+    let lit = open(&app);
+    assert_eq!(
+        (lit.len(), lit[0].summary.as_str()),
+        (1, "900 requests wait")
+    );
+    let operator = app.as_operator();
+    assert!(operator.get("/alerts").await.says("900 requests wait"));
+    let page = operator.get(&format!("/alerts/{}", lit[0].id)).await;
+    assert!(page.says("900 requests wait"));
+    assert_eq!(
+        listed(&program, "").await[0]["annotations"]["summary"],
+        "900 requests wait"
+    );
+}

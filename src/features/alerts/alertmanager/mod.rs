@@ -6,6 +6,7 @@
 //!   within its platform, and the level that its severity says;
 //! - it goes out when its sender says so, or when its end passes without its being sent again; where we stood still
 //!   meanwhile it has as long again as it was given when it was last sent;
+//! - what it says is what was sent last;
 //! - one bad alert among many keeps no other from being taken;
 //! - a key silences what one person may silence alone, and no more.
 //!

@@ -134,7 +134,7 @@ pub fn give_grace(conn: &mut Conn, from: DateTime<Utc>, now: DateTime<Utc>) -> R
     Ok(())
 }
 
-/// Notes what came with an alert, in place of what came before.
+/// Notes what came with an alert, in place of what came before; what it says now is what lists show.
 pub fn save(
     conn: &mut Conn,
     id: AlertId,
@@ -155,6 +155,14 @@ pub fn save(
         .on_conflict(outside_alert::alert_id)
         .do_update()
         .set(news)
+        .execute(conn)?;
+    let summary = posted.summary();
+    let another = alert::table
+        .find(id.uuid())
+        .filter(alert::status.eq("firing"))
+        .filter(alert::summary.ne(&summary));
+    diesel::update(another)
+        .set(alert::summary.eq(&summary))
         .execute(conn)?;
     Ok(())
 }
