@@ -112,7 +112,7 @@ pub struct Track {
     pub no_data_since: Option<DateTime<Utc>>,
     /// The level at which the alert is firing.
     pub firing: Option<Level>,
-    /// The first tick at which a firing alert's conditions were all off.
+    /// The first tick at which a firing alert's conditions were all off, later by as long as nobody saw them since.
     pub cleared_at: Option<DateTime<Utc>>,
 }
 
@@ -192,6 +192,8 @@ impl Track {
                 None
             }
             Verdict::Holds(holds) => {
+                let unseen = self.unseen(at, policy);
+                self.cleared_at = self.cleared_at.map(|cleared| cleared + unseen);
                 self.no_data_since = None;
                 Some(holds)
             }
@@ -210,6 +212,18 @@ impl Track {
                 }
             }
         }
+    }
+
+    /// How much of the time since it was cleared there was nothing to read and nothing was made of that.
+    fn unseen(&self, at: DateTime<Utc>, policy: &Policy) -> TimeDelta {
+        let (Some(cleared), Some(since)) = (self.cleared_at, self.no_data_since) else {
+            return TimeDelta::zero();
+        };
+        let until = match policy.no_data {
+            NoData::Keep => at,
+            NoData::Ok | NoData::Fire => at.min(since + policy.no_data_for),
+        };
+        (until - since.max(cleared)).max(TimeDelta::zero())
     }
 
     /// The rule could not be evaluated. That changes no alert; what was only on its way has not lasted, and neither
@@ -255,7 +269,7 @@ impl Track {
     ) -> Option<Change> {
         let Some(on) = on else {
             let cleared_at = *self.cleared_at.get_or_insert(at);
-            if at - cleared_at < policy.keep_firing_for {
+            if at - cleared_at - self.unseen(at, policy) < policy.keep_firing_for {
                 return None;
             }
             self.firing = None;

@@ -234,3 +234,49 @@ proptest! {
         }
     }
 }
+
+/// What nobody saw has not lasted, neither as a condition nor as its absence.
+#[test]
+fn a_time_without_readings_does_not_count_toward_the_hold() {
+    let held = |no_data, no_data_for| Policy {
+        no_data,
+        no_data_for: TimeDelta::seconds(no_data_for),
+        ..policy(Some(0), None, 60)
+    };
+    let lit_and_cleared = |policy: &Policy| {
+        let mut track = Track::default();
+        track.tick(at(0), holds(true, false), policy);
+        assert_eq!(track.tick(at(10), NO, policy), None);
+        track
+    };
+    let keep = held(NoData::Keep, 0);
+    let mut track = lit_and_cleared(&keep);
+    for secs in [20, 200, 400] {
+        assert_eq!(track.tick(at(secs), Verdict::NoData, &keep), None);
+    }
+    assert_eq!(
+        track.tick(at(410), NO, &keep),
+        None,
+        "ten seconds were seen"
+    );
+    assert_eq!(track.tick(at(459), NO, &keep), None);
+    assert_eq!(track.tick(at(460), NO, &keep), Some(Change::Resolved));
+
+    // Where nothing to read means that all is well it counts, as in Prometheus; but not while it waits to mean that.
+    let ok = held(NoData::Ok, 0);
+    let mut track = lit_and_cleared(&ok);
+    assert_eq!(track.tick(at(69), Verdict::NoData, &ok), None);
+    assert_eq!(
+        track.tick(at(70), Verdict::NoData, &ok),
+        Some(Change::Resolved)
+    );
+    let waits = held(NoData::Ok, 100);
+    let mut track = lit_and_cleared(&waits);
+    for secs in [20, 120, 169] {
+        assert_eq!(track.tick(at(secs), Verdict::NoData, &waits), None);
+    }
+    assert_eq!(
+        track.tick(at(170), Verdict::NoData, &waits),
+        Some(Change::Resolved)
+    );
+}
