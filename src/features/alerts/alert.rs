@@ -215,7 +215,7 @@ impl Track {
     }
 
     /// How much of the time since it was cleared there was nothing to read and nothing was made of that.
-    fn unseen(&self, at: DateTime<Utc>, policy: &Policy) -> TimeDelta {
+    pub(super) fn unseen(&self, at: DateTime<Utc>, policy: &Policy) -> TimeDelta {
         let (Some(cleared), Some(since)) = (self.cleared_at, self.no_data_since) else {
             return TimeDelta::zero();
         };

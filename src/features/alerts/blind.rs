@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::alert::Verdict;
 use super::rule::{self, Reading};
 use super::snapshot::Snapshot;
-use super::store::rules::RuleState;
+use super::step::RuleState;
 use crate::features::health::actions as health;
 use crate::features::packs::pack::{ItemId, NoData, Rule};
 use crate::foundation::Services;

@@ -7,12 +7,13 @@
 use chrono::TimeDelta;
 use serde_json::Value;
 
-use super::alert::{Change, Policy, Verdict};
+use super::alert::{Change, Verdict};
 use super::flap::{Outcome, Turn};
 use super::lamp::Lamp;
 use super::rule::{self, Reading};
 use super::snapshot::Snapshot;
-use super::store::rules::{self, RuleState};
+use super::step::{self, RuleState, Step};
+use super::store::rules;
 use super::store::{self, About};
 use super::{alertmanager, silences, sweep, windows, words};
 use crate::features::health::store::reports;
@@ -98,15 +99,6 @@ struct Evaluation<'e> {
     item: &'e Item<Value>,
 }
 
-/// What a tick made of a rule.
-struct Step {
-    /// What was read. Of events, those that the rule had not seen.
-    reading: Reading,
-    outcome: Outcome,
-    /// Whether an event was reported that the lamp is lit for already.
-    again: bool,
-}
-
 impl<'e> Evaluation<'e> {
     const fn new(services: &'e Services, snapshot: &'e Snapshot, item: &'e Item<Value>) -> Self {
         Self {
@@ -145,7 +137,7 @@ impl<'e> Evaluation<'e> {
 
     fn advance(&self, rule: &Rule, sighted: &Reading, known: &RuleState) -> db::Result<bool> {
         let mut next = known.clone();
-        let step = self.step(rule, sighted, &mut next);
+        let step = step::step(rule, sighted, &mut next, self.snapshot.now);
         if step.outcome != Outcome::default() || step.again {
             return self.change(rule, known, &next, &step);
         }
@@ -158,41 +150,6 @@ impl<'e> Evaluation<'e> {
         }
         self.follow(rule, &step.reading)?;
         Ok(false)
-    }
-
-    /// One tick of the rule's life. Whoever writes it first takes the events; they are not counted twice.
-    fn step(&self, rule: &Rule, sighted: &Reading, state: &mut RuleState) -> Step {
-        let reading = match sighted {
-            Reading::Events(total) => {
-                let news = (total - state.events_seen).max(0);
-                state.events_seen += news;
-                Reading::Events(news)
-            }
-            other => other.clone(),
-        };
-        let lit = state.lit;
-        let verdict = rule::verdict(rule, &reading, &state.track);
-        let now = self.snapshot.now;
-        let blind = verdict == Verdict::NoData;
-        if let Some(since) = state.track.no_data_since.filter(|_| !blind) {
-            state.flap.unseen(now - since);
-        }
-        let began = reading.since().unwrap_or(now);
-        let change = state
-            .track
-            .tick_since(now, began, verdict, &Policy::of(rule));
-        // What is reported comes when it is reported, and goes by itself: that is no coming and going.
-        let outcome = match rule.on {
-            Source::Event(_) if state.flap.held.is_none() => Outcome { change, turn: None },
-            _ if blind && change.is_none() => Outcome::default(),
-            _ => state.flap.follow(now, change, lit),
-        };
-        let again = lit.is_some() && change.is_none() && matches!(reading, Reading::Events(1..));
-        Step {
-            reading,
-            outcome,
-            again,
-        }
     }
 
     /// Writes what changed with its event, unless somebody else was quicker.

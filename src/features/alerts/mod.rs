@@ -42,6 +42,7 @@ pub mod service;
 pub mod sighting;
 pub mod silences;
 mod snapshot;
+pub mod step;
 pub mod store;
 pub mod suppression;
 mod sweep;

@@ -11,25 +11,11 @@ use super::read_level;
 use crate::features::alerts::alert::{PerLevel, Track};
 use crate::features::alerts::alertmanager::store as outside;
 use crate::features::alerts::flap::{Flap, Held};
+use crate::features::alerts::step::RuleState;
 use crate::features::packs::pack::ItemId;
 use crate::foundation::db::schema::{alert, rule_state, rule_tick};
 use crate::foundation::db::{Conn, Result};
 use crate::foundation::kernel::Level;
-
-/// What is known about a rule, with how many events it has seen.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RuleState {
-    /// The life of its condition, as if no lamp were ever held lit.
-    pub track: Track,
-    pub flap: Flap,
-    /// The level at which its lamp is lit, held or not.
-    pub lit: Option<Level>,
-    /// The type of event that it counts, and how many of it were counted.
-    pub event_type: Option<ItemId>,
-    pub events_seen: i64,
-    /// Why the rule could not be evaluated, if it could not.
-    pub error: Option<String>,
-}
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = rule_state)]
@@ -64,17 +50,18 @@ impl RuleStateRow {
         let track = Track {
             active_at,
             no_data_since: self.no_data_since,
-            firing: lit,
+            firing: None,
             cleared_at: self.cleared_at,
         };
-        RuleState {
-            track: track.beneath(&flap),
+        let state = RuleState {
+            track,
             flap,
-            lit,
+            lit: None,
             event_type: self.event_type_id.map(ItemId::from),
             events_seen: self.events_seen,
             error: self.error,
-        }
+        };
+        state.lit_at(lit)
     }
 }
 
