@@ -8,7 +8,7 @@ pub use super::reporting::{ReportError, Reporter, report_event, report_indicator
 
 use super::probe::{self, Outcome, Run, Standing};
 use super::store::{self, Claim, Finished};
-use super::store::{reports, samples, series};
+use super::store::{measured, reports, samples, series};
 use crate::features::packs::own;
 use crate::features::packs::pack::{Indicator, ItemId, Probe, ProbeState};
 use crate::features::packs::store::{self as packs, Item};
@@ -173,7 +173,10 @@ pub fn tidy(services: &Services) -> db::Result<usize> {
         .write_unaudited(Unaudited::Sample, |conn| series::roll_up(conn, now));
     let gone = services.audit.write_unaudited(Unaudited::Expiry, |conn| {
         Ok::<_, db::Error>(
-            samples::prune(conn, now)? + reports::prune(conn, now)? + series::prune(conn, now)?,
+            samples::prune(conn, now)?
+                + reports::prune(conn, now)?
+                + series::prune(conn, now)?
+                + measured::prune(conn, now)?,
         )
     })?;
     summed?;

@@ -3,7 +3,9 @@
 pub mod claims;
 pub mod hasten;
 pub mod log;
+pub mod measured;
 pub mod overdue;
+pub mod past;
 pub mod reports;
 pub mod samples;
 pub mod series;
@@ -338,14 +340,15 @@ pub fn finish(conn: &mut Conn, finished: &Finished) -> Result<bool> {
         .execute(conn)?;
     let measures = run.outcome.measures();
     if matches!(run.outcome, Outcome::Good(_)) || !measures.is_empty() {
-        let measures = serde_json::to_value(measures).unwrap_or_default();
+        let kept = serde_json::to_value(measures).unwrap_or_default();
         diesel::update(probe_state::table.find(claim.probe.uuid()))
             .set((
-                probe_state::measures.eq(measures),
+                probe_state::measures.eq(kept),
                 probe_state::measured_at.eq(run.at),
             ))
             .execute(conn)?;
     }
+    measured::record(conn, claim.probe, run.at, measures)?;
     insert_run(conn, claim.probe, run, error)?;
     add_to_minute(conn, claim.probe, run)?;
     let refused = series::record(conn, claim.probe, run.at, &run.scraped)?;

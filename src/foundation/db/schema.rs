@@ -997,6 +997,17 @@ diesel::table! {
 }
 
 diesel::table! {
+    measure_step (probe_id, name, at) {
+        probe_id -> Uuid,
+        name -> Text,
+        at -> Timestamptz,
+        low -> Float8,
+        high -> Float8,
+        last -> Float8,
+    }
+}
+
+diesel::table! {
     notice (id) {
         id -> Uuid,
         platform_id -> Nullable<Uuid>,
@@ -2025,6 +2036,7 @@ diesel::joinable!(log_line -> platform (platform_id));
 diesel::joinable!(log_source -> pack_item (id));
 diesel::joinable!(maintenance_window -> pack_item (item_id));
 diesel::joinable!(maintenance_window -> platform (platform_id));
+diesel::joinable!(measure_step -> pack_item (probe_id));
 diesel::joinable!(notice -> notice_endpoint (endpoint_id));
 diesel::joinable!(notice -> platform (platform_id));
 diesel::joinable!(notice_attempt -> notice (notice_id));

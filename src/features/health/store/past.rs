@@ -1,0 +1,201 @@
+//! What was, for whoever goes through it again: how probes stood, what they answered, what was reported and scraped.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use diesel::prelude::*;
+use diesel::sql_types::{Array, BigInt, Double, Nullable, Text, Timestamptz};
+
+use super::samples::Span;
+use super::slices::STEP;
+use crate::features::packs::pack::{ItemId, Labels, ProbeState, Selector};
+use crate::foundation::db::schema::{
+    event_report, indicator_report, probe_change, probe_run, probe_state, sample, series,
+};
+use crate::foundation::db::{Conn, Result};
+
+/// More rows than this are read of nothing: a probe that ran every second for two days.
+const AT_MOST: i64 = 200_000;
+
+/// How a probe stood from `from` on: first as it was then, then at each change.
+pub fn states(
+    conn: &mut Conn,
+    probe: ItemId,
+    from: DateTime<Utc>,
+) -> Result<Vec<(DateTime<Utc>, ProbeState)>> {
+    let changes: Vec<(DateTime<Utc>, String, String)> = probe_change::table
+        .filter(probe_change::probe_id.eq(probe.uuid()))
+        .filter(probe_change::at.gt(from))
+        .order(probe_change::at)
+        .limit(AT_MOST)
+        .select((probe_change::at, probe_change::was, probe_change::now))
+        .load(conn)?;
+    let read = |text: &str| text.parse::<ProbeState>().unwrap_or_default();
+    let first = match changes.first() {
+        Some((_, was, _)) => read(was),
+        None => probe_state::table
+            .find(probe.uuid())
+            .filter(probe_state::since.le(from))
+            .select(probe_state::state)
+            .first::<String>(conn)
+            .optional()?
+            .map_or(ProbeState::Unknown, |state| read(&state)),
+    };
+    let changed = changes.iter().map(|(at, _, now)| (*at, read(now)));
+    Ok(std::iter::once((from, first)).chain(changed).collect())
+}
+
+/// The beginnings of the minutes and hours since `from` in which a probe had a result, with how long each is.
+pub fn looked(
+    conn: &mut Conn,
+    probe: ItemId,
+    from: DateTime<Utc>,
+) -> Result<Vec<(DateTime<Utc>, TimeDelta)>> {
+    let spans = [Span::Minute, Span::Hour].map(Span::as_str);
+    let rows: Vec<(DateTime<Utc>, String)> = sample::table
+        .filter(sample::probe_id.eq(probe.uuid()))
+        .filter(sample::span.eq_any(spans))
+        .filter(sample::at.ge(from - TimeDelta::hours(1)))
+        .order(sample::at)
+        .limit(AT_MOST)
+        .select((sample::at, sample::span))
+        .load(conn)?;
+    let length = |span: &str| match span {
+        span if span == Span::Hour.as_str() => TimeDelta::hours(1),
+        _ => TimeDelta::minutes(1),
+    };
+    Ok(rows
+        .into_iter()
+        .map(|(at, span)| (at, length(&span)))
+        .collect())
+}
+
+/// What a probe's runs took since `from`, oldest first; nothing where a run says nothing of it.
+pub fn latencies(
+    conn: &mut Conn,
+    probe: ItemId,
+    from: DateTime<Utc>,
+) -> Result<Vec<(DateTime<Utc>, Option<i64>)>> {
+    Ok(probe_run::table
+        .filter(probe_run::probe_id.eq(probe.uuid()))
+        .filter(probe_run::at.ge(from))
+        .order(probe_run::at)
+        .limit(AT_MOST)
+        .select((probe_run::at, probe_run::latency_us))
+        .load(conn)?)
+}
+
+/// What was reported of an indicator since `from`, oldest first, and the last before that.
+pub fn reports(
+    conn: &mut Conn,
+    indicator: ItemId,
+    from: DateTime<Utc>,
+) -> Result<Vec<(DateTime<Utc>, f64)>> {
+    let of = || {
+        indicator_report::table
+            .filter(indicator_report::indicator_id.eq(indicator.uuid()))
+            .filter(indicator_report::superseded_by.is_null())
+            .select((indicator_report::at, indicator_report::value))
+    };
+    let before: Option<(DateTime<Utc>, f64)> = of()
+        .filter(indicator_report::at.lt(from))
+        .order((indicator_report::at.desc(), indicator_report::id.desc()))
+        .first(conn)
+        .optional()?;
+    let since: Vec<(DateTime<Utc>, f64)> = of()
+        .filter(indicator_report::at.ge(from))
+        .order((indicator_report::at, indicator_report::id))
+        .limit(AT_MOST)
+        .load(conn)?;
+    Ok(before.into_iter().chain(since).collect())
+}
+
+/// When events of a type were reported since `from`, oldest first.
+pub fn events(
+    conn: &mut Conn,
+    event_type: ItemId,
+    from: DateTime<Utc>,
+) -> Result<Vec<DateTime<Utc>>> {
+    Ok(event_report::table
+        .filter(event_report::event_type_id.eq(event_type.uuid()))
+        .filter(event_report::at.ge(from))
+        .order((event_report::at, event_report::id))
+        .limit(AT_MOST)
+        .select(event_report::at)
+        .load(conn)?)
+}
+
+/// Series of a scrape that a selector chooses, taken together step by step.
+#[derive(Clone, Debug, QueryableByName)]
+pub struct Together {
+    /// The end of the step.
+    #[diesel(sql_type = Timestamptz)]
+    pub at: DateTime<Utc>,
+    /// The bound of a bucket, where they are told apart by it.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub le: Option<String>,
+    #[diesel(sql_type = BigInt)]
+    pub series: i64,
+    #[diesel(sql_type = Double)]
+    pub increase: f64,
+    #[diesel(sql_type = Double)]
+    pub low: f64,
+    #[diesel(sql_type = Double)]
+    pub high: f64,
+    #[diesel(sql_type = Double)]
+    pub lowest: f64,
+    #[diesel(sql_type = Double)]
+    pub highest: f64,
+    #[diesel(sql_type = Double)]
+    pub sum: f64,
+}
+
+/// What the series of this name that fit a selector were since `from`, oldest first: one row for a step, or one for each
+/// bound of a histogram's buckets.
+pub fn together(
+    conn: &mut Conn,
+    scrape: ItemId,
+    (name, select): (&str, &Selector),
+    by_bound: bool,
+    from: DateTime<Utc>,
+) -> Result<Vec<Together>> {
+    let ids = chosen(conn, scrape, (name, select), by_bound)?;
+    let (ids, bounds): (Vec<i64>, Vec<Option<String>>) = ids.into_iter().unzip();
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(diesel::sql_query(
+        "SELECT at + $4 * interval '1 second' AS at, le, count(*) AS series, sum(increase) AS increase, \
+                min(low) AS low, max(high) AS high, min(last) AS lowest, max(last) AS highest, sum(last) AS sum \
+         FROM unnest($1, $2) AS asked (id, le) JOIN series_step ON series_id = asked.id \
+         WHERE at >= $3 GROUP BY at, le ORDER BY at, le",
+    )
+    .bind::<Array<BigInt>, _>(ids)
+    .bind::<Array<Nullable<Text>>, _>(bounds)
+    .bind::<Timestamptz, _>(from)
+    .bind::<BigInt, _>(STEP.num_seconds())
+    .load(conn)?)
+}
+
+/// Their ids, with the bound of each where they are buckets.
+fn chosen(
+    conn: &mut Conn,
+    scrape: ItemId,
+    (name, select): (&str, &Selector),
+    by_bound: bool,
+) -> Result<BTreeMap<i64, Option<String>>> {
+    let rows: Vec<(i64, serde_json::Value)> = series::table
+        .filter(series::scrape_id.eq(scrape.uuid()))
+        .filter(series::name.eq(name))
+        .select((series::id, series::labels))
+        .load(conn)?;
+    let mut found = BTreeMap::new();
+    for (id, labels) in rows {
+        let labels: Labels = serde_json::from_value(labels).unwrap_or_default();
+        let le = labels.get("le").filter(|_| by_bound).cloned();
+        if select.fits(&labels) && le.is_some() == by_bound {
+            found.insert(id, le);
+        }
+    }
+    Ok(found)
+}
