@@ -2,7 +2,7 @@ use super::{health_routes, home, openapi};
 use crate::features::{
     account, alerts, audit_log, capacity, centre, checklists, connectors, digests, health,
     heartbeats, hooks, incidents, intake, keys, logs, notify, oncall, packs, people, policies,
-    posture, releases, reviews, sar, screening, slo, upkeep,
+    posture, releases, reviews, rules, sar, screening, slo, upkeep,
 };
 use crate::foundation::web::{Access, Routes, assets, live};
 
@@ -37,6 +37,7 @@ pub fn routes() -> Routes {
         .and(posture::routes())
         .and(releases::routes())
         .and(reviews::routes())
+        .and(rules::routes())
         .and(sar::routes())
         .and(screening::routes())
         .and(slo::routes())

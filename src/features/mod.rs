@@ -23,6 +23,7 @@ pub mod policies;
 pub mod posture;
 pub mod releases;
 pub mod reviews;
+pub mod rules;
 pub mod sar;
 pub mod screening;
 pub mod slo;

@@ -41,6 +41,7 @@ mod program;
 mod releases;
 mod reviews;
 mod routes;
+mod rules;
 mod sar;
 mod screening;
 mod screening_sample;

@@ -262,6 +262,9 @@ pub(super) async fn one(
         row,
         active_at: alert.active_at,
         fingerprint: alert.fingerprint.clone(),
+        rule: alert
+            .rule
+            .filter(|_| signed.may_at(Permission::PacksRead, alert.platform)),
         labels: alert.labels(),
         service: service.map(|item| (item.id.to_string(), item.name)),
         note: alert

@@ -65,6 +65,7 @@ pub async fn service(signed: Signed, services: Data<Services>, id: Path<ItemId>)
     web::page(&views::ServicePage {
         chrome: Chrome::new(&signed, &services, &status.name, Nav::Services),
         row: status.into(),
+        may_read_rules: signed.may_at(Permission::PacksRead, status.platform.id),
         about: status.about.clone(),
         probes: status.probes.iter().map(probe_row).collect(),
         days: health_views::ninety_days(&known, now),

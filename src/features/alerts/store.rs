@@ -2,6 +2,7 @@
 
 pub mod decisions;
 pub mod digest;
+pub mod fired;
 pub mod incidents;
 pub mod known;
 pub mod listed;

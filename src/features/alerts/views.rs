@@ -260,6 +260,8 @@ pub struct AlertPage {
     pub chrome: Chrome,
     pub row: AlertRow,
     pub active_at: DateTime<Utc>,
+    /// What lit it, for those who may read packs.
+    pub rule: Option<ItemId>,
     pub fingerprint: String,
     /// Names and values, with how bad it is.
     pub labels: Labels,
@@ -373,6 +375,7 @@ impl RunbookCard {
 pub struct ServicePage {
     pub chrome: Chrome,
     pub row: ServiceRow,
+    pub may_read_rules: bool,
     pub about: String,
     pub probes: Vec<ProbeRow>,
     pub days: Days,

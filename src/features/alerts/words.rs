@@ -3,6 +3,7 @@
 use super::burn::Burn;
 use super::rule::{Beat, Reading};
 use crate::features::packs::pack::{Condition, Is, Rule, Source, Unit};
+use crate::features::packs::quantity::Quantity;
 use crate::foundation::kernel::Level;
 
 /// "ncc_qos is 97.4 %, below 98 %".
@@ -76,6 +77,15 @@ pub fn figure_in(on: &Source, reading: &Reading, unit: &str) -> String {
     value(on, reading, unit)
 }
 
+/// "98 %": what a reading of this source is compared with, in the same units.
+#[must_use]
+pub fn threshold_in(on: &Source, threshold: Quantity, unit: &str) -> String {
+    match on.unit() {
+        Some(unit) => counted(on, on.number(threshold), unit),
+        None => with_unit(&threshold.to_string(), unit),
+    }
+}
+
 /// "15.2 times too fast, over the last 1h and 5m".
 fn burn_words(burn: Burn) -> String {
     let (long, short) = (
@@ -114,10 +124,7 @@ fn limit(rule: &Rule, condition: &Condition, unit: &str) -> String {
         return String::new();
     };
     let side = if above { "above" } else { "below" };
-    let threshold = match rule.on.unit() {
-        Some(unit) => counted(&rule.on, rule.on.number(threshold), unit),
-        None => with_unit(&threshold.to_string(), unit),
-    };
+    let threshold = threshold_in(&rule.on, threshold, unit);
     match condition.results {
         Some(results) if results > 1 => format!(", {side} {threshold} {results} times in a row"),
         _ => format!(", {side} {threshold}"),
@@ -230,7 +237,7 @@ mod tests {
 
     use super::*;
     use crate::features::packs::pack::{Measure, MeasureOf, NoData};
-    use crate::features::packs::quantity::{Lasting, Quantity};
+    use crate::features::packs::quantity::Lasting;
 
     fn rule(on: Source, above: Quantity) -> Rule {
         Rule {

@@ -1,6 +1,7 @@
 //! Sources, how far their files have been read, and what they said.
 
 pub mod found;
+pub mod past;
 
 use std::collections::{BTreeMap, HashMap};
 

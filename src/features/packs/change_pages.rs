@@ -128,7 +128,8 @@ impl ChangeForm {
 }
 
 /// The lines that are wrong with a text.
-fn wrong(refusal: &Refusal) -> Vec<String> {
+#[must_use]
+pub fn wrong(refusal: &Refusal) -> Vec<String> {
     match refusal {
         Refusal::Pack(ApplyError::Unreadable(problems)) => {
             problems.iter().map(ToString::to_string).collect()
@@ -140,7 +141,9 @@ fn wrong(refusal: &Refusal) -> Vec<String> {
     }
 }
 
-fn preview(signed: &Signed, running: &Running, looked: &Looked) -> Preview {
+/// What a text would do, as the page shows it.
+#[must_use]
+pub fn preview(signed: &Signed, running: &Running, looked: &Looked) -> Preview {
     let words = |all: &[super::guards::Lowering]| all.iter().map(ToString::to_string).collect();
     Preview {
         at_once: changes::is_at_once(signed, &running.platform, &looked.lowers),

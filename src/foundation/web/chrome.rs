@@ -21,6 +21,7 @@ pub enum Nav {
     Services,
     Connectors,
     Alerts,
+    Rules,
     Incidents,
     Queues,
     Heartbeats,
@@ -65,6 +66,7 @@ const GROUPS: [(&str, &[Nav]); 5] = [
             Nav::Services,
             Nav::Connectors,
             Nav::Alerts,
+            Nav::Rules,
             Nav::Incidents,
             Nav::Queues,
             Nav::Heartbeats,
@@ -110,6 +112,7 @@ impl Nav {
             Self::Services => "Services",
             Self::Connectors => "Connectors",
             Self::Alerts => "Alerts",
+            Self::Rules => "Rules",
             Self::Incidents => "Incidents",
             Self::Queues => "Queues",
             Self::Heartbeats => "Heartbeats",
@@ -150,6 +153,7 @@ impl Nav {
             Self::Services => "/services",
             Self::Connectors => "/connectors",
             Self::Alerts => "/alerts",
+            Self::Rules => "/rules",
             Self::Incidents => "/incidents",
             Self::Queues => "/queues",
             Self::Heartbeats => "/heartbeats",
@@ -208,6 +212,7 @@ impl Nav {
             Self::Policy => Some('y'),
             Self::AuditLog => Some('e'),
             Self::Connectors
+            | Self::Rules
             | Self::ServiceLevels
             | Self::Capacity
             | Self::Maintenance
@@ -257,7 +262,7 @@ impl Nav {
             Self::Keys => Some(Permission::KeysRead),
             Self::Webhooks => Some(Permission::WebhooksRead),
             Self::Posture => Some(Permission::SecurityRead),
-            Self::Packs => Some(Permission::PacksRead),
+            Self::Rules | Self::Packs => Some(Permission::PacksRead),
             Self::SarGrants | Self::Account => None,
         }
     }

@@ -183,6 +183,7 @@ fn navigation_shows_what_a_person_may_open() {
             "Services",
             "Connectors",
             "Alerts",
+            "Rules",
             "Incidents",
             "Queues",
             "Heartbeats",

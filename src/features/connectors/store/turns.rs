@@ -7,8 +7,9 @@ use uuid::Uuid;
 use super::BreakerId;
 use super::proposals::ProposalId;
 use crate::features::connectors::breaker::{State, Turn, Why};
+use crate::features::packs::pack::ItemId;
 use crate::foundation::audit::Tx;
-use crate::foundation::db::schema::breaker_turn;
+use crate::foundation::db::schema::{breaker, breaker_turn};
 use crate::foundation::db::{Conn, Error, Result};
 use crate::foundation::kernel::PersonId;
 
@@ -92,4 +93,43 @@ pub fn last(conn: &mut Conn, id: BreakerId, at_most: i64) -> Result<Vec<Kept>> {
             })
         })
         .collect()
+}
+
+/// How the breakers of a connector stood at a moment, and every change of theirs since, oldest first.
+pub fn of_connector(
+    conn: &mut Conn,
+    connector: ItemId,
+    from: DateTime<Utc>,
+) -> Result<Vec<(BreakerId, DateTime<Utc>, State)>> {
+    let read = |text: &str| {
+        text.parse::<State>()
+            .map_err(|_| Error::Damaged("a breaker's turn"))
+    };
+    let now: Vec<(Uuid, String)> = breaker::table
+        .filter(breaker::connector_id.eq(connector.uuid()))
+        .filter(breaker::retired_at.is_null())
+        .select((breaker::id, breaker::state))
+        .load(conn)?;
+    let ids: Vec<Uuid> = now.iter().map(|(id, _)| *id).collect();
+    let turns: Vec<(Uuid, DateTime<Utc>, String, String)> = breaker_turn::table
+        .filter(breaker_turn::breaker_id.eq_any(ids))
+        .filter(breaker_turn::at.gt(from))
+        .order((breaker_turn::at, breaker_turn::id))
+        .select((
+            breaker_turn::breaker_id,
+            breaker_turn::at,
+            breaker_turn::was,
+            breaker_turn::now,
+        ))
+        .load(conn)?;
+    let mut stood = Vec::with_capacity(now.len() + turns.len());
+    for (id, now) in &now {
+        let first = turns.iter().find(|(of, ..)| of == id);
+        let state = first.map_or(now, |(_, _, was, _)| was);
+        stood.push(((*id).into(), from, read(state)?));
+    }
+    for (id, at, _, now) in &turns {
+        stood.push(((*id).into(), *at, read(now)?));
+    }
+    Ok(stood)
 }

@@ -1,0 +1,184 @@
+//! `GET /rules`: every rule that the reader may see.
+
+use std::collections::HashMap;
+
+use actix_web::web::{Data, Query};
+use serde::Deserialize;
+
+use super::history::REACH;
+use super::subjects::Subjects;
+use super::views::{Filter, List, Row};
+use super::words;
+use crate::features::alerts::store::{self as alerts, About, fired};
+use crate::features::packs::pack::{ItemId, Rule};
+use crate::features::packs::store::{self as packs, Item};
+use crate::foundation::Services;
+use crate::foundation::auth::{Permission, Signed};
+use crate::foundation::db;
+use crate::foundation::kernel::{Level, Scope};
+use crate::foundation::web::format::counted;
+use crate::foundation::web::{self, Chrome, Lamp, Nav, block, page};
+
+/// Rows of a page.
+const SHOWN: usize = 100;
+
+/// Which rules are listed, and from where on.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Asked {
+    platform: String,
+    level: String,
+    q: String,
+    /// Only what is about this service.
+    service: Option<ItemId>,
+    after: Option<ItemId>,
+}
+
+pub async fn show(signed: Signed, services: Data<Services>, asked: Query<Asked>) -> web::Result {
+    let asked = asked.into_inner();
+    let view = block(move || {
+        let scope = signed.view();
+        let chrome = Chrome::new(&signed, &services, "Rules", Nav::Rules);
+        let may_add = signed.reach_for(Permission::PacksPropose);
+        let read = services.db.read(|conn| {
+            let platforms = packs::platforms(conn)?;
+            let platforms: Vec<_> = platforms
+                .into_iter()
+                .filter(|it| scope.allows(it.id))
+                .collect();
+            let rows = rows(conn, &scope, services.clock.now() - REACH)?;
+            Ok::<_, db::Error>((platforms, rows))
+        })?;
+        let (platforms, mut rows) = read;
+        let names: HashMap<_, _> = platforms
+            .iter()
+            .map(|it| (it.id, (it.slug.clone(), it.name.clone())))
+            .collect();
+        for row in &mut rows {
+            if let Some((slug, name)) = names.get(&row.platform) {
+                row.slug.clone_from(slug);
+                row.place.clone_from(name);
+            }
+        }
+        let all = rows.len();
+        rows.retain(|row| asked.takes(row));
+        rows.sort_by_key(|row| std::cmp::Reverse(row.lit));
+        let lit = rows.iter().filter(|row| row.lit.is_some()).count();
+        let found = rows.len();
+        let (rows, next) = asked.page(rows);
+        Ok::<_, web::Error>(List {
+            lamp: worst(&rows),
+            sentence: sentence(found, lit),
+            is_filtered: found != all,
+            filter: Filter {
+                platform: asked.platform.clone(),
+                level: asked.level.clone(),
+                q: asked.q.clone(),
+                service: asked.service,
+                platforms: platforms
+                    .iter()
+                    .map(|it| (it.slug.clone(), it.name.clone()))
+                    .collect(),
+            },
+            add: platforms
+                .iter()
+                .filter(|it| may_add.allows(it.id))
+                .map(|it| (it.slug.clone(), it.name.clone()))
+                .collect(),
+            rows,
+            next,
+            chrome,
+        })
+    })
+    .await?;
+    page(&view)
+}
+
+fn rows(
+    conn: &mut db::Conn,
+    scope: &Scope,
+    since: chrono::DateTime<chrono::Utc>,
+) -> db::Result<Vec<Row>> {
+    let rules = packs::live_within::<Rule>(conn, scope)?;
+    let subjects = Subjects::read(conn, scope)?;
+    let (last, times) = (fired::last(conn)?, fired::times(conn, since)?);
+    let lit: HashMap<ItemId, Level> = alerts::lit(conn)?
+        .into_iter()
+        .filter(|(_, lit)| lit.about == About::Platform)
+        .map(|(rule, lit)| (rule, lit.level))
+        .collect();
+    let row = |rule: &Item<Rule>| Row {
+        id: rule.id,
+        platform: rule.platform,
+        name: rule.name.clone(),
+        slug: String::new(),
+        place: String::new(),
+        key: rule.slug.clone(),
+        kind: words::kind(&rule.spec.on),
+        reads: rule.spec.on.to_string(),
+        levels: rule.spec.levels().map(|(level, _)| level.into()).collect(),
+        service: subjects.service(rule.platform, &rule.spec.on).cloned(),
+        last: last.get(&rule.id).copied(),
+        times: times.get(&rule.id).copied().unwrap_or(0).unsigned_abs(),
+        lit: lit.get(&rule.id).copied(),
+    };
+    Ok(rules.iter().map(row).collect())
+}
+
+impl Asked {
+    fn takes(&self, row: &Row) -> bool {
+        let wanted = self.q.trim().to_lowercase();
+        let says = |text: &str| text.to_lowercase().contains(&wanted);
+        let service = row.service.as_ref().map_or("", |(_, name)| name);
+        let level = self.level.parse::<Level>().ok().map(Lamp::from);
+        let about = row.service.as_ref().map(|(id, _)| *id);
+        (self.service.is_none() || self.service == about)
+            && (self.platform.is_empty() || self.platform == row.slug)
+            && (self.level.is_empty() || level.is_some_and(|it| row.levels.contains(&it)))
+            && (wanted.is_empty()
+                || [&row.name, &row.key, &row.reads].iter().any(|it| says(it))
+                || says(service)
+                || says(row.kind))
+    }
+
+    /// The rows of this page, and where the next one is.
+    fn page(&self, mut rows: Vec<Row>) -> (Vec<Row>, Option<String>) {
+        let place = |id| rows.iter().position(|row| row.id == id);
+        let begin = self.after.and_then(place).map_or(0, |at| at + 1);
+        rows.drain(..begin);
+        let more = rows.len() > SHOWN;
+        rows.truncate(SHOWN);
+        let next = rows.last().filter(|_| more).map(|last| {
+            let mut query = url::form_urlencoded::Serializer::new(String::new());
+            for (name, value) in [
+                ("platform", &self.platform),
+                ("level", &self.level),
+                ("q", &self.q),
+            ] {
+                if !value.is_empty() {
+                    query.append_pair(name, value);
+                }
+            }
+            if let Some(service) = self.service {
+                query.append_pair("service", &service.to_string());
+            }
+            query.append_pair("after", &last.id.to_string());
+            format!("/rules?{}", query.finish())
+        });
+        (rows, next)
+    }
+}
+
+fn worst(rows: &[Row]) -> Lamp {
+    let worst = rows.iter().filter_map(|row| row.lit).max();
+    worst.map_or(Lamp::Clear, Lamp::from)
+}
+
+fn sentence(found: usize, lit: usize) -> String {
+    let rules = counted(found as u64, "rule", "rules");
+    match lit {
+        0 => format!("{rules}, and none of them is lit"),
+        1 => format!("{rules}, one of them lit"),
+        many => format!("{rules}, {many} of them lit"),
+    }
+}

@@ -1,0 +1,223 @@
+use super::*;
+use crate::features::packs::file;
+use crate::features::packs::pack::Rule;
+use crate::features::packs::parameters::Given;
+
+fn at(minute: i64) -> DateTime<Utc> {
+    DateTime::UNIX_EPOCH + TimeDelta::days(20_000) + TimeDelta::minutes(minute)
+}
+
+fn minutes(said: &[Said]) -> Vec<(i64, Reading)> {
+    let one = |said: &Said| {
+        let What::Reads(reading) = &said.what else {
+            panic!("{said:?}")
+        };
+        ((said.at - at(0)).num_minutes(), reading.clone())
+    };
+    said.iter().map(one).collect()
+}
+
+fn source(text: &str) -> Source {
+    let source = format!(
+        "[platform]\nid = \"p\"\nname = \"P\"\nversion = \"1\"\n[[rule]]\nid = \"r\"\nname = \"R\"\n{text}\nred = {{ above = 1 }}"
+    );
+    let mut rules: Vec<Rule> = file::read(&source, &Given::default()).unwrap().pack.rules;
+    rules.remove(0).on
+}
+
+const HOUR: TimeDelta = TimeDelta::hours(1);
+
+#[test]
+fn hours_with_a_result_become_one_time_and_what_lies_between_is_none() {
+    let hours = [(at(0), HOUR), (at(60), HOUR), (at(240), HOUR)];
+    let looked = merged(&hours, TimeDelta::minutes(1));
+    let spans: Vec<_> = looked.iter().map(|it| (it.from, it.until)).collect();
+    assert_eq!(spans, [(at(0), at(121)), (at(240), at(301))]);
+    let states = [(at(-10), ProbeState::Up), (at(100), ProbeState::Down)];
+    assert_eq!(
+        minutes(&super::states(&states, &looked)),
+        [
+            (0, Reading::State(ProbeState::Up)),
+            (100, Reading::State(ProbeState::Down)),
+            (121, Reading::Nothing),
+            (240, Reading::State(ProbeState::Down)),
+            (301, Reading::Nothing),
+        ]
+    );
+}
+
+#[test]
+fn latencies_stand_in_a_row_until_one_is_missing() {
+    let runs = [
+        (at(0), Some(5)),
+        (at(1), Some(6)),
+        (at(2), None),
+        (at(3), Some(7)),
+    ];
+    let said = latencies(&runs, 2, TimeDelta::minutes(2));
+    assert_eq!(
+        minutes(&said),
+        [
+            (0, Reading::Latencies(vec![5])),
+            (1, Reading::Latencies(vec![6, 5])),
+            (2, Reading::Nothing),
+            (3, Reading::Latencies(vec![7])),
+            (5, Reading::Nothing),
+        ]
+    );
+}
+
+#[test]
+fn a_report_is_good_until_it_is_stale() {
+    let reports = [(at(0), 1.0), (at(20), 2.0)];
+    let said = reported(&reports, Some(TimeDelta::minutes(10)));
+    let stale = |minute| at(minute) + TimeDelta::milliseconds(1);
+    let moments: Vec<_> = said.iter().map(|said| said.at).collect();
+    assert_eq!(moments, [at(0), stale(10), at(20), stale(30)]);
+    assert_eq!(reported(&reports, None).len(), 2);
+}
+
+#[test]
+fn lines_count_from_the_end_of_their_minute_for_as_long_as_they_should() {
+    let said = lines(&[(at(0), 3), (at(2), 1)], TimeDelta::minutes(5), at(0));
+    let number = |value: f64| Reading::Number(value);
+    assert_eq!(
+        minutes(&said),
+        [
+            (0, number(0.0)),
+            (1, number(3.0)),
+            (3, number(4.0)),
+            (6, number(1.0)),
+            (8, number(0.0)),
+        ]
+    );
+}
+
+#[test]
+fn the_worst_of_a_step_stands_for_a_moment() {
+    let step = |ends, extreme, last| Stepped {
+        ends: at(ends),
+        extreme,
+        last,
+    };
+    let five = TimeDelta::minutes(5);
+    let steps = [step(5, 9.0, 1.0), step(10, 1.0, 1.0), step(60, 2.0, 2.0)];
+    let said = stepped(&steps, five, TimeDelta::minutes(1));
+    let moments: Vec<_> = minutes(&said);
+    assert_eq!(moments[0], (2, Reading::Number(9.0)));
+    assert_eq!(moments[1], (5, Reading::Number(1.0)));
+    assert_eq!(moments[3], (11, Reading::Nothing), "nothing came after it");
+    assert_eq!(moments[4], (60, Reading::Number(2.0)));
+}
+
+fn taken(values: &[f64]) -> Vec<Taken> {
+    let step = |(index, value): (usize, &f64)| Taken {
+        ends: at(5 * (i64::try_from(index).unwrap() + 1)),
+        le: None,
+        value: *value,
+    };
+    values.iter().enumerate().map(step).collect()
+}
+
+fn told(text: &str, all: &[Series], until: i64) -> Vec<(i64, Reading)> {
+    let rebuilt = Rebuilt::of(&source(text), TimeDelta::minutes(5));
+    minutes(&rebuilt.said(all, &ends(at(5), at(until), TimeDelta::minutes(5))))
+}
+
+#[test]
+fn what_grew_is_what_was_counted() {
+    let [_, whole] = Rebuilt::names();
+    let all = series(whole, &taken(&[10.0, 30.0, 60.0, 60.0]), true);
+    let increase = |window: &str| {
+        let on =
+            format!("on.increase = {{ scrape = \"s\", select = \"m\", window = \"{window}\" }}");
+        told(&on, &all, 20)
+    };
+    let number = |value: f64| Reading::Number(value);
+    assert_eq!(
+        increase("5m"),
+        [
+            (5, Reading::Nothing),
+            (10, number(30.0)),
+            (15, number(60.0))
+        ]
+    );
+    assert_eq!(increase("10m").last(), Some(&(20, number(120.0))));
+    // Of a window under a step only its part.
+    assert_eq!(increase("1m").last(), Some(&(15, number(12.0))));
+    let rate = "on.rate = { scrape = \"s\", select = \"m\", window = \"5m\" }";
+    assert_eq!(told(rate, &all, 20).last(), Some(&(15, number(0.2))));
+}
+
+#[test]
+fn a_share_is_of_what_grew_and_scarce_under_its_least() {
+    let [part, whole] = Rebuilt::names();
+    let mut all = series(part, &taken(&[0.0, 5.0, 1.0]), true);
+    all.extend(series(whole, &taken(&[100.0, 50.0, 10.0]), true));
+    let on =
+        "on.share = { scrape = \"s\", part = \"m{a=\\\"b\\\"}\", whole = \"m\", window = \"5m\" }";
+    assert_eq!(
+        told(on, &all, 15),
+        [
+            (5, Reading::Nothing),
+            (10, Reading::Number(0.1)),
+            (15, Reading::Scarce)
+        ]
+    );
+}
+
+#[test]
+fn a_quantile_is_read_of_its_buckets() {
+    let [_, whole] = Rebuilt::names();
+    let bucket = |le: &'static str, values: [f64; 2]| {
+        taken(&values).into_iter().map(move |it| Taken {
+            le: Some(le.to_owned()),
+            ..it
+        })
+    };
+    let mut all: Vec<Taken> = Vec::new();
+    for (le, grown) in [("0.1", 90.0), ("1", 100.0), ("+Inf", 100.0)] {
+        all.extend(bucket(le, [0.0, grown]));
+    }
+    all.sort_by_key(|it| it.ends);
+    let all = series(&format!("{whole}_bucket"), &all, true);
+    let on = "on.quantile = { scrape = \"s\", select = \"h\", quantile = 0.9, window = \"5m\" }";
+    assert_eq!(told(on, &all, 10).last(), Some(&(10, Reading::Number(0.1))));
+}
+
+#[test]
+fn what_was_never_reported_is_as_old_as_its_declaration() {
+    let said = ages(&[(at(-50), 1.0), (at(10), 1.0)], at(-20), at(0));
+    let since: Vec<_> = said
+        .iter()
+        .map(|said| (said.at, said.what.clone()))
+        .collect();
+    assert_eq!(
+        since,
+        [
+            (at(0), What::AgesSince(at(-20))),
+            (at(10), What::AgesSince(at(10)))
+        ]
+    );
+}
+
+#[test]
+fn a_connector_is_as_its_worst_operation() {
+    let turns = [
+        ("a", at(0), Is::Up),
+        ("b", at(0), Is::Up),
+        ("a", at(5), Is::Open),
+        ("b", at(6), Is::Open),
+        ("a", at(7), Is::Up),
+        ("b", at(9), Is::Up),
+    ];
+    let said = worst(&turns);
+    let stood: Vec<_> = minutes(&said)
+        .into_iter()
+        .map(|(minute, reading)| match reading {
+            Reading::Beat(beat) => (minute, beat.is),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(stood, [(0, Is::Up), (5, Is::Open), (9, Is::Up)]);
+}

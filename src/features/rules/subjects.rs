@@ -1,0 +1,69 @@
+//! Which service each rule is about: that of what it reads.
+
+use std::collections::HashMap;
+
+use crate::features::packs::pack::{
+    Connector, Heartbeat, ItemId, LogSource, Probe, Service, Slo, Source,
+};
+use crate::features::packs::store as packs;
+use crate::foundation::db::{self, Conn};
+use crate::foundation::kernel::{PlatformId, Scope};
+
+/// What a source leads to: a kind of thing and its name.
+const fn read(on: &Source) -> Option<(&'static str, &String)> {
+    Some(match on {
+        Source::Heartbeat(slug) => ("heartbeat", slug),
+        Source::Connector(slug) => ("connector", slug),
+        Source::Log(of) => ("log", &of.source),
+        Source::BurnRate(slug) => ("slo", slug),
+        Source::State(slug) | Source::Latency(slug) => ("probe", slug),
+        Source::Measure(of) => ("probe", &of.probe),
+        Source::Metric(of) => ("probe", &of.scrape),
+        Source::Rate(of) | Source::Increase(of) => ("probe", &of.scrape),
+        Source::Share(of) => ("probe", &of.scrape),
+        Source::Quantile(of) => ("probe", &of.scrape),
+        Source::Absence(of) => ("probe", &of.scrape),
+        Source::Indicator(_) | Source::Age(_) | Source::Event(_) => return None,
+    })
+}
+
+/// The services of everything that rules read.
+pub struct Subjects {
+    services: HashMap<(PlatformId, String), (ItemId, String)>,
+    of: HashMap<(PlatformId, &'static str, String), String>,
+}
+
+impl Subjects {
+    pub fn read(conn: &mut Conn, scope: &Scope) -> db::Result<Self> {
+        let services = packs::live_within::<Service>(conn, scope)?;
+        let mut of = HashMap::new();
+        for it in packs::live_within::<Probe>(conn, scope)? {
+            of.insert((it.platform, "probe", it.slug), it.spec.service);
+        }
+        for it in packs::live_within::<Slo>(conn, scope)? {
+            of.insert((it.platform, "slo", it.slug), it.spec.service);
+        }
+        let beats = packs::live_within::<Heartbeat>(conn, scope)?.into_iter();
+        let beats = beats.map(|it| ((it.platform, "heartbeat", it.slug), it.spec.service));
+        let calls = packs::live_within::<Connector>(conn, scope)?.into_iter();
+        let calls = calls.map(|it| ((it.platform, "connector", it.slug), it.spec.service));
+        let logs = packs::live_within::<LogSource>(conn, scope)?.into_iter();
+        let logs = logs.map(|it| ((it.platform, "log", it.slug), it.spec.service));
+        let others = beats.chain(calls).chain(logs);
+        of.extend(others.filter_map(|(key, service)| Some((key, service?))));
+        Ok(Self {
+            services: services
+                .into_iter()
+                .map(|it| ((it.platform, it.slug), (it.id, it.name)))
+                .collect(),
+            of,
+        })
+    }
+
+    /// The service that a rule of a platform is about, with its name.
+    pub fn service(&self, platform: PlatformId, on: &Source) -> Option<&(ItemId, String)> {
+        let (kind, slug) = read(on)?;
+        let service = self.of.get(&(platform, kind, slug.clone()))?;
+        self.services.get(&(platform, service.clone()))
+    }
+}

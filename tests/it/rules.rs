@@ -1,0 +1,327 @@
+//! Rules as people read and change them: the list, a rule with what it would have done, the form, and who may.
+
+mod changing;
+
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use diesel::connection::SimpleConnection;
+use signalbox::features::alerts::evaluate;
+use signalbox::features::health::actions as health;
+use signalbox::features::health::store::{measured, reports};
+use signalbox::features::packs::pack::{Indicator, ItemId, Measure, Probe, Rule};
+use signalbox::features::packs::store as packs;
+use signalbox::foundation::audit::{Actor, Unaudited};
+use signalbox::foundation::db;
+
+use crate::alerts::scope::operator_of;
+use crate::packs::{SMALL, apply};
+use crate::support::app::TestApp;
+
+/// The small pack with a comment, and with a host whose disk has a rule.
+pub fn pack() -> String {
+    format!(
+        "# Kept by operations.\n{SMALL}\n[[probe]]\nid = \"host\"\nservice = \"api\"\ncheck.host = {{ disk = \"/\" }}\n\n\
+         # FC-4: ninety per cent.\n[[rule]]\nid = \"disk\"\nname = \"The disk is full\"\n\
+         on.measure = {{ probe = \"host\", name = \"disk\" }} # as df counts\n\
+         red = {{ above = \"90%\", clear = \"80%\" }}\nrunbook = \"mend\"\n"
+    )
+}
+
+pub async fn started() -> TestApp {
+    let app = TestApp::start().await;
+    apply(&app, &pack());
+    app
+}
+
+pub fn rule_id(app: &TestApp, slug: &str) -> ItemId {
+    let read = |conn: &mut _| {
+        let platform = packs::find(conn, "demo")?.unwrap();
+        packs::by_slug::<Rule>(conn, platform.id, slug)
+    };
+    app.services.db.read(read).unwrap().id
+}
+
+pub fn path(app: &TestApp, slug: &str) -> String {
+    format!("/rules/{}", rule_id(app, slug))
+}
+
+/// Notes what was reported of the quality, at these moments.
+pub fn was_reported(app: &TestApp, story: &[(DateTime<Utc>, f64)]) {
+    let write = |conn: &mut db::Conn| {
+        let platform = packs::find(conn, "demo")?.unwrap();
+        let indicator = packs::by_slug::<Indicator>(conn, platform.id, "ncc_qos")?.id;
+        for (at, value) in story {
+            reports::insert_report(conn, indicator, *at, *value, false)?;
+        }
+        Ok::<_, db::Error>(())
+    };
+    let audit = &app.services.audit;
+    audit.write_unaudited(Unaudited::Sample, write).unwrap();
+}
+
+/// Twenty days in which it was bad for an hour on fourteen of them, and very bad on three of those.
+pub fn twenty_days(app: &TestApp) {
+    let first = app.now() - TimeDelta::days(20);
+    let mut story = vec![(first, 99.5)];
+    for day in 0..14 {
+        let at = first + TimeDelta::days(day) + TimeDelta::hours(2);
+        story.push((at, if day < 3 { 95.0 } else { 97.4 }));
+        story.push((at + TimeDelta::hours(1), 99.5));
+    }
+    was_reported(app, &story);
+}
+
+#[tokio::test]
+async fn every_rule_is_listed_with_what_it_reads_and_did() {
+    let app = started().await;
+    let operator = app.as_operator();
+    let page = operator.get("/rules").await;
+    assert_eq!(page.heading(), "4 rules, and none of them is lit");
+    let actor = Actor::command_line("tester");
+    health::report_indicator(&app.services, &actor, "ncc_qos", 97.4, None).unwrap();
+    app.advance(TimeDelta::seconds(2));
+    evaluate::tick(&app.services).unwrap();
+    let page = operator.get("/rules").await;
+    assert_eq!(page.heading(), "4 rules, one of them lit");
+    let rows = page.table("Rules, those that are lit first");
+    assert!(rows[0][0].starts_with("Quality is in breach"), "{rows:?}");
+    assert!(rows[0][0].contains("Indicator: ncc_qos"), "{rows:?}");
+    assert_eq!(rows[0][1..4], ["Lit", "RedYellow", "none"]);
+    assert_eq!(rows[0][5], "once");
+    let disk = rows
+        .iter()
+        .find(|row| row[0].starts_with("The disk is full"));
+    assert_eq!(disk.unwrap()[3..], ["API", "never", "never"]);
+
+    let narrowed = |query: &str| {
+        let path = format!("/rules?{query}");
+        let operator = &operator;
+        async move {
+            let page = operator.get(&path).await;
+            page.heading()
+        }
+    };
+    assert!(narrowed("level=blue").await.starts_with("1 rule,"));
+    assert!(narrowed("q=DISK").await.starts_with("1 rule,"));
+    assert!(
+        narrowed("platform=demo&q=api")
+            .await
+            .starts_with("2 rules,")
+    );
+    let page = operator.get("/rules?q=nothing+like+it").await;
+    assert!(page.says("No rule is like this"));
+    let path = path(&app, "qos");
+    assert_eq!(page.status, 200);
+    assert!(
+        operator
+            .get("/packs/demo")
+            .await
+            .body
+            .contains("/rules?platform=demo")
+    );
+    let page = operator.get(&path).await;
+    let alert = operator.get(&page.link("Its alert")).await;
+    assert_eq!(alert.link("Quality is in breach"), path);
+}
+
+#[tokio::test]
+async fn a_rule_says_what_it_would_have_done_in_the_days_that_are_kept() {
+    let app = started().await;
+    twenty_days(&app);
+    let page = app.as_auditor().get(&path(&app, "qos")).await;
+    assert_eq!(page.heading(), "Quality is in breach");
+    let said = "Would have fired 14 times in the 20 d that are kept";
+    assert!(page.says(said), "{}", page.text());
+    assert_eq!(page.definition("Red"), "below 98 %");
+    assert_eq!(page.definition("Reads"), "Indicator: ncc_qos");
+    assert_eq!(page.definition("Kept"), "every report");
+    assert_eq!(page.definition("Something to read"), "100 % of that time");
+    assert_eq!(page.definition("Lit in all"), "14 h");
+    assert_eq!(page.definition("Really fired"), "never in that time");
+    let rows = page.table("When it would have fired, the newest first");
+    assert_eq!(rows.len(), 14);
+    assert_eq!(rows[0][1], "Red");
+    assert_eq!(rows[0][3..], ["1 h", "97.4 %", "no"]);
+    assert_eq!(rows[13][4], "95 %");
+    assert!(page.says("Look.") && page.says("It has never fired."));
+    assert!(page.says("[[rule]] id = \"qos\""), "its piece of the pack");
+    assert!(
+        !page.body.contains("/change\""),
+        "an auditor changes nothing"
+    );
+}
+
+#[tokio::test]
+async fn what_would_have_fired_is_held_against_what_did() {
+    let app = started().await;
+    let actor = Actor::command_line("tester");
+    for value in [99.5, 97.4, 99.5] {
+        health::report_indicator(&app.services, &actor, "ncc_qos", value, None).unwrap();
+        app.advance(TimeDelta::seconds(2));
+        evaluate::tick(&app.services).unwrap();
+        app.advance(TimeDelta::seconds(8));
+        evaluate::tick(&app.services).unwrap();
+    }
+    let page = app.as_operator().get(&path(&app, "qos")).await;
+    assert!(page.says("Would have fired once"), "{}", page.text());
+    assert_eq!(page.definition("Really fired"), "once in that time");
+    let rows = page.table("When it would have fired, the newest first");
+    assert_eq!(rows[0][5], "yes");
+    assert_eq!(page.table("Its last alerts, the newest first").len(), 1);
+    assert!(!page.says("not found by this"));
+}
+
+/// Thirty days of steps, in which the disk was over its limit for ten minutes of each day.
+fn thirty_days_of_steps(app: &TestApp) {
+    let probe = app.services.db.read(|conn| {
+        let platform = packs::find(conn, "demo")?.unwrap();
+        packs::by_slug::<Probe>(conn, platform.id, "host")
+    });
+    let (id, now) = (probe.unwrap().id, app.now().to_rfc3339());
+    let steps = format!(
+        "INSERT INTO measure_step (probe_id, name, at, low, high, last) \
+         SELECT '{id}', 'disk', date_bin('5 minutes', at, 'epoch'), value, value, value FROM ( \
+             SELECT at, CASE WHEN extract(hour FROM at AT TIME ZONE 'UTC') = 3 \
+                              AND extract(minute FROM at AT TIME ZONE 'UTC') < 10 THEN 0.95 ELSE 0.5 END AS value \
+             FROM generate_series('{now}'::timestamptz - interval '30 days', '{now}'::timestamptz - interval '5 minutes', \
+                                  interval '5 minutes') AS at) AS story"
+    );
+    app.db.connect_superuser().batch_execute(&steps).unwrap();
+}
+
+#[tokio::test]
+async fn thirty_days_of_steps_are_gone_through_within_two_seconds() {
+    let app = started().await;
+    thirty_days_of_steps(&app);
+    let operator = app.as_operator();
+    let path = path(&app, "disk");
+    let began = Instant::now();
+    let page = operator.get(&path).await;
+    let took = began.elapsed();
+    assert!(
+        page.says("Would have fired 30 times in 30 days"),
+        "{}",
+        page.text()
+    );
+    assert_eq!(page.definition("Kept"), "steps of five minutes");
+    assert_eq!(page.definition("Service"), "API");
+    assert!(took < Duration::from_secs(2), "{took:?}");
+}
+
+#[tokio::test]
+async fn what_probes_read_is_kept_in_steps_for_thirty_days() {
+    let app = started().await;
+    let probe = app.services.db.read(|conn| {
+        let platform = packs::find(conn, "demo")?.unwrap();
+        packs::by_slug::<Probe>(conn, platform.id, "host")
+    });
+    let (id, now) = (probe.unwrap().id, app.now());
+    let old = now - TimeDelta::days(31);
+    let audit = &app.services.audit;
+    audit
+        .write_unaudited(Unaudited::Sample, |conn| {
+            for (seconds, value) in [(0, 0.4), (30, 0.9), (60, 0.6)] {
+                let at = now + TimeDelta::seconds(seconds);
+                measured::record(conn, id, at, &[(Measure::Disk, value), (Measure::Cpu, 0.1)])?;
+            }
+            measured::record(conn, id, old, &[(Measure::Disk, 0.1)])
+        })
+        .unwrap();
+    let since = |from| {
+        let read = |conn: &mut _| measured::since(conn, id, Measure::Disk, from);
+        app.services.db.read(read).unwrap()
+    };
+    let step = since(now - TimeDelta::hours(1)).remove(0);
+    assert_eq!((step.low, step.high, step.last), (0.4, 0.9, 0.6));
+    assert_eq!(since(old - TimeDelta::hours(1)).len(), 2);
+    health::tidy(&app.services).unwrap();
+    assert_eq!(since(old - TimeDelta::hours(1)).len(), 1);
+}
+
+#[tokio::test]
+async fn what_is_not_kept_is_said_and_not_counted_as_nothing() {
+    let app = TestApp::start().await;
+    let more = "\n[[connector]]\nid = \"bank\"\nname = \"Bank\"\nurl = \"http://127.0.0.1:9\"\nservice = \"api\"\n\
+                \n[[rule]]\nid = \"failing\"\nname = \"Failing\"\non.connector = \"bank\"\nyellow = { is = \"failing\" }\n\
+                \n[[slo]]\nid = \"up\"\nname = \"Up\"\nservice = \"api\"\non.availability = \"api-health\"\ntarget = \"99.9%\"\n\
+                \n[[rule]]\nid = \"burns\"\nname = \"Burns\"\non.burn_rate = \"up\"\nyellow = {}\n";
+    apply(&app, &format!("{}{more}", pack()));
+    let operator = app.as_operator();
+    for (slug, why) in [
+        ("failing", "kept for seven days"),
+        ("burns", "windows of down to five minutes"),
+    ] {
+        let page = operator.get(&path(&app, slug)).await;
+        assert!(
+            page.says("This cannot be told from what is kept"),
+            "{}",
+            page.text()
+        );
+        assert!(page.says(why) && !page.says("Would not have fired"));
+    }
+    let page = operator.get(&path(&app, "disk")).await;
+    assert!(
+        page.says("Nothing is kept yet that could be gone through"),
+        "{}",
+        page.text()
+    );
+}
+
+#[tokio::test]
+async fn a_rule_of_another_platform_is_not_there() {
+    let app = started().await;
+    let elsewhere = SMALL.replacen("id = \"demo\"", "id = \"other\"", 1);
+    apply(&app, &elsewhere);
+    let operator = operator_of(&app, "other");
+    assert!(
+        operator
+            .get("/rules")
+            .await
+            .heading()
+            .starts_with("3 rules")
+    );
+    let path = path(&app, "qos");
+    for address in [&path, &format!("{path}/change"), &format!("{path}/removal")] {
+        assert_eq!(operator.get(address).await.status, 404, "{address}");
+    }
+    for address in [
+        format!("{path}/change"),
+        format!("{path}/trial"),
+        format!("{path}/removal"),
+        "/packs/demo/rules".to_owned(),
+        "/packs/demo/rules/trial".to_owned(),
+    ] {
+        assert_eq!(
+            operator.post_form(&address, &[]).await.status,
+            404,
+            "{address}"
+        );
+    }
+    assert_eq!(operator.get("/packs/demo/rules/new").await.status, 404);
+    assert_eq!(operator.get("/packs/other/rules/new").await.status, 200);
+}
+
+#[tokio::test]
+async fn who_may_not_change_packs_changes_no_rule() {
+    let app = started().await;
+    let (auditor, reviewer) = (app.as_auditor(), app.as_reviewer());
+    let path = path(&app, "qos");
+    assert_eq!(reviewer.get("/rules").await.status, 403);
+    assert_eq!(reviewer.get(&path).await.status, 403);
+    assert_eq!(auditor.get(&path).await.status, 200);
+    assert!(!auditor.get("/rules").await.body.contains("/rules/new"));
+    for address in [
+        format!("{path}/change"),
+        format!("{path}/trial"),
+        format!("{path}/removal"),
+    ] {
+        assert_eq!(
+            auditor.post_form(&address, &[]).await.status,
+            403,
+            "{address}"
+        );
+    }
+    assert_eq!(auditor.get(&format!("{path}/change")).await.status, 403);
+    assert_eq!(auditor.get("/packs/demo/rules/new").await.status, 403);
+}
