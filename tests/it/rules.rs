@@ -86,7 +86,7 @@ async fn every_rule_is_listed_with_what_it_reads_and_did() {
     assert_eq!(page.heading(), "4 rules, one of them lit");
     let rows = page.table("Rules, those that are lit first");
     assert!(rows[0][0].starts_with("Quality is in breach"), "{rows:?}");
-    assert!(rows[0][0].contains("Indicator: ncc_qos"), "{rows:?}");
+    assert!(rows[0][0].contains("indicator ncc_qos"), "{rows:?}");
     assert_eq!(rows[0][1..4], ["Lit", "RedYellow", "none"]);
     assert_eq!(rows[0][5], "once");
     let disk = rows
@@ -134,7 +134,7 @@ async fn a_rule_says_what_it_would_have_done_in_the_days_that_are_kept() {
     let said = "Would have fired 14 times in the 20 d that are kept";
     assert!(page.says(said), "{}", page.text());
     assert_eq!(page.definition("Red"), "below 98 %");
-    assert_eq!(page.definition("Reads"), "Indicator: ncc_qos");
+    assert_eq!(page.definition("Reads"), "indicator ncc_qos");
     assert_eq!(page.definition("Kept"), "every report");
     assert_eq!(page.definition("Something to read"), "100 % of that time");
     assert_eq!(page.definition("Lit in all"), "14 h");

@@ -41,6 +41,10 @@ impl Choices {
     #[must_use]
     pub fn of(&self, among: Among, needed: bool, value: &str) -> Options {
         let (none, mut options) = self.listed(among);
+        // There is no third side.
+        if among == Among::Sides {
+            return options;
+        }
         let has_none = options.iter().any(|(value, _)| value.is_empty());
         if !has_none && (!needed || value.is_empty()) {
             options.insert(0, (String::new(), none.to_owned()));

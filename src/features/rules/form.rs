@@ -54,6 +54,16 @@ pub fn shown(fields: &Fields) -> Option<(&'static Kind, Typed)> {
             _ => typed.set(name, value),
         }
     }
+    let side = |level: &Level| typed.get(level.side.name).to_owned();
+    let known = LEVELS.iter().map(side).find(|side| !side.is_empty());
+    if let Some(known) = known {
+        // A level that is to come is on the side of those that are there.
+        for level in &LEVELS {
+            if typed.get(level.side.name).is_empty() {
+                typed.set(level.side.name, known.clone());
+            }
+        }
+    }
     Some((kind, typed))
 }
 
@@ -66,7 +76,7 @@ pub fn read(kind: &Kind, typed: &Typed) -> Result<Fields, Problems> {
     let mut fields = Fields::new();
     for part in kind.reads.iter().chain(&COMMON) {
         let value = typed.get(part.name);
-        check(part, value, &mut problems);
+        check(part, part.label, value, &mut problems);
         if !value.is_empty() {
             fields.insert(part.name.to_owned(), value.to_owned());
         }
@@ -95,7 +105,8 @@ fn read_level(
     let is_there = !typed.get(first).is_empty();
     for part in &parts {
         let value = typed.get(part.name);
-        check(part, value, problems);
+        let named = format!("{} {}", capital(level.name), lowered(part.label));
+        check(part, &named, value, problems);
         let is_choice = matches!(part.takes, Takes::One(_));
         if !is_there && !value.is_empty() && !is_choice {
             let message = format!(
@@ -139,7 +150,7 @@ fn read_level(
 }
 
 /// What is a parameter is checked where it is put in place.
-fn check(part: &Part, value: &str, problems: &mut Problems) {
+fn check(part: &Part, named: &str, value: &str, problems: &mut Problems) {
     problems.check_plain(part.name, value);
     if value.is_empty() {
         if part.needed {
@@ -162,7 +173,7 @@ fn check(part: &Part, value: &str, problems: &mut Problems) {
         Takes::Text | Takes::One(_) => None,
     };
     if let Some(wrong) = wrong {
-        problems.add(part.name, format!("{}: {wrong}.", part.label));
+        problems.add(part.name, format!("{named}: {wrong}."));
     }
 }
 
@@ -171,10 +182,17 @@ fn is_number(value: &str) -> bool {
 }
 
 fn lowered(label: &str) -> String {
-    let mut letters = label.chars();
-    letters.next().map_or_else(String::new, |first| {
-        first.to_lowercase().chain(letters).collect()
-    })
+    begun(label, |first| first.to_lowercase().collect())
+}
+
+fn capital(word: &str) -> String {
+    begun(word, |first| first.to_uppercase().collect())
+}
+
+fn begun(text: &str, first: impl Fn(char) -> String) -> String {
+    let mut letters = text.chars();
+    let begun = letters.next().map(first).unwrap_or_default();
+    begun + letters.as_str()
 }
 
 #[cfg(test)]

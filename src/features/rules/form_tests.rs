@@ -60,7 +60,10 @@ fn what_cannot_be_is_told_beside_its_field() {
     .unwrap_err();
     let fields: Vec<&str> = wrong.iter().map(|(field, _)| *field).collect();
     assert_eq!(fields, ["name", "red.at", "red.for", "yellow.for"]);
-    assert!(wrong[1].1.contains("90%"), "{wrong:?}");
+    assert!(
+        wrong[1].1.starts_with("Red lights at: ") && wrong[1].1.contains("90%"),
+        "{wrong:?}"
+    );
     assert!(wrong[2].1.contains("5m"), "{wrong:?}");
     assert!(wrong[3].1.contains("Say when yellow lights"), "{wrong:?}");
     let none = disk(&[]).unwrap_err();

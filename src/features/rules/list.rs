@@ -20,7 +20,7 @@ use crate::foundation::web::format::counted;
 use crate::foundation::web::{self, Chrome, Lamp, Nav, block, page};
 
 /// Rows of a page.
-const SHOWN: usize = 100;
+const SHOWN: usize = 50;
 
 /// Which rules are listed, and from where on.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -115,7 +115,7 @@ fn rows(
         place: String::new(),
         key: rule.slug.clone(),
         kind: words::kind(&rule.spec.on),
-        reads: rule.spec.on.to_string(),
+        reads: words::reads(&rule.spec.on),
         levels: rule.spec.levels().map(|(level, _)| level.into()).collect(),
         service: subjects.service(rule.platform, &rule.spec.on).cloned(),
         last: last.get(&rule.id).copied(),

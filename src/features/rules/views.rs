@@ -80,7 +80,6 @@ pub struct Page {
     pub standing: &'static str,
     /// The alert that is lit.
     pub lit: Option<String>,
-    pub kind: &'static str,
     pub reads: String,
     pub service: Option<(ItemId, String)>,
     pub levels: Vec<LevelLine>,
@@ -263,6 +262,7 @@ fn times(count: u64) -> String {
     match count {
         0 => "never".to_owned(),
         1 => "once".to_owned(),
+        2 => "twice".to_owned(),
         many => counted(many, "time", "times"),
     }
 }

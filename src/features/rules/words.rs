@@ -26,6 +26,15 @@ pub const fn kind(on: &Source) -> &'static str {
     }
 }
 
+/// "state of api-health": what it reads. What an indicator is called says nothing of its kind.
+#[must_use]
+pub fn reads(on: &Source) -> String {
+    match on {
+        Source::Indicator(_) => format!("indicator {on}"),
+        on => on.to_string(),
+    }
+}
+
 /// "above 90 % for 5m; goes off again at 85 %".
 #[must_use]
 pub fn when(rule: &Rule, condition: &Condition, unit: &str) -> String {
