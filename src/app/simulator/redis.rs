@@ -50,6 +50,7 @@ fn answer(command: &Reply, mode: Mode) -> String {
             b"ZCARD" => format!(":{}\r\n", waiting() / 2),
             b"LINDEX" => bulk(&next_message()),
             b"HMGET" => moment_of_next(),
+            b"ZRANGE" => first_that_ended(),
             _ => "-ERR unknown command (simulated)\r\n".to_owned(),
         },
         _ => "-ERR Protocol error (simulated)\r\n".to_owned(),
@@ -80,6 +81,13 @@ fn next_message() -> String {
 fn moment_of_next() -> String {
     let pushed = chrono::Utc::now().timestamp_millis() - 4_000;
     format!("*2\r\n{}{}", bulk(&pushed.to_string()), bulk("0"))
+}
+
+/// The job of BullMQ that ended first, two days ago.
+fn first_that_ended() -> String {
+    const TWO_DAYS_MS: i64 = 2 * 86_400_000;
+    let ended = chrono::Utc::now().timestamp_millis() - TWO_DAYS_MS;
+    format!("*2\r\n{}{}", bulk("1"), bulk(&ended.to_string()))
 }
 
 /// Figures of a healthy cache, whose counters grow with the time.

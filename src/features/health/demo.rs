@@ -26,7 +26,7 @@ const DAYS: u64 = 90;
 const REPORTS_KEPT: TimeDelta = TimeDelta::hours(1);
 
 /// What the demo's platforms are said to report.
-const VALUES: [(&str, f64); 11] = [
+const VALUES: [(&str, f64); 10] = [
     ("concurrent_users", 61.0),
     ("ncc_qos", 99.1),
     ("legal_search_p95", 6.2),
@@ -34,7 +34,6 @@ const VALUES: [(&str, f64); 11] = [
     ("dashboard_p95", 1.1),
     ("external_latency", 3.8),
     ("upstream_429", 0.0),
-    ("queue_wait", 4.0),
     ("app_memory", 46.0),
     ("llm_tokens", 38.0),
     ("bank_connectors_open", 0.0),

@@ -77,6 +77,36 @@ pub fn moment_of(queue: &Queue, message: &[u8]) -> Option<Vec<String>> {
     })
 }
 
+/// How those are asked for that ended first of the messages which are kept, done or given up, with when that was.
+#[must_use]
+pub fn ended(queue: &Queue) -> Vec<Part> {
+    if queue.layout != Layout::BullMq {
+        return Vec::new();
+    }
+    let first = |end: &str| {
+        let key = bull(queue, end);
+        let command = ["ZRANGE", &key, "0", "0", "WITHSCORES"];
+        command.map(str::to_owned).to_vec()
+    };
+    vec![
+        (Measure::Done, first("completed")),
+        (Measure::GivenUp, first("failed")),
+    ]
+}
+
+/// When it ended, in seconds since 1970: `BullMQ` writes milliseconds. Nothing where none is kept.
+#[must_use]
+pub fn ended_at(reply: &Reply) -> Option<f64> {
+    let Reply::Array(parts) = reply else {
+        return None;
+    };
+    let Some(Reply::Bulk(score)) = parts.get(1) else {
+        return None;
+    };
+    let millis: f64 = std::str::from_utf8(score).ok()?.parse().ok()?;
+    Some(millis / 1_000.0)
+}
+
 /// When a message of Laravel was pushed, as Horizon writes it into it.
 #[must_use]
 pub fn pushed_at(message: &[u8]) -> Option<f64> {
@@ -153,6 +183,13 @@ mod tests {
         let moment = moment_of(&bull, b"7").unwrap();
         assert_eq!(moment.join(" "), "HMGET bull:events:7 timestamp delay");
         assert!(next(&queue(Layout::List, "")).is_empty());
+        let kept = ended(&bull);
+        assert_eq!(
+            kept[0].1.join(" "),
+            "ZRANGE bull:events:completed 0 0 WITHSCORES"
+        );
+        assert_eq!(kept[1].0, Measure::GivenUp);
+        assert!(ended(&laravel).is_empty());
     }
 
     #[test]
@@ -172,6 +209,9 @@ mod tests {
         let plain = Reply::Array(vec![bulk(b"1700000000500"), Reply::Nothing]);
         assert_eq!(waits_since(&plain), Some(1_700_000_000.5));
         assert_eq!(waits_since(&Reply::Nothing), None);
+        let ended = Reply::Array(vec![bulk(b"7"), bulk(b"1700000000500")]);
+        assert_eq!(ended_at(&ended), Some(1_700_000_000.5));
+        assert_eq!(ended_at(&Reply::Array(Vec::new())), None);
         let at = DateTime::from_timestamp(1_700_000_010, 0).unwrap();
         assert!((waited(1_700_000_000.0, at) - 10.0).abs() < 1e-9);
         assert!(waited(1_800_000_000.0, at).abs() < f64::EPSILON);

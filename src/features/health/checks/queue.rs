@@ -54,6 +54,11 @@ async fn in_redis(
     if let Some(oldest) = oldest(&mut talk, of, at, waiting).await? {
         figures.push((Measure::Oldest, oldest));
     }
+    for (measure, command) in queue::ended(of) {
+        let since = queue::ended_at(&ask(&mut talk, &command).await?);
+        // Where none is kept, none is kept for long.
+        figures.push((measure, since.map_or(0.0, |since| queue::waited(since, at))));
+    }
     Ok(figures)
 }
 

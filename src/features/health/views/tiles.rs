@@ -53,7 +53,12 @@ fn measure_tile(
     let name = match measure {
         // The rest of a queue stands beside what waits in it.
         Measure::Waiting => "Waiting",
-        Measure::Delayed | Measure::Reserved | Measure::Failed | Measure::Oldest => return None,
+        Measure::Delayed
+        | Measure::Reserved
+        | Measure::Failed
+        | Measure::Oldest
+        | Measure::Done
+        | Measure::GivenUp => return None,
         // What else a database tells stands beside its connections, its size and its lag.
         Measure::Query | Measure::Bloat | Measure::Replicas => return None,
         Measure::Cpu => "Processor",

@@ -87,6 +87,8 @@ impl Check {
                 Measure::Reserved,
                 Measure::Failed,
                 Measure::Oldest,
+                Measure::Done,
+                Measure::GivenUp,
             ],
         }
     }

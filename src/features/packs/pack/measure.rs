@@ -47,6 +47,11 @@ pub enum Measure {
     Failed,
     /// Seconds that the message which comes next has waited.
     Oldest,
+    /// Seconds for which the message has been kept that was done first of those that are kept.
+    Done,
+    /// As that, of those that were given up.
+    #[serde(rename = "given_up")]
+    GivenUp,
 }
 
 /// What a figure is counted in.
@@ -62,7 +67,7 @@ pub enum Unit {
 }
 
 impl Measure {
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 22] = [
         Self::Cpu,
         Self::Memory,
         Self::Disk,
@@ -83,6 +88,8 @@ impl Measure {
         Self::Reserved,
         Self::Failed,
         Self::Oldest,
+        Self::Done,
+        Self::GivenUp,
     ];
 
     #[must_use]
@@ -108,6 +115,8 @@ impl Measure {
             Self::Reserved => "reserved",
             Self::Failed => "failed",
             Self::Oldest => "oldest",
+            Self::Done => "done",
+            Self::GivenUp => "given_up",
         }
     }
 
@@ -122,7 +131,13 @@ impl Measure {
             | Self::Hits
             | Self::Clients => Unit::Share,
             Self::Size => Unit::Bytes,
-            Self::Query | Self::Lag | Self::Age | Self::Saved | Self::Oldest => Unit::Seconds,
+            Self::Query
+            | Self::Lag
+            | Self::Age
+            | Self::Saved
+            | Self::Oldest
+            | Self::Done
+            | Self::GivenUp => Unit::Seconds,
             Self::Count
             | Self::Replicas
             | Self::Waiting
