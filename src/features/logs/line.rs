@@ -86,17 +86,45 @@ impl Line {
         self.code = cut(&self.code, WORD_AT_MOST);
     }
 
-    /// Gives a line that names no code the first of these that stands in its message as a word of its own.
+    /// Gives a line that names no code the first of these that stands in its message as a word of its own. One that is a
+    /// number has to be the status of an answer: any number is a word, and few are codes.
     pub fn find_code(&mut self, known: &[String]) {
         if !self.code.is_empty() {
             return;
         }
+        let is_known = |word: &str| known.iter().any(|code| code == word);
+        let is_number = |word: &str| word.bytes().all(|it| it.is_ascii_digit());
         let is_part = |letter: char| letter.is_alphanumeric() || letter == '_' || letter == '-';
         let mut words = self.message.split(|letter| !is_part(letter));
-        if let Some(code) = words.find(|word| known.iter().any(|code| code == word)) {
-            self.code = code.to_owned();
+        let named = words.find(|word| !is_number(word) && is_known(word));
+        let found = named.map(str::to_owned).or_else(|| self.status());
+        if let Some(code) = found.filter(|code| is_known(code)) {
+            self.code = code;
         }
     }
+
+    fn status(&self) -> Option<String> {
+        let mut fields = STATUSES.iter().filter_map(|name| self.fields.get(*name));
+        let field = fields.find_map(word);
+        field.or_else(|| status_within(&self.message).map(str::to_owned))
+    }
+}
+
+/// The three digits after `status=`, or after the request in an access log: `"GET / HTTP/1.1" 503 17`.
+fn status_within(message: &str) -> Option<&str> {
+    let after = |marker: &'static str| {
+        let places = message.match_indices(marker);
+        places.map(move |(at, _)| &message[at + marker.len()..])
+    };
+    let named = after("status").map(|rest| rest.strip_prefix("_code").unwrap_or(rest));
+    let served = after("HTTP/").filter_map(|rest| Some(rest.split_once('"')?.1));
+    let mut places = named.chain(served);
+    places.find_map(|rest| {
+        let rest = rest.trim_start_matches([' ', '=', ':', '"']);
+        let end = rest.find(|it: char| !it.is_ascii_digit());
+        let digits = &rest[..end.unwrap_or(rest.len())];
+        (digits.len() == 3).then_some(digits)
+    })
 }
 
 /// Drops the longest of the fields until the rest may be kept.
@@ -189,6 +217,7 @@ const COMPONENTS: [&str; 6] = [
     "target",
     "channel",
 ];
+const STATUSES: [&str; 4] = ["status", "status_code", "statusCode", "http_status"];
 const CODES: [&str; 4] = ["error_code", "errorCode", "code", "err_code"];
 const LATENCIES: [&str; 5] = [
     "latency_ms",

@@ -131,6 +131,27 @@ fn a_code_that_a_pack_knows_is_found_in_a_sentence() {
     );
 }
 
+/// LT-20, LT-21
+#[test]
+fn a_status_is_a_code_where_it_is_said_to_be_one() {
+    let known = ["401".to_owned(), "500".to_owned()];
+    let coded = |text: &str| {
+        let mut line = one(text);
+        line.find_code(&known);
+        line.code
+    };
+    assert_eq!(coded(r#"{"msg":"refused","status":401}"#), "401");
+    assert_eq!(coded("level=warn msg=refused status_code=401"), "401");
+    assert_eq!(coded("WARN sign-in refused, status 401"), "401");
+    assert_eq!(coded("WARN status_code: 401 for a token"), "401");
+    let served = r#"10.0.0.7 - - [01/Mar/2026:10:00:00 +0000] "POST /api/login HTTP/1.1" 401 500"#;
+    assert_eq!(coded(served), "401");
+    assert_eq!(coded("INFO it took 500 ms for 401 rows"), "");
+    assert_eq!(coded("INFO status of 500 jobs"), "");
+    assert_eq!(coded("INFO status=5001"), "");
+    assert_eq!(coded("INFO status=404"), "", "no pack knows it");
+}
+
 #[test]
 fn colours_and_control_characters_are_dropped() {
     assert_eq!(
