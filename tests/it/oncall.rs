@@ -2,8 +2,8 @@
 
 mod ahead;
 mod ends;
-mod escalation;
-mod guides;
+pub mod escalation;
+pub mod guides;
 mod information;
 mod packs;
 mod pages;

@@ -133,6 +133,7 @@ fn a_job_about_reports_may_not_have_its_output_kept() {
 fn each_guides_jobs_are_heartbeats() {
     let named = [
         ("regtech-horizon", "lumadb-snapshot", "0 2 * * * UTC"), // RH-12
+        ("regtech-horizon", "restore-test", "every 31d"),        // RH-12
         ("lait", "backup", "0 2 * * * UTC"),                     // LT-15
         ("finaegis", "balance-sync", "every 5m"),                // FA-5
         ("finaegis", "reconciliation", "0 0 * * * UTC"),         // FA-6
@@ -141,9 +142,11 @@ fn each_guides_jobs_are_heartbeats() {
         ("finaegis", "payment-verification", "every 10m"),       // FA-9
         ("finchat", "clean-up", "every 1d"),                     // FC-6
         ("finchat", "backup", "every 31d"),                      // FC-8
+        ("finchat", "off-site-copy", "every 31d"),               // FC-8
         ("debt-os", "database-dump", "0 2 * * * UTC"),           // DO-26
         ("debt-os", "database-analyze", "every 1d"),             // DO-22
         ("debt-os", "database-vacuum", "every 7d"),              // DO-22
+        ("debt-os", "vector-index", "every 31d"),                // DO-22
         ("signalbox", "backup", "0 2 * * * UTC"),
     ];
     let mut found = Vec::new();

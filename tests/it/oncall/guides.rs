@@ -11,7 +11,7 @@ use super::escalation::{acknowledge, after, deliver, heard_that_it_is_over, lit,
 use crate::support::app::TestApp;
 
 /// Every name that a pack gives an address, as if the installation had given it.
-fn addresses(source: &str) -> Given {
+pub fn addresses(source: &str) -> Given {
     let named = source
         .split("${")
         .filter_map(|rest| rest.split(":-").next())
@@ -59,7 +59,7 @@ const STORIES: [Story; 7] = [
         pack: "finaegis",
         indicator: Some(("bank_connectors_open", 2.0, 0.0)),
         event: None,
-        first: &["operations"],
+        first: &["bank-integration", "operations"],
         wait: 15,
         then: &["operations", "operations-reserve"],
     },
@@ -82,9 +82,9 @@ const STORIES: [Story; 7] = [
         then: &["team-lead"],
     },
     Story {
-        id: "DO-13",
+        id: "DO-15",
         pack: "debt-os",
-        indicator: Some(("queue_wait", 600.0, 10.0)),
+        indicator: Some(("app_memory", 90.0, 50.0)),
         event: None,
         first: &["operations"],
         wait: 60,
