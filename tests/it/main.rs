@@ -12,6 +12,7 @@ mod connectors;
 mod digests;
 mod doctor;
 mod documents;
+mod drills;
 mod faults;
 mod front_door;
 mod health;
