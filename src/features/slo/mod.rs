@@ -15,6 +15,7 @@ pub mod actions;
 pub mod budget;
 pub mod demo;
 mod file;
+mod frozen;
 pub mod jobs;
 pub mod month;
 mod pages;
@@ -38,6 +39,7 @@ pub fn routes() -> Routes {
         .get("/backups", read, plans::list)
         .get("/service-levels", read, pages::list)
         .get("/service-levels/{id}", read, pages::one)
-        .get("/service-levels/months/{id}", read, pages::month)
-        .get("/service-levels/months/{id}/file", read, pages::download)
+        .get("/service-levels/months/{id}", read, frozen::month)
+        .get("/service-levels/months/{id}/file", read, frozen::download)
+        .get("/service-levels/months/{id}/print", read, frozen::print)
 }

@@ -1,31 +1,26 @@
-//! The pages of service levels, and a frozen month as a file.
+//! The pages of service levels.
 
 use std::collections::HashMap;
 
-use actix_web::HttpResponse;
-use actix_web::http::header::{CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY};
 use actix_web::web::{Data, Path};
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;
 
-use super::MonthId;
 use super::budget::Target;
-use super::file;
 use super::month as calendar;
 use super::store::months::{self, Figure, Month};
 use super::store::{self, Asked, Sum};
 use super::trend;
-use super::views::{self, List, MonthPage, MonthRow, One, Promise, Row, Sentence};
+use super::views::{self, List, MonthRow, One, Promise, Row, Sentence};
 use crate::features::alerts::burning::{self, Targets};
 use crate::features::packs::accepted;
 use crate::features::packs::pack::{Heartbeat, ItemId, Service, Slo};
 use crate::features::packs::store::{self as packs, Item, Watched};
 use crate::foundation::Services;
-use crate::foundation::audit::{Event, Subject};
 use crate::foundation::auth::Signed;
 use crate::foundation::db::{self, Conn};
 use crate::foundation::kernel::{PlatformId, Scope, day_begins};
-use crate::foundation::web::{self, Chrome, Lamp, Nav, block, csv, page};
+use crate::foundation::web::{self, Chrome, Lamp, Nav, block, page};
 
 /// `GET /service-levels`: every target and how it stands, the worst first.
 pub async fn list(signed: Signed, services: Data<Services>) -> web::Result {
@@ -56,7 +51,7 @@ const FREEZES_WITHIN: TimeDelta = TimeDelta::hours(2);
 
 type Platforms = HashMap<PlatformId, Watched>;
 
-fn platforms(conn: &mut Conn) -> db::Result<Platforms> {
+pub(super) fn platforms(conn: &mut Conn) -> db::Result<Platforms> {
     let platforms = packs::platforms(conn)?.into_iter();
     Ok(platforms.map(|it| (it.id, it)).collect())
 }
@@ -335,95 +330,4 @@ fn promise(conn: &mut Conn, slo: &Item<Slo>) -> db::Result<Promise> {
         dumps: named::<Heartbeat>(conn, slo, slo.spec.dumps.as_deref(), |it| &it.name)?,
         not_reachable: accepted::of(conn, slo.platform, "promise-not-reachable", &slo.slug)?,
     })
-}
-
-/// `GET /service-levels/months/{id}`: a month as it was frozen.
-pub async fn month(signed: Signed, services: Data<Services>, id: Path<MonthId>) -> web::Result {
-    let id = id.into_inner();
-    let view = block(move || {
-        let reach = signed.reach().clone();
-        let frozen = services.db.read(|conn| Frozen::read(conn, &reach, id))?;
-        let rows: Vec<Row> = frozen
-            .figures
-            .iter()
-            .map(|figure| Row::of_month(&frozen.month, figure))
-            .collect();
-        let name = views::month_name(frozen.month.month);
-        let title = format!("Service levels of {name}");
-        Ok::<_, web::Error>(MonthPage {
-            chrome: Chrome::new(&signed, &services, title, Nav::ServiceLevels),
-            platform: frozen.platform.name,
-            verdict: Sentence::of_month(&rows),
-            month: frozen.month,
-            rows,
-        })
-    })
-    .await?;
-    page(&view)
-}
-
-struct Frozen {
-    month: Month,
-    platform: Watched,
-    figures: Vec<Figure>,
-}
-
-impl Frozen {
-    fn read(conn: &mut Conn, reach: &Scope, id: MonthId) -> db::Result<Self> {
-        let month = months::one(conn, id)?;
-        if !reach.allows(month.platform) {
-            return Err(db::Error::NotFound);
-        }
-        let platform = platforms(conn)?
-            .remove(&month.platform)
-            .ok_or(db::Error::NotFound)?;
-        Ok(Self {
-            figures: months::figures(conn, id)?,
-            platform,
-            month,
-        })
-    }
-}
-
-/// `GET /service-levels/months/{id}/file`: the same for a spreadsheet. Who took it is an event.
-pub async fn download(signed: Signed, services: Data<Services>, id: Path<MonthId>) -> web::Result {
-    let id = id.into_inner();
-    let (name, bytes) = block(move || {
-        let reach = signed.reach().clone();
-        let frozen = services.audit.write(&signed.actor(), |tx| {
-            let frozen = Frozen::read(tx, &reach, id)?;
-            let subject = Subject::new("service_level_month", id);
-            tx.record(
-                Event::new("service_level.month_exported", subject)
-                    .platform(frozen.month.platform)
-                    .detail("lines", frozen.figures.len()),
-            )?;
-            Ok::<_, db::Error>(frozen)
-        })?;
-        let month = frozen.month.month.format("%Y-%m");
-        let name = format!(
-            "signalbox-service-levels-{}-{month}.csv",
-            frozen.platform.slug
-        );
-        Ok::<_, web::Error>((name, lines(&frozen)?))
-    })
-    .await?;
-    Ok(HttpResponse::Ok()
-        .content_type("text/csv; charset=utf-8")
-        .insert_header((
-            CONTENT_DISPOSITION,
-            format!("attachment; filename=\"{name}\""),
-        ))
-        .insert_header((CONTENT_SECURITY_POLICY, "sandbox"))
-        .body(bytes))
-}
-
-fn lines(frozen: &Frozen) -> Result<Vec<u8>, web::Error> {
-    let mut bytes = csv::line(file::COLUMNS).map_err(web::Error::internal)?;
-    for figure in &frozen.figures {
-        let cells = file::cells(&frozen.platform.slug, &frozen.month, figure);
-        let line = csv::line(cells.iter().map(String::as_str));
-        bytes.extend(line.map_err(web::Error::internal)?);
-    }
-    Ok(bytes)
 }

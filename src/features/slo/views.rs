@@ -57,6 +57,7 @@ pub struct Time {
     pub bad: String,
     pub unknown: String,
     pub planned: String,
+    pub has_planned: bool,
     pub is_known: bool,
 }
 
@@ -205,6 +206,7 @@ impl Time {
             bad: millis(whole.bad_ms),
             unknown: millis(whole.unknown_ms),
             planned: millis(whole.planned_ms),
+            has_planned: whole.planned_ms > 0,
             is_known: counted.all_ms() > 0,
         }
     }
@@ -357,18 +359,15 @@ pub fn pace(burn: &Burn) -> String {
     )
 }
 
-/// `GET /service-levels/months/{id}`
-#[derive(Template)]
-#[template(path = "slo/month.html")]
-pub struct MonthPage {
-    pub chrome: Chrome,
+/// A frozen month, however it is shown.
+pub struct MonthFacts {
     pub month: Month,
     pub platform: String,
     pub verdict: Sentence,
     pub rows: Vec<Row>,
 }
 
-impl MonthPage {
+impl MonthFacts {
     fn name(&self) -> String {
         month_name(self.month.month)
     }
@@ -376,6 +375,29 @@ impl MonthPage {
     fn demo(&self) -> bool {
         self.rows.iter().any(|row| row.demo)
     }
+
+    /// The targets of which announced maintenance was not counted.
+    fn planned(&self) -> impl Iterator<Item = &Row> {
+        self.rows.iter().filter(|row| row.time.has_planned)
+    }
+}
+
+/// `GET /service-levels/months/{id}`
+#[derive(Template)]
+#[template(path = "slo/month.html")]
+pub struct MonthPage {
+    pub chrome: Chrome,
+    pub facts: MonthFacts,
+}
+
+/// `GET /service-levels/months/{id}/print`
+#[derive(Template)]
+#[template(path = "slo/print.html")]
+pub struct MonthSheet {
+    pub chrome: Chrome,
+    pub facts: MonthFacts,
+    /// Of the CSV of the same month.
+    pub digest: String,
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::thread;
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use diesel::connection::SimpleConnection as _;
+use sha2::{Digest as _, Sha256};
 use signalbox::features::health::slice::Tally;
 use signalbox::features::packs::pack::Slo;
 use signalbox::features::slo::actions;
@@ -60,6 +61,49 @@ fn write(app: &TestApp, from: DateTime<Utc>, until: DateTime<Utc>, bad_minutes: 
         .unwrap();
 }
 
+/// The platform with its target, of which so many minutes of each day of February were bad.
+async fn february(bad_minutes: i64) -> TestApp {
+    let app = TestApp::start().await;
+    apply(&app, &pack("Availability of the API"));
+    let (from, until) = (at("2026-02-01T12:00:00Z"), at("2026-03-01T05:00:00Z"));
+    write(&app, from, until, bad_minutes);
+    app
+}
+
+/// The same pack without the target.
+fn without() -> String {
+    let zone = "version = \"2\"\nzone = \"America/New_York\"";
+    SMALL.replacen("version = \"1\"", zone, 1)
+}
+
+/// Writes quarters of an hour, all of them good.
+fn write_quarters(app: &TestApp, from: DateTime<Utc>, count: i32) {
+    let of = Promised {
+        slo: the::<Slo>(app, "availability").id,
+        share: 0.999,
+    };
+    let quarter = |n: i32| Spent {
+        at: from + TimeDelta::minutes(15) * n,
+        until: from + TimeDelta::minutes(15) * (n + 1),
+        tally: Tally {
+            good: 30,
+            good_ms: 900_000,
+            ..Tally::default()
+        },
+    };
+    let quarters: Vec<Spent> = (0..count).map(quarter).collect();
+    app.services
+        .audit
+        .write_unaudited::<_, db::Error>(Unaudited::Sample, |conn| {
+            store::insert_quarters(conn, of, &quarters).map(drop)
+        })
+        .unwrap();
+}
+
+fn path(month: &Month) -> String {
+    format!("/service-levels/months/{}", month.id)
+}
+
 fn frozen(app: &TestApp) -> Vec<Month> {
     let all = |conn: &mut _| months::all(conn, &Scope::All);
     app.services.db.read(all).unwrap()
@@ -71,14 +115,7 @@ fn freeze(app: &TestApp) -> usize {
 
 #[tokio::test]
 async fn a_month_is_frozen_once_and_stays() {
-    let app = TestApp::start().await;
-    apply(&app, &pack("Availability of the API"));
-    write(
-        &app,
-        at("2026-02-01T12:00:00Z"),
-        at("2026-03-01T05:00:00Z"),
-        1,
-    );
+    let app = february(1).await;
     let services = &app.services;
     let counts: Vec<usize> = thread::scope(|scope| {
         let all: Vec<_> = (0..4)
@@ -153,9 +190,7 @@ async fn a_month_waits_until_it_is_over_and_a_missing_one_is_named() {
     assert_eq!(freeze(&app), 2, "December and February; March is running");
     let december = frozen(&app).remove(1);
     let auditor = app.as_auditor();
-    let page = auditor
-        .get(&format!("/service-levels/months/{}", december.id))
-        .await;
+    let page = auditor.get(&path(&december)).await;
     let row = page.table("What became of each target")[0].join(" ");
     assert!(
         row.contains("Met as far as is known") && row.contains("9 d"),
@@ -207,12 +242,9 @@ async fn a_hostile_name_is_no_formula_in_the_file() {
     freeze(&app);
     let month = frozen(&app).remove(0);
     let auditor = app.as_auditor();
-    let page = auditor
-        .get(&format!("/service-levels/months/{}", month.id))
-        .await;
+    let page = auditor.get(&path(&month)).await;
     assert!(page.says(name));
-    let path = format!("/service-levels/months/{}/file", month.id);
-    let file = auditor.get(&path).await;
+    let file = auditor.get(&format!("{}/file", path(&month))).await;
     assert_eq!(file.header("content-type"), Some("text/csv; charset=utf-8"));
     let mut reader = csv::Reader::from_reader(file.body.as_bytes());
     let head = reader.headers().unwrap().clone();
@@ -244,21 +276,9 @@ fn only_figure(app: &TestApp) -> months::Figure {
 /// Whoever takes a target away, or renames it, on the last day does not take what became of it away.
 #[tokio::test]
 async fn a_target_that_is_taken_away_stays_in_the_month_that_it_had() {
-    let app = TestApp::start().await;
-    apply(&app, &pack("Availability of the API"));
-    write(
-        &app,
-        at("2026-02-01T12:00:00Z"),
-        at("2026-03-01T05:00:00Z"),
-        30,
-    );
+    let app = february(30).await;
     let id = the::<Slo>(&app, "availability").id;
-    let without = SMALL.replacen(
-        "version = \"1\"",
-        "version = \"2\"\nzone = \"America/New_York\"",
-        1,
-    );
-    apply(&app, &without);
+    apply(&app, &without());
     assert_eq!(freeze(&app), 1);
     let figure = only_figure(&app);
     assert_eq!((figure.slo, figure.tally.bad_ms), (id, 28 * 30 * 60_000));
@@ -347,27 +367,7 @@ async fn a_month_waits_for_its_last_day_to_be_summed_up() {
         at("2026-02-28T05:00:00Z"),
         0,
     );
-    let of = Promised {
-        slo: the::<Slo>(&app, "availability").id,
-        share: 0.999,
-    };
-    let quarter = |n: i32| {
-        let at = at("2026-02-28T05:00:00Z") + TimeDelta::minutes(15) * n;
-        let tally = Tally {
-            good: 30,
-            good_ms: 900_000,
-            ..Tally::default()
-        };
-        let until = at + TimeDelta::minutes(15);
-        Spent { at, until, tally }
-    };
-    let quarters: Vec<Spent> = (0..100).map(quarter).collect();
-    app.services
-        .audit
-        .write_unaudited::<_, db::Error>(Unaudited::Sample, |conn| {
-            store::insert_quarters(conn, of, &quarters).map(drop)
-        })
-        .unwrap();
+    write_quarters(&app, at("2026-02-28T05:00:00Z"), 100);
     assert_eq!(freeze(&app), 0, "its last day is not summed up yet");
     actions::settle(&app.services).unwrap();
     assert_eq!(freeze(&app), 1);
@@ -379,35 +379,45 @@ async fn a_month_waits_for_its_last_day_to_be_summed_up() {
 async fn the_last_day_of_a_target_that_is_gone_is_summed_up() {
     let app = TestApp::start().await;
     apply(&app, &pack("Availability of the API"));
-    let of = Promised {
-        slo: the::<Slo>(&app, "availability").id,
-        share: 0.999,
-    };
-    let begins = app.now() - TimeDelta::hours(2);
-    let quarter = |n: i32| Spent {
-        at: begins + TimeDelta::minutes(15) * n,
-        until: begins + TimeDelta::minutes(15) * (n + 1),
-        tally: Tally {
-            good: 30,
-            good_ms: 900_000,
-            ..Tally::default()
-        },
-    };
-    let quarters: Vec<Spent> = (0..8).map(quarter).collect();
-    app.services
-        .audit
-        .write_unaudited::<_, db::Error>(Unaudited::Sample, |conn| {
-            store::insert_quarters(conn, of, &quarters).map(drop)
-        })
-        .unwrap();
-    let without = SMALL.replacen(
-        "version = \"1\"",
-        "version = \"2\"\nzone = \"America/New_York\"",
-        1,
-    );
-    apply(&app, &without);
+    write_quarters(&app, app.now() - TimeDelta::hours(2), 8);
+    apply(&app, &without());
     assert_eq!(actions::settle(&app.services).unwrap(), 0);
     app.advance(TimeDelta::days(1));
     assert_eq!(actions::settle(&app.services).unwrap(), 1);
     assert_eq!(actions::settle(&app.services).unwrap(), 0, "once");
+}
+
+/// What is signed on paper names the file that it was made of, and says everything in words.
+#[tokio::test]
+async fn a_month_is_printed_to_be_signed() {
+    let app = february(30).await;
+    let window_ms = 4 * 3_600_000;
+    let planned = format!("UPDATE slo_figure SET planned_ms = {window_ms}");
+    freeze(&app);
+    let mut owner = app.db.connect_superuser();
+    owner.batch_execute(&planned).unwrap();
+    let (auditor, month) = (app.as_auditor(), frozen(&app).remove(0));
+    let page = auditor.get(&path(&month)).await;
+    let sheet = auditor.get(&page.link("Print")).await;
+    assert_eq!(sheet.heading(), "Service levels of February 2026");
+    let caption = "What became of each target";
+    assert_eq!(sheet.table(caption), page.table(caption));
+    let rows = sheet.table(caption);
+    assert!(rows[0][1].contains("Missed"), "{rows:?}");
+    for said in [
+        "Availability of the API: 4 h of maintenance that was announced 48 hours ahead",
+        "America/New_York",
+        "Drawn up by",
+        "Looked over by",
+        "Printed from Signalbox by",
+    ] {
+        assert!(sheet.says(said), "{said}: {}", sheet.text());
+    }
+    let file = auditor.get(&format!("{}/file", path(&month))).await;
+    let digest = hex::encode(Sha256::digest(file.body.as_bytes()));
+    assert!(sheet.says(&digest), "{digest}: {}", sheet.text());
+    let taken = app.events_of("service_level.month_exported");
+    let formats: Vec<_> = taken.iter().map(|it| &it["details"]["format"]).collect();
+    assert_eq!(formats, ["print", "csv"]);
+    assert!(taken.iter().all(|it| it["details"]["sha256"] == digest));
 }
