@@ -135,6 +135,10 @@ pub fn replay(rule: &Rule, said: &[Said], ticks: Ticks) -> Result<Replayed, Misf
 }
 
 /// The ages at which something that grows older passes a threshold. It has to be older, not as old.
+#[allow(
+    clippy::cast_possible_truncation,
+    reason = "no age that a pack writes is near 2^63 milliseconds"
+)]
 fn crossings(rule: &Rule) -> impl Iterator<Item = TimeDelta> {
     const JUST: TimeDelta = TimeDelta::milliseconds(1);
     let limits = rule.levels().flat_map(|(_, condition)| {

@@ -66,16 +66,13 @@ pub fn latencies(
     let mut row: Vec<i64> = Vec::new();
     let mut said = Vec::with_capacity(runs.len());
     for (index, (at, latency)) in runs.iter().enumerate() {
-        match latency {
-            Some(latency) => {
-                row.insert(0, *latency);
-                row.truncate(results);
-                said.push(Said::reads(*at, Reading::Latencies(row.clone())));
-            }
-            None => {
-                row.clear();
-                said.push(Said::nothing(*at));
-            }
+        if let Some(latency) = latency {
+            row.insert(0, *latency);
+            row.truncate(results);
+            said.push(Said::reads(*at, Reading::Latencies(row.clone())));
+        } else {
+            row.clear();
+            said.push(Said::nothing(*at));
         }
         let next = runs.get(index + 1).map(|(at, _)| *at);
         if next.is_none_or(|next| next > *at + lasts) {

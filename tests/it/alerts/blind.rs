@@ -17,8 +17,7 @@ fn blind(app: &TestApp) -> Vec<String> {
         .read(|conn| {
             let ids = blind::rules(conn, now)?;
             let names = ids.into_iter().map(|id| packs::named(conn, id));
-            let names: Result<Vec<_>, _> = names.collect();
-            Ok::<_, signalbox::foundation::db::Error>(names?)
+            names.collect::<Result<Vec<_>, _>>()
         })
         .unwrap()
         .into_iter()

@@ -7,6 +7,7 @@ use crate::features::alerts::rule::Reading;
 use crate::features::health::store::past::{self, Together};
 use crate::features::health::store::slices::STEP;
 use crate::features::packs::pack::{MetricOf, Probe, Selector, Source, Take};
+use crate::features::packs::quantity::Lasting;
 use crate::features::packs::store::Item;
 use crate::features::rules::replay::Said;
 use crate::features::rules::said::{self, Rebuilt, Stepped, Taken};
@@ -93,7 +94,7 @@ fn absence(
 fn rebuilt(conn: &mut Conn, asked: Asked, probe: &Item<Probe>, on: &Source) -> db::Result<History> {
     let rebuilt = Rebuilt::of(on, STEP);
     let [part, whole] = Rebuilt::names();
-    let window = on.window().map_or(STEP, |it| it.delta());
+    let window = on.window().map_or(STEP, Lasting::delta);
     let from = asked.from - window.max(STEP);
     let mut read = |name: &str, select: &Selector, by_bound: bool| {
         past::together(conn, probe.id, (name, select), by_bound, from)
