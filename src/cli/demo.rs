@@ -36,6 +36,9 @@ const TRACES: [&str; 5] = [
 pub(super) struct Args {
     #[command(subcommand)]
     command: Option<DemoCommand>,
+    /// Let nothing go wrong by itself
+    #[arg(long)]
+    calm: bool,
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -50,11 +53,11 @@ enum DemoCommand {
 pub(super) fn run(args: &Args) -> ExitCode {
     match &args.command {
         Some(DemoCommand::Code { email }) => code(email),
-        None => start(),
+        None => start(args.calm),
     }
 }
 
-fn start() -> ExitCode {
+fn start(is_calm: bool) -> ExitCode {
     let mut config = match Config::from_env(Mode::Demo) {
         Ok(config) => config,
         Err(error) => return failed(error),
@@ -75,7 +78,7 @@ fn start() -> ExitCode {
     {
         return failed(error);
     }
-    let simulated = match simulate::stand_in(&instance.services) {
+    let simulated = match simulate::stand_in(&instance.services, is_calm) {
         Ok(simulated) => simulated,
         Err(error) => return failed(error),
     };

@@ -6,11 +6,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, Utc};
 
 use super::failed;
-use crate::app::simulator::{self, Job, Simulator};
+use crate::app::simulator::{self, Job, Simulator, outages};
 use crate::features::capacity;
+use crate::features::health::actions::report_event;
 use crate::features::health::demo;
 use crate::features::heartbeats::{self, actions as beats};
 use crate::features::packs::actions as packs;
@@ -42,6 +45,9 @@ pub(super) struct Args {
     /// End with the process that started us, and run the jobs that it names on standard input
     #[arg(long, hide = true)]
     with_parent: bool,
+    /// Let things go wrong by the schedule, which began at this second since 1970
+    #[arg(long, hide = true)]
+    outages_since: Option<i64>,
 }
 
 pub(super) fn run(args: &Args) -> ExitCode {
@@ -61,8 +67,11 @@ pub(super) fn run(args: &Args) -> ExitCode {
     {
         return failed(error);
     }
+    let begun = args
+        .outages_since
+        .and_then(|second| DateTime::from_timestamp(second, 0));
     let served = actix_web::rt::System::new().block_on(async {
-        let simulator = Simulator::start(args.port, &files).await?;
+        let simulator = Simulator::start(args.port, &files, begun).await?;
         if args.with_parent {
             for job in named_jobs().await? {
                 simulator.run(job, &client()?);
@@ -129,13 +138,16 @@ const PACKS: [&str; 6] = [
     own::TEXT,
 ];
 
-/// For the demo: starts the simulator, points the packs at it, and gives charts a labelled past.
+/// For the demo: starts the simulator, points the packs at it, and gives charts a labelled past. Where it is not calm,
+/// things go wrong by themselves from now on.
 pub(super) fn stand_in(
     services: &Services,
+    is_calm: bool,
 ) -> Result<Simulated, Box<dyn std::error::Error + Send + Sync>> {
     let port = services.config.simulator.unwrap_or(simulator::DEFAULT_PORT);
     let files = std::path::absolute(services.config.data_dir.join("simulated"))?;
-    let mut simulated = Simulated::start(port, &files)?;
+    let begun = (!is_calm).then(Utc::now);
+    let mut simulated = Simulated::start(port, &files, begun)?;
     let own = own_address(services);
     let mut given: Given = simulator::parameters(port, &files).into_iter().collect();
     given.extend([("SELF_URL", own)]);
@@ -147,7 +159,7 @@ pub(super) fn stand_in(
     capacity::demo::fill(services)?;
     beats::enrol(services)?;
     simulated.name_jobs(&jobs(services, &own_address(services))?)?;
-    simulated.report(services.clone());
+    simulated.report(services.clone(), begun);
     Ok(simulated)
 }
 
@@ -191,12 +203,17 @@ pub(super) struct Simulated {
 /// More often than the packs expect any report.
 const REPORT_EVERY: Duration = Duration::from_secs(20);
 
+/// How soon the schedule of outages is looked at again.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
 impl Simulated {
-    pub(super) fn start(port: u16, files: &Path) -> io::Result<Self> {
+    fn start(port: u16, files: &Path, begun: Option<DateTime<Utc>>) -> io::Result<Self> {
+        let since = begun.map(|begun| format!("--outages-since={}", begun.timestamp()));
         let process = Command::new(std::env::current_exe()?)
             .args(["simulate", "--with-parent", "--port", &port.to_string()])
             .arg("--files")
             .arg(files)
+            .args(since)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             // Ctrl-C is for the demo, which ends this process after its own probes.
@@ -220,16 +237,55 @@ impl Simulated {
     }
 
     /// Reports for the simulated platforms from now on.
-    fn report(&mut self, services: Services) {
+    fn report(&mut self, services: Services, begun: Option<DateTime<Utc>>) {
         let (stop, stopped) = mpsc::channel();
         let reporting = thread::spawn(move || {
-            while stopped.recv_timeout(REPORT_EVERY) == Err(RecvTimeoutError::Timeout) {
-                if let Err(error) = demo::report(&services) {
+            let mut reports = Reports::new(begun);
+            while stopped.recv_timeout(LOOK_EVERY) == Err(RecvTimeoutError::Timeout) {
+                if let Err(error) = reports.make(&services) {
                     tracing::warn!(%error, "the simulated platforms could not report");
                 }
             }
         });
         self.reports = Some((stop, reporting));
+    }
+}
+
+/// What the simulated platforms have reported.
+struct Reports {
+    begun: Option<DateTime<Utc>>,
+    /// Up to which second events were.
+    events_until: u64,
+    values: Vec<(&'static str, f64)>,
+    values_at: Instant,
+}
+
+impl Reports {
+    fn new(begun: Option<DateTime<Utc>>) -> Self {
+        Self {
+            begun,
+            events_until: 0,
+            values: Vec::new(),
+            values_at: Instant::now(),
+        }
+    }
+
+    /// Values come again before they are stale, and at once when they change.
+    fn make(&mut self, services: &Services) -> Result<(), Box<dyn std::error::Error>> {
+        let second = self.begun.map(|begun| outages::second(begun, Utc::now()));
+        let values = second.map(outages::values).unwrap_or_default();
+        if values != self.values || self.values_at.elapsed() >= REPORT_EVERY {
+            demo::report(services, &values)?;
+            (self.values, self.values_at) = (values, Instant::now());
+        }
+        if let Some(second) = second {
+            let events = outages::events(self.events_until, second);
+            self.events_until = second;
+            for (platform, kind) in events {
+                report_event(services, &Actor::job("demo"), kind, Some(platform))?;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -32,6 +32,7 @@ mod migrations;
 mod notify;
 mod oncall;
 mod oracle;
+mod outages;
 mod packs;
 mod people;
 mod plans;

@@ -13,7 +13,7 @@ use diesel::connection::SimpleConnection;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tempfile::TempDir;
 
-use crate::support::app::TEST_KEY;
+use crate::support::app::{TEST_KEY, TestApp};
 use crate::support::db::TestDb;
 
 const START: Duration = Duration::from_mins(1);
@@ -29,6 +29,26 @@ pub fn signalbox(args: &[&str]) -> Command {
     }
     command.args(args).stdin(Stdio::null());
     command
+}
+
+/// The program over a test's database, which it shares with the test and with its like. It may send to loopback.
+pub fn serve_over(app: &TestApp, folder: &TempDir, port: u16) -> Command {
+    let mut command = signalbox(&["serve"]);
+    command
+        .env("SIGNALBOX_DATA_DIR", folder.path().join("var"))
+        .env("SIGNALBOX_BIND", format!("127.0.0.1:{port}"))
+        .env("SIGNALBOX_ENCRYPTION_KEY", TEST_KEY)
+        .env("SIGNALBOX_WEBHOOK_NETWORKS", "127.0.0.0/8")
+        .env("DATABASE_URL", app.db.app_url.expose())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    command
+}
+
+/// A port that nobody uses.
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
 }
 
 fn run(command: &mut Command) -> Output {
@@ -62,10 +82,9 @@ impl Site {
         let folder = tempfile::tempdir().unwrap();
         // PostgreSQL's user has to come through when the tests run as root.
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         Self {
             data: folder.path().join("var"),
-            port: listener.local_addr().unwrap().port(),
+            port: free_port(),
             _folder: folder,
         }
     }
@@ -165,7 +184,10 @@ fn a_second_start_is_refused_a_killed_one_recovers_and_ctrl_c_ends_everything() 
 
     // Its key came from outside; still nobody takes it for a demo's.
     assert!(!site.data.join("encryption.key").exists());
-    refuses(&mut site.command(&["demo"]), &["was not made by the demo"]);
+    refuses(
+        &mut site.command(&["demo", "--calm"]),
+        &["was not made by the demo"],
+    );
 }
 
 #[test]
@@ -327,7 +349,7 @@ fn a_person_can_be_limited_to_platforms_that_there_are() {
 #[test]
 fn the_encryption_key_is_changed_while_it_serves() {
     let site = Site::new();
-    let mut command = site.command(&["demo"]);
+    let mut command = site.command(&["demo", "--calm"]);
     command
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -384,7 +406,7 @@ async fn no_secret_is_in_the_log() {
     const MISTYPED: &str = "the password of my other account";
     let site = Site::new();
     let log = site.data.parent().unwrap().join("log");
-    let mut command = site.command(&["demo"]);
+    let mut command = site.command(&["demo", "--calm"]);
     command
         .env("LOG_LEVEL", "debug")
         .env(

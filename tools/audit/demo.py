@@ -52,7 +52,7 @@ class Demo:
     def __enter__(self) -> "Demo":
         with self.log.open("wb") as log:
             # A demo must not outlive us, even when we are killed.
-            command = ["setpriv", "--pdeathsig", "TERM", str(self.program), "demo"]
+            command = ["setpriv", "--pdeathsig", "TERM", str(self.program), "demo", "--calm"]
             self.process = subprocess.Popen(
                 command, env=self.environment, stdout=log, stderr=log, start_new_session=True
             )

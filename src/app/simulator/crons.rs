@@ -9,6 +9,7 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
+use super::hand::Behaves;
 use crate::foundation::kernel::Timetable;
 
 /// A job to stand in for, as the demo names it on the simulator's standard input: one a line.
@@ -67,13 +68,13 @@ const TRIES: usize = 5;
 #[derive(Clone)]
 pub struct Cron {
     pub job: Arc<Job>,
-    habit: Arc<watch::Sender<Habit>>,
+    habit: Arc<Behaves<Habit>>,
 }
 
 impl Cron {
     /// Runs it once now, and then whenever it should.
     pub fn start(job: Job, client: reqwest::Client) -> Self {
-        let (habit, watched) = watch::channel(Habit::Running);
+        let (habit, watched) = Behaves::new(Habit::Running);
         let job = Arc::new(job);
         tokio::spawn(keep(Arc::clone(&job), client, watched));
         Self {
@@ -83,11 +84,21 @@ impl Cron {
     }
 
     pub fn habit(&self) -> Habit {
-        *self.habit.borrow()
+        self.habit.now()
     }
 
+    pub fn is_by_hand(&self) -> bool {
+        self.habit.is_by_hand()
+    }
+
+    /// A person says so, and it stays so.
     pub fn set(&self, habit: Habit) -> bool {
-        self.habit.send(habit).is_ok()
+        self.habit.set(habit)
+    }
+
+    /// The schedule does. True if that changed anything.
+    pub fn follow(&self, habit: Habit) -> bool {
+        self.habit.follow(habit)
     }
 }
 

@@ -4,13 +4,16 @@
 //! Invariants:
 //! - it listens on 127.0.0.1 only and knows nothing of Signalbox: probes reach it as they reach the
 //!   real thing, and its jobs know their address and no more;
-//! - every address that it stands in for is a parameter of a pack, so the packs are the real ones.
+//! - every address that it stands in for is a parameter of a pack, so the packs are the real ones;
+//! - what a person has broken or mended stays so, whatever the schedule of outages says.
 
 mod crons;
 mod dumps;
+mod hand;
 mod inbox;
 mod logs;
 mod metrics;
+pub mod outages;
 mod page;
 mod redis;
 mod site;
@@ -21,13 +24,17 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
+use chrono::{DateTime, Utc};
 
 use crons::Cron;
 pub use crons::{Habit, Job};
 pub use site::Mode;
 use site::Site;
+
+use crate::foundation::kernel::Clock;
 
 /// The page's port where none is asked for; the sites follow it.
 pub const DEFAULT_PORT: u16 = 7100;
@@ -44,22 +51,30 @@ pub struct Simulator {
 
 impl Simulator {
     /// Starts every site, and the page to break and mend them, and writes the platforms' dumps and logs into `folder`.
-    /// With port 0 each gets a free port.
-    pub async fn start(port: u16, folder: &Path) -> io::Result<Self> {
+    /// With port 0 each gets a free port. The schedule of outages runs from `begun` on, or not at all.
+    pub async fn start(port: u16, folder: &Path, begun: Option<DateTime<Utc>>) -> io::Result<Self> {
         dumps::keep(folder)?;
         let mut simulator = Self::start_sites(port).await?;
         logs::keep(folder, simulator.sites.clone())?;
         let (sites, crons) = (simulator.sites.clone(), Arc::clone(&simulator.crons));
-        simulator.page = Some(page::serve(port, sites, crons)?);
+        if let Some(begun) = begun {
+            tokio::spawn(keep_to_schedule(sites.clone(), Arc::clone(&crons), begun));
+        }
+        simulator.page = Some(page::serve(port, sites, crons, begun)?);
         Ok(simulator)
     }
 
     /// Starts the sites without a page, for tests.
     pub async fn start_sites(port: u16) -> io::Result<Self> {
+        Self::start_sites_by(port, Clock::system()).await
+    }
+
+    /// [`Simulator::start_sites`], whose ages are those of this clock.
+    pub async fn start_sites_by(port: u16, clock: Clock) -> io::Result<Self> {
         let mut sites = Vec::new();
         for (index, described) in (1..).zip(sites::all()) {
             let port = if port == 0 { 0 } else { port + index };
-            sites.push(Site::start(described, port).await?);
+            sites.push(Site::start(described, port, clock.clone()).await?);
         }
         Ok(Self {
             sites,
@@ -83,7 +98,12 @@ impl Simulator {
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Cron>> {
-        self.crons.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.crons)
+    }
+
+    /// Breaks and mends what nobody has touched, as the schedule has it at this second. True if that changed anything.
+    pub fn follow(&self, second: u64) -> bool {
+        follow(&self.sites, &self.lock(), second)
     }
 
     /// Where the page is.
@@ -118,6 +138,31 @@ impl Simulator {
         if let Some((_, handle)) = self.page {
             handle.stop(true).await;
         }
+    }
+}
+
+fn lock(crons: &Crons) -> MutexGuard<'_, Vec<Cron>> {
+    crons.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn follow(sites: &[Site], crons: &[Cron], second: u64) -> bool {
+    let mut has_changed = false;
+    for site in sites {
+        let mode = outages::mode(second, site.described.platform, site.described.name);
+        has_changed |= site.follow(mode);
+    }
+    for cron in crons {
+        let habit = outages::habit(second, &cron.job.platform, &cron.job.name);
+        has_changed |= cron.follow(habit);
+    }
+    has_changed
+}
+
+async fn keep_to_schedule(sites: Vec<Site>, crons: Crons, begun: DateTime<Utc>) {
+    const LOOK_EVERY: Duration = Duration::from_secs(1);
+    loop {
+        follow(&sites, &lock(&crons), outages::second(begun, Utc::now()));
+        tokio::time::sleep(LOOK_EVERY).await;
     }
 }
 

@@ -2,17 +2,20 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::PoisonError;
 
 use actix_web::dev::ServerHandle;
 use actix_web::web::{self, Data, Path};
 use actix_web::{App, HttpRequest, HttpServer};
 use askama::Template;
+use chrono::{DateTime, Utc};
 
 use super::crons::Cron;
 use super::inbox::{self, Inbox, Message};
+use super::outages::{self, Outage};
 use super::site::{Mode, Site};
-use super::{Crons, Habit};
+use super::{Crons, Habit, lock};
+use crate::foundation::kernel::Level;
+use crate::foundation::web::format::wait;
 use crate::foundation::web::{self as pages, Error, Lamp, assets};
 
 #[derive(Template)]
@@ -23,6 +26,69 @@ struct Page {
     rows: Vec<Row>,
     jobs: Vec<JobRow>,
     messages: Vec<Message>,
+    /// Nothing where nothing goes wrong by itself.
+    schedule: Option<Schedule>,
+}
+
+/// What goes wrong by itself, and how far the round has come.
+struct Schedule {
+    round: String,
+    outages: Vec<OutageRow>,
+}
+
+struct OutageRow {
+    begins: String,
+    ends: String,
+    what: &'static str,
+    shows: &'static str,
+    lights: Vec<(Lamp, String)>,
+    is_on: bool,
+    /// What is to be said of it at this moment.
+    now: String,
+}
+
+impl OutageRow {
+    fn of(outage: &Outage, second: u64) -> Self {
+        let into = second % outages::ROUND;
+        let until = (outage.begins + outages::ROUND - into) % outages::ROUND;
+        let ends = outage.begins + outage.lasts;
+        // Between two swings it goes on all the same.
+        let is_on = outage.age(second).is_some_and(|age| age < outage.lasts);
+        let now = if is_on {
+            format!("on now, until {}", clock(ends))
+        } else if outage.may_be_seen(second) && !outage.lights.is_empty() {
+            "over; its lamp may still be lit".to_owned()
+        } else {
+            format!("in {}", wait(until))
+        };
+        let light = |(platform, rule, level): &(&str, &str, Level)| {
+            (Lamp::from(*level), format!("{level}: {platform}, {rule}"))
+        };
+        Self {
+            begins: clock(outage.begins),
+            ends: clock(ends),
+            what: outage.what,
+            shows: outage.shows,
+            lights: outage.lights.iter().map(light).collect(),
+            is_on,
+            now,
+        }
+    }
+}
+
+impl Schedule {
+    fn at(second: u64) -> Self {
+        let rows = outages::OUTAGES.iter();
+        Self {
+            round: clock(second % outages::ROUND),
+            outages: rows.map(|outage| OutageRow::of(outage, second)).collect(),
+        }
+    }
+}
+
+/// "12:30", in minutes and seconds of the round.
+fn clock(second: u64) -> String {
+    format!("{}:{:02}", second / 60, second % 60)
 }
 
 struct JobRow {
@@ -31,6 +97,7 @@ struct JobRow {
     name: String,
     lamp: Lamp,
     habit: Habit,
+    is_by_hand: bool,
     others: Vec<Habit>,
 }
 
@@ -47,6 +114,7 @@ impl JobRow {
                 Lamp::Red
             },
             habit,
+            is_by_hand: cron.is_by_hand(),
             others: Habit::ALL.into_iter().filter(|it| *it != habit).collect(),
         }
     }
@@ -77,6 +145,7 @@ struct Row {
     address: SocketAddr,
     lamp: Lamp,
     mode: Mode,
+    is_by_hand: bool,
     others: Vec<Mode>,
 }
 
@@ -92,6 +161,9 @@ impl Mode {
             Self::Lagging => "Counts slow answers",
             Self::Silent => "Leaves out a metric",
             Self::Limiting => "Asks to wait",
+            Self::Late => "Answers late",
+            Self::Crowded => "Is short of connections",
+            Self::Piling => "Lets transfers pile up",
         }
     }
 
@@ -106,6 +178,9 @@ impl Mode {
             Self::Lagging => "Count slow answers",
             Self::Silent => "Leave out a metric",
             Self::Limiting => "Ask to wait",
+            Self::Late => "Answer late",
+            Self::Crowded => "Use up connections",
+            Self::Piling => "Pile up transfers",
         }
     }
 }
@@ -115,13 +190,15 @@ pub(super) fn serve(
     port: u16,
     sites: Vec<Site>,
     crons: Crons,
+    begun: Option<DateTime<Utc>>,
 ) -> io::Result<(SocketAddr, ServerHandle)> {
-    let (sites, crons) = (Data::new(sites), Data::new(crons));
+    let (sites, crons, begun) = (Data::new(sites), Data::new(crons), Data::new(begun));
     let inbox = Data::new(Inbox::default());
     let server = HttpServer::new(move || {
         App::new()
             .app_data(sites.clone())
             .app_data(crons.clone())
+            .app_data(begun.clone())
             .app_data(inbox.clone())
             .route("/receivers/taken", web::post().to(inbox::take))
             .route("/receivers/away", web::post().to(inbox::be_away))
@@ -140,7 +217,12 @@ pub(super) fn serve(
     Ok((address, handle))
 }
 
-async fn index(sites: Data<Vec<Site>>, crons: Data<Crons>, inbox: Data<Inbox>) -> pages::Result {
+async fn index(
+    sites: Data<Vec<Site>>,
+    crons: Data<Crons>,
+    inbox: Data<Inbox>,
+    begun: Data<Option<DateTime<Utc>>>,
+) -> pages::Result {
     let row = |(index, site): (usize, &Site)| Row {
         index,
         platform: site.described.platform,
@@ -152,6 +234,7 @@ async fn index(sites: Data<Vec<Site>>, crons: Data<Crons>, inbox: Data<Inbox>) -
             Lamp::Red
         },
         mode: site.mode(),
+        is_by_hand: site.is_by_hand(),
         others: Mode::ALL
             .into_iter()
             .chain(site.described.told().iter().copied())
@@ -164,11 +247,12 @@ async fn index(sites: Data<Vec<Site>>, crons: Data<Crons>, inbox: Data<Inbox>) -
         rows: sites.iter().enumerate().map(row).collect(),
         jobs: jobs(&crons).iter().enumerate().map(JobRow::of).collect(),
         messages: inbox.messages(),
+        schedule: begun.map(|begun| Schedule::at(outages::second(begun, Utc::now()))),
     })
 }
 
 fn jobs(crons: &Crons) -> Vec<Cron> {
-    crons.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    lock(crons).clone()
 }
 
 async fn set_job(

@@ -7,9 +7,11 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
+use super::hand::Behaves;
 use super::metrics::Traffic;
 use super::sites::{Described, Speaks};
 use super::{redis, wire};
+use crate::foundation::kernel::Clock;
 
 /// How a site behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +33,12 @@ pub enum Mode {
     Silent,
     /// Asks us to wait: 429, and for how long.
     Limiting,
+    /// Answers well, and later than is promised.
+    Late,
+    /// A database that has hardly a connection left.
+    Crowded,
+    /// A queue in which work piles up.
+    Piling,
 }
 
 impl Mode {
@@ -43,8 +51,16 @@ impl Mode {
         Self::Wrong,
     ];
 
-    /// Those that only metrics tell of, or the answers to connectors.
-    pub const TOLD: [Self; 4] = [Self::Erring, Self::Lagging, Self::Silent, Self::Limiting];
+    /// Those of which a service answers its probes all the same.
+    pub const TOLD: [Self; 7] = [
+        Self::Erring,
+        Self::Lagging,
+        Self::Silent,
+        Self::Limiting,
+        Self::Late,
+        Self::Crowded,
+        Self::Piling,
+    ];
 
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -58,6 +74,9 @@ impl Mode {
             Self::Lagging => "lagging",
             Self::Silent => "silent",
             Self::Limiting => "limiting",
+            Self::Late => "late",
+            Self::Crowded => "crowded",
+            Self::Piling => "piling",
         }
     }
 }
@@ -77,23 +96,27 @@ impl FromStr for Mode {
 /// How long a slow site takes.
 const SLOW: Duration = Duration::from_secs(30);
 
+/// How long one takes that is late: longer than the tenth of a second that is promised of LAIT.
+const LATE: Duration = Duration::from_millis(150);
+
 /// A site at its address. Clones are the same site.
 #[derive(Clone)]
 pub struct Site {
     pub described: Described,
     pub address: SocketAddr,
-    mode: Arc<watch::Sender<Option<Mode>>>,
+    /// Nothing once it has been stopped.
+    mode: Arc<Behaves<Option<Mode>>>,
 }
 
 /// What it has counted.
 pub type Counted = Arc<Mutex<Traffic>>;
 
 impl Site {
-    pub async fn start(described: Described, port: u16) -> io::Result<Self> {
+    pub async fn start(described: Described, port: u16, clock: Clock) -> io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", port)).await?;
         let address = listener.local_addr()?;
-        let (mode, watched) = watch::channel(Some(Mode::Well));
-        tokio::spawn(keep(described, address, listener, watched));
+        let (mode, watched) = Behaves::new(Some(Mode::Well));
+        tokio::spawn(keep(described, address, listener, watched, clock));
         Ok(Self {
             described,
             address,
@@ -106,15 +129,25 @@ impl Site {
     }
 
     pub fn mode(&self) -> Mode {
-        self.mode.borrow().unwrap_or(Mode::Refusing)
+        self.mode.now().unwrap_or(Mode::Refusing)
     }
 
+    pub fn is_by_hand(&self) -> bool {
+        self.mode.is_by_hand()
+    }
+
+    /// A person breaks or mends it, and it stays so.
     pub fn set(&self, mode: Mode) -> bool {
-        self.mode.send(Some(mode)).is_ok()
+        self.mode.set(Some(mode))
+    }
+
+    /// The schedule does. True if that changed anything.
+    pub fn follow(&self, mode: Mode) -> bool {
+        self.mode.follow(Some(mode))
     }
 
     pub fn stop(&self) {
-        let _ = self.mode.send(None);
+        self.mode.set(None);
     }
 
     pub fn parameters(&self) -> Vec<(String, String)> {
@@ -128,6 +161,7 @@ async fn keep(
     address: SocketAddr,
     first: TcpListener,
     mut mode: watch::Receiver<Option<Mode>>,
+    clock: Clock,
 ) {
     let mut listener = Some(first);
     let counted = Counted::default();
@@ -148,7 +182,8 @@ async fn keep(
                 tokio::select! {
                     changed = mode.changed() => break changed,
                     accepted = listener.accept() => if let Ok((stream, _)) = accepted {
-                        tokio::spawn(answer(described, now, stream, Arc::clone(&counted)));
+                        let counted = Arc::clone(&counted);
+                        tokio::spawn(answer(described, now, stream, counted, clock.clone()));
                     },
                 }
             },
@@ -159,14 +194,22 @@ async fn keep(
     }
 }
 
-async fn answer(described: Described, mode: Mode, stream: TcpStream, counted: Counted) {
-    if mode == Mode::Slow {
-        tokio::time::sleep(SLOW).await;
+async fn answer(
+    described: Described,
+    mode: Mode,
+    stream: TcpStream,
+    counted: Counted,
+    clock: Clock,
+) {
+    match mode {
+        Mode::Slow => tokio::time::sleep(SLOW).await,
+        Mode::Late => tokio::time::sleep(LATE).await,
+        _ => {}
     }
     // A probe that hangs up early is its own affair.
     let _ = match described.speaks {
         Speaks::Http(routes) => wire::http(stream, routes, mode, &counted).await,
         Speaks::Postgres => wire::postgres(stream, mode).await,
-        Speaks::Redis => redis::serve(stream, mode).await,
+        Speaks::Redis => redis::serve(stream, mode, &clock).await,
     };
 }

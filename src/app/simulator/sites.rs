@@ -35,6 +35,8 @@ pub struct Answer {
     pub metrics: Option<Named>,
     /// Whether somebody else's platform answers, who may ask us to come less often.
     pub limits: bool,
+    /// Whether a rule of its pack asks how long it takes.
+    pub is_timed: bool,
 }
 
 const OK: Answer = Answer {
@@ -43,6 +45,7 @@ const OK: Answer = Answer {
     body_counts: true,
     metrics: None,
     limits: false,
+    is_timed: false,
 };
 const OK_BY_STATUS: Answer = Answer {
     body_counts: false,
@@ -54,6 +57,11 @@ const FRONT: Answer = Answer {
     body_counts: false,
     metrics: None,
     limits: false,
+    is_timed: false,
+};
+const TIMED: Answer = Answer {
+    is_timed: true,
+    ..OK_BY_STATUS
 };
 const OF_OTHERS: Answer = Answer {
     limits: true,
@@ -67,6 +75,7 @@ const fn metrics(named: Named) -> Answer {
         body_counts: true,
         metrics: Some(named),
         limits: false,
+        is_timed: false,
     }
 }
 
@@ -94,10 +103,7 @@ const DEBT_OS_METRICS: Answer = metrics(Named {
 
 const HORIZON_API: &[(&str, Answer)] = &[("/health", OK), ("/metrics", HORIZON_METRICS)];
 const FINCHAT_API: &[(&str, Answer)] = &[("/health", OK_BY_STATUS), ("/metrics", FINCHAT_METRICS)];
-const LAIT_BACKEND: &[(&str, Answer)] = &[
-    ("/api/health", OK_BY_STATUS),
-    ("/api/readiness", OK_BY_STATUS),
-];
+const LAIT_BACKEND: &[(&str, Answer)] = &[("/api/health", TIMED), ("/api/readiness", OK_BY_STATUS)];
 const FRONT_PAGE: &[(&str, Answer)] = &[("/", FRONT)];
 const UP: &[(&str, Answer)] = &[("/up", FRONT)];
 const DEBT_OS_API: &[(&str, Answer)] = &[
@@ -110,6 +116,9 @@ const DEBT_OS_API: &[(&str, Answer)] = &[
 const BANK: &[(&str, Answer)] = &[("/accounts", OF_OTHERS), ("/transfers", OF_OTHERS)];
 const LEGAL: &[(&str, Answer)] = &[("/search", OF_OTHERS)];
 const EDGAR: &[(&str, Answer)] = &[("/submissions/CIK0000320193.json", OF_OTHERS)];
+
+/// The one cache in which queues are whose rules ask how long they wait.
+const WITH_QUEUES: &str = "Cache and queues";
 
 /// All of them, in the order of their ports.
 pub fn all() -> Vec<Described> {
@@ -133,7 +142,7 @@ pub fn all() -> Vec<Described> {
         lait("Cache", Redis, "REDIS_ADDRESS"),
         finaegis("Application", Http(UP), "APP_URL"),
         finaegis("Event store", Postgres, "DB"),
-        finaegis("Cache and queues", Redis, "REDIS_ADDRESS"),
+        finaegis(WITH_QUEUES, Redis, "REDIS_ADDRESS"),
         finchat("API", Http(FINCHAT_API), "API_URL"),
         finchat("Web application", Http(FRONT_PAGE), "WEB_URL"),
         finchat("Cache", Redis, "REDIS_ADDRESS"),
@@ -150,11 +159,17 @@ pub fn all() -> Vec<Described> {
 impl Described {
     /// The ways to misbehave that its probes do not notice: only its metrics tell of them, or its answers do.
     pub fn told(&self) -> &'static [Mode] {
-        let Speaks::Http(routes) = self.speaks else {
-            return &[];
+        let routes = match self.speaks {
+            Speaks::Http(routes) => routes,
+            Speaks::Postgres => return &[Mode::Crowded],
+            Speaks::Redis if self.name == WITH_QUEUES => return &[Mode::Piling],
+            Speaks::Redis => return &[],
         };
         if routes.iter().any(|(_, answer)| answer.limits) {
             return &[Mode::Limiting];
+        }
+        if routes.iter().any(|(_, answer)| answer.is_timed) {
+            return &[Mode::Late];
         }
         let mut named = routes.iter().filter_map(|(_, answer)| answer.metrics);
         named.next().map_or(&[], |named| named.told)

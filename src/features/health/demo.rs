@@ -45,17 +45,17 @@ pub fn fill(services: &Services) -> db::Result<()> {
     let now = services.clock.now();
     services.audit.write_unaudited(Unaudited::Sample, |conn| {
         fill_probes(conn, now)?;
-        fill_indicators(conn, now)
+        fill_indicators(conn, now, &[])
     })
 }
 
 /// Reports for the demo's platforms, so that what they report does not go stale while the demo runs. An
-/// indicator that a person has reported is theirs from then on.
-pub fn report(services: &Services) -> db::Result<()> {
+/// indicator that a person has reported is theirs from then on. `otherwise` are those that do not say that all is well.
+pub fn report(services: &Services, otherwise: &[(&str, f64)]) -> db::Result<()> {
     let now = services.clock.now();
-    services
-        .audit
-        .write_unaudited(Unaudited::Sample, |conn| fill_indicators(conn, now))
+    services.audit.write_unaudited(Unaudited::Sample, |conn| {
+        fill_indicators(conn, now, otherwise)
+    })
 }
 
 fn fill_probes(conn: &mut Conn, now: DateTime<Utc>) -> db::Result<()> {
@@ -130,11 +130,18 @@ fn invented(probe: &packs::Item<Probe>, at: DateTime<Utc>, runs: i64) -> Sample 
     }
 }
 
-fn fill_indicators(conn: &mut Conn, now: DateTime<Utc>) -> db::Result<()> {
+fn fill_indicators(
+    conn: &mut Conn,
+    now: DateTime<Utc>,
+    otherwise: &[(&str, f64)],
+) -> db::Result<()> {
     let indicators = packs::live::<Indicator>(conn)?;
     let ids: Vec<ItemId> = indicators.iter().map(|item| item.id).collect();
     let reported = reports::last_reports(conn, &ids)?;
-    let values: HashMap<&str, f64> = VALUES.into_iter().collect();
+    let values: HashMap<&str, f64> = VALUES
+        .into_iter()
+        .chain(otherwise.iter().copied())
+        .collect();
     let ours = |item: &&packs::Item<Indicator>| reported.get(&item.id).is_none_or(|it| it.demo);
     for indicator in indicators.iter().filter(ours) {
         if let Some(value) = values.get(indicator.slug.as_str()) {

@@ -150,7 +150,7 @@ async fn a_folder_that_holds_too_much_is_not_read_to_its_end() {
 #[tokio::test]
 async fn the_simulated_dumps_are_found_by_the_packs_that_ship() {
     let folder = tempfile::tempdir().unwrap();
-    let simulator = Simulator::start(0, folder.path()).await.unwrap();
+    let simulator = Simulator::start(0, folder.path(), None).await.unwrap();
     let given: Given = simulator::parameters(7100, folder.path())
         .into_iter()
         .collect();

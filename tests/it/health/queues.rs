@@ -217,7 +217,7 @@ async fn a_job_that_waits_too_long_lights_the_lamp_of_its_queue() {
 #[tokio::test]
 async fn the_queues_of_the_guides_say_how_long_they_wait() {
     let folder = tempfile::tempdir().unwrap();
-    let simulator = Simulator::start(0, folder.path()).await.unwrap();
+    let simulator = Simulator::start(0, folder.path(), None).await.unwrap();
     let given: Given = simulator.parameters().into_iter().collect();
     let mut looked_at = Vec::new();
     for (_, source) in crate::packs::shipped() {

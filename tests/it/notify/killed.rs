@@ -1,7 +1,5 @@
 //! The real program, killed while it delivers.
 
-use std::net::TcpListener;
-use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use signalbox::features::notify::delivery::deliver_due;
@@ -10,8 +8,8 @@ use signalbox::features::notify::notice::{Destination, State};
 use super::delivering::end_leases;
 use super::receivers::{Habit, Receiver};
 use super::{endpoint_at, enqueue, to, told};
-use crate::program::signalbox;
-use crate::support::app::{TEST_KEY, TestApp};
+use crate::program::{free_port, serve_over};
+use crate::support::app::TestApp;
 
 #[actix_web::test]
 async fn kill_9_between_commit_and_answer_loses_no_notice() {
@@ -21,20 +19,7 @@ async fn kill_9_between_commit_and_answer_loses_no_notice() {
     let notice = enqueue(&app, &to(Destination::Endpoint(id), "one")).unwrap();
 
     let folder = tempfile::tempdir().unwrap();
-    let free = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
-    let mut program = signalbox(&["serve"])
-        .env("SIGNALBOX_DATA_DIR", folder.path().join("var"))
-        .env("SIGNALBOX_BIND", free.to_string())
-        .env("SIGNALBOX_ENCRYPTION_KEY", TEST_KEY)
-        .env("SIGNALBOX_WEBHOOK_NETWORKS", "127.0.0.0/8")
-        .env("DATABASE_URL", app.db.app_url.expose())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut program = serve_over(&app, &folder, free_port()).spawn().unwrap();
     let begun = Instant::now();
     while receiver.seen().is_empty() {
         assert_eq!(program.try_wait().unwrap(), None, "it ended");
