@@ -14,9 +14,12 @@ use signalbox::features::packs::store as packs;
 use signalbox::foundation::audit::{Actor, Unaudited};
 use signalbox::foundation::db;
 
+use crate::alerts::awake;
 use crate::alerts::scope::operator_of;
 use crate::packs::{SMALL, apply};
 use crate::support::app::TestApp;
+
+const LISTED: &str = "Rules, those that are lit and those that see nothing first";
 
 /// The small pack with a comment, and with a host whose disk has a rule.
 pub fn pack() -> String {
@@ -77,14 +80,14 @@ async fn every_rule_is_listed_with_what_it_reads_and_did() {
     let app = started().await;
     let operator = app.as_operator();
     let page = operator.get("/rules").await;
-    assert_eq!(page.heading(), "4 rules, and none of them is lit");
+    assert_eq!(page.heading(), "4 rules: none of them is lit");
     let actor = Actor::command_line("tester");
     health::report_indicator(&app.services, &actor, "ncc_qos", 97.4, None).unwrap();
     app.advance(TimeDelta::seconds(2));
     evaluate::tick(&app.services).unwrap();
     let page = operator.get("/rules").await;
-    assert_eq!(page.heading(), "4 rules, one of them lit");
-    let rows = page.table("Rules, those that are lit first");
+    assert_eq!(page.heading(), "4 rules: one of them is lit");
+    let rows = page.table(LISTED);
     assert!(rows[0][0].starts_with("Quality is in breach"), "{rows:?}");
     assert!(rows[0][0].contains("indicator ncc_qos"), "{rows:?}");
     assert_eq!(rows[0][1..4], ["Lit", "RedYellow", "none"]);
@@ -102,12 +105,12 @@ async fn every_rule_is_listed_with_what_it_reads_and_did() {
             page.heading()
         }
     };
-    assert!(narrowed("level=blue").await.starts_with("1 rule,"));
-    assert!(narrowed("q=DISK").await.starts_with("1 rule,"));
+    assert!(narrowed("level=blue").await.starts_with("1 rule:"));
+    assert!(narrowed("q=DISK").await.starts_with("1 rule:"));
     assert!(
         narrowed("platform=demo&q=api")
             .await
-            .starts_with("2 rules,")
+            .starts_with("2 rules:")
     );
     let page = operator.get("/rules?q=nothing+like+it").await;
     assert!(page.says("No rule is like this"));
@@ -123,6 +126,19 @@ async fn every_rule_is_listed_with_what_it_reads_and_did() {
     let page = operator.get(&path).await;
     let alert = operator.get(&page.link("Its alert")).await;
     assert_eq!(alert.link("Quality is in breach"), path);
+
+    // Nobody has looked at the API and the disk.
+    awake(&app, 11);
+    let page = operator.get("/rules").await;
+    assert_eq!(
+        page.heading(),
+        "4 rules: one of them is lit, and 2 see nothing"
+    );
+    let rows = page.table(LISTED);
+    assert_eq!(
+        (rows[1][1].as_str(), rows[2][1].as_str()),
+        ("Sees nothing", "Sees nothing")
+    );
 }
 
 #[tokio::test]

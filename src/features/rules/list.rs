@@ -1,14 +1,16 @@
 //! `GET /rules`: every rule that the reader may see.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use actix_web::web::{Data, Query};
+use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
 use super::history::REACH;
 use super::subjects::Subjects;
 use super::views::{Filter, List, Row};
 use super::words;
+use crate::features::alerts::blind;
 use crate::features::alerts::store::{self as alerts, About, fired};
 use crate::features::packs::pack::{ItemId, Rule};
 use crate::features::packs::store::{self as packs, Item};
@@ -46,7 +48,7 @@ pub async fn show(signed: Signed, services: Data<Services>, asked: Query<Asked>)
                 .into_iter()
                 .filter(|it| scope.allows(it.id))
                 .collect();
-            let rows = rows(conn, &scope, services.clock.now() - REACH)?;
+            let rows = rows(conn, &scope, services.clock.now())?;
             Ok::<_, db::Error>((platforms, rows))
         })?;
         let (platforms, mut rows) = read;
@@ -62,13 +64,14 @@ pub async fn show(signed: Signed, services: Data<Services>, asked: Query<Asked>)
         }
         let all = rows.len();
         rows.retain(|row| asked.takes(row));
-        rows.sort_by_key(|row| std::cmp::Reverse(row.lit));
-        let lit = rows.iter().filter(|row| row.lit.is_some()).count();
+        rows.sort_by_key(|row| std::cmp::Reverse((row.lit, row.is_blind)));
         let found = rows.len();
+        // Of all that were found, not of those that fit on this page.
+        let (lamp, sentence) = verdict(&rows);
         let (rows, next) = asked.page(rows);
         Ok::<_, web::Error>(List {
-            lamp: worst(&rows),
-            sentence: sentence(found, lit),
+            lamp,
+            sentence,
             is_filtered: found != all,
             filter: Filter {
                 platform: asked.platform.clone(),
@@ -94,14 +97,11 @@ pub async fn show(signed: Signed, services: Data<Services>, asked: Query<Asked>)
     page(&view)
 }
 
-fn rows(
-    conn: &mut db::Conn,
-    scope: &Scope,
-    since: chrono::DateTime<chrono::Utc>,
-) -> db::Result<Vec<Row>> {
+fn rows(conn: &mut db::Conn, scope: &Scope, now: DateTime<Utc>) -> db::Result<Vec<Row>> {
     let rules = packs::live_within::<Rule>(conn, scope)?;
     let subjects = Subjects::read(conn, scope)?;
-    let (last, times) = (fired::last(conn)?, fired::times(conn, since)?);
+    let (last, times) = (fired::last(conn)?, fired::times(conn, now - REACH)?);
+    let blind: HashSet<ItemId> = blind::rules(conn, now)?.into_iter().collect();
     let lit: HashMap<ItemId, Level> = alerts::lit(conn)?
         .into_iter()
         .filter(|(_, lit)| lit.about == About::Platform)
@@ -121,6 +121,7 @@ fn rows(
         last: last.get(&rule.id).copied(),
         times: times.get(&rule.id).copied().unwrap_or(0).unsigned_abs(),
         lit: lit.get(&rule.id).copied(),
+        is_blind: blind.contains(&rule.id),
     };
     Ok(rules.iter().map(row).collect())
 }
@@ -169,16 +170,29 @@ impl Asked {
     }
 }
 
-fn worst(rows: &[Row]) -> Lamp {
-    let worst = rows.iter().filter_map(|row| row.lit).max();
-    worst.map_or(Lamp::Clear, Lamp::from)
-}
-
-fn sentence(found: usize, lit: usize) -> String {
-    let rules = counted(found as u64, "rule", "rules");
-    match lit {
-        0 => format!("{rules}, and none of them is lit"),
-        1 => format!("{rules}, one of them lit"),
-        many => format!("{rules}, {many} of them lit"),
+/// The worst that is lit. Where nothing is found, or something cannot be seen, that is no good news.
+fn verdict(rows: &[Row]) -> (Lamp, String) {
+    if rows.is_empty() {
+        return (Lamp::Unknown, "No rule is here to be lit".to_owned());
     }
+    let worst = rows.iter().filter_map(|row| row.lit).max();
+    let lit = rows.iter().filter(|row| row.lit.is_some()).count();
+    let blind = rows.iter().filter(|row| row.is_blind).count();
+    let lamp = match worst {
+        Some(level) => level.into(),
+        None if blind > 0 => Lamp::Unknown,
+        None => Lamp::Clear,
+    };
+    let rules = counted(rows.len() as u64, "rule", "rules");
+    let lit = match lit {
+        0 => "none of them is lit".to_owned(),
+        1 => "one of them is lit".to_owned(),
+        many => format!("{many} of them are lit"),
+    };
+    let blind = match blind {
+        0 => String::new(),
+        1 => ", and one sees nothing".to_owned(),
+        many => format!(", and {many} see nothing"),
+    };
+    (lamp, format!("{rules}: {lit}{blind}"))
 }

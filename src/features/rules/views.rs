@@ -56,11 +56,26 @@ pub struct Row {
     pub last: Option<DateTime<Utc>>,
     pub times: u64,
     pub lit: Option<Level>,
+    /// Whether it cannot see what it watches.
+    pub is_blind: bool,
 }
 
 impl Row {
     fn lamp(&self) -> Lamp {
-        self.lit.map_or(Lamp::Clear, Lamp::from)
+        match self.lit {
+            Some(level) => level.into(),
+            None if self.is_blind => Lamp::Unknown,
+            None => Lamp::Clear,
+        }
+    }
+
+    fn standing(&self) -> &'static str {
+        match (self.lit, self.is_blind) {
+            (Some(_), false) => "Lit",
+            (Some(_), true) => "Lit, sees nothing",
+            (None, true) => "Sees nothing",
+            (None, false) => "Not lit",
+        }
     }
 
     fn fired(&self) -> String {
