@@ -41,6 +41,7 @@ mod posture;
 mod privileges;
 mod program;
 mod releases;
+mod replicas;
 mod reviews;
 mod routes;
 mod rules;

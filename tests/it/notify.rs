@@ -19,6 +19,7 @@ use signalbox::foundation::db;
 use signalbox::foundation::kernel::Level;
 
 use crate::support::app::TestApp;
+pub use delivering::end_leases;
 use receivers::MailServer;
 
 pub fn write<T>(app: &TestApp, work: impl FnOnce(&mut Tx<'_>) -> db::Result<T>) -> T {
