@@ -15,6 +15,7 @@ mod server;
 pub mod simulator;
 mod start;
 mod topics;
+pub mod supervisor;
 pub mod watched;
 
 pub use jobs::registry;

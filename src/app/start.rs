@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use super::board;
 use super::jobs::registry;
+use super::supervisor::Supervisor;
 use super::server::{Running, serve, serve_metrics};
 use super::watched::Watched;
 use crate::features::alerts;
@@ -45,6 +46,7 @@ pub struct Application {
     digests: Ticker,
     watched: Watched,
 }
+    supervisor: Supervisor,
 
 /// Starts everything that runs inside this process.
 pub fn start(services: Services, listener: TcpListener) -> std::io::Result<Application> {
@@ -71,7 +73,9 @@ pub fn start(services: Services, listener: TcpListener) -> std::io::Result<Appli
         checklists: checklists::runner::start(services.clone()),
         releases: releases::runner::start(services.clone()),
         digests: digests::runner::start(services.clone()),
-        watched: Watched::start(services),
+        watched: Watched::start(services.clone()),
+        // The last of all: what it is told is so.
+        supervisor: Supervisor::start(services),
     })
 }
 
@@ -103,6 +107,7 @@ impl Application {
     pub async fn stop(self) {
         within("pages", PAGES_LIMIT, self.pages.stop()).await;
         let jobs = self.jobs;
+        self.supervisor.stopping();
         let jobs = async {
             let remaining = tokio::task::spawn_blocking(move || jobs.stop(JOBS_GRACE)).await;
             if let Ok(1..) = remaining {
@@ -137,6 +142,7 @@ impl Application {
             within("escalations", WORK_LIMIT, self.escalations.stop()),
             within("checklists", WORK_LIMIT, self.checklists.stop()),
             within("releases", WORK_LIMIT, self.releases.stop()),
+            within("watchdog", WORK_LIMIT, self.supervisor.stop()),
             within("digests", WORK_LIMIT, self.digests.stop()),
             within("jobs", WORK_LIMIT, jobs),
         );

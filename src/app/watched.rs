@@ -107,10 +107,16 @@ fn look(services: &Services) -> db::Result<Look> {
     if !mine {
         return Ok(Look::NotOurs);
     }
+    Ok(trouble(services)?.map_or(Look::Well, Look::Trouble))
+}
+
+/// What stands still, if anything does, whoever has the turn.
+pub fn trouble(services: &Services) -> db::Result<Option<&'static str>> {
+    let now = services.clock.now();
     let facts = services
         .db
         .read_on(PoolKind::Jobs, |conn| facts(conn, now))?;
-    Ok(facts.trouble(now).map_or(Look::Well, Look::Trouble))
+    Ok(facts.trouble(now))
 }
 
 fn facts(conn: &mut Conn, now: DateTime<Utc>) -> db::Result<Facts> {

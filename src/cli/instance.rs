@@ -178,6 +178,10 @@ fn withhold(command: &mut Command) {
     ] {
         command.env_remove(name).env_remove(format!("{name}_FILE"));
     }
+    // What the supervisor wants to know is ours to say.
+    for name in ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"] {
+        command.env_remove(name);
+    }
     // Its own address is given by value; a file would win over that.
     command.env_remove("SIGNALBOX_SEALER_DATABASE_URL_FILE");
 }
@@ -284,6 +288,8 @@ mod tests {
             "SIGNALBOX_MIGRATE_DATABASE_URL",
             "SIGNALBOX_MIGRATE_DATABASE_URL_FILE",
             "SIGNALBOX_SEALER_DATABASE_URL_FILE",
+            "NOTIFY_SOCKET",
+            "WATCHDOG_USEC",
         ] {
             assert!(removed.contains(&name), "{name} is handed on");
         }

@@ -1,17 +1,24 @@
 //! The sign of life: given while all is well, and never otherwise.
 
+use std::net::TcpListener;
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::TimeDelta;
-use signalbox::app::watched;
+use signalbox::app::{self, supervisor, watched};
 use signalbox::features::alerts::evaluate;
 use signalbox::features::watched::store;
+use signalbox::foundation::Services;
+use signalbox::foundation::config::{Mode, SupervisorConfig};
 use signalbox::foundation::kernel::Secret;
 
 use crate::notify::receivers::{Habit, Receiver};
 use crate::packs::{SMALL, apply};
-use crate::support::app::TestApp;
+use crate::support::app::{TestApp, services};
+use crate::support::db::TestDb;
 use crate::support::programs;
 
 async fn watched_by(receiver: &Receiver) -> TestApp {
@@ -124,6 +131,70 @@ async fn without_an_address_nobody_is_called() {
             .await
             .says("SIGNALBOX_HEARTBEAT_URL")
     );
+}
+
+/// As systemd listens.
+fn supervised(services: &mut Services, path: &Path, watchdog: Duration) -> UnixDatagram {
+    let mut config = (*services.config).clone();
+    config.supervisor = SupervisorConfig {
+        socket: Some(path.display().to_string()),
+        watchdog: Some(watchdog),
+    };
+    services.config = Arc::new(config);
+    let socket = UnixDatagram::bind(path).unwrap();
+    socket
+        .set_read_timeout(Some(Duration::from_secs(20)))
+        .unwrap();
+    socket
+}
+
+fn heard(socket: &UnixDatagram) -> String {
+    let mut text = [0; 64];
+    let length = socket.recv(&mut text).expect("the supervisor hears");
+    String::from_utf8_lossy(&text[..length]).into_owned()
+}
+
+#[tokio::test]
+async fn the_supervisor_is_told_of_the_start_the_life_and_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = TestDb::create();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let mut services = services(Mode::Demo, port, &db);
+    let path = folder.path().join("notify");
+    let socket = supervised(&mut services, &path, Duration::from_millis(400));
+    let running = app::start(services, listener).unwrap();
+    let said = tokio::task::spawn_blocking(move || {
+        let ready = heard(&socket);
+        (ready, heard(&socket), socket)
+    });
+    let (ready, well, socket) = said.await.unwrap();
+    assert_eq!((ready.as_str(), well.as_str()), ("READY=1", "WATCHDOG=1"));
+    let health = reqwest::get(format!("http://localhost:{port}/health")).await;
+    assert!(health.unwrap().status().is_success(), "ready is ready");
+    running.stop().await;
+    let last = std::iter::repeat_with(|| heard(&socket)).find(|said| said != "WATCHDOG=1");
+    assert_eq!(last.unwrap(), "STOPPING=1");
+}
+
+#[tokio::test]
+async fn the_watchdog_is_given_nothing_while_something_stands_still() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("notify");
+    let mut socket = None;
+    let app = TestApp::start_with(|services| {
+        socket = Some(supervised(services, &path, Duration::from_secs(60)));
+    })
+    .await;
+    let socket = socket.unwrap();
+    apply(&app, SMALL);
+    assert!(!supervisor::turn(&app.services).unwrap());
+    socket.set_nonblocking(true).unwrap();
+    assert!(socket.recv(&mut [0; 64]).is_err(), "nothing was said");
+    evaluate::tick(&app.services).unwrap();
+    assert!(supervisor::turn(&app.services).unwrap());
+    socket.set_nonblocking(false).unwrap();
+    assert_eq!(heard(&socket), "WATCHDOG=1");
 }
 
 /// What a Prometheus beside us is given to watch us with.

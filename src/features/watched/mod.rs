@@ -1,4 +1,4 @@
-//! Who watches us: a sign of life that somebody else waits for.
+//! Who watches us: a sign of life that somebody else waits for, and the supervisor that started us.
 //!
 //! Invariants:
 //! - it is given while all is well, and never otherwise: the database answers, jobs, probes and rules run, notices are
@@ -10,3 +10,4 @@
 pub mod life;
 pub mod send;
 pub mod store;
+pub mod supervisor;

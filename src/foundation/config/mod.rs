@@ -7,6 +7,7 @@ mod notices;
 mod provider;
 mod read;
 mod secrets;
+mod supervisor;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ pub use self::notices::{MailConfig, NoticesConfig, Protection};
 pub use self::provider::ProviderConfig;
 pub(super) use self::provider::is_loopback;
 use self::read::Reader;
+pub use self::supervisor::SupervisorConfig;
 use super::kernel::{Networks, Secret};
 
 /// Where a demo shows its metrics, so that a newcomer sees them without setting anything. A reverse proxy
@@ -44,6 +46,7 @@ pub struct Config {
     /// The organisation's own place to sign in, where it has one.
     pub provider: Option<ProviderConfig>,
     pub notices: NoticesConfig,
+    pub supervisor: SupervisorConfig,
     pub log_level: String,
     /// The port of the page that breaks and mends the demo's simulated platforms. The demo sets it.
     pub simulator: Option<u16>,
@@ -172,10 +175,12 @@ impl Config {
         let database = read_database(&mut reader);
         let provider = provider::read(&mut reader, mode);
         let notices = notices::read(&mut reader, mode);
+        let supervisor = supervisor::read(&mut reader, std::process::id());
         let config = Self {
             mode,
             provider,
             notices,
+            supervisor,
             keys: KeysConfig {
                 encryption: reader.secret("SIGNALBOX_ENCRYPTION_KEY"),
                 encryption_file: reader

@@ -463,9 +463,17 @@ pub fn health(conn: &mut Conn, now: DateTime<Utc>) -> Result<Health> {
         .filter(notice_endpoint::state.eq("active"))
         .count()
         .get_result(conn)?;
+    // What waits for an endpoint that is switched off is not to be tried.
+    let active = notice_endpoint::table
+        .filter(notice_endpoint::state.eq("active"))
+        .select(notice_endpoint::id.nullable());
+    let is_to_be_tried = notice::endpoint_id
+        .is_null()
+        .or(notice::endpoint_id.eq_any(active));
     let overdue_since = notice::table
         .filter(notice::state.eq("queued"))
         .filter(notice::next_at.le(now))
+        .filter(is_to_be_tried)
         .select(diesel::dsl::min(notice::next_at))
         .first(conn)?;
     let given_up = notice::table
