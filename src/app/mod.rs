@@ -7,6 +7,7 @@ mod home;
 mod jobs;
 mod openapi;
 mod own_events;
+pub mod own_queues;
 mod policies;
 mod reactions;
 mod routes;
@@ -14,8 +15,8 @@ mod sealed;
 mod server;
 pub mod simulator;
 mod start;
-mod topics;
 pub mod supervisor;
+mod topics;
 pub mod watched;
 
 pub use jobs::registry;

@@ -6,13 +6,25 @@ use serde_json::{Value, json};
 use crate::features::alerts::evaluate;
 use crate::features::health::actions::{self, ReportError};
 use crate::features::packs::own;
-use crate::foundation::audit::{Actor, NewJob};
+use crate::foundation::audit::{Actor, Event, NewJob};
 use crate::foundation::jobs::{JobContext, JobError, Registry};
 
 const REPORT: &str = "own.report_event";
 
+/// A job was given up.
+pub const JOB_GIVEN_UP: &str = "job.given_up";
+
 pub fn register(registry: &mut Registry) {
     registry.handle(REPORT, report);
+}
+
+/// What follows from a job that was given up. That such a report cannot be made is not reported in the same way again.
+pub fn job_given_up(event: &Event) -> Option<NewJob> {
+    let is_a_report = event
+        .details()
+        .get("kind")
+        .is_some_and(|kind| kind == REPORT);
+    (!is_a_report).then(|| reported(JOB_GIVEN_UP))
 }
 
 /// The job that reports an event of ours.

@@ -8,7 +8,7 @@ use actix_web::web::{self, Data};
 use actix_web::{App, HttpResponse, HttpServer};
 
 use super::topics::topic_of;
-use super::{health_routes, policies, routes};
+use super::{health_routes, jobs, policies, routes};
 use crate::features::{account, posture};
 use crate::foundation::Services;
 use crate::foundation::auth::guard::ProofPage;
@@ -62,6 +62,7 @@ pub fn serve(services: Services, listener: TcpListener) -> std::io::Result<Runni
         .transpose()?;
     let services = Data::new(services);
     let catalog = Data::new(policies());
+    let work = Data::new(jobs::registry());
     let proof = Data::new(ProofPage(account::pages::step_up::ask));
     let lookout = Data::new(posture::Lookout::default());
     let server = HttpServer::new(move || {
@@ -70,6 +71,7 @@ pub fn serve(services: Services, listener: TcpListener) -> std::io::Result<Runni
             .app_data(services.clone())
             .app_data(live.clone())
             .app_data(catalog.clone())
+            .app_data(work.clone())
             .app_data(proof.clone())
             .app_data(lookout.clone())
             .wrap(session_store::middleware(&services))

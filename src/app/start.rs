@@ -1,11 +1,11 @@
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
-use super::board;
 use super::jobs::registry;
-use super::supervisor::Supervisor;
 use super::server::{Running, serve, serve_metrics};
+use super::supervisor::Supervisor;
 use super::watched::Watched;
+use super::{board, own_queues};
 use crate::features::alerts;
 use crate::features::connectors::runner::Runner as Caller;
 use crate::features::health::runner::Runner as Prober;
@@ -37,6 +37,7 @@ pub struct Application {
     levels: Ticker,
     capacity: Ticker,
     notices: Sender,
+    queues: Ticker,
     rules: Ticker,
     blind: Ticker,
     countersignatures: Ticker,
@@ -45,8 +46,8 @@ pub struct Application {
     releases: Ticker,
     digests: Ticker,
     watched: Watched,
-}
     supervisor: Supervisor,
+}
 
 /// Starts everything that runs inside this process.
 pub fn start(services: Services, listener: TcpListener) -> std::io::Result<Application> {
@@ -66,6 +67,7 @@ pub fn start(services: Services, listener: TcpListener) -> std::io::Result<Appli
         levels: slo::runner::start(services.clone()),
         capacity: capacity::runner::start(services.clone()),
         notices: Sender::start(services.clone()),
+        queues: own_queues::start(services.clone()),
         rules: alerts::runner::start(services.clone()),
         blind: alerts::blind::start(services.clone()),
         countersignatures: alerts::silences::runner::start(services.clone()),
@@ -105,9 +107,9 @@ impl Application {
     /// Finishes what is being done, then stops: no new requests first, the work behind them last. Nothing
     /// is waited for without limit: a database that says nothing must not keep the process.
     pub async fn stop(self) {
+        self.supervisor.stopping();
         within("pages", PAGES_LIMIT, self.pages.stop()).await;
         let jobs = self.jobs;
-        self.supervisor.stopping();
         let jobs = async {
             let remaining = tokio::task::spawn_blocking(move || jobs.stop(JOBS_GRACE)).await;
             if let Ok(1..) = remaining {
@@ -131,6 +133,7 @@ impl Application {
             within("logs", WORK_LIMIT, self.logs.stop()),
             within("service levels", WORK_LIMIT, self.levels.stop()),
             within("capacity", WORK_LIMIT, self.capacity.stop()),
+            within("own queues", WORK_LIMIT, self.queues.stop()),
             within("rules", WORK_LIMIT, self.rules.stop()),
             within("blind rules", WORK_LIMIT, self.blind.stop()),
             within(
@@ -139,10 +142,10 @@ impl Application {
                 self.countersignatures.stop()
             ),
             within("sign of life", WORK_LIMIT, self.watched.stop()),
+            within("watchdog", WORK_LIMIT, self.supervisor.stop()),
             within("escalations", WORK_LIMIT, self.escalations.stop()),
             within("checklists", WORK_LIMIT, self.checklists.stop()),
             within("releases", WORK_LIMIT, self.releases.stop()),
-            within("watchdog", WORK_LIMIT, self.supervisor.stop()),
             within("digests", WORK_LIMIT, self.digests.stop()),
             within("jobs", WORK_LIMIT, jobs),
         );

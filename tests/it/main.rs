@@ -33,6 +33,7 @@ mod notify;
 mod oncall;
 mod oracle;
 mod outages;
+mod own_queues;
 mod packs;
 mod people;
 mod plans;

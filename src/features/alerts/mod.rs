@@ -32,6 +32,7 @@ mod hand_pages;
 pub mod labels;
 mod lamp;
 pub mod overview;
+mod own_queues;
 pub mod pages;
 mod queues;
 pub mod rule;

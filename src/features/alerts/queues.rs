@@ -1,17 +1,18 @@
-//! The message queues of the platforms: how much waits in each, how long, and the lamps over it.
+//! The message queues of the platforms and our own: how much waits in each, how long, and the lamps over it.
 
 use actix_web::web::Data;
 use askama::Template;
 use chrono::{DateTime, Utc};
 
 use super::overview::LitSources;
-use super::store;
+use super::{own_queues, store};
 use crate::features::health::board::{self, ProbeStatus, ServiceStatus};
 use crate::features::health::views::{self as health_views, figure};
 use crate::features::packs::pack::{Check, Measure, ProbeState};
 use crate::foundation::Services;
 use crate::foundation::auth::Signed;
 use crate::foundation::db;
+use crate::foundation::kernel::Scope;
 use crate::foundation::web::format::counted;
 use crate::foundation::web::{self, Chrome, Lamp, Nav, block, page};
 
@@ -26,7 +27,8 @@ pub struct Queues {
 
 pub struct Row {
     pub name: String,
-    pub service: String,
+    /// Where there is more of it; nowhere for who may not look there.
+    pub href: Option<String>,
     pub service_name: String,
     pub platform: String,
     pub lamp: Lamp,
@@ -42,7 +44,7 @@ pub struct Figure {
     pub lamp: Option<Lamp>,
 }
 
-const FIGURES: [(&str, Measure); 5] = [
+pub(super) const FIGURES: [(&str, Measure); 5] = [
     ("Waiting", Measure::Waiting),
     ("Longest wait", Measure::Oldest),
     ("Delayed", Measure::Delayed),
@@ -50,9 +52,10 @@ const FIGURES: [(&str, Measure); 5] = [
     ("Failed", Measure::Failed),
 ];
 
-/// `GET /queues`: every queue that a probe looks at, worst first.
+/// `GET /queues`: every queue that a probe looks at, and our own, worst first.
 pub async fn list(signed: Signed, services: Data<Services>) -> web::Result {
     let (app, view) = (services.clone(), signed.view());
+    let leads = own_queues::Leads::of(&signed);
     let mut rows = block(move || {
         let now = app.clock.now();
         app.db
@@ -60,7 +63,12 @@ pub async fn list(signed: Signed, services: Data<Services>) -> web::Result {
                 let open = store::open(conn, &view)?;
                 let lit = LitSources::read(conn, &open)?;
                 let board = board::services(conn, &view, now)?;
-                Ok::<_, db::Error>(rows(&board, &lit))
+                let mut rows = rows(&board, &lit);
+                // Our own are of all platforms together.
+                if view == Scope::All {
+                    rows.extend(own_queues::rows(conn, &lit, &leads, now)?);
+                }
+                Ok::<_, db::Error>(rows)
             })
             .map_err(web::Error::from)
     })
@@ -136,7 +144,7 @@ impl Row {
         };
         Self {
             name,
-            service: service.id.to_string(),
+            href: Some(format!("/services/{}", service.id)),
             service_name: service.name.clone(),
             platform: service.platform.name.clone(),
             lamp,

@@ -3,6 +3,7 @@
 pub mod endpoints;
 pub mod outbox;
 pub mod seen;
+pub mod standing;
 
 use std::collections::{HashMap, HashSet};
 

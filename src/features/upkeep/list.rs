@@ -6,9 +6,10 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::pages::standing;
+use super::schedules;
 use crate::foundation::Services;
 use crate::foundation::auth::Signed;
-use crate::foundation::jobs::{self, JobState, JobView};
+use crate::foundation::jobs::{self, JobState, JobView, Registry};
 use crate::foundation::web::paging::{Cursor, Direction, PAGE_ROWS, Page};
 use crate::foundation::web::{self, Chrome, Lamp, Nav, block, filters, page};
 
@@ -73,6 +74,7 @@ struct Jobs {
     rows: Vec<Line>,
     next: Option<String>,
     previous: Option<String>,
+    schedules: Vec<schedules::Row>,
 }
 
 struct Tab {
@@ -95,7 +97,12 @@ pub struct Asked {
     cursor: String,
 }
 
-pub async fn jobs(services: Data<Services>, signed: Signed, asked: Query<Asked>) -> web::Result {
+pub async fn jobs(
+    services: Data<Services>,
+    work: Data<Registry>,
+    signed: Signed,
+    asked: Query<Asked>,
+) -> web::Result {
     let view = block(move || {
         let shown = Shown::ALL
             .into_iter()
@@ -114,6 +121,8 @@ pub async fn jobs(services: Data<Services>, signed: Signed, asked: Query<Asked>)
             let (before, after) = (on.map(|c| c.key.into()), back.map(|c| c.key.into()));
             jobs::list(conn, shown.states(), before, after, limit)
         })?;
+        let now = services.clock.now();
+        let schedules = services.db.read(|conn| schedules::rows(conn, &work, now))?;
         let page = Page::from_rows(rows, cursor.as_ref(), |job| job.id.uuid());
         let link = |cursor: Option<String>| cursor.map(|cursor| shown.address(Some(&cursor)));
         Ok::<_, web::Error>(Jobs {
@@ -128,6 +137,7 @@ pub async fn jobs(services: Data<Services>, signed: Signed, asked: Query<Asked>)
             caption: shown.label(),
             next: link(page.next),
             previous: link(page.previous),
+            schedules,
             rows: page.items.into_iter().map(Line::of).collect(),
         })
     })

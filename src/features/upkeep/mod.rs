@@ -8,6 +8,7 @@
 mod actions;
 mod list;
 mod pages;
+mod schedules;
 
 use crate::foundation::auth::Permission;
 use crate::foundation::web::{Access, Routes};

@@ -878,6 +878,8 @@ diesel::table! {
     job_schedule (name) {
         name -> Text,
         last_slot -> Timestamptz,
+        missed -> Int8,
+        missed_at -> Nullable<Timestamptz>,
     }
 }
 

@@ -11,6 +11,9 @@ use crate::foundation::Services;
 use crate::foundation::audit::{Actor, Event, Outcome, Subject, Unaudited};
 use crate::foundation::db::{self, PoolKind};
 
+/// The kind of the event that says that a job was given up.
+pub const DISCARDED: &str = "job.discarded";
+
 /// Claims, runs and settles. The runner drives it from threads, a test from its own.
 #[derive(Clone)]
 pub(super) struct Engine {
@@ -95,7 +98,7 @@ impl Engine {
             return self.bookkeeping(|conn| queue::settle(conn, claim, ending, now));
         }
         // Work that will not be done is somebody's concern, so it stands in the log.
-        let event = Event::new("job.discarded", Subject::new("job", claim.job))
+        let event = Event::new(DISCARDED, Subject::new("job", claim.job))
             .outcome(Outcome::Failure)
             .detail("kind", claim.kind)
             .detail("key", claim.key.clone())

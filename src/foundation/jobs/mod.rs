@@ -20,15 +20,18 @@ mod retry;
 mod runner;
 pub mod schedule;
 mod scheduler;
+mod standing;
 mod ticker;
 mod view;
 
 pub use context::{Interrupted, JobContext, JobError};
-pub use engine::{Drained, run_due};
+pub use engine::{DISCARDED, Drained, run_due};
 pub use queue::{Stop, overdue_since, request_cancel, waiting_since};
 pub use registry::{Handler, JobHandler, Lane, Registry};
 pub use runner::Runner;
 pub use schedule::{Late, Schedule};
+pub use scheduler::SLOT_MISSED;
+pub use standing::{QueueStanding, ScheduleView, schedules, standing};
 pub use ticker::Ticker;
 pub use view::{JobState, JobView, find, latest_of, list, open_of, purge};
 

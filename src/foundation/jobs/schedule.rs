@@ -1,6 +1,7 @@
 //! What runs by the clock, and what becomes of it when nobody is there at its time.
 
 use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 use serde_json::Value;
 
 use crate::foundation::kernel::{Timetable, TimetableError};
@@ -21,6 +22,7 @@ pub struct Schedule {
     pub kind: &'static str,
     pub payload: Value,
     pub late: Late,
+    pub pattern: String,
     timetable: Timetable,
 }
 
@@ -37,6 +39,7 @@ impl Schedule {
             kind,
             payload: Value::Null,
             late: Late::Run,
+            pattern: pattern.to_owned(),
             timetable: Timetable::in_zone(pattern, zone)?,
         })
     }
@@ -51,6 +54,17 @@ impl Schedule {
     pub fn payload(mut self, payload: Value) -> Self {
         self.payload = payload;
         self
+    }
+
+    #[must_use]
+    pub const fn zone(&self) -> Tz {
+        self.timetable.zone()
+    }
+
+    /// The first slot after `after`.
+    #[must_use]
+    pub fn next(&self, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        self.timetable.after(after).next()
     }
 
     /// The slots after `after` up to and including `until`, oldest first.

@@ -114,6 +114,16 @@ fn insert(
     for slot in sorted.run_late.iter().chain(&sorted.on_time) {
         queue::insert_slot(conn, schedule, *slot, now)?;
     }
+    let missed = sorted.run_late.len() + sorted.skipped.len();
+    if missed > 0 {
+        let missed = i64::try_from(missed).unwrap_or(i64::MAX);
+        diesel::update(job_schedule::table.find(schedule.name))
+            .set((
+                job_schedule::missed.eq(job_schedule::missed + missed),
+                job_schedule::missed_at.eq(now),
+            ))
+            .execute(conn)?;
+    }
     let all = [&sorted.on_time, &sorted.run_late, &sorted.skipped];
     if let Some(last) = all.into_iter().flatten().max() {
         diesel::update(job_schedule::table.find(schedule.name))
@@ -123,20 +133,20 @@ fn insert(
     Ok(())
 }
 
+/// The kind of the event that says so.
+pub const SLOT_MISSED: &str = "schedule.slot_missed";
+
 fn missed_event(schedule: &Schedule, sorted: &Sorted) -> Event {
     let mut missed = sorted.skipped.iter().chain(&sorted.run_late);
     let first = missed.next();
     let last = missed.last().or(first);
     let when = |slot: Option<&DateTime<Utc>>| slot.map(DateTime::to_rfc3339);
-    Event::new(
-        "schedule.slot_missed",
-        Subject::new("schedule", schedule.name),
-    )
-    .outcome(Outcome::Failure)
-    .detail("first", when(first))
-    .detail("last", when(last))
-    .detail("run_late", sorted.run_late.len())
-    .detail("skipped", sorted.skipped.len())
+    Event::new(SLOT_MISSED, Subject::new("schedule", schedule.name))
+        .outcome(Outcome::Failure)
+        .detail("first", when(first))
+        .detail("last", when(last))
+        .detail("run_late", sorted.run_late.len())
+        .detail("skipped", sorted.skipped.len())
 }
 
 #[cfg(test)]

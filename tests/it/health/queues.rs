@@ -189,7 +189,7 @@ async fn a_job_that_waits_too_long_lights_the_lamp_of_its_queue() {
     assert!(measured(None).await.is_empty());
     assert_eq!(state(&app).current_measures().len(), 4);
     let page = app.as_operator().get("/queues").await;
-    assert_eq!(page.heading(), "The one queue is as it should be");
+    assert_eq!(page.heading(), "All 3 queues are as they should be");
     let row = page.table("Queues, worst first").remove(0);
     assert!(
         row[0].contains("events") && row[0].contains("Demo, Cache"),
@@ -200,7 +200,7 @@ async fn a_job_that_waits_too_long_lights_the_lamp_of_its_queue() {
     let lit = measured(Some(301.0)).await;
     assert_eq!(lit[0].summary, "oldest of queue-events is 5m 1s, above 5m");
     let page = app.as_operator().get("/queues").await;
-    assert_eq!(page.heading(), "1 of 1 queue needs attention");
+    assert_eq!(page.heading(), "1 of 3 queues needs attention");
     let tiles = app.as_operator().get("/").await.texts(".tile");
     let tile = tiles
         .iter()

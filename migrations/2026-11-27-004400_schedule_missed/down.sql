@@ -1,0 +1,1 @@
+ALTER TABLE job_schedule DROP COLUMN missed_at, DROP COLUMN missed;
