@@ -50,6 +50,8 @@ enum Way {
     /// The file of this probe is written no more, is emptied, grows beyond all measure, or is there no more.
     Stale(&'static str),
     Empty(&'static str),
+    /// It is a third of the one before it.
+    Shrunken(&'static str),
     Large(&'static str),
     Gone(&'static str),
     /// A job was last heard of when it should have been, and then no more.
@@ -124,6 +126,18 @@ const EMPTY: Drill = Drill {
     breaks: Way::Empty("dumps"),
     level: Level::Red,
     lit: 5 * MINUTE,
+    runbook: Some("backup-missing"),
+    out: 5 * MINUTE,
+    ..DRILL
+};
+
+/// The newest dump is much smaller than the one before it, and stays so.
+const SHRUNK: Drill = Drill {
+    rule: "dump-shrunk",
+    breaks: Way::Shrunken("dumps"),
+    level: Level::Red,
+    dark: 15 * MINUTE,
+    lit: 20 * MINUTE,
     runbook: Some("backup-missing"),
     out: 5 * MINUTE,
     ..DRILL

@@ -1,12 +1,12 @@
 //! The dumps that the platforms' own jobs leave behind, as each guide names them.
 
-use std::fs::{self, DirBuilder};
+use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use chrono::Utc;
+use chrono::{DateTime, TimeDelta, Utc};
 
 /// Platform, what its pack looks for, and what is written today.
 const DUMPS: [(&str, &str, &str); 4] = [
@@ -36,19 +36,38 @@ pub fn keep(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// The dumps of yesterday, where they are not there yet, and of today.
 fn write(folder: &Path) -> io::Result<()> {
-    let day = Utc::now().format("%Y%m%d").to_string();
+    let now = Utc::now();
+    let name = |at: DateTime<Utc>| at.format("%Y%m%d").to_string();
     for (platform, _, file) in DUMPS {
-        let file = of(folder, platform).join(file.replace("DAY", &day));
-        if let Some(parent) = file.parent() {
-            DirBuilder::new()
-                .recursive(true)
-                .mode(0o700)
-                .create(parent)?;
+        let of_day = |at| of(folder, platform).join(file.replace("DAY", &name(at)));
+        let before = now - TimeDelta::days(1);
+        let yesterday = of_day(before);
+        if !yesterday.exists() {
+            write_one(&yesterday)?;
+            // What stands for a dump is what is chosen by its time: the file, or its folder.
+            let folder = of(folder, platform);
+            let dump = yesterday
+                .ancestors()
+                .find(|it| it.parent() == Some(&*folder));
+            for path in [Some(&*yesterday), dump].into_iter().flatten() {
+                File::open(path)?.set_modified(before.into())?;
+            }
         }
-        fs::write(file, vec![b'.'; BYTES])?;
+        write_one(&of_day(now))?;
     }
     Ok(())
+}
+
+fn write_one(file: &Path) -> io::Result<()> {
+    if let Some(parent) = file.parent() {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(parent)?;
+    }
+    fs::write(file, vec![b'.'; BYTES])
 }
 
 fn of(folder: &Path, platform: &str) -> PathBuf {

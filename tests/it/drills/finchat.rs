@@ -6,7 +6,7 @@ use signalbox::foundation::kernel::Level;
 
 use super::{
     CERTIFICATE, CUT_OFF, DAY, DOWN, DRILL, Drill, EMPTY, Guide, HOUR, LASTING, MINUTE, OLD, SEEN,
-    UNSEEN, Way,
+    SHRUNK, UNSEEN, Way,
 };
 
 pub const GUIDE: Guide = Guide {
@@ -243,6 +243,11 @@ pub const GUIDE: Guide = Guide {
                 shows: "FC-8",
                 told: PRIMARY,
                 ..EMPTY
+            },
+            Drill {
+                shows: "FC-8",
+                told: PRIMARY,
+                ..SHRUNK
             },
             Drill {
                 shows: "FC-8",

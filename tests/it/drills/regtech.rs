@@ -4,7 +4,9 @@ use signalbox::app::simulator::Mode;
 use signalbox::features::packs::pack::Measure;
 use signalbox::foundation::kernel::Level;
 
-use super::{DAY, DOWN, DRILL, Drill, EMPTY, Guide, HOUR, LASTING, MINUTE, OLD, SEEN, UNSEEN, Way};
+use super::{
+    DAY, DOWN, DRILL, Drill, EMPTY, Guide, HOUR, LASTING, MINUTE, OLD, SEEN, SHRUNK, UNSEEN, Way,
+};
 
 pub const GUIDE: Guide = Guide {
     pack: "regtech-horizon",
@@ -121,6 +123,11 @@ pub const GUIDE: Guide = Guide {
             shows: "RH-12",
             told: OPERATIONS,
             ..EMPTY
+        },
+        Drill {
+            shows: "RH-12",
+            told: OPERATIONS,
+            ..SHRUNK
         },
         Drill {
             shows: "RH-12",

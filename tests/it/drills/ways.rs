@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use chrono::{DateTime, DurationRound as _, TimeDelta, Utc};
@@ -24,6 +24,9 @@ use crate::heartbeats::ping;
 const QUICK_US: i64 = 5_000;
 
 const GIGABYTE: u64 = 1_000_000_000;
+
+/// Bytes of a file that is as it should be.
+const WRITTEN: usize = 4_096;
 
 impl Stage {
     /// From now on the platform misbehaves.
@@ -47,7 +50,9 @@ impl Stage {
                 let actor = Actor::command_line("tester");
                 health::report_event(&self.app.services, &actor, name, platform).unwrap();
             }
-            Way::Stale(_) | Way::Empty(_) | Way::Large(_) | Way::Gone(_) => self.write_files(),
+            Way::Stale(_) | Way::Empty(_) | Way::Shrunken(_) | Way::Large(_) | Way::Gone(_) => {
+                self.write_files()
+            }
             Way::Missed(job) | Way::Unheard(job) => self.running.retain(|it| it != job),
             Way::Failing(job) => {
                 self.running.retain(|it| it != job);
@@ -81,7 +86,9 @@ impl Stage {
                 self.reported.push((name, good));
                 self.report(name, good);
             }
-            Way::Stale(_) | Way::Empty(_) | Way::Large(_) | Way::Gone(_) => self.write_files(),
+            Way::Stale(_) | Way::Empty(_) | Way::Shrunken(_) | Way::Large(_) | Way::Gone(_) => {
+                self.write_files()
+            }
             Way::Missed(job) | Way::Failing(job) | Way::Unheard(job) => {
                 assert_eq!(ping(&self.app, job, "").await, 200);
                 self.running.push(job.to_owned());
@@ -121,8 +128,11 @@ impl Stage {
             let Check::File(of) = &item.spec.check else {
                 continue;
             };
-            let (Way::Stale(probe) | Way::Empty(probe) | Way::Large(probe) | Way::Gone(probe)) =
-                self.way
+            let (Way::Stale(probe)
+            | Way::Empty(probe)
+            | Way::Shrunken(probe)
+            | Way::Large(probe)
+            | Way::Gone(probe)) = self.way
             else {
                 continue;
             };
@@ -135,8 +145,14 @@ impl Stage {
                 fs::remove_file(path).unwrap();
                 continue;
             }
-            let is_empty = self.is_bad && matches!(self.way, Way::Empty(_));
-            let bytes = if is_empty { 0 } else { 4_096 };
+            if matches!(self.way, Way::Shrunken(_)) {
+                self.write_one_before(&path.with_file_name("before"));
+            }
+            let bytes = match self.way {
+                Way::Empty(_) if self.is_bad => 0,
+                Way::Shrunken(_) if self.is_bad => WRITTEN / 3,
+                _ => WRITTEN,
+            };
             fs::write(&path, vec![b'.'; bytes]).unwrap();
             let file = File::options().append(true).open(path).unwrap();
             if self.is_bad && matches!(self.way, Way::Large(_)) {
@@ -144,6 +160,14 @@ impl Stage {
             }
             file.set_modified(SystemTime::from(self.app.now())).unwrap();
         }
+    }
+
+    /// As large as files are here, and a day older.
+    fn write_one_before(&self, path: &Path) {
+        fs::write(path, vec![b'.'; WRITTEN]).unwrap();
+        let at = self.app.now() - TimeDelta::days(1);
+        let file = File::options().append(true).open(path).unwrap();
+        file.set_modified(SystemTime::from(at)).unwrap();
     }
 
     /// A job that is due by the clock was last heard of in its slot.

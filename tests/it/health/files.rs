@@ -101,6 +101,33 @@ async fn a_folder_is_as_large_as_the_files_in_it_and_as_young_as_the_last() {
     );
 }
 
+/// A dump that lost half of what was in it is not empty, and still lacks something.
+#[tokio::test]
+async fn the_newest_is_held_against_the_one_before_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let relative = async |which| {
+        let found = look(path, "*.dump", which).await.outcome;
+        let measures = found.measures().iter();
+        let mut relative = measures.filter(|(name, _)| *name == Measure::Relative);
+        relative.next().map(|(_, share)| *share)
+    };
+    write(&path.join("a.dump"), 0, 72);
+    assert_eq!(relative(Which::Newest).await, None, "it is the only one");
+    write(&path.join("b.dump"), 400, 48);
+    assert_eq!(relative(Which::Newest).await, None, "the other is empty");
+    write(&path.join("c.dump"), 100, 24);
+    assert_eq!(relative(Which::Newest).await, Some(0.25));
+    assert_eq!(relative(Which::Oldest).await, None);
+    write(&path.join("d.dump"), 900, 1);
+    assert_eq!(relative(Which::Newest).await, Some(1.0), "it has grown");
+    // A folder is as large as what is in it.
+    fs::create_dir(path.join("e.dump")).unwrap();
+    write(&path.join("e.dump/all.sql"), 300, 0);
+    let share = relative(Which::Newest).await.unwrap();
+    assert!((share - 1.0 / 3.0).abs() < 1e-9, "{share}");
+}
+
 #[tokio::test]
 async fn what_is_missing_is_said_in_words() {
     let folder = tempfile::tempdir().unwrap();
@@ -164,7 +191,8 @@ async fn the_simulated_dumps_are_found_by_the_packs_that_ship() {
                     .run(&probe, chrono::Utc::now(), None)
                     .await;
                 let measures = run.outcome.measures();
-                assert_eq!(measures.len(), 3, "{name}: {:?}", run.outcome);
+                assert_eq!(measures.len(), 4, "{name}: {:?}", run.outcome);
+                assert_eq!(measures[3], (Measure::Relative, 1.0), "{name}");
                 assert!(measures[0].1 < 60.0 && measures[1].1 > 1e6, "{measures:?}");
                 found += 1;
             }

@@ -50,7 +50,7 @@ impl Drop for Look {
     }
 }
 
-/// Age and size of the newest or oldest that matches, and how many do.
+/// Age and size of the newest or oldest that matches, how many do, and how large the newest is against the one before it.
 pub async fn check(files: &Files, at: DateTime<Utc>, looks: &Looks) -> Outcome {
     let Some(look) = looks.begin(files) else {
         return Outcome::failed(
@@ -73,33 +73,35 @@ pub async fn check(files: &Files, at: DateTime<Utc>, looks: &Looks) -> Outcome {
 fn measure(files: &Files, now: SystemTime) -> Result<Measures, Failure> {
     let pattern = Pattern::parse(&files.pattern).map_err(wrong)?;
     let mut left = ENTRIES_AT_MOST;
-    let mut count = 0_u32;
-    let mut chosen: Option<Found> = None;
+    let mut found = Vec::new();
     for entry in entries(Path::new(pattern.folder()), &mut left)? {
-        if !pattern.matches(&entry.file_name().to_string_lossy()) {
-            continue;
-        }
-        let Some(found) = Found::of(&entry)? else {
-            continue;
-        };
-        count += 1;
-        let better = chosen.as_ref().is_none_or(|known| match files.which {
-            Which::Newest => found.written_at > known.written_at,
-            Which::Oldest => found.written_at < known.written_at,
-        });
-        if better {
-            chosen = Some(found);
+        if pattern.matches(&entry.file_name().to_string_lossy()) {
+            found.extend(Found::of(&entry)?);
         }
     }
-    let Some(chosen) = chosen else {
+    let count = found.len();
+    found.sort_by_key(|it| it.written_at);
+    if files.which == Which::Newest {
+        found.reverse();
+    }
+    let mut found = found.into_iter();
+    let Some(chosen) = found.next() else {
         return Err(wrong(format!("no file matches {}", files.pattern)));
     };
     let chosen = chosen.with_what_is_in_it(&mut left)?;
-    Ok(vec![
+    let before = found.next().filter(|_| files.which == Which::Newest);
+    // Of one that cannot be looked into nothing is known, which is no fault of the newest.
+    let before = before.and_then(|it| it.with_what_is_in_it(&mut left).ok());
+    let relative = before.filter(|it| it.size > 0).map(|it| {
+        let share = number(chosen.size) / number(it.size);
+        (Measure::Relative, share.min(1.0))
+    });
+    let measured = [
         (Measure::Age, number(age(&chosen, now)?)),
         (Measure::Size, number(chosen.size)),
-        (Measure::Count, f64::from(count)),
-    ])
+        (Measure::Count, number(count as u64)),
+    ];
+    Ok(measured.into_iter().chain(relative).collect())
 }
 
 /// In seconds. What was written after we looked at the clock is new; what comes from far ahead would stay the newest

@@ -61,6 +61,8 @@ fn measure_tile(
         | Measure::GivenUp => return None,
         // What else a database tells stands beside its connections, its size and its lag.
         Measure::Query | Measure::Bloat | Measure::Replicas => return None,
+        // How large a file is against the one before it stands beside its size.
+        Measure::Relative => return None,
         Measure::Cpu => "Processor",
         Measure::Memory => "Memory",
         Measure::Disk => "Disk",
@@ -96,8 +98,8 @@ fn measure_tile(
     };
     let reading = reading(value, measure.unit());
     // What is alarming is the rules' word.
-    let over = [measure, beside(measure)];
-    let lamps = over.into_iter().filter_map(|of| lit(&probe.item, of));
+    let over = std::iter::once(measure).chain(beside(measure).iter().copied());
+    let lamps = over.filter_map(|of| lit(&probe.item, of));
     let lamp = lamps.min().unwrap_or(Lamp::Clear);
     let tile = Tile::new(name, lamp, reading, "", source, seen).note(note(probe, measure));
     Some(
@@ -106,14 +108,14 @@ fn measure_tile(
     )
 }
 
-/// The figure that a tile shows beside its own, whose lamps it wears as well.
-const fn beside(measure: Measure) -> Measure {
+/// The figures that a tile shows beside its own, whose lamps it wears as well.
+const fn beside(measure: Measure) -> &'static [Measure] {
     match measure {
-        Measure::Waiting => Measure::Oldest,
-        Measure::Connections => Measure::Query,
-        Measure::Size => Measure::Bloat,
-        Measure::Lag => Measure::Replicas,
-        other => other,
+        Measure::Waiting => &[Measure::Oldest],
+        Measure::Connections => &[Measure::Query],
+        Measure::Size => &[Measure::Bloat, Measure::Relative],
+        Measure::Lag => &[Measure::Replicas],
+        _ => &[],
     }
 }
 
@@ -134,6 +136,10 @@ fn note(probe: &ProbeStatus, measure: Measure) -> String {
             return dead.map_or_else(String::new, |it| {
                 format!("{it} of the rows dead, estimated")
             });
+        }
+        Measure::Size => {
+            let relative = beside(Measure::Relative);
+            return relative.map_or_else(String::new, |it| format!("{it} of the one before"));
         }
         Measure::Lag if matches!(probe.item.spec.check, Check::Postgres(_)) => {
             let replicas = beside(Measure::Replicas);

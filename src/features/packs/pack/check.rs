@@ -80,7 +80,12 @@ impl Check {
                 Measure::Lag,
             ],
             Self::Host(_) => &[Measure::Cpu, Measure::Memory, Measure::Disk],
-            Self::File(_) => &[Measure::Age, Measure::Size, Measure::Count],
+            Self::File(_) => &[
+                Measure::Age,
+                Measure::Size,
+                Measure::Count,
+                Measure::Relative,
+            ],
             Self::Queue(_) => &[
                 Measure::Waiting,
                 Measure::Delayed,

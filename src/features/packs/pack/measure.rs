@@ -28,6 +28,9 @@ pub enum Measure {
     Age,
     /// How many files match.
     Count,
+    /// Size of the newest file as a share of the one before it, the whole where it has grown. There is none where there is
+    /// none before it, or nothing in that.
+    Relative,
     /// Whole days until the first certificate of the chain ends, rounded down: below 0 once one has.
     Days,
     /// Share of lookups in a cache that found what they looked for, since they were last counted. There is none
@@ -67,7 +70,7 @@ pub enum Unit {
 }
 
 impl Measure {
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::Cpu,
         Self::Memory,
         Self::Disk,
@@ -79,6 +82,7 @@ impl Measure {
         Self::Lag,
         Self::Age,
         Self::Count,
+        Self::Relative,
         Self::Days,
         Self::Hits,
         Self::Clients,
@@ -106,6 +110,7 @@ impl Measure {
             Self::Lag => "lag",
             Self::Age => "age",
             Self::Count => "count",
+            Self::Relative => "relative",
             Self::Days => "days",
             Self::Hits => "hits",
             Self::Clients => "clients",
@@ -129,6 +134,7 @@ impl Measure {
             | Self::Connections
             | Self::Bloat
             | Self::Hits
+            | Self::Relative
             | Self::Clients => Unit::Share,
             Self::Size => Unit::Bytes,
             Self::Query

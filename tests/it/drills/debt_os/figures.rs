@@ -5,7 +5,7 @@ use signalbox::foundation::kernel::Level;
 
 use super::OPERATIONS;
 use crate::drills::{
-    CERTIFICATE, CUT_OFF, DAY, DRILL, Drill, EMPTY, HOUR, MINUTE, OLD, SEEN, UNSEEN, Way,
+    CERTIFICATE, CUT_OFF, DAY, DRILL, Drill, EMPTY, HOUR, MINUTE, OLD, SEEN, SHRUNK, UNSEEN, Way,
 };
 
 pub const FIGURES: &[Drill] = &[
@@ -162,6 +162,11 @@ pub const FIGURES: &[Drill] = &[
         shows: "DO-26",
         told: OPERATIONS,
         ..EMPTY
+    },
+    Drill {
+        shows: "DO-26",
+        told: OPERATIONS,
+        ..SHRUNK
     },
     Drill {
         shows: "DO-26",

@@ -5,7 +5,7 @@ use signalbox::foundation::kernel::Level;
 
 use super::{ADMINISTRATOR, DATABASE, OPERATIONS, REFUSED, SECURITY};
 use crate::drills::{
-    CERTIFICATE, DRILL, Drill, EMPTY, HOUR, LASTING, MINUTE, OLD, SEEN, UNSEEN, Way,
+    CERTIFICATE, DRILL, Drill, EMPTY, HOUR, LASTING, MINUTE, OLD, SEEN, SHRUNK, UNSEEN, Way,
 };
 
 pub const FIGURES: &[Drill] = &[
@@ -237,6 +237,11 @@ pub const FIGURES: &[Drill] = &[
         shows: "LT-15",
         told: OPERATIONS,
         ..EMPTY
+    },
+    Drill {
+        shows: "LT-15, LT-17",
+        told: OPERATIONS,
+        ..SHRUNK
     },
     Drill {
         shows: "LT-15",
