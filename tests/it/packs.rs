@@ -473,6 +473,41 @@ fn a_warning_can_be_accepted_with_a_reason() {
     assert_eq!(findings(&idle)[0].code, "nothing-to-accept");
 }
 
+/// On the page of the rule, and of the service whose scrape it is.
+#[actix_web::test]
+async fn what_is_accepted_stands_on_the_page_concerned() {
+    let app = TestApp::start().await;
+    let short = SMALL.replacen(
+        "red = { is = \"down\" }",
+        "red = { is = \"down\", for = \"45s\" }",
+        1,
+    );
+    let accept = |warning: &str, on: &str, reason: &str| {
+        format!("\n[[accept]]\nwarning = \"{warning}\"\non = \"{on}\"\nreason = \"{reason}\"\n")
+    };
+    let scrape =
+        "\n[[scrape]]\nid = \"figures\"\nservice = \"api\"\nurl = \"http://localhost:1/metrics\"\n";
+    let held = accept(
+        "hold-under-twice-interval",
+        "api-down",
+        "The guide says so.",
+    );
+    let unread = accept("unread-scrape", "figures", "Kept for later.");
+    apply(&app, &format!("{short}{scrape}{held}{unread}"));
+    let operator = app.as_operator();
+    let rules = operator.get("/rules").await;
+    let rule = operator.get(&rules.link("API is down")).await;
+    assert!(rule.says("Accepted warning") && rule.says("The guide says so."));
+    let other = operator.get(&rules.link("Quality is in breach")).await;
+    assert!(!other.says("Accepted warning"));
+    let services = operator.get("/services").await;
+    let service = operator.get(&services.link("API")).await;
+    assert!(service.says("Accepted warning") && service.says("Kept for later."));
+    assert!(!service.says("The guide says so."));
+    let pack = app.as_admin().get("/packs/demo").await;
+    assert!(pack.says("Accepted warnings") && pack.says("Kept for later."));
+}
+
 #[tokio::test]
 async fn applying_writes_everything_once_with_its_event() {
     let app = TestApp::start().await;

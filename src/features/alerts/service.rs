@@ -15,6 +15,7 @@ use crate::features::health::board::{self, ServiceStatus};
 use crate::features::health::store::log;
 use crate::features::health::store::samples::{self, Span};
 use crate::features::health::views as health_views;
+use crate::features::packs::accepted::{self, Accepted};
 use crate::features::packs::pack::{ItemId, Probe, Rule, Runbook};
 use crate::features::packs::store::{self as packs, Item};
 use crate::foundation::Services;
@@ -85,6 +86,7 @@ pub async fn service(signed: Signed, services: Data<Services>, id: Path<ItemId>)
             .collect(),
         tiles: measured.chain(found.scraped).collect(),
         maintenance: found.maintenance,
+        accepted: found.accepted,
     })
 }
 
@@ -111,6 +113,7 @@ struct Found {
     directory: views::Directory,
     runbooks: Vec<packs::Item<Runbook>>,
     maintenance: Vec<windows::pages::Window>,
+    accepted: Vec<Accepted>,
 }
 
 fn read_service(conn: &mut Conn, id: ItemId, sight: Sight) -> db::Result<Found> {
@@ -132,7 +135,13 @@ fn read_service(conn: &mut Conn, id: ItemId, sight: Sight) -> db::Result<Found> 
         maintenance.retain(|it| it.is_about(id));
         maintenance.truncate(WINDOWS_SHOWN);
     }
+    let slugs: Vec<&str> = status
+        .probes
+        .iter()
+        .map(|it| it.item.slug.as_str())
+        .collect();
     Ok(Found {
+        accepted: accepted::among(conn, status.platform.id, accepted::OF_SCRAPE, &slugs)?,
         maintenance,
         minutes: samples::since(conn, &probes, Span::Minute, now - day)?,
         // Of the days that have no sum yet: the running one, and for a while the one before.

@@ -16,6 +16,7 @@ use super::telling::Telling;
 use super::verdict::Verdict;
 use super::windows;
 use crate::features::health::views::{ChangeLine, LogLine, ServiceRow};
+use crate::features::packs::accepted::Accepted;
 use crate::features::packs::pack::{ItemId, Runbook};
 use crate::features::packs::quantity::Lasting;
 use crate::features::packs::store::{Item, Watched};
@@ -388,6 +389,8 @@ pub struct ServicePage {
     pub tiles: Vec<Tile>,
     /// Windows that concern it, now and soon.
     pub maintenance: Vec<windows::pages::Window>,
+    /// What the linter says of its scrapes, and why the pack lives with that.
+    pub accepted: Vec<Accepted>,
 }
 
 pub struct ProbeRow {

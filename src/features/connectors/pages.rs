@@ -8,6 +8,7 @@ use super::board;
 use super::breaker::ProposalId;
 use super::store::{self, BreakerId, Held, calls, proposals, turns};
 use super::views::{Card, LENGTHS, List, One, Row, Verdict};
+use crate::features::packs::accepted;
 use crate::features::packs::pack::{Connector, ItemId, Runbook, Service};
 use crate::features::packs::store::{self as packs, Definition, Item};
 use crate::foundation::Services;
@@ -104,6 +105,7 @@ fn card(conn: &mut Conn, held: &Held) -> db::Result<Option<Card>> {
     Ok(Some(Card {
         service: slug(conn, &item.spec.service, named::<Service>)?,
         runbook: slug(conn, &item.spec.runbook, named::<Runbook>)?,
+        accepted: accepted::among(conn, item.platform, accepted::OF_CONNECTOR, &[&item.slug])?,
         address: item.spec.address(&held.operation).unwrap_or_default(),
         spec: item.spec,
     }))

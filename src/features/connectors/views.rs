@@ -10,6 +10,7 @@ use super::breaker::{IN_A_ROW, State, WINDOW};
 use super::pages::Typed;
 use super::store::proposals::Proposal;
 use super::store::{BreakerId, Held, calls, turns};
+use crate::features::packs::accepted::Accepted;
 use crate::features::packs::pack::{Connector, ItemId};
 use crate::features::packs::store::{self as packs, Watched};
 use crate::foundation::db::{self, Conn};
@@ -173,6 +174,8 @@ pub struct Card {
     pub address: String,
     pub service: Option<(ItemId, String)>,
     pub runbook: Option<(ItemId, String)>,
+    /// What the linter says of it, and why its pack lives with that.
+    pub accepted: Vec<Accepted>,
 }
 
 /// `GET /connectors/{id}`

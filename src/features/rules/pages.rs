@@ -9,6 +9,7 @@ use super::text::Text;
 use super::views::{AlertLine, LevelLine, Page, Tested};
 use super::{versions, words};
 use crate::features::alerts::store::{Alert, fired};
+use crate::features::packs::accepted;
 use crate::features::packs::pack::{Condition, Indicator, ItemId, Rule, Runbook, Source};
 use crate::features::packs::store::{self as packs, Item, Watched, revisions};
 use crate::foundation::Services;
@@ -118,6 +119,7 @@ fn show(
         alerts: shown.iter().map(AlertLine::of).collect(),
         versions,
         has_older,
+        accepted: accepted::among(conn, item.platform, accepted::OF_RULE, &[&item.slug])?,
     })
 }
 

@@ -10,6 +10,7 @@ use super::form::Typed;
 use super::replay::Firing;
 use super::versions::Version;
 use crate::features::alerts::words::reading;
+use crate::features::packs::accepted::Accepted;
 use crate::features::packs::pack::{ItemId, Rule, Runbook};
 use crate::features::packs::views::Preview;
 use crate::foundation::kernel::{Level, PlatformId};
@@ -113,6 +114,8 @@ pub struct Page {
     pub alerts: Vec<AlertLine>,
     pub versions: Vec<Version>,
     pub has_older: bool,
+    /// What the linter says of it, and why its pack lives with that.
+    pub accepted: Vec<Accepted>,
 }
 
 impl Page {

@@ -6,7 +6,8 @@ use signalbox::features::connectors::gate;
 use signalbox::foundation::auth::Role;
 use signalbox::foundation::kernel::{PlatformId, Scope};
 
-use super::{accounts, call, ended, go, open, with_bank};
+use super::{accounts, call, ended, go, open, pack, with_bank};
+use crate::packs::apply;
 
 #[tokio::test]
 async fn the_list_says_what_is_cut_off_first() {
@@ -55,6 +56,21 @@ async fn the_page_of_one_tells_its_changes_and_what_it_answered() {
     open(&app, id);
     let page = app.as_auditor().get(&format!("/connectors/{id}")).await;
     assert!(page.says("Five failures in a row."));
+}
+
+#[tokio::test]
+async fn a_warning_that_the_pack_lives_with_stands_on_its_page() {
+    let (app, bank) = with_bank().await;
+    let id = accounts(&app).id;
+    let page = app.as_operator().get(&format!("/connectors/{id}")).await;
+    assert!(!page.says("Accepted warning"));
+    let whole = pack(&bank.url);
+    let (unread, _) = whole.split_once("[[rule]]\nid = \"bank-cut-off\"").unwrap();
+    let accept = "[[accept]]\nwarning = \"unread-connector\"\non = \"bank\"\n\
+                  reason = \"Another program watches it.\"\n";
+    apply(&app, &format!("{unread}{accept}"));
+    let page = app.as_operator().get(&format!("/connectors/{id}")).await;
+    assert!(page.says("Accepted warning") && page.says("Another program watches it."));
 }
 
 /// What somebody else's server says is text, whatever it says.
