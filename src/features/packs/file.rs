@@ -7,9 +7,9 @@ use serde::Deserialize;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, Deserializer};
 
-use super::left_out;
 use super::pack::Pack;
 use super::parameters::{Given, Parameter, Resolver};
+use super::{aliases, left_out};
 
 /// A pack as far as it could be read.
 #[derive(Debug)]
@@ -82,6 +82,12 @@ pub fn read(source: &str, given: &Given) -> Result<File, Vec<Unreadable>> {
         return Err(problems);
     }
     let parameters = resolver.found.into_values().collect();
+    aliases::take(root.get_mut()).map_err(|(offset, message)| {
+        vec![Unreadable {
+            line: at(offset),
+            message,
+        }]
+    })?;
     let left = left_out::take(root.get_mut()).map_err(|offset| {
         vec![Unreadable {
             line: at(offset),
@@ -200,6 +206,38 @@ check.http = { url = "${API_URL:-http://localhost:8000}/health", json = { "/stat
         let number = source.replace("\"${EDGE:-}\"", "7");
         let wrong = read(&number, &Given::default()).unwrap_err().remove(0);
         assert!(wrong.message.contains("only_with is text"), "{wrong}");
+    }
+
+    #[test]
+    fn a_queue_and_a_schedule_may_be_written_under_their_names() {
+        let source = format!(
+            "{SMALL}\n[[queue]]\nid = \"events\"\nservice = \"api\"\n\
+             check.queue = {{ redis = {{ address = \"localhost:6379\" }}, name = \"events\" }}\n\
+             \n[[schedule]]\nid = \"nightly\"\nname = \"Nightly\"\ncron = \"0 2 * * *\"\n"
+        );
+        let file = read(&source, &Given::default()).unwrap();
+        let probes: Vec<&str> = file.pack.probes.iter().map(|it| it.id.as_str()).collect();
+        assert_eq!(probes, ["api-health", "events"]);
+        assert_eq!(file.lines.of("probe", 1), 16);
+        assert_eq!(file.pack.heartbeats[0].id, "nightly");
+        assert_eq!(file.lines.of("heartbeat", 0), 21);
+        let wrong = |from: &str, to: &str| {
+            let source = source.replace(from, to);
+            read(&source, &Given::default()).unwrap_err().remove(0)
+        };
+        let other = wrong(
+            "check.queue = { redis = { address = \"localhost:6379\" }, name = \"events\" }",
+            "check.tcp = { address = \"localhost:6379\" }",
+        );
+        assert!(
+            other.line == 16 && other.message.contains("[[probe]]"),
+            "{other}"
+        );
+        let every = wrong("cron = \"0 2 * * *\"", "every = \"1d\"");
+        assert!(
+            every.line == 21 && every.message.contains("[[heartbeat]]"),
+            "{every}"
+        );
     }
 
     #[test]

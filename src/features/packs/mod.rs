@@ -12,6 +12,7 @@
 
 pub mod accepted;
 pub mod actions;
+mod aliases;
 pub mod calendar;
 pub mod change;
 pub mod change_pages;
