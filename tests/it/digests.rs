@@ -7,7 +7,9 @@ use signalbox::features::capacity::actions as capacity;
 use signalbox::features::digests::digest::{Digest, Kind};
 use signalbox::features::digests::{store, sweep};
 use signalbox::features::health::actions as health;
-use signalbox::foundation::audit::Actor;
+use signalbox::features::health::store::measured;
+use signalbox::features::packs::pack::Measure;
+use signalbox::foundation::audit::{Actor, Unaudited};
 use signalbox::foundation::auth::Role;
 use signalbox::foundation::kernel::{PlatformId, Scope};
 
@@ -35,6 +37,40 @@ fn report(app: &TestApp, value: f64) {
     let actor = Actor::command_line("tester");
     health::report_indicator(&app.services, &actor, "ncc_qos", value, None).unwrap();
     evaluate::tick(&app.services).unwrap();
+}
+
+/// FC-7: what a queue held at its fullest was gone before anybody looked.
+#[actix_web::test]
+async fn a_day_says_how_full_its_queues_were_and_how_long_anything_waited() {
+    const QUEUE: &str = "\n[[queue]]\nid = \"events\"\nservice = \"api\"\n\
+         check.queue = { redis = { address = \"localhost:6379\" }, name = \"events\" }\n";
+    let app = TestApp::start().await;
+    apply(&app, &format!("{}{QUEUE}", crate::checklists::pack()));
+    assert_eq!(sweep::tick(&app.services).unwrap(), 0, "no day is over");
+    let probes = crate::health::probes(&app);
+    let id = probes.values().find(|it| it.slug == "events").unwrap().id;
+    let measured = |waiting: f64, oldest: f64| {
+        let read = [(Measure::Waiting, waiting), (Measure::Oldest, oldest)];
+        let note = |conn: &mut _| measured::record(conn, id, app.now(), &read);
+        let audit = &app.services.audit;
+        audit.write_unaudited(Unaudited::Sample, note).unwrap();
+    };
+    for (waiting, oldest) in [(3.0, 4.0), (120.0, 340.0), (2.0, 1.0)] {
+        app.advance(TimeDelta::minutes(7));
+        measured(waiting, oldest);
+    }
+    app.advance(TimeDelta::hours(15));
+    assert_eq!(sweep::tick(&app.services).unwrap(), 1);
+    let day = all(&app).remove(0);
+    let value = |name: &str| day.figure(name).unwrap().value;
+    assert_eq!(value("Most waiting in events"), Some(120.0));
+    assert_eq!(value("Longest wait in events"), Some(340.0));
+    app.advance(TimeDelta::days(1));
+    assert_eq!(sweep::tick(&app.services).unwrap(), 1);
+    let next = all(&app).remove(0);
+    let figure = |name: &str| next.figure(name);
+    assert_eq!(figure("Most waiting in events").unwrap().value, None);
+    assert!(figure("Longest wait in events").is_none());
 }
 
 /// FC-7, FC-24

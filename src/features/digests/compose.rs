@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::digest::{Contents, Figure, Period, Unit};
+use super::queues;
 use crate::features::alerts::silences::store as silences;
 use crate::features::alerts::store::digest as alerts;
 use crate::features::capacity::store as capacity;
@@ -35,7 +36,7 @@ pub(super) const OVERDUE: &str = "Checklists overdue when this was made";
 pub(super) const UNSIGNED: &str = "Countersignatures overdue when this was made";
 const IN_TIME: TimeDelta = TimeDelta::hours(1);
 
-fn figure(name: &str, value: Option<f64>, unit: Unit, source: &str) -> Figure {
+pub(super) fn figure(name: &str, value: Option<f64>, unit: Unit, source: &str) -> Figure {
     Figure {
         name: name.to_owned(),
         value,
@@ -56,6 +57,7 @@ pub fn compose(
     of_alerts(conn, platform, period, &mut contents)?;
     of_incidents(conn, platform, period, &mut contents)?;
     of_probes(conn, platform, period, &mut contents)?;
+    queues::add(conn, platform, period, &mut contents)?;
     of_logs(conn, platform, period, &mut contents)?;
     of_capacity(conn, of, period, &mut contents)?;
     of_work(conn, platform, period, now, &mut contents)?;

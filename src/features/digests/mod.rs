@@ -10,6 +10,7 @@
 pub mod compose;
 pub mod digest;
 pub mod pages;
+mod queues;
 pub mod runner;
 pub mod store;
 pub mod sweep;

@@ -1,8 +1,11 @@
 //! What probes read, in steps of five minutes: its lowest, its highest and its last value in each.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Double, Text, Timestamptz, Uuid as SqlUuid};
+use uuid::Uuid;
 
 use crate::features::packs::pack::{ItemId, Measure};
 use crate::foundation::db::schema::measure_step;
@@ -70,6 +73,32 @@ pub fn since(
             measure_step::last,
         ))
         .load(conn)?)
+}
+
+/// The highest that each figure of these probes was in the steps that begin from `from` on and before `to`.
+pub fn highest(
+    conn: &mut Conn,
+    probes: &[ItemId],
+    from: DateTime<Utc>,
+    to: DateTime<Utc>,
+) -> Result<HashMap<(ItemId, Measure), f64>> {
+    let ids: Vec<Uuid> = probes.iter().map(|id| id.uuid()).collect();
+    let rows: Vec<(Uuid, String, Option<f64>)> = measure_step::table
+        .filter(measure_step::probe_id.eq_any(ids))
+        .filter(measure_step::at.ge(from))
+        .filter(measure_step::at.lt(to))
+        .group_by((measure_step::probe_id, measure_step::name))
+        .select((
+            measure_step::probe_id,
+            measure_step::name,
+            diesel::dsl::max(measure_step::high),
+        ))
+        .load(conn)?;
+    let known = |name: &str| Measure::ALL.into_iter().find(|it| it.as_str() == name);
+    Ok(rows
+        .into_iter()
+        .filter_map(|(probe, name, high)| Some(((probe.into(), known(&name)?), high?)))
+        .collect())
 }
 
 /// Drops what is older than it is kept. Returns how many rows went.
