@@ -22,6 +22,10 @@ const STEP: TimeDelta = TimeDelta::minutes(5);
 const DETAILED_DAYS: u64 = 1;
 const DAYS: u64 = 90;
 
+/// So lately nothing failed: a budget that burned until a moment ago would light a lamp over what is invented. No short
+/// window of a burn rate over 30 days is longer.
+const QUIET: TimeDelta = TimeDelta::hours(6);
+
 /// Nobody looks at what the demo reported longer ago.
 const REPORTS_KEPT: TimeDelta = TimeDelta::hours(1);
 
@@ -73,10 +77,16 @@ fn fill_probes(conn: &mut Conn, now: DateTime<Utc>) -> db::Result<()> {
     let detailed = today - Days::new(DETAILED_DAYS);
     for probe in fresh {
         let minutes = steps(detailed, now.duration_trunc(STEP).unwrap_or(now), STEP);
-        let history: Vec<Sample> = minutes.map(|at| invented(probe, at, 10)).collect();
+        let history = minutes.map(|at| {
+            let is_quiet = at >= now - QUIET - STEP;
+            invented(probe, at, 10, if is_quiet { None } else { Some(400) })
+        });
+        let history: Vec<Sample> = history.collect();
         samples::insert(conn, probe.id, Span::Minute, &history)?;
         let days = steps(today - Days::new(DAYS), detailed, TimeDelta::days(1));
-        let past: Vec<Sample> = days.map(|at| invented(probe, at, 2_880)).collect();
+        let past: Vec<Sample> = days
+            .map(|at| invented(probe, at, 2_880, Some(80)))
+            .collect();
         samples::insert(conn, probe.id, Span::Day, &past)?;
     }
     samples::roll_up_since(conn, detailed, now)
@@ -90,15 +100,21 @@ fn steps(
     std::iter::successors(Some(from), move |at| Some(*at + step)).take_while(move |at| *at < to)
 }
 
-/// The same for the same probe and time, so that a demo looks alike whenever it starts.
-fn invented(probe: &packs::Item<Probe>, at: DateTime<Utc>, runs: i64) -> Sample {
+/// The same for the same probe and time, so that a demo looks alike whenever it starts. One row in so many has a failure in
+/// it: of the fine ones few enough that a target of three nines is kept.
+fn invented(
+    probe: &packs::Item<Probe>,
+    at: DateTime<Utc>,
+    runs: i64,
+    fails: Option<u64>,
+) -> Sample {
     let id = probe.id.uuid();
     let mut seed = id.as_bytes().to_vec();
     seed.extend(at.timestamp().to_be_bytes());
     let dice = fnv1a_64(&seed);
     let typical_us = 4_000 + i64::try_from(fnv1a_64(id.as_bytes()) % 60_000).unwrap_or(0);
-    // One row in eighty has a failure in it, and every twentieth is slow.
-    let failed = if dice.is_multiple_of(80) {
+    // Every twentieth is slow.
+    let failed = if fails.is_some_and(|one_in| dice.is_multiple_of(one_in)) {
         1 + runs / 50
     } else {
         0

@@ -14,7 +14,7 @@ use crate::features::health::store::slices;
 use crate::features::packs::pack::ItemId;
 use crate::features::packs::store as packs;
 use crate::foundation::Services;
-use crate::foundation::audit::Unaudited;
+use crate::foundation::audit::{Actor, Unaudited};
 use crate::foundation::db;
 use crate::foundation::kernel::Scope;
 
@@ -23,8 +23,14 @@ const DAYS: TimeDelta = TimeDelta::days(75);
 /// What settles by itself begins after this.
 const SETTLES: TimeDelta = TimeDelta::hours(47);
 
-/// Gives every target of which nothing is known a past. A second start finds it there and changes nothing.
+/// Gives every target of which nothing is known a past, and freezes the months that it covers. A second start finds them there
+/// and changes nothing.
 pub fn fill(services: &Services) -> db::Result<()> {
+    invent(services)?;
+    actions::freeze(services, &Actor::job("demo")).map(drop)
+}
+
+fn invent(services: &Services) -> db::Result<()> {
     let now = services.clock.now();
     services.audit.write_unaudited(Unaudited::Sample, |conn| {
         let targets = Targets::read(conn, &Scope::All, now)?;

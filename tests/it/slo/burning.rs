@@ -8,6 +8,7 @@ use signalbox::features::health::actions;
 use signalbox::features::health::probe::{ErrorKind, Outcome, Run};
 use signalbox::features::packs::pack::Probe;
 use signalbox::features::packs::store as packs;
+use signalbox::features::slo::store::months;
 use signalbox::foundation::db;
 use signalbox::foundation::kernel::{Level, Scope};
 
@@ -137,6 +138,46 @@ async fn what_is_remembered_says_what_is_read() {
         let [anew, first, again] = ward.app.services.db.read(read).unwrap();
         assert!(anew.is_some_and(|it| it.rate > 0.0), "{round}");
         assert_eq!((first, again), (anew, anew), "{round}");
+    }
+}
+
+/// A demo begins with a past that was invented, and its budgets are kept in it.
+#[tokio::test]
+async fn a_past_that_was_invented_lights_no_lamp_and_freezes_its_months() {
+    let app = TestApp::start().await;
+    for (_, source) in crate::packs::shipped() {
+        apply(&app, &source);
+    }
+    signalbox::features::health::demo::fill(&app.services).unwrap();
+    signalbox::features::slo::demo::fill(&app.services).unwrap();
+    let frozen = |conn: &mut _| months::all(conn, &Scope::All);
+    let frozen = app.services.db.read(frozen).unwrap();
+    assert!(!frozen.is_empty(), "a month is frozen from the start");
+    assert_eq!(
+        app.events_of("service_level.month_frozen").len(),
+        frozen.len()
+    );
+    signalbox::features::slo::demo::fill(&app.services).unwrap();
+    let again = |conn: &mut _| months::all(conn, &Scope::All);
+    assert_eq!(app.services.db.read(again).unwrap().len(), frozen.len());
+    for _ in 0..8 {
+        let now = app.now();
+        let read = |conn: &mut _| {
+            let targets = Targets::read(conn, &Scope::All, now - TimeDelta::days(4))?;
+            let mut lit = Vec::new();
+            for slo in &targets.slos {
+                let Some(source) = targets.source(slo) else {
+                    continue;
+                };
+                let burn = burning::of(conn, slo, source, &targets.planned(slo), now)?;
+                if burn.is_some_and(|it| it.red || it.yellow) {
+                    lit.push(slo.slug.clone());
+                }
+            }
+            Ok::<_, db::Error>(lit)
+        };
+        assert_eq!(app.services.db.read(read).unwrap(), [""; 0], "{now}");
+        app.advance(TimeDelta::minutes(45));
     }
 }
 
