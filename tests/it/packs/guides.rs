@@ -23,7 +23,7 @@ fn of_guides() -> Vec<(String, String, Pack)> {
 /// Whoever reads a pack sees which line of its guide a thing comes from, or that it is our own.
 #[test]
 fn everything_of_a_guide_says_where_it_comes_from() {
-    const KINDS: [&str; 12] = [
+    const KINDS: [&str; 21] = [
         "probe",
         "scrape",
         "indicator",
@@ -36,6 +36,15 @@ fn everything_of_a_guide_says_where_it_comes_from() {
         "checklist",
         "release_gate",
         "runbook",
+        "contact",
+        "rota",
+        "escalation",
+        "external_service",
+        "maintenance",
+        "capacity",
+        "log_source",
+        "backup_plan",
+        "inhibit",
     ];
     let mut nameless = Vec::new();
     for (name, source, _) in of_guides() {
