@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::jobs::registry;
 use crate::features::health::actions as health;
@@ -31,7 +31,7 @@ pub fn report(services: &Services, registry: &jobs::Registry) -> db::Result<()> 
             outbox::health(conn, now)?.overdue_since,
         ))
     })?;
-    let waited = |since: Option<chrono::DateTime<chrono::Utc>>| {
+    let waited = |since: Option<DateTime<Utc>>| {
         let waited = since.map_or(TimeDelta::zero(), |since| now - since);
         waited.as_seconds_f64().round()
     };

@@ -183,7 +183,7 @@ async fn the_watchdog_is_given_nothing_while_something_stands_still() {
     let path = folder.path().join("notify");
     let mut socket = None;
     let app = TestApp::start_with(|services| {
-        socket = Some(supervised(services, &path, Duration::from_secs(60)));
+        socket = Some(supervised(services, &path, Duration::from_mins(1)));
     })
     .await;
     let socket = socket.unwrap();

@@ -51,7 +51,7 @@ impl Stage {
                 health::report_event(&self.app.services, &actor, name, platform).unwrap();
             }
             Way::Stale(_) | Way::Empty(_) | Way::Shrunken(_) | Way::Large(_) | Way::Gone(_) => {
-                self.write_files()
+                self.write_files();
             }
             Way::Missed(job) | Way::Unheard(job) => self.running.retain(|it| it != job),
             Way::Failing(job) => {
@@ -87,7 +87,7 @@ impl Stage {
                 self.report(name, good);
             }
             Way::Stale(_) | Way::Empty(_) | Way::Shrunken(_) | Way::Large(_) | Way::Gone(_) => {
-                self.write_files()
+                self.write_files();
             }
             Way::Missed(job) | Way::Failing(job) | Way::Unheard(job) => {
                 assert_eq!(ping(&self.app, job, "").await, 200);
