@@ -283,6 +283,7 @@ const PURE: &[&str] = &[
     "packs/calendar",
     "packs/change",
     "packs/guards",
+    "packs/guards/rules",
     "packs/lines",
     "oncall/escalation",
     "oncall/rota",

@@ -2,14 +2,15 @@
 //!
 //! It errs to the safe side: what is not known to be added, stricter, or only words is taken for lower.
 
+mod rules;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde_json::Value;
 
-use super::pack::{Check, Condition, NoData, Probe, Rule, Source};
+use super::pack::{Check, Probe, Rule};
 use super::quantity::{Lasting, Quantity};
-use crate::foundation::kernel::Level;
 
 /// Definitions in force by kind and name.
 pub type Specs = BTreeMap<(String, String), Value>;
@@ -119,7 +120,7 @@ fn gather_files(value: &Value, found: &mut Vec<(String, String)>) {
 
 fn changed(kind: &str, was: &Value, now: &Value) -> Vec<String> {
     let typed = match kind {
-        "rule" => both::<Rule>(was, now).map(|(was, now)| rule(&was, &now)),
+        "rule" => both::<Rule>(was, now).map(|(was, now)| rules::changed(&was, &now)),
         "probe" => both::<Probe>(was, now).map(|(was, now)| probe(&was, &now)),
         _ => None,
     };
@@ -277,146 +278,6 @@ fn is_same_check(was: &Check, now: &Check) -> bool {
             like == *was && was.keep.iter().all(|name| now.keep.contains(name))
         }
         _ => was == now,
-    }
-}
-
-fn rule(was: &Rule, now: &Rule) -> Vec<String> {
-    let mut whys = Vec::new();
-    whys.extend(source(&was.on, &now.on));
-    for (level, was_on, now_on) in [
-        (Level::Red, &was.red, &now.red),
-        (Level::Yellow, &was.yellow, &now.yellow),
-        (Level::Blue, &was.blue, &now.blue),
-    ] {
-        let level = level.as_str();
-        match (was_on, now_on) {
-            (Some(_), None) => whys.push(format!("{level} is no longer lit")),
-            (Some(before), Some(after)) => condition(level, before, after, &mut whys),
-            (None, _) => {}
-        }
-    }
-    if now.keep_firing_for() < was.keep_firing_for() {
-        let (now, was) = (now.keep_firing_for(), was.keep_firing_for());
-        whys.push(instead("it stays lit for", &now, &was));
-    }
-    no_data(was, now, &mut whys);
-    if was.runbook.is_some() && now.runbook.is_none() {
-        whys.push("it has no runbook any more".to_owned());
-    }
-    if was.escalation != now.escalation {
-        let policy =
-            |it: &Option<String>| it.clone().unwrap_or_else(|| "that of its level".to_owned());
-        let (now, was) = (policy(&now.escalation), policy(&was.escalation));
-        whys.push(instead("whom it tells is the policy", &now, &was));
-    }
-    whys
-}
-
-/// What it reads: the same, or with fewer samples that are enough.
-fn source(was: &Source, now: &Source) -> Option<String> {
-    let least = |source: &Source| match source {
-        Source::Share(of) => of.least,
-        Source::Quantile(of) => of.least,
-        _ => 0.0,
-    };
-    let mut like = now.clone();
-    match &mut like {
-        Source::Share(of) => of.least = least(was),
-        Source::Quantile(of) => of.least = least(was),
-        _ => {}
-    }
-    if like != *was {
-        return Some(instead("it reads the", now, was));
-    }
-    let (now, was) = (least(now), least(was));
-    (now > was).then(|| instead("it takes samples:", &now, &was))
-}
-
-fn condition(level: &str, was: &Condition, now: &Condition, whys: &mut Vec<String>) {
-    if was.is != now.is {
-        whys.push(format!("{level} asks for another state"));
-    }
-    match (was.threshold(), now.threshold()) {
-        (Some((before, true)), Some((after, true))) if !is_at_most(after, before) => {
-            whys.push(instead(&format!("{level} lights above"), &after, &before));
-        }
-        (Some((before, false)), Some((after, false))) if !is_at_most(before, after) => {
-            whys.push(instead(&format!("{level} lights below"), &after, &before));
-        }
-        (Some((_, was_above)), Some((_, above))) if was_above != above => {
-            whys.push(format!("{level} lights on the other side of its threshold"));
-        }
-        (Some(_), None) | (None, Some(_)) => whys.push(format!("{level} asks for something else")),
-        _ => clearing(level, was, now, whys),
-    }
-    let results = |of: &Condition| of.results.unwrap_or(1);
-    if results(now) > results(was) {
-        let what = format!("results in a row that {level} takes:");
-        whys.push(instead(&what, &results(now), &results(was)));
-    }
-    if now.lasting > was.lasting {
-        let what = format!("{level} has to last");
-        whys.push(instead(&what, &now.lasting, &was.lasting));
-    }
-}
-
-/// Where a level goes off again. One that goes off sooner is lit for less long.
-fn clearing(level: &str, was: &Condition, now: &Condition, whys: &mut Vec<String>) {
-    let (Some((before, above)), Some((after, _))) = (was.threshold(), now.threshold()) else {
-        return;
-    };
-    let (before, after) = (was.clear.unwrap_or(before), now.clear.unwrap_or(after));
-    let later = if above {
-        is_at_most(after, before)
-    } else {
-        is_at_most(before, after)
-    };
-    if !later {
-        whys.push(instead(&format!("{level} goes off at"), &after, &before));
-    }
-}
-
-/// Whether `a` is at most `b`, where the two can be compared at all.
-fn is_at_most(a: Quantity, b: Quantity) -> bool {
-    let alike = matches!(
-        (a, b),
-        (Quantity::Number(_), Quantity::Number(_))
-            | (Quantity::Lasting(_), Quantity::Lasting(_))
-            | (Quantity::Bytes(_), Quantity::Bytes(_))
-    );
-    alike && a.value() <= b.value()
-}
-
-const fn strictness(no_data: NoData) -> u8 {
-    match no_data {
-        NoData::Ok => 0,
-        NoData::Keep => 1,
-        NoData::Fire => 2,
-    }
-}
-
-fn no_data(was: &Rule, now: &Rule, whys: &mut Vec<String>) {
-    if strictness(now.no_data) < strictness(was.no_data) {
-        let word = |it: NoData| match it {
-            NoData::Ok => "ok",
-            NoData::Keep => "keep",
-            NoData::Fire => "fire",
-        };
-        whys.push(instead(
-            "without data it says",
-            &word(now.no_data),
-            &word(was.no_data),
-        ));
-    }
-    let (before, after) = (was.no_data_for, now.no_data_for);
-    // What fires without data fires later; what else it does about it, it does sooner.
-    let looser = match now.no_data {
-        NoData::Fire if was.no_data == NoData::Fire => after > before,
-        NoData::Fire => false,
-        NoData::Keep | NoData::Ok => after < before,
-    };
-    if looser {
-        whys.push(instead("without data it waits", &after, &before));
     }
 }
 

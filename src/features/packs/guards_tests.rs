@@ -160,6 +160,22 @@ const LOOSER: &[(&str, &str, &str)] = &[
         "on.state = \"health\"\nred = { is = \"unknown\" }",
         "another state",
     ),
+    // Without data the rule would say so, and blind ones are counted.
+    (
+        "red = { is = \"down\" }",
+        "red = { is = \"down\" }\nblue = { is = \"unknown\" }",
+        "rule down: what is unknown is no longer taken for no data",
+    ),
+    (
+        "on.state = \"health\"\nred = { is = \"down\" }",
+        "on.state = \"health\"\nred = { is = \"unknown\" }",
+        "rule down: what is unknown is no longer taken for no data",
+    ),
+    (
+        "results = 3 }\nkeep_firing_for",
+        "results = 3 }\nblue.above = \"100ms\"\nkeep_firing_for",
+        "rule slow: yellow sinks to blue at once and does not stay lit for 5m",
+    ),
     (
         "interval = \"30s\"",
         "interval = \"1m\"",
@@ -277,6 +293,56 @@ fn what_is_looser_takes_two_and_is_named() {
         let told: Vec<String> = lowered.iter().map(ToString::to_string).collect();
         assert!(told.iter().any(|it| it.contains(why)), "{to}: {told:?}");
     }
+}
+
+const KEPT: &str = r#"
+[[rule]]
+id = "kept"
+name = "Kept"
+on.latency = "health"
+red = { above = "4500ms", clear = "4s" }
+yellow = { above = "3s", clear = "2s", for = "2m" }
+keep_firing_for = "10m"
+runbook = "mend"
+"#;
+
+/// What is lowered when one thing in the rule that stays lit is written otherwise.
+fn kept(from: &str, to: &str) -> Vec<String> {
+    let after = KEPT.replacen(from, to, 1);
+    assert_ne!(after, KEPT, "{from} is not there");
+    let pack = |rule: &str| specs(&format!("{PACK}\n{rule}"));
+    let lowered = lowered(&pack(KEPT), &pack(&after));
+    lowered.into_iter().map(|it| it.why).collect()
+}
+
+/// A lesser level that holds ends a worse one that would have stayed lit.
+#[test]
+fn a_lesser_level_that_holds_more_ends_a_worse_one_sooner() {
+    let sooner = ["red sinks to yellow sooner and does not stay lit for 10m"];
+    assert_eq!(kept("above = \"3s\"", "above = \"2500ms\""), sooner);
+    assert_eq!(kept("clear = \"2s\"", "clear = \"1s\""), sooner);
+    let blue = "for = \"2m\" }\nblue = { above = \"1s\", for = \"2m\" }";
+    assert_eq!(
+        kept("for = \"2m\" }", blue),
+        ["yellow sinks to blue at once and does not stay lit for 10m"]
+    );
+    // The worst of all sinks to nothing, and a lesser one that only lights sooner holds no more.
+    for (from, to) in [
+        ("above = \"4500ms\"", "above = \"4200ms\""),
+        ("for = \"2m\" }", "for = \"1m\" }"),
+        ("keep_firing_for = \"10m\"", "keep_firing_for = \"20m\""),
+    ] {
+        assert_eq!(kept(from, to), Vec::<String>::new(), "{to}");
+    }
+}
+
+#[test]
+fn a_lesser_level_of_what_goes_out_at_once_tells_more() {
+    let blue = "keep_firing_for = \"0s\"";
+    let before = KEPT.replacen("keep_firing_for = \"10m\"", blue, 1);
+    let after = before.replacen(blue, "keep_firing_for = \"0s\"\nblue.above = \"1s\"", 1);
+    let pack = |rule: &str| specs(&format!("{PACK}\n{rule}"));
+    assert_eq!(lowered(&pack(&before), &pack(&after)), []);
 }
 
 #[test]
