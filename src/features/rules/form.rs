@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::fields::{COMMON, Kind, LEVELS, Level, Part, Takes, Test, kind};
-use super::text::{EMPTY, Fields};
+use super::text::{EMPTY, Fields, number};
 use crate::features::packs::quantity::{Lasting, Quantity};
 use crate::foundation::web::Problems;
 
@@ -67,6 +67,23 @@ pub fn shown(fields: &Fields) -> Option<(&'static Kind, Typed)> {
     Some((kind, typed))
 }
 
+/// Every field of a kind's form, with what it is called.
+#[must_use]
+pub fn parts(kind: &Kind) -> Vec<(Part, String)> {
+    let plain = |part: &Part| (*part, part.label.to_owned());
+    let mut all: Vec<(Part, String)> = kind.reads.iter().chain(&COMMON).map(plain).collect();
+    for level in &LEVELS {
+        let parts = level.parts(kind.test).into_iter();
+        all.extend(parts.map(|part| (part, named(level, &part))));
+    }
+    all
+}
+
+/// "Red lights at".
+fn named(level: &Level, part: &Part) -> String {
+    format!("{} {}", capital(level.name), lowered(part.label))
+}
+
 /// What the typed form says, as the keys of a pack.
 ///
 /// # Errors
@@ -105,8 +122,7 @@ fn read_level(
     let is_there = !typed.get(first).is_empty();
     for part in &parts {
         let value = typed.get(part.name);
-        let named = format!("{} {}", capital(level.name), lowered(part.label));
-        check(part, &named, value, problems);
+        check(part, &named(level, part), value, problems);
         let is_choice = matches!(part.takes, Takes::One(_));
         if !is_there && !value.is_empty() && !is_choice {
             let message = format!(
@@ -154,11 +170,11 @@ fn check(part: &Part, named: &str, value: &str, problems: &mut Problems) {
     problems.check_plain(part.name, value);
     if value.is_empty() {
         if part.needed {
-            let message = match part.takes {
-                Takes::One(_) => format!("Choose what stands for {}.", lowered(part.label)),
-                _ => format!("Say what stands for {}.", lowered(part.label)),
+            let missing = match part.takes {
+                Takes::One(_) => "choose one",
+                _ => "say what it is",
             };
-            problems.add(part.name, message);
+            problems.add(part.name, format!("{named}: {missing}."));
         }
         return;
     }
@@ -167,18 +183,16 @@ fn check(part: &Part, named: &str, value: &str, problems: &mut Problems) {
     }
     let wrong = match part.takes {
         Takes::Length => value.parse::<Lasting>().err(),
-        Takes::Quantity => (!is_number(value) && value.parse::<Quantity>().is_err())
+        Takes::Quantity => (number(value).is_none() && value.parse::<Quantity>().is_err())
             .then(|| format!("\"{value}\" is no threshold: write a number, 90%, 5m or 1GB")),
-        Takes::Number => (!is_number(value)).then(|| format!("\"{value}\" is not a number")),
+        Takes::Number => number(value)
+            .is_none()
+            .then(|| format!("\"{value}\" is not a number")),
         Takes::Text | Takes::One(_) => None,
     };
     if let Some(wrong) = wrong {
         problems.add(part.name, format!("{named}: {wrong}."));
     }
-}
-
-fn is_number(value: &str) -> bool {
-    value.parse::<f64>().is_ok_and(f64::is_finite)
 }
 
 fn lowered(label: &str) -> String {

@@ -72,6 +72,31 @@ fn what_cannot_be_is_told_beside_its_field() {
 }
 
 #[test]
+fn what_is_missing_is_asked_for_by_its_name() {
+    let wrong = disk(&[("name", ""), ("on.measure.name", ""), ("red.at", "90%")]).unwrap_err();
+    let told: Vec<&str> = wrong.iter().map(|(_, message)| message.as_str()).collect();
+    assert_eq!(told, ["Figure: choose one.", "Name: say what it is."]);
+}
+
+/// What the form takes for a number is written as one.
+#[test]
+fn a_number_is_taken_however_people_write_it() {
+    for (typed, fits) in [
+        ("1_000", true),
+        (".5", true),
+        ("05", true),
+        ("1e3", true),
+        ("-2", true),
+        ("inf", false),
+        ("nan", false),
+        ("1,5", false),
+    ] {
+        let taken = disk(&[("red.at", typed)]);
+        assert_eq!(taken.is_ok(), fits, "{typed}: {taken:?}");
+    }
+}
+
+#[test]
 fn what_was_read_is_shown_and_comes_back_the_same() {
     let stories: [&[(&str, &str)]; 4] = [
         &[

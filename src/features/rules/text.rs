@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use toml_edit::{ArrayOfTables, DocumentMut, InlineTable, Item, Table, TableLike, Value};
+use toml_edit::{
+    ArrayOfTables, Decor, DocumentMut, InlineTable, Item, RawString, Table, TableLike, Value,
+};
 
 /// What a rule says, by the dotted names of its keys, as it is written: `on.measure.name`, `red.above`. A level without a
 /// test of its own is `red` with [`EMPTY`].
@@ -31,19 +33,33 @@ pub enum Unfit {
 
 /// The text of a pack, on its way to another.
 #[derive(Clone, Debug)]
-pub struct Text(DocumentMut);
+pub struct Text {
+    document: DocumentMut,
+    /// Its lines end as on Windows.
+    has_returns: bool,
+}
 
 impl Text {
     /// # Errors
     /// It is no TOML.
     pub fn read(source: &str) -> Result<Self, Unfit> {
-        source.parse().map(Self).map_err(|_| Unfit::Unreadable)
+        let returns = source.matches("\r\n").count();
+        let document = source.replace("\r\n", "\n").parse();
+        Ok(Self {
+            document: document.map_err(|_| Unfit::Unreadable)?,
+            has_returns: returns > 0 && returns == source.matches('\n').count(),
+        })
     }
 
     /// The text as it is now.
     #[must_use]
     pub fn source(&self) -> String {
-        self.0.to_string()
+        let source = self.document.to_string();
+        if self.has_returns {
+            source.replace('\n', "\r\n")
+        } else {
+            source
+        }
     }
 
     /// The piece that is the rule, with the comments above it.
@@ -113,7 +129,7 @@ impl Text {
     /// # Errors
     /// Why it cannot be.
     pub fn add(&mut self, id: &str, wanted: &Fields) -> Result<(), Unfit> {
-        let root = self.0.as_table_mut();
+        let root = self.document.as_table_mut();
         if root.get("rule").is_none() {
             root.insert("rule", Item::ArrayOfTables(ArrayOfTables::new()));
         }
@@ -144,17 +160,17 @@ impl Text {
         let place = rules.iter().position(|table| is_named(table, id));
         rules.remove(place.ok_or(Unfit::Missing)?);
         if rules.is_empty() {
-            self.0.remove("rule");
+            self.document.remove("rule");
         }
         Ok(())
     }
 
     fn rules(&self) -> Option<&ArrayOfTables> {
-        self.0.get("rule")?.as_array_of_tables()
+        self.document.get("rule")?.as_array_of_tables()
     }
 
     fn rules_mut(&mut self) -> Result<&mut ArrayOfTables, Unfit> {
-        let rules = self.0.get_mut("rule").ok_or(Unfit::Missing)?;
+        let rules = self.document.get_mut("rule").ok_or(Unfit::Missing)?;
         rules.as_array_of_tables_mut().ok_or(Unfit::OneList)
     }
 }
@@ -292,11 +308,24 @@ fn made(name: &str, value: &str) -> Value {
     if value == EMPTY {
         return Value::InlineTable(InlineTable::new());
     }
-    let number = value
-        .parse::<Value>()
-        .ok()
-        .filter(|it| NUMBERS.contains(&name) && (it.is_integer() || it.is_float()));
+    let number = NUMBERS.contains(&name).then(|| number(value)).flatten();
     number.unwrap_or_else(|| Value::from(value))
+}
+
+/// A number, also where people write it as TOML does not: `.5`, `05`.
+#[must_use]
+pub fn number(text: &str) -> Option<Value> {
+    let written = text.parse::<Value>().ok();
+    let written = written.filter(|it| it.is_integer() || it.is_float());
+    let number = written.or_else(|| match text.parse::<i64>() {
+        Ok(whole) => Some(Value::from(whole)),
+        Err(_) => text.parse::<f64>().ok().map(Value::from),
+    })?;
+    // `inf` and `nan` are numbers to TOML, and no threshold.
+    number
+        .as_float()
+        .is_none_or(f64::is_finite)
+        .then_some(number)
 }
 
 fn remove(table: &mut dyn TableLike, name: &str) {
@@ -316,11 +345,26 @@ fn remove(table: &mut dyn TableLike, name: &str) {
     }
 }
 
-/// The blanks of a table on one line, after something was put in or taken out.
+/// The blanks of a table on one line, after something was put in or taken out. They hold its comments, where it has some:
+/// then they stay.
 fn tidy(item: &mut Item) {
-    if let Item::Value(Value::InlineTable(inline)) = item {
-        inline.fmt();
+    match item {
+        Item::Value(Value::InlineTable(inline)) if !has_comments(inline) => inline.fmt(),
+        _ => {}
     }
+}
+
+fn has_comments(inline: &InlineTable) -> bool {
+    let says = |decor: &Decor| {
+        let around = [decor.prefix(), decor.suffix()].into_iter().flatten();
+        let mut around = around.filter_map(RawString::as_str);
+        around.any(|blanks| blanks.contains('#'))
+    };
+    inline.iter().any(|(name, value)| {
+        let key = inline.key(name);
+        says(value.decor())
+            || key.is_some_and(|it| says(it.leaf_decor()) || says(it.dotted_decor()))
+    })
 }
 
 #[cfg(test)]

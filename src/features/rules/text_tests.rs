@@ -238,3 +238,52 @@ fn rules_in_one_list_are_left_alone() {
     assert_eq!(text.remove("a"), Err(Unfit::OneList));
     assert!(matches!(Text::read("rule = ["), Err(Unfit::Unreadable)));
 }
+
+#[test]
+fn lines_end_as_they_did() {
+    let source = PACK.replace('\n', "\r\n");
+    let mut text = Text::read(&source).unwrap();
+    assert_eq!(text.source(), source);
+    let mut fields = text.fields("disk").unwrap();
+    set(&mut fields, "red.for", "5m");
+    set(&mut fields, "owner", "operations");
+    text.put("disk", &fields, ours).unwrap();
+    let after = text.source();
+    assert_eq!(after.matches("\r\n").count(), after.matches('\n').count());
+    let (_, new) = changed(&source, &after);
+    assert_eq!(
+        new,
+        [
+            "red = { above = \"90%\", clear = 0.85, for = \"5m\" }",
+            "owner = \"operations\""
+        ]
+    );
+}
+
+#[test]
+fn a_comment_within_a_table_of_one_line_stays() {
+    let source = "[[rule]]\nid = \"a\"\nred = {\n  above = 1, # as agreed\n  clear = 0.5, # with the bank\n}\n";
+    let mut text = Text::read(source).unwrap();
+    let mut fields = text.fields("a").unwrap();
+    set(&mut fields, "red.for", "5m");
+    text.put("a", &fields, all).unwrap();
+    let after = text.source();
+    assert!(
+        after.contains("# as agreed") && after.contains("# with the bank"),
+        "{after}"
+    );
+    let again = Text::read(&after).unwrap();
+    assert_eq!(again.fields("a").unwrap(), fields, "{after}");
+}
+
+#[test]
+fn numbers_are_written_as_numbers() {
+    let written = |typed: &str| made("above", typed).to_string();
+    assert_eq!(written("1_000"), "1_000");
+    assert_eq!(written(".5"), "0.5");
+    assert_eq!(written("05"), "5");
+    assert_eq!(written("98.5"), "98.5");
+    assert_eq!(written("90%"), "\"90%\"");
+    assert_eq!(written("inf"), "\"inf\"");
+    assert_eq!(made("owner", "05").to_string(), "\"05\"");
+}
