@@ -57,6 +57,8 @@ impl Refusal {
             | Self::TooLong
             | Self::OtherPlatform(_)
             | Self::Pack(ApplyError::Unreadable(_) | ApplyError::Wrong(_)) => Some("source"),
+            // It is about the form as a whole, which stays as it was typed.
+            Self::TooMany(_) => Some(""),
             _ => None,
         }
     }
@@ -165,7 +167,8 @@ pub fn look(conn: &mut Conn, running: &Running, source: &str) -> Result<Looked, 
     if source.len() > SOURCE_AT_MOST {
         return Err(Refusal::TooLong);
     }
-    if source == running.kept.source {
+    // How lines end is no matter.
+    if source.lines().eq(running.kept.source.lines()) {
         return Err(Refusal::Same);
     }
     let prepared = Prepared::new(source, &running.given(actions::environment()))?;

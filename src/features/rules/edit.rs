@@ -4,14 +4,16 @@ use super::backtest;
 use super::choices::Choices;
 use super::fields::{COMMON, KINDS, Kind, LEVELS, Part, Takes, kind};
 use super::form::{self, Typed};
+use super::overtaken;
 use super::pages::visible;
+use super::tested::Tested;
 use super::text::{Text, Unfit};
-use super::views::{ChangeForm, Field, Group, Tested};
+use super::views::{ChangeForm, Field, Group};
 use crate::features::packs::actions::ApplyError;
 use crate::features::packs::change_pages::{self, preview};
 use crate::features::packs::changes::{self, Looked, Refusal, Running};
 use crate::features::packs::pack::{ItemId, Rule};
-use crate::features::packs::store::{self as packs, Item, Watched};
+use crate::features::packs::store::{self as packs, Item, Watched, revisions};
 use crate::foundation::Services;
 use crate::foundation::auth::{Permission, Signed};
 use crate::foundation::db::{self, Conn};
@@ -33,6 +35,8 @@ pub(super) struct Edit {
     subject: Subject,
     kind: &'static Kind,
     pub typed: Typed,
+    /// The form as it would stand for what is in force.
+    now: Typed,
     problems: Problems,
     wrong: Vec<String>,
 }
@@ -56,7 +60,8 @@ impl Edit {
             running,
             subject: Subject::There(Box::new(item)),
             kind,
-            typed: typed.unwrap_or(known),
+            typed: typed.unwrap_or_else(|| known.clone()),
+            now: known,
             problems: Problems::new(),
             wrong: Vec::new(),
         })
@@ -83,6 +88,7 @@ impl Edit {
             subject: Subject::New,
             kind: kind(of_kind).unwrap_or(&KINDS[0]),
             typed,
+            now: Typed::default(),
             problems: Problems::new(),
             wrong: Vec::new(),
         })
@@ -122,37 +128,79 @@ impl Edit {
             Ok(source) => Some(source),
             Err(unfit) => {
                 let field = if unfit == Unfit::Twice { "id" } else { "" };
-                self.problems.add(field, format!("{}.", sentence(&unfit)));
+                self.problems.add(field, sentence(&unfit));
                 None
             }
         }
     }
 
-    /// Whether somebody has applied another revision since; it is told, and what was typed goes on top of that one.
-    pub fn is_overtaken(&mut self) -> bool {
+    /// Whether somebody has applied another revision since. It is told; what was typed goes on top of that one, and what
+    /// was not touched is taken from it.
+    pub fn is_overtaken(&mut self, conn: &mut Conn) -> db::Result<bool> {
         let now = self.running.applied.revision;
-        if self.typed.base() == now {
-            return false;
+        let base = self.typed.base();
+        if base == now {
+            return Ok(false);
         }
-        self.overtaken(now);
-        true
-    }
-
-    fn overtaken(&mut self, revision: i64) {
-        self.typed.set("base", revision.to_string());
+        self.typed.set("base", now.to_string());
         self.problems.add(
             "",
             format!(
-                "Revision {revision} of the pack has been applied since you began. What you typed is kept, and goes into that \
+                "Revision {now} of the pack has been applied since you began. What you typed is kept, and goes into that \
                  one when you send it again: look at what it would do first."
             ),
         );
+        if let Subject::There(item) = &self.subject {
+            let slug = item.slug.clone();
+            let then = self.shown_at(conn, base, &slug)?;
+            self.bring(then.as_ref());
+        }
+        Ok(true)
+    }
+
+    /// The form as it stood over a revision; nothing where its text is not kept, or cannot be read.
+    fn shown_at(
+        &self,
+        conn: &mut Conn,
+        revision: i64,
+        slug: &str,
+    ) -> db::Result<Option<(&'static Kind, Typed)>> {
+        let kept = revisions::one(conn, self.running.platform.id, revision)?;
+        let text = kept.and_then(|kept| Text::read(&kept.source).ok());
+        let fields = text.and_then(|text| text.fields(slug));
+        Ok(fields.as_ref().and_then(form::shown))
+    }
+
+    fn bring(&mut self, then: Option<&(&'static Kind, Typed)>) {
+        let of_then = then.map(|(kind, shown)| (*kind, shown));
+        let lost = overtaken::without_place(self.kind, &self.typed, of_then);
+        let shown = then.map(|(_, shown)| shown);
+        let brought = overtaken::onto(self.kind, &mut self.typed, shown, &self.now);
+        if !brought.taken.is_empty() {
+            let taken = brought.taken.join(", ");
+            let message = format!("Taken from it, because you had not touched it: {taken}.");
+            self.problems.add("", message);
+        }
+        if !lost.is_empty() {
+            let message = format!(
+                "The rule reads something of another kind now. What you typed has no place there any more: {}.",
+                lost.join(", ")
+            );
+            self.problems.add("", message);
+        }
+        for (field, message) in brought.both {
+            self.problems.add(field, message);
+        }
     }
 
     /// What is wrong, where it is a matter of the form.
     pub fn refused(&mut self, refusal: Refusal) -> Result<(), web::Error> {
+        // In this very moment. What was typed is brought up to it when it is sent again.
         if let Refusal::Overtaken(revision) = refusal {
-            self.overtaken(revision);
+            self.problems.add(
+                "",
+                format!("Revision {revision} of the pack has been applied just now, and nothing of this: send it again."),
+            );
             return Ok(());
         }
         let Some(field) = refusal.field() else {
@@ -173,7 +221,7 @@ impl Edit {
 
     /// Looks at what it would do, and goes through what was with the rule as it is and as it would be.
     pub fn look(&mut self, conn: &mut Conn) -> Result<Option<Looked>, web::Error> {
-        if self.is_overtaken() {
+        if self.is_overtaken(conn)? {
             return Ok(None);
         }
         let Some(source) = self.source() else {
@@ -259,7 +307,6 @@ impl Edit {
                 .iter()
                 .map(|kind| (kind.key, kind.label, kind.key == self.kind.key))
                 .collect(),
-            kind: self.kind.key,
             is_new,
             groups: groups(&self, &choices),
             preview: looked.map(|looked| preview(signed, &self.running, looked)),

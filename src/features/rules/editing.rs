@@ -93,7 +93,7 @@ pub async fn try_change(
     answered(view)
 }
 
-/// `POST /packs/{platform}/rules/trial`
+/// `POST /packs/{platform}/rules/trial`: tries it, or only shows the fields of the kind that was chosen.
 pub async fn try_new(
     signed: Signed,
     services: Data<Services>,
@@ -103,7 +103,11 @@ pub async fn try_new(
     let view = block(move || {
         services.db.read(|conn| {
             let kind = form.data.get("kind").to_owned();
+            let is_only_shown = !form.data.get("show").is_empty();
             let edit = Edit::new(conn, &signed, &slug, Some(form.data), &kind)?;
+            if is_only_shown {
+                return Ok(edit.into_form(conn, &services, &signed, None)?);
+            }
             tried(conn, &services, &signed, edit)
         })
     })
@@ -160,11 +164,8 @@ fn submitted(
     mut edit: Edit,
     key: FormKey,
 ) -> Result<Outcome, web::Error> {
-    let source = if edit.is_overtaken() {
-        None
-    } else {
-        edit.source()
-    };
+    let is_overtaken = services.db.read(|conn| edit.is_overtaken(conn))?;
+    let source = if is_overtaken { None } else { edit.source() };
     if let Some(source) = source {
         let draft = Draft {
             source,

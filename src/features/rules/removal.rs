@@ -56,12 +56,14 @@ fn removal(
             } else {
                 ""
             };
-            problems.add(field, sentence(refusal));
+            problems.add(field, told(refusal));
         }
         if let Some(Err(refusal)) = &looked {
             wrong = change_pages::wrong(refusal);
         }
-        let times = fired::of_rule(conn, id, services.clock.now() - REACH)?.len() as u64;
+        let times = fired::of_rule(conn, id, services.clock.now() - REACH)?
+            .times
+            .len() as u64;
         let title = format!("Take the rule out: {}", item.name);
         Ok(Removal {
             chrome: Chrome::new(signed, services, &title, Nav::Rules),
@@ -76,6 +78,17 @@ fn removal(
             wrong,
         })
     })
+}
+
+/// Nothing is typed here but a reason, which undoes nothing.
+fn told(refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::Overtaken(revision) => format!(
+            "Revision {revision} of the pack has been applied since you began: look at what this would do now, and send it \
+             again."
+        ),
+        refusal => sentence(refusal),
+    }
 }
 
 fn without(running: &Running, slug: &str) -> Result<String, Unfit> {

@@ -252,6 +252,89 @@ async fn whoever_began_over_an_older_text_is_told_and_undoes_nothing() {
     assert!(now.starts_with("# Kept by the night shift.") && now.contains("below = 98.5"));
 }
 
+/// Two people change the same rule, each something else of it.
+#[tokio::test]
+async fn what_two_people_change_of_one_rule_is_not_lost() {
+    let app = started().await;
+    let admin = app.as_admin();
+    let path = path(&app, "qos");
+    let page = submit(&admin, &path, &[("owner", "the night shift")]).await;
+    assert_eq!(page.status, 303, "{}", page.text());
+    // The other began before that.
+    let page = submit(&admin, &path, &[("red.at", "98.5")]).await;
+    assert_eq!(page.status, 422);
+    assert!(
+        page.says("Taken from it, because you had not touched it: Owner."),
+        "{}",
+        page.text()
+    );
+    let given = |name: &str| page.given(&format!("{path}/change"), name);
+    let (owner, at, base) = (given("owner"), given("red.at"), given("base"));
+    assert_eq!(
+        (owner.as_str(), at.as_str(), base.as_str()),
+        ("the night shift", "98.5", "2")
+    );
+    let again = [
+        ("owner", owner.as_str()),
+        ("red.at", at.as_str()),
+        ("base", base.as_str()),
+    ];
+    let page = submit(&admin, &path, &again).await;
+    assert_eq!(page.status, 303, "{}", page.text());
+    let now = in_force(&app).source;
+    assert!(
+        now.contains("owner = \"the night shift\"") && now.contains("red = { below = 98.5 }"),
+        "{now}"
+    );
+    // What both changed is said, and what was typed stays.
+    let page = submit(&admin, &path, &[("red.at", "98.7"), ("base", "2")]).await;
+    assert_eq!(page.status, 422);
+    let said =
+        "Red lights at: somebody else made it \"98.5\". You typed \"98.7\", which goes over that.";
+    assert!(page.says(said), "{}", page.text());
+    assert_eq!(page.given(&format!("{path}/change"), "red.at"), "98.7");
+}
+
+#[tokio::test]
+async fn where_too_many_wait_the_form_stays_as_it_was_typed() {
+    let app = started().await;
+    let (operator, path) = (app.as_operator(), path(&app, "qos"));
+    for number in 0..changes::OPEN_AT_MOST {
+        let owner = format!("shift {number}");
+        let page = submit(&operator, &path, &[("owner", &owner)]).await;
+        assert_eq!(page.status, 303, "{}", page.text());
+    }
+    let page = submit(&operator, &path, &[("owner", "one too many")]).await;
+    assert_eq!(page.status, 422, "{}", page.text());
+    assert!(page.says("20 changes wait for an answer already"));
+    assert_eq!(
+        page.given(&format!("{path}/change"), "owner"),
+        "one too many"
+    );
+}
+
+#[tokio::test]
+async fn the_fields_of_another_kind_are_shown_and_what_was_typed_stays() {
+    let app = started().await;
+    let admin = app.as_admin();
+    let fields = [
+        ("base", "1"),
+        ("kind", "measure"),
+        ("show", "fields"),
+        ("id", "host-busy"),
+        ("name", "The host is busy"),
+        ("reason", "Asked for by the auditors"),
+    ];
+    let page = admin.post_form("/packs/demo/rules/trial", &fields).await;
+    assert_eq!(page.status, 200, "{}", page.text());
+    assert!(page.has_field("Figure"), "{}", page.text());
+    let given = |name: &str| page.given("/packs/demo/rules", name);
+    assert_eq!(
+        [given("id"), given("name"), given("reason")],
+        ["host-busy", "The host is busy", "Asked for by the auditors"]
+    );
+}
+
 #[tokio::test]
 async fn a_new_rule_comes_into_the_pack_and_is_tried_before() {
     let app = started().await;
@@ -309,6 +392,11 @@ async fn a_rule_is_taken_out_by_two() {
         page.text()
     );
     let removal = format!("{path}/removal");
+    let stale = [("base", "0"), ("reason", "The host is gone")];
+    let page = admin.post_form(&removal, &stale).await;
+    let said =
+        "Revision 1 of the pack has been applied since you began: look at what this would do now";
+    assert!(page.status == 422 && page.says(said), "{}", page.text());
     let page = admin.post_form(&removal, &[("base", "1")]).await;
     assert!(
         page.status == 422 && page.says("Say why"),
