@@ -192,6 +192,26 @@ mod tests {
         assert!(ended(&laravel).is_empty());
     }
 
+    /// What the linter lets a rule read of a queue is what is asked of it.
+    #[test]
+    fn each_layout_has_its_figures() {
+        for layout in [
+            Layout::List,
+            Layout::Sorted,
+            Layout::Laravel,
+            Layout::BullMq,
+        ] {
+            let queue = queue(layout, "");
+            let mut asked: Vec<Measure> = lengths(&queue).into_iter().map(|it| it.0).collect();
+            asked.dedup();
+            if !next(&queue).is_empty() {
+                asked.push(Measure::Oldest);
+            }
+            asked.extend(ended(&queue).into_iter().map(|it| it.0));
+            assert_eq!(queue.measures(), asked, "{layout:?}");
+        }
+    }
+
     #[test]
     fn what_a_message_says_of_its_time_is_read() {
         assert_eq!(

@@ -38,7 +38,7 @@ pub use self::metrics::{
     AbsenceOf, GrowthOf, MetricOf, Prometheus, QuantileOf, Scrape, ShareOf, Take,
 };
 pub use self::oncall::{Contact, DigestKind, Escalation, REPEAT_AT_MOST, Rota, Step, Target, Turn};
-pub use self::queue::{Layout, Queue};
+pub use self::queue::{Layout, OF_QUERY, Queue};
 pub use self::rules::{Condition, Is, MeasureOf, NoData, RESULTS_AT_MOST, Rule, Source};
 pub use self::selector::{Labels, Matcher, Selector, take_name, take_quoted};
 use super::quantity::Lasting;

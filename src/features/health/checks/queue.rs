@@ -5,7 +5,7 @@ use super::redis::{Talk, good, talk_to, wrong};
 use crate::features::health::probe::Outcome;
 use crate::features::health::queue;
 use crate::features::health::resp::Reply;
-use crate::features::packs::pack::{Measure, Queue, Redis};
+use crate::features::packs::pack::{Measure, OF_QUERY, Queue, Redis};
 
 /// Counts what waits in a queue, and looks at how long.
 pub async fn check(of: &Queue, at: DateTime<Utc>) -> Outcome {
@@ -13,19 +13,10 @@ pub async fn check(of: &Queue, at: DateTime<Utc>) -> Outcome {
         (Some(redis), _) => in_redis(of, redis, at)
             .await
             .map_or_else(|outcome| outcome, Outcome::Good),
-        (None, Some(pg)) => postgres::figures(pg, &of.query, &QUEUE).await,
+        (None, Some(pg)) => postgres::figures(pg, &of.query, &OF_QUERY).await,
         (None, None) => Outcome::Unknown("the pack names neither Redis nor a database".to_owned()),
     }
 }
-
-/// What a query may tell.
-const QUEUE: [Measure; 5] = [
-    Measure::Waiting,
-    Measure::Delayed,
-    Measure::Reserved,
-    Measure::Failed,
-    Measure::Oldest,
-];
 
 async fn in_redis(
     of: &Queue,

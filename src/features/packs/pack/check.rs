@@ -86,15 +86,7 @@ impl Check {
                 Measure::Count,
                 Measure::Relative,
             ],
-            Self::Queue(_) => &[
-                Measure::Waiting,
-                Measure::Delayed,
-                Measure::Reserved,
-                Measure::Failed,
-                Measure::Oldest,
-                Measure::Done,
-                Measure::GivenUp,
-            ],
+            Self::Queue(queue) => queue.measures(),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Postgres, Redis};
+use super::{Measure, Postgres, Redis};
 
 /// A queue in Redis, or what a query over a table of jobs says: one of the two.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,7 +41,42 @@ pub enum Layout {
     BullMq,
 }
 
+/// What a query may tell.
+pub const OF_QUERY: [Measure; 5] = [
+    Measure::Waiting,
+    Measure::Delayed,
+    Measure::Reserved,
+    Measure::Failed,
+    Measure::Oldest,
+];
+
 impl Queue {
+    /// The figures that there are of it: what its layout does not keep, nobody can read.
+    #[must_use]
+    pub const fn measures(&self) -> &'static [Measure] {
+        if self.postgres.is_some() {
+            return &OF_QUERY;
+        }
+        match self.layout {
+            Layout::List | Layout::Sorted => &[Measure::Waiting],
+            Layout::Laravel => &[
+                Measure::Waiting,
+                Measure::Delayed,
+                Measure::Reserved,
+                Measure::Oldest,
+            ],
+            Layout::BullMq => &[
+                Measure::Waiting,
+                Measure::Delayed,
+                Measure::Reserved,
+                Measure::Failed,
+                Measure::Oldest,
+                Measure::Done,
+                Measure::GivenUp,
+            ],
+        }
+    }
+
     /// Where it is, for people.
     #[must_use]
     pub fn target(&self) -> String {
