@@ -1,6 +1,7 @@
 //! Rules that cannot see what they watch. What such a rule is there for may be so, and lights no lamp: our own pack
 //! lights one for all of them.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -9,8 +10,10 @@ use super::alert::Verdict;
 use super::rule::{self, Reading};
 use super::snapshot::Snapshot;
 use super::step::RuleState;
+use super::store::rules as store;
 use crate::features::health::actions as health;
 use crate::features::packs::pack::{ItemId, NoData, Rule};
+use crate::features::packs::store as packs;
 use crate::foundation::Services;
 use crate::foundation::db::{self, Conn, PoolKind};
 use crate::foundation::jobs::Ticker;
@@ -43,7 +46,24 @@ pub fn report(services: &Services) -> db::Result<()> {
 /// The rules that are blind now. One whose pack says what silence means is not, and neither is one for which too little
 /// happened.
 pub fn rules(conn: &mut Conn, now: DateTime<Utc>) -> db::Result<Vec<ItemId>> {
-    let snapshot = Snapshot::read(conn, now)?;
+    among(conn, |_| true, now)
+}
+
+/// Those of them that are asked about. What rules read is looked at only for those that may be blind by what is known about
+/// them: mostly that is none.
+pub fn among(
+    conn: &mut Conn,
+    asked: impl Fn(ItemId) -> bool,
+    now: DateTime<Utc>,
+) -> db::Result<Vec<ItemId>> {
+    let unseeing = store::unseeing(conn, now - AFTER)?.into_iter();
+    let unseeing: HashSet<ItemId> = unseeing.filter(|id| asked(*id)).collect();
+    if unseeing.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut items = packs::live_rules(conn)?;
+    items.retain(|item| unseeing.contains(&item.id));
+    let snapshot = Snapshot::read_for(conn, items, now)?;
     let blind = snapshot.rules.iter().filter(|item| {
         let Some(known) = snapshot.known.get(&item.id) else {
             return false;

@@ -88,6 +88,19 @@ pub fn rule_states(conn: &mut Conn) -> Result<HashMap<ItemId, RuleState>> {
     Ok(states)
 }
 
+/// The rules that could not be evaluated, or have had nothing to read since `before`.
+pub fn unseeing(conn: &mut Conn, before: DateTime<Utc>) -> Result<Vec<ItemId>> {
+    let ids: Vec<Uuid> = rule_state::table
+        .filter(
+            rule_state::error
+                .is_not_null()
+                .or(rule_state::no_data_since.le(before)),
+        )
+        .select(rule_state::rule_id)
+        .load(conn)?;
+    Ok(ids.into_iter().map(ItemId::from).collect())
+}
+
 /// What is known about one rule, locked: whoever evaluates it at the same time waits here.
 pub fn lock_rule(conn: &mut Conn, rule: ItemId) -> Result<Option<RuleState>> {
     let row: Option<RuleStateRow> = rule_state::table
