@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::replay::{self, Said};
 use super::said::{self, Looked, Stepped};
+use crate::features::alerts::evaluate::TICK;
 use crate::features::connectors::breaker::State;
 use crate::features::connectors::store::turns as breakers;
 use crate::features::health::probe;
@@ -32,10 +33,14 @@ pub struct History {
     pub said: Vec<Said>,
     /// In what it is kept, in words.
     pub grain: String,
+    /// For how long it is kept.
+    pub kept: TimeDelta,
+    /// Not everything that is kept is gone through.
+    pub is_cut: bool,
     /// How far apart a moment that is told and the one that was may be.
     pub slack: TimeDelta,
     /// What else somebody has to know who believes it.
-    pub caveat: Option<&'static str>,
+    pub caveat: String,
     /// The unit of what is read, where the source does not say it.
     pub unit: String,
 }
@@ -52,8 +57,10 @@ impl History {
         Self {
             said,
             grain: grain.to_owned(),
+            kept: REACH,
+            is_cut: false,
             slack,
-            caveat: None,
+            caveat: String::new(),
             unit: String::new(),
         }
     }
@@ -184,14 +191,15 @@ fn latencies(
     probe: &Item<Probe>,
     results: usize,
 ) -> db::Result<History> {
-    let from = asked.from.max(asked.now - Span::Minute.kept());
+    let kept = Span::Minute.kept();
+    let from = asked.from.max(asked.now - kept);
     let runs = past::latencies(conn, probe.id, from)?;
     let said = said::latencies(&runs, results, lasts(&probe.spec));
+    let caveat = "Single results are kept for two days. What is kept of the time before is how many there were in each hour \
+                  and how long they took, which does not say how many came in a row.";
     Ok(History {
-        caveat: Some(
-            "Single results are kept for two days. What is kept of the time before is how many there were in each hour \
-             and how long they took, which does not say how many came in a row.",
-        ),
+        kept,
+        caveat: caveat.to_owned(),
         ..History::new(said, "every result", MOMENT)
     })
 }
@@ -205,14 +213,15 @@ fn figures(
 ) -> db::Result<History> {
     let steps = measured::since(conn, probe.id, of.name, asked.from)?;
     let stepped = steps.iter().map(|step| Stepped {
+        begins: step.at,
         ends: (step.at + measured::STEP).min(asked.now),
         extreme: if up { step.high } else { step.low },
         last: step.last,
     });
     let stepped: Vec<Stepped> = stepped.collect();
-    let said = said::stepped(&stepped, measured::STEP, lasts(&probe.spec));
+    let said = said::stepped(&stepped, TICK, lasts(&probe.spec));
     Ok(History {
-        caveat: Some(PEAKS),
+        caveat: PEAKS.to_owned(),
         ..History::new(said, STEPS, measured::STEP)
     })
 }
@@ -221,7 +230,7 @@ const PEAKS: &str = "Of each step its last value counts until the next, and its 
                      stood is not kept.";
 
 fn reports(conn: &mut Conn, asked: Asked, indicator: &Item<Indicator>) -> db::Result<History> {
-    let reports = past::reports(conn, indicator.id, asked.from)?;
+    let reports = past::reports(conn, indicator.id, asked.from)?.all;
     let good_for = indicator.spec.expect_every.map(|every| every.delta() * 2);
     Ok(History {
         unit: indicator.spec.unit.clone(),
@@ -231,18 +240,15 @@ fn reports(conn: &mut Conn, asked: Asked, indicator: &Item<Indicator>) -> db::Re
 
 fn ages(conn: &mut Conn, asked: Asked, indicator: &Item<Indicator>) -> db::Result<History> {
     let reports = past::reports(conn, indicator.id, asked.from)?;
-    let said = said::ages(&reports, indicator.declared_at, asked.from);
+    let said = said::ages(&reports.all, indicator.declared_at, reports.from);
     Ok(History::new(said, "every report", MOMENT))
 }
 
 fn events(conn: &mut Conn, asked: Asked, event: &Item<EventType>) -> db::Result<History> {
     let since = asked.from.max(event.declared_at);
     let events = past::events(conn, event.id, since)?;
-    Ok(History::new(
-        said::events(&events, since),
-        "every report",
-        MOMENT,
-    ))
+    let said = said::events(&events.all, events.from);
+    Ok(History::new(said, "every report", MOMENT))
 }
 
 fn beats(conn: &mut Conn, asked: Asked, heartbeat: &Item<Heartbeat>) -> db::Result<History> {
@@ -275,10 +281,9 @@ fn calls(conn: &mut Conn, asked: Asked, connector: &Item<Connector>) -> db::Resu
         (*breaker, *at, is)
     });
     let stood: Vec<_> = stood.collect();
+    let caveat = "It counts from when a breaker opened, and not from the first of the failures that opened it.";
     Ok(History {
-        caveat: Some(
-            "It counts from when a breaker opened, and not from the first of the failures that opened it.",
-        ),
+        caveat: caveat.to_owned(),
         ..History::new(said::worst(&stood), "every turn of its breakers", MOMENT)
     })
 }
@@ -298,11 +303,11 @@ fn lines(
         }
         None => Vec::new(),
     };
+    let caveat = "Whether the log could be read at each of these moments is not kept: a time in which it could not counts \
+                  as one without lines.";
     Ok(History {
-        caveat: Some(
-            "Whether the log could be read at each of these moments is not kept: a time in which it could not counts as \
-             one without lines.",
-        ),
+        kept: log.spec.keep.delta().min(REACH),
+        caveat: caveat.to_owned(),
         ..History::new(
             said,
             "how many lines there were in each minute",

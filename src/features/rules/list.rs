@@ -13,7 +13,7 @@ use super::words;
 use crate::features::alerts::blind;
 use crate::features::alerts::store::{self as alerts, About, fired};
 use crate::features::packs::pack::{ItemId, Rule};
-use crate::features::packs::store::{self as packs, Item};
+use crate::features::packs::store::{self as packs, Item, Watched};
 use crate::foundation::Services;
 use crate::foundation::auth::{Permission, Signed};
 use crate::foundation::db;
@@ -48,31 +48,15 @@ pub async fn show(signed: Signed, services: Data<Services>, asked: Query<Asked>)
                 .into_iter()
                 .filter(|it| scope.allows(it.id))
                 .collect();
-            let rows = rows(conn, &scope, services.clock.now())?;
-            Ok::<_, db::Error>((platforms, rows))
+            let found = found(conn, &scope, &asked, &platforms, services.clock.now())?;
+            Ok::<_, db::Error>((platforms, found))
         })?;
-        let (platforms, mut rows) = read;
-        let names: HashMap<_, _> = platforms
-            .iter()
-            .map(|it| (it.id, (it.slug.clone(), it.name.clone())))
-            .collect();
-        for row in &mut rows {
-            if let Some((slug, name)) = names.get(&row.platform) {
-                row.slug.clone_from(slug);
-                row.place.clone_from(name);
-            }
-        }
-        let all = rows.len();
-        rows.retain(|row| asked.takes(row));
-        rows.sort_by_key(|row| std::cmp::Reverse((row.lit, row.is_blind)));
-        let found = rows.len();
-        // Of all that were found, not of those that fit on this page.
-        let (lamp, sentence) = verdict(&rows);
-        let (rows, next) = asked.page(rows);
+        let (platforms, found) = read;
+        let (lamp, sentence) = found.verdict;
         Ok::<_, web::Error>(List {
             lamp,
             sentence,
-            is_filtered: found != all,
+            is_filtered: found.is_filtered,
             filter: Filter {
                 platform: asked.platform.clone(),
                 level: asked.level.clone(),
@@ -88,8 +72,8 @@ pub async fn show(signed: Signed, services: Data<Services>, asked: Query<Asked>)
                 .filter(|it| may_add.allows(it.id))
                 .map(|it| (it.slug.clone(), it.name.clone()))
                 .collect(),
-            rows,
-            next,
+            rows: found.rows,
+            next: found.next,
             chrome,
         })
     })
@@ -97,11 +81,57 @@ pub async fn show(signed: Signed, services: Data<Services>, asked: Query<Asked>)
     page(&view)
 }
 
+/// The rules of one page, and what all that were found say.
+struct Found {
+    rows: Vec<Row>,
+    next: Option<String>,
+    verdict: (Lamp, String),
+    is_filtered: bool,
+}
+
+fn found(
+    conn: &mut db::Conn,
+    scope: &Scope,
+    asked: &Asked,
+    platforms: &[Watched],
+    now: DateTime<Utc>,
+) -> db::Result<Found> {
+    let mut rows = rows(conn, scope, now)?;
+    for row in &mut rows {
+        if let Some(it) = platforms.iter().find(|it| it.id == row.platform) {
+            row.slug.clone_from(&it.slug);
+            row.place.clone_from(&it.name);
+        }
+    }
+    let all = rows.len();
+    rows.retain(|row| asked.takes(row));
+    rows.sort_by_key(|row| std::cmp::Reverse((row.lit, row.is_blind)));
+    // Of all that were found, not of those that fit on this page.
+    let (is_filtered, verdict) = (rows.len() != all, verdict(&rows));
+    let (mut rows, next) = asked.page(rows);
+    let ids: Vec<ItemId> = rows.iter().map(|row| row.id).collect();
+    let (last, times) = (
+        fired::last(conn, &ids)?,
+        fired::times(conn, &ids, now - REACH)?,
+    );
+    for row in &mut rows {
+        row.last = last.get(&row.id).copied();
+        row.times = times.get(&row.id).copied().unwrap_or(0).unsigned_abs();
+    }
+    Ok(Found {
+        rows,
+        next,
+        verdict,
+        is_filtered,
+    })
+}
+
+/// Every rule, without what it did.
 fn rows(conn: &mut db::Conn, scope: &Scope, now: DateTime<Utc>) -> db::Result<Vec<Row>> {
     let rules = packs::live_within::<Rule>(conn, scope)?;
     let subjects = Subjects::read(conn, scope)?;
-    let (last, times) = (fired::last(conn)?, fired::times(conn, now - REACH)?);
-    let blind: HashSet<ItemId> = blind::rules(conn, now)?.into_iter().collect();
+    let ids: HashSet<ItemId> = rules.iter().map(|rule| rule.id).collect();
+    let blind = blind::among(conn, |id| ids.contains(&id), now)?;
     let lit: HashMap<ItemId, Level> = alerts::lit(conn)?
         .into_iter()
         .filter(|(_, lit)| lit.about == About::Platform)
@@ -118,8 +148,8 @@ fn rows(conn: &mut db::Conn, scope: &Scope, now: DateTime<Utc>) -> db::Result<Ve
         reads: words::reads(&rule.spec.on),
         levels: rule.spec.levels().map(|(level, _)| level.into()).collect(),
         service: subjects.service(rule.platform, &rule.spec.on).cloned(),
-        last: last.get(&rule.id).copied(),
-        times: times.get(&rule.id).copied().unwrap_or(0).unsigned_abs(),
+        last: None,
+        times: 0,
         lit: lit.get(&rule.id).copied(),
         is_blind: blind.contains(&rule.id),
     };

@@ -5,13 +5,14 @@ use actix_web::web::{Data, Path};
 use super::backtest::{self, BackTest};
 use super::history::REACH;
 use super::subjects::Subjects;
-use super::text::Text;
-use super::views::{AlertLine, LevelLine, Page, Tested};
+use super::tested::Tested;
+use super::views::{self, AlertLine, LevelLine, Page};
 use super::{versions, words};
+use crate::features::alerts::blind;
 use crate::features::alerts::store::{Alert, fired};
 use crate::features::packs::accepted;
 use crate::features::packs::pack::{Condition, Indicator, ItemId, Rule, Runbook, Source};
-use crate::features::packs::store::{self as packs, Item, Watched, revisions};
+use crate::features::packs::store::{self as packs, Item, Watched};
 use crate::foundation::Services;
 use crate::foundation::auth::{Permission, Signed};
 use crate::foundation::db::{self, Conn};
@@ -69,12 +70,6 @@ fn show(
     let retired = item.retired_at.is_some();
     let unit = unit(conn, &item)?;
     let rule = &item.spec;
-    let piece = match revisions::last(conn, platform.id, 1)?.pop() {
-        Some(kept) => Text::read(&kept.source)
-            .ok()
-            .and_then(|it| it.piece(&item.slug)),
-        None => None,
-    };
     let real = fired::of_rule(conn, id, now - REACH)?;
     let tested = if retired {
         None
@@ -87,7 +82,13 @@ fn show(
     };
     let shown = fired::alerts(conn, id, ALERTS_SHOWN)?;
     let lit = shown.iter().find(|alert| alert.firing);
-    let (versions, has_older) = versions::of(conn, platform.id, &item.slug)?;
+    let (lamp, standing) = if retired && lit.is_none() {
+        (Lamp::Unknown, "Not in force any more")
+    } else {
+        let blind = blind::among(conn, |it| it == id, now)?;
+        views::standing(lit.map(|alert| alert.level), !blind.is_empty())
+    };
+    let versions = versions::of(conn, platform.id, &item.slug)?;
     let scope = Scope::one(platform.id);
     let subjects = Subjects::read(conn, &scope)?;
     let runbook = runbook(conn, &item)?;
@@ -101,8 +102,8 @@ fn show(
         id,
         slug: platform.slug,
         platform: platform.name,
-        lamp: standing(lit, retired).0,
-        standing: standing(lit, retired).1,
+        lamp,
+        standing,
         lit: lit.map(|alert| alert.id.to_string()),
         reads: words::reads(&rule.on),
         service: subjects.service(platform.id, &rule.on).cloned(),
@@ -112,23 +113,15 @@ fn show(
         tells: rule.escalation.clone(),
         owner: rule.owner.clone(),
         runbook: runbook.map(|it| (it.id, it.spec)),
-        may_change: !retired && piece.is_some() && may(Permission::PacksPropose),
-        piece,
+        may_change: !retired && versions.piece.is_some() && may(Permission::PacksPropose),
+        piece: versions.piece,
         tested: tested.map(|it| Tested::of(rule, &it, compared.as_ref())),
-        times: real.len() as u64,
+        times: real.times.len() as u64,
         alerts: shown.iter().map(AlertLine::of).collect(),
-        versions,
-        has_older,
+        versions: versions.all,
+        has_older: versions.has_older,
         accepted: accepted::among(conn, item.platform, accepted::OF_RULE, &[&item.slug])?,
     })
-}
-
-fn standing(lit: Option<&Alert>, retired: bool) -> (Lamp, &'static str) {
-    match lit.map(|alert| Lamp::from(alert.level)) {
-        Some(lamp) => (lamp, "Lit now"),
-        None if retired => (Lamp::Unknown, "Not in force any more"),
-        None => (Lamp::Clear, "Not lit"),
-    }
 }
 
 fn runbook(conn: &mut Conn, rule: &Item<Rule>) -> db::Result<Option<Item<Runbook>>> {
@@ -142,7 +135,6 @@ fn runbook(conn: &mut Conn, rule: &Item<Rule>) -> db::Result<Option<Item<Runbook
     }
 }
 
-/// Kept for the alerts that a page lists.
 impl AlertLine {
     fn of(alert: &Alert) -> Self {
         Self {

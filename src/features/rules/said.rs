@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::replay::{Said, What};
 use crate::features::alerts::rule::{Beat, Reading};
 use crate::features::health::series::{self, Figure, Moment, Point, Series};
-use crate::features::packs::pack::{Is, Labels, ProbeState, Selector, Source, Take};
+use crate::features::packs::pack::{Is, Labels, ProbeState, Selector, Source};
 use crate::features::packs::quantity::Lasting;
 
 /// A time in which somebody looked.
@@ -197,28 +197,37 @@ pub fn lines(
     said
 }
 
-/// A step of a figure: its end, the value in it that counts most, and its last one.
+/// A step of a figure, the value in it that counts most, and its last one. The step that runs ends now.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Stepped {
+    pub begins: DateTime<Utc>,
     pub ends: DateTime<Utc>,
     pub extreme: f64,
     pub last: f64,
 }
 
-/// What a figure was step by step. The extreme of a step is read for a moment within it, because nobody knows for how
-/// long it stood; the last value stands until the next step, or for `lasts`.
+/// What a figure was step by step. The extreme of a step is read for one `tick` within it, because nobody knows for how
+/// long it stood; then what stood before is read again, and the last value from the end of its step until the next, or for
+/// `lasts`.
 #[must_use]
-pub fn stepped(steps: &[Stepped], length: TimeDelta, lasts: TimeDelta) -> Vec<Said> {
-    let mut said = Vec::with_capacity(steps.len() * 2);
+pub fn stepped(steps: &[Stepped], tick: TimeDelta, lasts: TimeDelta) -> Vec<Said> {
+    let number = |at, value| Said::reads(at, Reading::Number(value));
+    let mut said = Vec::with_capacity(steps.len() * 3);
+    let mut stands: Option<f64> = None;
     for (index, step) in steps.iter().enumerate() {
-        let number = |at, value| Said::reads(at, Reading::Number(value));
         if step.extreme.total_cmp(&step.last).is_ne() {
-            said.push(number(step.ends - length / 2, step.extreme));
+            let at = step.begins + (step.ends - step.begins).max(TimeDelta::zero()) / 2;
+            said.push(number(at, step.extreme));
+            if at + tick < step.ends {
+                said.push(number(at + tick, stands.unwrap_or(step.last)));
+            }
         }
         said.push(number(step.ends, step.last));
-        let next = steps.get(index + 1).map(|next| next.ends);
-        if next.is_none_or(|next| next - length > step.ends + lasts) {
+        stands = Some(step.last);
+        let next = steps.get(index + 1).map(|next| next.begins);
+        if next.is_none_or(|next| next > step.ends + lasts) {
             said.push(Said::nothing(step.ends + lasts));
+            stands = None;
         }
     }
     said
@@ -292,10 +301,6 @@ impl Rebuilt {
         };
         let mut source = source.clone();
         match &mut source {
-            Source::Metric(of) => {
-                of.select = Selector::named(WHOLE);
-                of.take = Some(Take::Sum);
-            }
             Source::Rate(of) | Source::Increase(of) => {
                 of.select = Selector::named(WHOLE);
                 of.window = wide(of.window);

@@ -2,6 +2,7 @@ use super::*;
 use crate::features::packs::file;
 use crate::features::packs::pack::Rule;
 use crate::features::packs::parameters::Given;
+use crate::features::rules::replay::{Ticks, replay};
 
 fn at(minute: i64) -> DateTime<Utc> {
     DateTime::UNIX_EPOCH + TimeDelta::days(20_000) + TimeDelta::minutes(minute)
@@ -17,12 +18,16 @@ fn minutes(said: &[Said]) -> Vec<(i64, Reading)> {
     said.iter().map(one).collect()
 }
 
-fn source(text: &str) -> Source {
+fn rule(text: &str) -> Rule {
     let source = format!(
-        "[platform]\nid = \"p\"\nname = \"P\"\nversion = \"1\"\n[[rule]]\nid = \"r\"\nname = \"R\"\n{text}\nred = {{ above = 1 }}"
+        "[platform]\nid = \"p\"\nname = \"P\"\nversion = \"1\"\n[[rule]]\nid = \"r\"\nname = \"R\"\n{text}"
     );
     let mut rules: Vec<Rule> = file::read(&source, &Given::default()).unwrap().pack.rules;
-    rules.remove(0).on
+    rules.remove(0)
+}
+
+fn source(text: &str) -> Source {
+    rule(&format!("{text}\nred = {{ above = 1 }}")).on
 }
 
 const HOUR: TimeDelta = TimeDelta::hours(1);
@@ -93,21 +98,86 @@ fn lines_count_from_the_end_of_their_minute_for_as_long_as_they_should() {
     );
 }
 
-#[test]
-fn the_worst_of_a_step_stands_for_a_moment() {
-    let step = |ends, extreme, last| Stepped {
-        ends: at(ends),
+const TICK: TimeDelta = TimeDelta::seconds(2);
+
+fn step(begins: i64, extreme: f64, last: f64) -> Stepped {
+    Stepped {
+        begins: at(begins),
+        ends: at(begins + 5),
         extreme,
         last,
+    }
+}
+
+#[test]
+fn the_worst_of_a_step_stands_for_a_tick() {
+    let steps = [
+        step(0, 9.0, 1.0),
+        step(5, 8.0, 2.0),
+        step(10, 2.0, 2.0),
+        step(60, 3.0, 3.0),
+    ];
+    let seconds = |said: &Said| {
+        let What::Reads(reading) = &said.what else {
+            panic!("{said:?}")
+        };
+        ((said.at - at(0)).num_seconds(), reading.clone())
     };
-    let five = TimeDelta::minutes(5);
-    let steps = [step(5, 9.0, 1.0), step(10, 1.0, 1.0), step(60, 2.0, 2.0)];
-    let said = stepped(&steps, five, TimeDelta::minutes(1));
-    let moments: Vec<_> = minutes(&said);
-    assert_eq!(moments[0], (2, Reading::Number(9.0)));
-    assert_eq!(moments[1], (5, Reading::Number(1.0)));
-    assert_eq!(moments[3], (11, Reading::Nothing), "nothing came after it");
-    assert_eq!(moments[4], (60, Reading::Number(2.0)));
+    let said = stepped(&steps, TICK, TimeDelta::minutes(1));
+    let said: Vec<_> = said.iter().map(seconds).collect();
+    let number = |value: f64| Reading::Number(value);
+    assert_eq!(
+        said,
+        [
+            (150, number(9.0)),
+            // Nothing is known of what stood before the first step, and its last value is.
+            (152, number(1.0)),
+            (300, number(1.0)),
+            (450, number(8.0)),
+            (452, number(1.0)),
+            (600, number(2.0)),
+            (900, number(2.0)),
+            (960, Reading::Nothing),
+            (3_900, number(3.0)),
+            (3_960, Reading::Nothing),
+        ]
+    );
+}
+
+/// The step that runs ends now, which may be before its middle.
+#[test]
+fn what_is_said_of_the_step_that_runs_is_in_order() {
+    for seconds in [0, 1, 3, 60, 299] {
+        let running = Stepped {
+            ends: at(5) + TimeDelta::seconds(seconds),
+            ..step(5, 9.0, 1.0)
+        };
+        let said = stepped(&[step(0, 7.0, 1.0), running], TICK, TimeDelta::minutes(1));
+        let moments: Vec<_> = said.iter().map(|said| said.at).collect();
+        assert!(moments.is_sorted(), "{moments:?}");
+    }
+}
+
+/// What the server would not have fired on: a spike between two reads of a figure that was well at both.
+#[test]
+fn a_spike_within_a_step_does_not_last() {
+    let steps = [step(0, 0.5, 0.5), step(5, 0.99, 0.5), step(10, 0.5, 0.5)];
+    let said = stepped(&steps, TICK, TimeDelta::minutes(1));
+    let fired = |levels: &str| {
+        let rule = rule(&format!(
+            "on.measure = {{ probe = \"host\", name = \"disk\" }}\n{levels}"
+        ));
+        let ticks = Ticks {
+            from: at(0),
+            until: at(20),
+            every: TICK,
+        };
+        replay(&rule, &said, ticks).unwrap().firings
+    };
+    assert_eq!(fired("red = { above = 0.9, for = \"2m\" }"), []);
+    let at_once = fired("red = { above = 0.9 }");
+    assert_eq!(at_once.len(), 1);
+    assert_eq!(at_once[0].until, Some(at_once[0].from + TICK));
 }
 
 fn taken(values: &[f64]) -> Vec<Taken> {

@@ -21,16 +21,24 @@ pub struct Version {
     pub hunks: Vec<HunkView>,
 }
 
-/// Newest first; and whether there are older revisions that were not looked at.
-pub fn of(conn: &mut Conn, platform: PlatformId, rule: &str) -> db::Result<(Vec<Version>, bool)> {
+/// What became of the text of a rule.
+pub struct Versions {
+    /// Newest first.
+    pub all: Vec<Version>,
+    /// Whether there are older revisions that were not looked at.
+    pub has_older: bool,
+    /// Its piece of the last that was kept.
+    pub piece: Option<String>,
+}
+
+pub fn of(conn: &mut Conn, platform: PlatformId, rule: &str) -> db::Result<Versions> {
     let mut kept = revisions::last(conn, platform, LOOKED_AT)?;
     let all = kept.last().is_none_or(|oldest| oldest.revision == 1);
     kept.reverse();
     let mut versions = Vec::new();
     let mut before: Option<String> = None;
     for revision in &kept {
-        let text = Text::read(&revision.source).ok();
-        let now = text.and_then(|text| text.piece(rule));
+        let now = piece(&revision.source, rule);
         if now != before {
             let is_oldest = versions.is_empty() && revision.revision == kept[0].revision && !all;
             versions.push(version(
@@ -43,7 +51,18 @@ pub fn of(conn: &mut Conn, platform: PlatformId, rule: &str) -> db::Result<(Vec<
         before = now;
     }
     versions.reverse();
-    Ok((versions, !all))
+    Ok(Versions {
+        all: versions,
+        has_older: !all,
+        piece: before,
+    })
+}
+
+/// The rule in the text of a pack. A text in which its name does not stand is not read: a whole pack takes its time.
+fn piece(source: &str, rule: &str) -> Option<String> {
+    let is_named = source.contains(rule);
+    let text = is_named.then(|| Text::read(source).ok()).flatten()?;
+    text.piece(rule)
 }
 
 fn version(

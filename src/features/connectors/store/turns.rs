@@ -95,12 +95,14 @@ pub fn last(conn: &mut Conn, id: BreakerId, at_most: i64) -> Result<Vec<Kept>> {
         .collect()
 }
 
-/// How the breakers of a connector stood at a moment, and every change of theirs since, oldest first.
+/// How the breakers of a connector stood at a moment, and every change of theirs since, oldest first. Of very many
+/// changes the last, and then that moment is the first of them.
 pub fn of_connector(
     conn: &mut Conn,
     connector: ItemId,
     from: DateTime<Utc>,
 ) -> Result<Vec<(BreakerId, DateTime<Utc>, State)>> {
+    const AT_MOST: i64 = 20_000;
     let read = |text: &str| {
         text.parse::<State>()
             .map_err(|_| Error::Damaged("a breaker's turn"))
@@ -111,10 +113,11 @@ pub fn of_connector(
         .select((breaker::id, breaker::state))
         .load(conn)?;
     let ids: Vec<Uuid> = now.iter().map(|(id, _)| *id).collect();
-    let turns: Vec<(Uuid, DateTime<Utc>, String, String)> = breaker_turn::table
+    let mut turns: Vec<(Uuid, DateTime<Utc>, String, String)> = breaker_turn::table
         .filter(breaker_turn::breaker_id.eq_any(ids))
         .filter(breaker_turn::at.gt(from))
-        .order((breaker_turn::at, breaker_turn::id))
+        .order((breaker_turn::at.desc(), breaker_turn::id.desc()))
+        .limit(AT_MOST)
         .select((
             breaker_turn::breaker_id,
             breaker_turn::at,
@@ -122,6 +125,12 @@ pub fn of_connector(
             breaker_turn::now,
         ))
         .load(conn)?;
+    turns.reverse();
+    let is_cut = i64::try_from(turns.len()).is_ok_and(|count| count >= AT_MOST);
+    let from = match turns.first() {
+        Some((_, first, ..)) if is_cut => *first,
+        _ => from,
+    };
     let mut stood = Vec::with_capacity(now.len() + turns.len());
     for (id, now) in &now {
         let first = turns.iter().find(|(of, ..)| of == id);

@@ -1,7 +1,5 @@
 //! What was, for whoever goes through it again: how probes stood, what they answered, what was reported and scraped.
 
-use std::collections::BTreeMap;
-
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Double, Nullable, Text, Timestamptz};
@@ -14,8 +12,37 @@ use crate::foundation::db::schema::{
 };
 use crate::foundation::db::{Conn, Result};
 
-/// More rows than this are read of nothing: a probe that ran every second for two days.
+/// More rows than this are read of nothing, the newest: a probe that ran every second for two days.
 const AT_MOST: i64 = 200_000;
+
+/// So many steps of series are read together.
+const STEPS_AT_MOST: i32 = 400_000;
+
+/// Everything since a moment, oldest first. Where there is more than is read, since a later one than was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Since<T> {
+    pub from: DateTime<Utc>,
+    pub all: Vec<T>,
+}
+
+impl<T> Since<T> {
+    /// Of rows that were read newest first, and at most `at_most` of them.
+    #[must_use]
+    pub fn of(
+        mut rows: Vec<T>,
+        at_most: i64,
+        from: DateTime<Utc>,
+        at: impl Fn(&T) -> DateTime<Utc>,
+    ) -> Self {
+        rows.reverse();
+        let is_cut = i64::try_from(rows.len()).is_ok_and(|count| count >= at_most);
+        let from = match rows.first() {
+            Some(first) if is_cut => at(first),
+            _ => from,
+        };
+        Self { from, all: rows }
+    }
+}
 
 /// How a probe stood from `from` on: first as it was then, then at each change.
 pub fn states(
@@ -26,10 +53,11 @@ pub fn states(
     let changes: Vec<(DateTime<Utc>, String, String)> = probe_change::table
         .filter(probe_change::probe_id.eq(probe.uuid()))
         .filter(probe_change::at.gt(from))
-        .order(probe_change::at)
+        .order(probe_change::at.desc())
         .limit(AT_MOST)
         .select((probe_change::at, probe_change::was, probe_change::now))
         .load(conn)?;
+    let Since { from, all: changes } = Since::of(changes, AT_MOST, from, |(at, ..)| *at);
     let read = |text: &str| text.parse::<ProbeState>().unwrap_or_default();
     let first = match changes.first() {
         Some((_, was, _)) => read(was),
@@ -56,7 +84,7 @@ pub fn looked(
         .filter(sample::probe_id.eq(probe.uuid()))
         .filter(sample::span.eq_any(spans))
         .filter(sample::at.ge(from - TimeDelta::hours(1)))
-        .order(sample::at)
+        .order(sample::at.desc())
         .limit(AT_MOST)
         .select((sample::at, sample::span))
         .load(conn)?;
@@ -64,10 +92,8 @@ pub fn looked(
         span if span == Span::Hour.as_str() => TimeDelta::hours(1),
         _ => TimeDelta::minutes(1),
     };
-    Ok(rows
-        .into_iter()
-        .map(|(at, span)| (at, length(&span)))
-        .collect())
+    let lengths = rows.into_iter().map(|(at, span)| (at, length(&span)));
+    Ok(lengths.rev().collect())
 }
 
 /// What a probe's runs took since `from`, oldest first; nothing where a run says nothing of it.
@@ -76,53 +102,60 @@ pub fn latencies(
     probe: ItemId,
     from: DateTime<Utc>,
 ) -> Result<Vec<(DateTime<Utc>, Option<i64>)>> {
-    Ok(probe_run::table
+    let mut runs: Vec<(DateTime<Utc>, Option<i64>)> = probe_run::table
         .filter(probe_run::probe_id.eq(probe.uuid()))
         .filter(probe_run::at.ge(from))
-        .order(probe_run::at)
+        .order(probe_run::at.desc())
         .limit(AT_MOST)
         .select((probe_run::at, probe_run::latency_us))
-        .load(conn)?)
+        .load(conn)?;
+    runs.reverse();
+    Ok(runs)
 }
 
-/// What was reported of an indicator since `from`, oldest first, and the last before that.
+/// What was reported of an indicator since `from`, and the last before that.
 pub fn reports(
     conn: &mut Conn,
     indicator: ItemId,
     from: DateTime<Utc>,
-) -> Result<Vec<(DateTime<Utc>, f64)>> {
+) -> Result<Since<(DateTime<Utc>, f64)>> {
     let of = || {
         indicator_report::table
             .filter(indicator_report::indicator_id.eq(indicator.uuid()))
             .filter(indicator_report::superseded_by.is_null())
             .select((indicator_report::at, indicator_report::value))
     };
-    let before: Option<(DateTime<Utc>, f64)> = of()
-        .filter(indicator_report::at.lt(from))
-        .order((indicator_report::at.desc(), indicator_report::id.desc()))
-        .first(conn)
-        .optional()?;
     let since: Vec<(DateTime<Utc>, f64)> = of()
         .filter(indicator_report::at.ge(from))
-        .order((indicator_report::at, indicator_report::id))
+        .order((indicator_report::at.desc(), indicator_report::id.desc()))
         .limit(AT_MOST)
         .load(conn)?;
-    Ok(before.into_iter().chain(since).collect())
+    let mut since = Since::of(since, AT_MOST, from, |(at, _)| *at);
+    if since.from == from {
+        let before: Option<(DateTime<Utc>, f64)> = of()
+            .filter(indicator_report::at.lt(from))
+            .order((indicator_report::at.desc(), indicator_report::id.desc()))
+            .first(conn)
+            .optional()?;
+        since.all.splice(0..0, before);
+    }
+    Ok(since)
 }
 
-/// When events of a type were reported since `from`, oldest first.
+/// When events of a type were reported since `from`.
 pub fn events(
     conn: &mut Conn,
     event_type: ItemId,
     from: DateTime<Utc>,
-) -> Result<Vec<DateTime<Utc>>> {
-    Ok(event_report::table
+) -> Result<Since<DateTime<Utc>>> {
+    let events: Vec<DateTime<Utc>> = event_report::table
         .filter(event_report::event_type_id.eq(event_type.uuid()))
         .filter(event_report::at.ge(from))
-        .order((event_report::at, event_report::id))
+        .order((event_report::at.desc(), event_report::id.desc()))
         .limit(AT_MOST)
         .select(event_report::at)
-        .load(conn)?)
+        .load(conn)?;
+    Ok(Since::of(events, AT_MOST, from, |at| *at))
 }
 
 /// Series of a scrape that a selector chooses, taken together step by step.
@@ -150,17 +183,31 @@ pub struct Together {
     pub sum: f64,
 }
 
-/// What the series of this name that fit a selector were since `from`, oldest first: one row for a step, or one for each
-/// bound of a histogram's buckets.
-pub fn together(
-    conn: &mut Conn,
-    scrape: ItemId,
-    (name, select): (&str, &Selector),
-    by_bound: bool,
-    from: DateTime<Utc>,
-) -> Result<Vec<Together>> {
-    let ids = chosen(conn, scrape, (name, select), by_bound)?;
-    let (ids, bounds): (Vec<i64>, Vec<Option<String>>) = ids.into_iter().unzip();
+/// Series of a scrape that a selector chooses, with the bound of each where they are buckets.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Chosen {
+    ids: Vec<i64>,
+    bounds: Vec<Option<String>>,
+}
+
+impl Chosen {
+    #[must_use]
+    pub const fn count(&self) -> usize {
+        self.ids.len()
+    }
+}
+
+/// How far back so many series are read together: many of them less far.
+#[must_use]
+pub fn reach(series: usize) -> TimeDelta {
+    let series = i32::try_from(series).unwrap_or(i32::MAX).max(1);
+    STEP * (STEPS_AT_MOST / series).max(1)
+}
+
+/// What the chosen series were since `from`, oldest first: one row for a step, or one for each bound of a histogram's
+/// buckets.
+pub fn together(conn: &mut Conn, chosen: &Chosen, from: DateTime<Utc>) -> Result<Vec<Together>> {
+    let Chosen { ids, bounds } = chosen;
     if ids.is_empty() {
         return Ok(Vec::new());
     }
@@ -177,25 +224,52 @@ pub fn together(
     .load(conn)?)
 }
 
-/// Their ids, with the bound of each where they are buckets.
-fn chosen(
+/// The series of this name that fit a selector; of a histogram its buckets, or everything else.
+pub fn chosen(
     conn: &mut Conn,
     scrape: ItemId,
     (name, select): (&str, &Selector),
     by_bound: bool,
-) -> Result<BTreeMap<i64, Option<String>>> {
+) -> Result<Chosen> {
     let rows: Vec<(i64, serde_json::Value)> = series::table
         .filter(series::scrape_id.eq(scrape.uuid()))
         .filter(series::name.eq(name))
+        .order(series::id)
         .select((series::id, series::labels))
         .load(conn)?;
-    let mut found = BTreeMap::new();
+    let mut found = Chosen::default();
     for (id, labels) in rows {
         let labels: Labels = serde_json::from_value(labels).unwrap_or_default();
         let le = labels.get("le").filter(|_| by_bound).cloned();
         if select.fits(&labels) && le.is_some() == by_bound {
-            found.insert(id, le);
+            found.ids.push(id);
+            found.bounds.push(le);
         }
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_more_than_is_read_begins_later() {
+        let at = |minute| DateTime::UNIX_EPOCH + TimeDelta::minutes(minute);
+        let of = |rows: &[i64], at_most| {
+            let rows = rows.iter().map(|minute| at(*minute)).collect();
+            Since::of(rows, at_most, at(0), |at| *at)
+        };
+        let all = of(&[9, 5, 2], 4);
+        assert_eq!((all.from, all.all), (at(0), vec![at(2), at(5), at(9)]));
+        assert_eq!(of(&[9, 5, 2], 3).from, at(2), "there may be more before it");
+        assert_eq!(of(&[], 3).from, at(0));
+    }
+
+    #[test]
+    fn many_series_are_read_less_far_back() {
+        assert!(reach(1) > TimeDelta::days(30) && reach(46) > TimeDelta::days(30));
+        assert_eq!(reach(500), TimeDelta::minutes(5 * 800));
+        assert_eq!(reach(usize::MAX), TimeDelta::minutes(5));
+    }
 }

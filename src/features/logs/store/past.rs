@@ -8,7 +8,11 @@ use crate::features::packs::pack::{ItemId, LinesOf};
 use crate::foundation::db::schema::log_count;
 use crate::foundation::db::{Conn, Result};
 
-/// The lines that a rule counts, by the minute since `from`, oldest first; minutes without one are left out.
+/// More minutes than this are not read: more than a month has.
+const AT_MOST: i64 = 50_000;
+
+/// The lines that a rule counts, by the minute since `from`, oldest first; minutes without one are left out. Of very many
+/// the last.
 pub fn minutes(
     conn: &mut Conn,
     source: ItemId,
@@ -20,7 +24,8 @@ pub fn minutes(
         .filter(log_count::minute.ge(from))
         .filter(log_count::level.ge(of.level.number()))
         .group_by(log_count::minute)
-        .order(log_count::minute)
+        .order(log_count::minute.desc())
+        .limit(AT_MOST)
         .select((log_count::minute, diesel::dsl::sum(log_count::lines)))
         .into_boxed();
     if let Some(component) = &of.component {
@@ -30,10 +35,9 @@ pub fn minutes(
         query = query.filter(log_count::code.eq(code));
     }
     let rows: Vec<(DateTime<Utc>, Option<bigdecimal::BigDecimal>)> = query.load(conn)?;
-    Ok(rows
-        .into_iter()
-        .map(|(minute, lines)| (minute, total(lines)))
-        .collect())
+    let counted = rows.into_iter();
+    let counted = counted.map(|(minute, lines)| (minute, total(lines)));
+    Ok(counted.rev().collect())
 }
 
 /// The first minute since `from` in which a log had any line.

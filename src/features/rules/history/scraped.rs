@@ -3,8 +3,9 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Asked, History, PEAKS, Past, STEPS, lasts, looked, named};
+use crate::features::alerts::evaluate::TICK;
 use crate::features::alerts::rule::Reading;
-use crate::features::health::store::past::{self, Together};
+use crate::features::health::store::past::{self, Chosen, Together};
 use crate::features::health::store::slices::STEP;
 use crate::features::packs::pack::{MetricOf, Probe, Selector, Source, Take};
 use crate::features::packs::quantity::Lasting;
@@ -12,6 +13,7 @@ use crate::features::packs::store::Item;
 use crate::features::rules::replay::Said;
 use crate::features::rules::said::{self, Rebuilt, Stepped, Taken};
 use crate::foundation::db::{self, Conn};
+use crate::foundation::web::format::duration;
 
 /// Steps are added up every few minutes: a metric whose last is older than this is gone.
 const SUMMED_LATE: TimeDelta = TimeDelta::minutes(15);
@@ -27,6 +29,46 @@ pub(super) fn read(conn: &mut Conn, asked: Asked, on: &Source, up: bool) -> db::
     named(conn, asked, slug, "scrape", read)
 }
 
+/// Series that are read together, and from when on: many of them less far back, which whoever reads it is told.
+struct Reach {
+    from: DateTime<Utc>,
+    caveat: Option<String>,
+}
+
+impl Reach {
+    fn of(chosen: &[&Chosen], asked: Asked, before: TimeDelta) -> Self {
+        let series = chosen.iter().map(|it| it.count()).sum();
+        let reach = past::reach(series);
+        let wanted = asked.from - before;
+        let nearest = asked.now - reach;
+        if nearest <= wanted {
+            return Self {
+                from: wanted,
+                caveat: None,
+            };
+        }
+        let said = duration(reach.to_std().unwrap_or_default());
+        Self {
+            from: nearest,
+            caveat: Some(format!(
+                "It reads {series} series, so only the last {said} are gone through."
+            )),
+        }
+    }
+
+    /// A history of what was read so.
+    fn history(self, said: Vec<Said>, caveat: &str) -> History {
+        let cut = self.caveat.is_some();
+        let caveats = [self.caveat.unwrap_or_default(), caveat.to_owned()];
+        let caveats = caveats.into_iter().filter(|it| !it.is_empty());
+        History {
+            caveat: caveats.collect::<Vec<_>>().join(" "),
+            is_cut: cut,
+            ..History::new(said, STEPS, STEP)
+        }
+    }
+}
+
 fn metric(
     conn: &mut Conn,
     asked: Asked,
@@ -35,7 +77,9 @@ fn metric(
     up: bool,
 ) -> db::Result<History> {
     let select = (of.select.name.as_str(), &of.select);
-    let rows = past::together(conn, probe.id, select, false, asked.from)?;
+    let chosen = past::chosen(conn, probe.id, select, false)?;
+    let reach = Reach::of(&[&chosen], asked, TimeDelta::zero());
+    let rows = past::together(conn, &chosen, reach.from)?;
     let stepped = rows.iter().map(|row| {
         let last = match of.take {
             None | Some(Take::Sum) => row.sum,
@@ -51,17 +95,15 @@ fn metric(
             _ => last,
         };
         Stepped {
+            begins: row.at - STEP,
             ends: row.at.min(asked.now),
             extreme,
             last,
         }
     });
     let stepped: Vec<Stepped> = stepped.collect();
-    let said = said::stepped(&stepped, STEP, lasts(&probe.spec));
-    Ok(History {
-        caveat: Some(PEAKS),
-        ..History::new(said, STEPS, STEP)
-    })
+    let said = said::stepped(&stepped, TICK, lasts(&probe.spec));
+    Ok(reach.history(said, PEAKS))
 }
 
 fn absence(
@@ -70,24 +112,24 @@ fn absence(
     probe: &Item<Probe>,
     select: &Selector,
 ) -> db::Result<History> {
-    let rows = past::together(
-        conn,
-        probe.id,
-        (select.name.as_str(), select),
-        false,
-        asked.from,
-    )?;
+    let chosen = past::chosen(conn, probe.id, (select.name.as_str(), select), false)?;
+    let reach = Reach::of(&[&chosen], asked, TimeDelta::zero());
+    let rows = past::together(conn, &chosen, reach.from)?;
     let there: Vec<_> = rows.iter().map(|row| (row.at - STEP, STEP)).collect();
     let there = said::merged(&there, lasts(&probe.spec));
     let turns: Vec<(DateTime<Utc>, bool)> = there
         .iter()
         .flat_map(|span| [(span.from, false), (span.until, true)])
         .collect();
-    let before = std::iter::once((asked.from, true)).chain(turns);
+    let before = std::iter::once((reach.from, true)).chain(turns);
     let turns: Vec<_> = before.filter(|(at, _)| *at <= asked.now).collect();
-    let looked = looked(conn, asked, probe)?;
+    let mut looked = looked(conn, asked, probe)?;
+    looked.retain(|span| span.until > reach.from);
+    for span in &mut looked {
+        span.from = span.from.max(reach.from);
+    }
     let said = said::within(&turns, &looked, |absent| Reading::Absent(*absent));
-    Ok(History::new(said, STEPS, STEP))
+    Ok(reach.history(said, ""))
 }
 
 /// What grows is put together again from what it grew by.
@@ -95,37 +137,24 @@ fn rebuilt(conn: &mut Conn, asked: Asked, probe: &Item<Probe>, on: &Source) -> d
     let rebuilt = Rebuilt::of(on, STEP);
     let [part, whole] = Rebuilt::names();
     let window = on.window().map_or(STEP, Lasting::delta);
-    let from = asked.from - window.max(STEP);
-    let mut read = |name: &str, select: &Selector, by_bound: bool| {
-        past::together(conn, probe.id, (name, select), by_bound, from)
-    };
+    let asked_for = asked_for(on);
+    let mut chosen: Vec<Chosen> = Vec::with_capacity(asked_for.len());
+    for (name, select, by_bound) in &asked_for {
+        chosen.push(past::chosen(conn, probe.id, (name, select), *by_bound)?);
+    }
+    let all: Vec<&Chosen> = chosen.iter().collect();
+    let reach = Reach::of(&all, asked, window.max(STEP));
     let grows = on.window().is_some();
-    let taken = |rows: &[Together]| -> Vec<Taken> {
-        let one = |row: &Together| Taken {
-            ends: row.at,
-            le: row.le.clone(),
-            value: if grows { row.increase } else { row.sum },
-        };
-        rows.iter().map(one).collect()
+    let names = match on {
+        Source::Quantile(_) => vec![format!("{whole}_bucket")],
+        Source::Share(_) => vec![part.to_owned(), whole.to_owned()],
+        _ => vec![whole.to_owned()],
     };
     let mut all = Vec::new();
-    match on {
-        Source::Rate(of) | Source::Increase(of) => {
-            let rows = read(&of.select.name, &of.select, false)?;
-            all.extend(said::series(whole, &taken(&rows), true));
-        }
-        Source::Share(of) => {
-            let parts = read(&of.part.name, &of.part, false)?;
-            let wholes = read(&of.whole.name, &of.whole, false)?;
-            all.extend(said::series(part, &taken(&parts), grows));
-            all.extend(said::series(whole, &taken(&wholes), grows));
-        }
-        Source::Quantile(of) => {
-            let buckets = read(&of.buckets(), &of.select, true)?;
-            let name = format!("{whole}_bucket");
-            all.extend(said::series(&name, &taken(&buckets), true));
-        }
-        _ => {}
+    for (chosen, name) in chosen.iter().zip(names) {
+        let rows = past::together(conn, chosen, reach.from)?;
+        let taken: Vec<Taken> = rows.iter().map(|row| taken(row, grows)).collect();
+        all.extend(said::series(&name, &taken, grows));
     }
     let points = all.iter().flat_map(|series| &series.points);
     let moments: Vec<i64> = points.map(|point| point.at_ms).collect();
@@ -146,8 +175,29 @@ fn rebuilt(conn: &mut Conn, asked: Asked, probe: &Item<Probe>, on: &Source) -> d
     } else {
         "What happens within a step is told at its end."
     };
-    Ok(History {
-        caveat: Some(caveat),
-        ..History::new(said, STEPS, STEP)
-    })
+    Ok(reach.history(said, caveat))
+}
+
+/// The series that a source reads: a name, what their labels have to be, and whether they are told apart by their bound.
+fn asked_for(on: &Source) -> Vec<(String, &Selector, bool)> {
+    let plain = |select: &'_ Selector| select.name.clone();
+    match on {
+        Source::Rate(of) | Source::Increase(of) => {
+            vec![(plain(&of.select), &of.select, false)]
+        }
+        Source::Share(of) => vec![
+            (plain(&of.part), &of.part, false),
+            (plain(&of.whole), &of.whole, false),
+        ],
+        Source::Quantile(of) => vec![(of.buckets(), &of.select, true)],
+        _ => Vec::new(),
+    }
+}
+
+fn taken(row: &Together, grows: bool) -> Taken {
+    Taken {
+        ends: row.at,
+        le: row.le.clone(),
+        value: if grows { row.increase } else { row.sum },
+    }
 }
