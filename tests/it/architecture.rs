@@ -301,6 +301,8 @@ const PURE: &[&str] = &[
     "reviews/risk",
     "reviews/step",
     "reviews/verdict",
+    "rules/beats",
+    "rules/burns",
     "rules/fields",
     "rules/replay",
     "rules/said",

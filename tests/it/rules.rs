@@ -4,12 +4,15 @@ mod changing;
 
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use diesel::connection::SimpleConnection;
 use signalbox::features::alerts::evaluate;
 use signalbox::features::health::actions as health;
+use signalbox::features::health::latency::Histogram;
+use signalbox::features::health::store::samples::{self, Sample, Span};
 use signalbox::features::health::store::{measured, reports};
-use signalbox::features::packs::pack::{Indicator, ItemId, Measure, Probe, Rule};
+use signalbox::features::heartbeats::actions as heartbeats;
+use signalbox::features::packs::pack::{Heartbeat, Indicator, ItemId, Measure, Probe, Rule};
 use signalbox::features::packs::store as packs;
 use signalbox::foundation::audit::{Actor, Unaudited};
 use signalbox::foundation::db;
@@ -284,33 +287,109 @@ async fn what_probes_read_is_kept_in_steps_for_thirty_days() {
     assert_eq!(since(old - TimeDelta::hours(1)).len(), 1);
 }
 
-#[tokio::test]
-async fn what_is_not_kept_is_said_and_not_counted_as_nothing() {
-    let app = TestApp::start().await;
+/// The pack with a connector, a target, a heartbeat, and a rule on what only single results of each tell.
+fn with_single_results() -> String {
     let more = "\n[[connector]]\nid = \"bank\"\nname = \"Bank\"\nurl = \"http://127.0.0.1:9\"\nservice = \"api\"\n\
                 \n[[rule]]\nid = \"failing\"\nname = \"Failing\"\non.connector = \"bank\"\nyellow = { is = \"failing\" }\n\
                 \n[[slo]]\nid = \"up\"\nname = \"Up\"\nservice = \"api\"\non.availability = \"api-health\"\ntarget = \"99.9%\"\n\
-                \n[[rule]]\nid = \"burns\"\nname = \"Burns\"\non.burn_rate = \"up\"\nyellow = {}\n";
-    apply(&app, &format!("{}{more}", pack()));
+                \n[[rule]]\nid = \"burns\"\nname = \"Burns\"\non.burn_rate = \"up\"\nyellow = {}\n\
+                \n[[heartbeat]]\nid = \"dump\"\nname = \"Dump\"\nevery = \"1h\"\ngrace = \"10m\"\nservice = \"api\"\n\
+                \n[[rule]]\nid = \"late\"\nname = \"Late\"\non.heartbeat = \"dump\"\nyellow = { is = \"late\" }\n";
+    format!("{}{more}", pack())
+}
+
+#[tokio::test]
+async fn what_is_not_kept_is_said_and_not_counted_as_nothing() {
+    let app = TestApp::start().await;
+    apply(&app, &with_single_results());
     let operator = app.as_operator();
-    for (slug, why) in [
-        ("failing", "kept for seven days"),
-        ("burns", "windows of down to five minutes"),
+    for (slug, kept) in [
+        (
+            "failing",
+            "every call and every turn of its breakers, for 7 days.",
+        ),
+        ("burns", "results by the minute, for 2 days."),
+        ("late", "the last hundred pings, for 30 days."),
+        ("disk", "steps of five minutes, for 30 days."),
     ] {
         let page = operator.get(&path(&app, slug)).await;
+        let nothing = "Nothing is kept yet that could be gone through";
+        assert!(page.says(nothing), "{}", page.text());
         assert!(
-            page.says("This cannot be told from what is kept"),
+            page.says(kept) && !page.says("Would not have fired"),
             "{}",
             page.text()
         );
-        assert!(page.says(why) && !page.says("Would not have fired"));
     }
-    let page = operator.get(&path(&app, "disk")).await;
+}
+
+/// Two results of each minute of the last day, of which those of an hour all failed.
+fn a_bad_hour(app: &TestApp) {
+    let probe = app.services.db.read(|conn| {
+        let platform = packs::find(conn, "demo")?.unwrap();
+        packs::by_slug::<Probe>(conn, platform.id, "api-health")
+    });
+    let (id, now) = (probe.unwrap().id, app.now());
+    let now = now.duration_trunc(TimeDelta::minutes(1)).unwrap();
+    let add = |conn: &mut db::Conn| {
+        for back in 1..1_440 {
+            let failed = if (300..360).contains(&back) { 2 } else { 0 };
+            let sample = Sample {
+                at: now - TimeDelta::minutes(back),
+                good: 2 - failed,
+                failed,
+                unknown: 0,
+                histogram: Histogram::default(),
+                demo: false,
+            };
+            samples::add(conn, id, Span::Minute, &sample)?;
+        }
+        Ok::<_, db::Error>(())
+    };
+    let audit = &app.services.audit;
+    audit.write_unaudited(Unaudited::Sample, add).unwrap();
+}
+
+#[tokio::test]
+async fn a_budget_that_was_burned_is_told_from_the_minutes_that_are_kept() {
+    let app = TestApp::start().await;
+    apply(&app, &with_single_results());
+    a_bad_hour(&app);
+    let page = app.as_operator().get(&path(&app, "burns")).await;
+    assert!(page.says("Would have fired once in the"), "{}", page.text());
+    assert_eq!(page.definition("Kept"), "results by the minute");
+    assert!(page.says("Results are kept by the minute for two days."));
+    let rows = page.table("When it would have fired, the newest first");
+    assert_eq!(rows[0][1], "Yellow");
+    assert!(rows[0][4].contains("times"), "{rows:?}");
+}
+
+#[tokio::test]
+async fn that_a_heartbeat_was_late_is_told_from_its_pings() {
+    let app = TestApp::start().await;
+    apply(&app, &with_single_results());
+    heartbeats::enrol(&app.services).unwrap();
+    let id = app.services.db.read(|conn| {
+        let platform = packs::find(conn, "demo")?.unwrap();
+        packs::by_slug::<Heartbeat>(conn, platform.id, "dump")
+    });
+    let (id, now) = (id.unwrap().id, app.now().to_rfc3339());
+    // Due after an hour; five minutes late once, and in time the next.
+    let pings = format!(
+        "INSERT INTO heartbeat_ping (id, heartbeat_id, at, kind, method, source, agent, cut) \
+         SELECT gen_random_uuid(), '{id}', '{now}'::timestamptz - make_interval(mins => back), 'success', 'GET', '', '', false \
+         FROM unnest(ARRAY[185, 120, 61]) AS back"
+    );
+    app.db.connect_superuser().batch_execute(&pings).unwrap();
+    let page = app.as_operator().get(&path(&app, "late")).await;
     assert!(
-        page.says("Nothing is kept yet that could be gone through"),
+        page.says("Would have fired twice in the"),
         "{}",
         page.text()
     );
+    let rows = page.table("When it would have fired, the newest first");
+    assert_eq!(rows[0][2], "it would be lit now", "{rows:?}");
+    assert_eq!(rows[1][3], "5 min", "{rows:?}");
 }
 
 #[tokio::test]

@@ -1,7 +1,9 @@
 //! What is kept of what a rule reads, as what it said moment by moment. Each source takes a handful of statements,
 //! however long the history is.
 
+mod burns;
 mod scraped;
+mod single;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -110,9 +112,7 @@ pub fn read(conn: &mut Conn, asked: Asked, rule: &Rule) -> db::Result<Past> {
         Source::Heartbeat(slug) => {
             let late = rule.levels().any(|(_, it)| it.is == Some(Is::Late));
             if late {
-                return Ok(not_kept(
-                    "That a heartbeat was late and then came after all is not kept, only when it was down and up again.",
-                ));
+                return named(conn, asked, slug, "heartbeat", single::late);
             }
             named(conn, asked, slug, "heartbeat", beats)
         }
@@ -122,23 +122,13 @@ pub fn read(conn: &mut Conn, asked: Asked, rule: &Rule) -> db::Result<Past> {
         }
         Source::Connector(slug) => {
             if rule.levels().any(|(_, it)| it.is == Some(Is::Failing)) {
-                return Ok(not_kept(
-                    "Single calls of a connector are kept for seven days, and not that the last of them had failed; only \
-                     when its breakers opened and closed.",
-                ));
+                return named(conn, asked, slug, "connector", single::failing);
             }
             named(conn, asked, slug, "connector", calls)
         }
-        Source::BurnRate(_) => Ok(not_kept(
-            "A burn rate looks at windows of down to five minutes, and what a target's results were is kept so finely for \
-             two days, and by the quarter of an hour before that.",
-        )),
+        Source::BurnRate(slug) => burns::read(conn, asked, slug),
         on => scraped::read(conn, asked, on, replay::looks_up(rule)),
     }
-}
-
-fn not_kept(why: &str) -> Past {
-    Past::NotKept(why.to_owned())
 }
 
 /// A history of something that the pack in force names.

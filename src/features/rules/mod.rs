@@ -9,6 +9,8 @@
 //! Deliberately absent: a switch that turns a rule off. Taking it out of the pack does, with a second person.
 
 pub mod backtest;
+pub mod beats;
+pub mod burns;
 mod choices;
 mod edit;
 mod editing;

@@ -233,6 +233,7 @@ fn figure(reading: &Reading) -> Option<f64> {
     match reading {
         Reading::Number(number) => Some(*number),
         Reading::Age(age) => Some(age.num_milliseconds() as f64),
+        Reading::Burn(burn) => Some(burn.rate),
         Reading::Latencies(all) => all.first().map(|latency| *latency as f64),
         _ => None,
     }

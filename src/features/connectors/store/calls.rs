@@ -8,7 +8,8 @@ use uuid::Uuid;
 
 use super::BreakerId;
 use crate::features::connectors::breaker::Verdict;
-use crate::foundation::db::schema::breaker_call;
+use crate::features::packs::pack::ItemId;
+use crate::foundation::db::schema::{breaker, breaker_call};
 use crate::foundation::db::{Conn, Result};
 
 /// How long calls are kept.
@@ -79,6 +80,44 @@ pub fn last(conn: &mut Conn, id: BreakerId, at_most: i64) -> Result<Vec<Kept>> {
             breaker_call::trial,
         ))
         .load(conn)?)
+}
+
+/// A call through one of the breakers of a connector: when it ended, and whether it had failed.
+pub type Ending = (BreakerId, DateTime<Utc>, bool);
+
+/// The calls of a connector that were answered or failed since `from`, oldest first, and from when on these are all.
+pub fn of_connector(
+    conn: &mut Conn,
+    connector: ItemId,
+    from: DateTime<Utc>,
+) -> Result<(DateTime<Utc>, Vec<Ending>)> {
+    const AT_MOST: i64 = 100_000;
+    let breakers: Vec<Uuid> = breaker::table
+        .filter(breaker::connector_id.eq(connector.uuid()))
+        .filter(breaker::retired_at.is_null())
+        .select(breaker::id)
+        .load(conn)?;
+    let mut calls: Vec<(Uuid, DateTime<Utc>, String)> = breaker_call::table
+        .filter(breaker_call::breaker_id.eq_any(breakers))
+        .filter(breaker_call::at.gt(from))
+        .filter(breaker_call::verdict.eq_any(["answered", "failed"]))
+        .order((breaker_call::at.desc(), breaker_call::id.desc()))
+        .limit(AT_MOST)
+        .select((
+            breaker_call::breaker_id,
+            breaker_call::at,
+            breaker_call::verdict,
+        ))
+        .load(conn)?;
+    calls.reverse();
+    let is_cut = i64::try_from(calls.len()).is_ok_and(|count| count >= AT_MOST);
+    let from = match calls.first() {
+        Some((_, first, _)) if is_cut => *first,
+        _ => from,
+    };
+    let ended = calls.into_iter();
+    let ended = ended.map(|(id, at, verdict)| (id.into(), at, verdict == "failed"));
+    Ok((from, ended.collect()))
 }
 
 /// How often each asked us to wait since a moment.

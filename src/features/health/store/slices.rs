@@ -239,6 +239,12 @@ fn chosen(conn: &mut Conn, read: &Read) -> Result<Option<(Vec<i64>, Vec<i64>, bo
     Ok(Some((parts, wholes, is_good)))
 }
 
+/// How many series are read at once.
+pub fn width(conn: &mut Conn, read: &Read) -> Result<usize> {
+    let chosen = chosen(conn, read)?;
+    Ok(chosen.map_or(0, |(parts, wholes, _)| parts.len() + wholes.len()))
+}
+
 /// Of what is scraped: by how much its counters grew in each step.
 fn steps(
     conn: &mut Conn,

@@ -142,6 +142,28 @@ pub fn last(conn: &mut Conn, keyring: &Keyring, heartbeat: ItemId) -> Result<Vec
     Ok(rows.into_iter().map(kept).collect())
 }
 
+/// When which sign came, of the pings that are kept, oldest first; without what they said.
+pub fn heard(
+    conn: &mut Conn,
+    heartbeat: ItemId,
+) -> Result<Vec<(DateTime<Utc>, Signal, Option<Uuid>)>> {
+    type Row = (DateTime<Utc>, String, Option<i16>, Option<Uuid>);
+    let rows: Vec<Row> = heartbeat_ping::table
+        .filter(heartbeat_ping::heartbeat_id.eq(heartbeat.uuid()))
+        .order((heartbeat_ping::at.desc(), heartbeat_ping::id.desc()))
+        .limit(KEPT)
+        .select((
+            heartbeat_ping::at,
+            heartbeat_ping::kind,
+            heartbeat_ping::exit_code,
+            heartbeat_ping::run,
+        ))
+        .load(conn)?;
+    let came = rows.into_iter().rev();
+    let came = came.map(|(at, kind, code, run)| (at, Signal::of(&kind, code), run));
+    Ok(came.collect())
+}
+
 /// A moment that turned a heartbeat, as it is kept.
 #[derive(Clone, Debug, Queryable, Selectable)]
 #[diesel(table_name = heartbeat_turn)]

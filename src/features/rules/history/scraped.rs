@@ -16,7 +16,7 @@ use crate::foundation::db::{self, Conn};
 use crate::foundation::web::format::duration;
 
 /// Steps are added up every few minutes: a metric whose last is older than this is gone.
-const SUMMED_LATE: TimeDelta = TimeDelta::minutes(15);
+pub(super) const SUMMED_LATE: TimeDelta = TimeDelta::minutes(15);
 
 /// What is kept of a source that reads scraped metrics. Where high values count most, `up`.
 pub(super) fn read(conn: &mut Conn, asked: Asked, on: &Source, up: bool) -> db::Result<Past> {
