@@ -13,6 +13,7 @@ mod healthcheck;
 mod indicator;
 mod instance;
 mod intake;
+mod job;
 mod key;
 mod keys;
 mod lists;
@@ -51,6 +52,7 @@ enum Command {
     Indicator(indicator::Args),
     /// Take in files of records
     Intake(intake::Args),
+    Job(job::Args),
     Key(key::Args),
     #[command(subcommand)]
     Keys(keys::Command),
@@ -80,6 +82,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Healthcheck(args) => healthcheck::run(&args),
         Command::Indicator(args) => indicator::run(&args),
         Command::Intake(args) => intake::run(&args),
+        Command::Job(args) => job::run(args),
         Command::Key(args) => key::run(args),
         Command::Keys(command) => keys::run(command),
         Command::Lists(args) => lists::run(&args),

@@ -22,6 +22,8 @@ use signalbox::foundation::jobs::{
 use crate::support::app::{TestApp, services};
 use crate::support::db::TestDb;
 
+mod console;
+
 struct Bench {
     db: TestDb,
     services: Services,

@@ -17,7 +17,8 @@ pub fn register(registry: &mut Registry) {
     registry
         .handle(READ_BATCH, read_batch)
         .lane(Lane::HEAVY)
-        .attempts(ATTEMPTS);
+        .attempts(ATTEMPTS)
+        .never_again("Its batch ended with it. Hand the same file in again: rows that are in already change nothing.");
     registry.handle(CLOSE_BATCH, close_batch);
     registry.handle(UPKEEP, upkeep);
     let hourly = Schedule::new(UPKEEP, "23 * * * *", "UTC", UPKEEP)

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::pages::standing;
 use super::schedules;
 use crate::foundation::Services;
-use crate::foundation::auth::Signed;
+use crate::foundation::auth::{Permission, Signed};
 use crate::foundation::jobs::{self, JobState, JobView, Registry};
 use crate::foundation::web::paging::{Cursor, Direction, PAGE_ROWS, Page};
 use crate::foundation::web::{self, Chrome, Lamp, Nav, block, filters, page};
@@ -71,6 +71,7 @@ struct Jobs {
     chrome: Chrome,
     tabs: Vec<Tab>,
     caption: &'static str,
+    may_act: bool,
     rows: Vec<Line>,
     next: Option<String>,
     previous: Option<String>,
@@ -135,6 +136,7 @@ pub async fn jobs(
                 })
                 .into(),
             caption: shown.label(),
+            may_act: signed.may(Permission::JobsAct),
             next: link(page.next),
             previous: link(page.previous),
             schedules,

@@ -3,11 +3,15 @@
 //! Invariants:
 //! - what was given up stays in view until it is purged, because somebody has to know;
 //! - a job's page shows its kind, its progress and its errors, never its payload;
-//! - cancelling asks the job to stop; what it has done stays.
+//! - cancelling asks the job to stop; what it has done stays;
+//! - nobody removes more than what was counted before their eyes, and nothing that is open;
+//! - only what was given up runs again, with all its attempts before it.
 
-mod actions;
+pub mod actions;
+mod choice;
 mod list;
 mod pages;
+mod purge;
 mod schedules;
 
 use crate::foundation::auth::Permission;
@@ -18,6 +22,16 @@ pub fn routes() -> Routes {
     Routes::new()
         .get("/jobs", Access::Needs(Permission::JobsRead), list::jobs)
         .get(
+            "/jobs/purge",
+            Access::Needs(Permission::JobsAct),
+            purge::look,
+        )
+        .post(
+            "/jobs/purge",
+            Access::Needs(Permission::JobsAct),
+            purge::purge,
+        )
+        .get(
             "/jobs/{id}",
             Access::Needs(Permission::JobsRead),
             pages::job,
@@ -26,5 +40,10 @@ pub fn routes() -> Routes {
             "/jobs/{id}/cancellation",
             Access::Needs(Permission::JobsAct),
             pages::cancel,
+        )
+        .post(
+            "/jobs/{id}/retry",
+            Access::Needs(Permission::JobsAct),
+            pages::run_again,
         )
 }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::actions;
 use crate::foundation::Services;
 use crate::foundation::auth::{Permission, Signed};
-use crate::foundation::jobs::{self, JobId, JobState, JobView};
+use crate::foundation::jobs::{self, JobId, JobState, JobView, Registry};
 use crate::foundation::web::format::number;
 use crate::foundation::web::{self, Chrome, Form, Lamp, Nav, block, filters, page, see_other};
 
@@ -19,19 +19,30 @@ struct JobPage {
     word: &'static str,
     rate: String,
     may_cancel: bool,
+    may_run_again: bool,
+    /// What to do where it cannot run again.
+    instead: Option<&'static str>,
 }
 
-pub async fn job(services: Data<Services>, signed: Signed, id: Path<JobId>) -> web::Result {
+pub async fn job(
+    services: Data<Services>,
+    signed: Signed,
+    work: Data<Registry>,
+    id: Path<JobId>,
+) -> web::Result {
     let view = block(move || {
         let job = services.db.read(|conn| jobs::find(conn, *id))?;
         let job = job.ok_or(web::Error::NotFound)?;
         let chrome = Chrome::new(&signed, &services, "Job", Nav::Jobs);
         let (lamp, word) = standing(&job);
+        let acts = signed.may(Permission::JobsAct);
+        let is_given_up = job.state == JobState::Discarded;
+        let instead = work.again(&job.kind).err().filter(|_| is_given_up);
         Ok::<_, web::Error>(JobPage {
             rate: rate(&job, chrome.now),
-            may_cancel: signed.may(Permission::JobsAct)
-                && job.state.is_open()
-                && !job.cancel_requested,
+            may_cancel: acts && job.state.is_open() && !job.cancel_requested,
+            may_run_again: acts && is_given_up && instead.is_none(),
+            instead,
             chrome,
             job,
             lamp,
@@ -53,7 +64,24 @@ pub async fn cancel(
     form: Form<Nothing>,
 ) -> web::Result {
     let id = id.into_inner();
-    block(move || actions::cancel(&services, &signed.actor(), id, form.key)).await?;
+    block(move || actions::cancel(&services, &signed.actor(), id, Some(form.key))).await?;
+    see_other(format!("/jobs/{id}"))
+}
+
+/// `POST /jobs/{id}/retry`
+pub async fn run_again(
+    services: Data<Services>,
+    signed: Signed,
+    work: Data<Registry>,
+    id: Path<JobId>,
+    form: Form<Nothing>,
+) -> web::Result {
+    let id = id.into_inner();
+    block(move || {
+        let (actor, key) = (signed.actor(), Some(form.key));
+        actions::run_again(&services, &work, &actor, id, key)
+    })
+    .await?;
     see_other(format!("/jobs/{id}"))
 }
 
@@ -63,9 +91,16 @@ pub(super) fn standing(job: &JobView) -> (Lamp, &'static str) {
         JobState::Waiting if job.attempt > 0 => (Lamp::Yellow, "Waiting to be tried again"),
         JobState::Waiting => (Lamp::Unknown, "Waiting"),
         JobState::Running => (Lamp::Blue, "Running"),
+        ended => how_it_ended(ended),
+    }
+}
+
+pub(super) fn how_it_ended(state: JobState) -> (Lamp, &'static str) {
+    match state {
         JobState::Done => (Lamp::Clear, "Done"),
         JobState::Discarded => (Lamp::Red, "Given up"),
         JobState::Cancelled => (Lamp::Yellow, "Cancelled"),
+        JobState::Waiting | JobState::Running => (Lamp::Unknown, "Not ended"),
     }
 }
 

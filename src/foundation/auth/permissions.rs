@@ -49,7 +49,7 @@ pub enum Permission {
     /// Apply, alone where it lowers no guard, and what somebody else proposed.
     PacksApply,
     JobsRead,
-    /// Cancel.
+    /// Cancel, have run again what was given up, and remove what has ended.
     JobsAct,
     /// Personal data of customers.
     SubjectsRead,

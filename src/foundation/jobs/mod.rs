@@ -13,6 +13,7 @@
 //! Deliberately absent: a job that waits for another. A handler enqueues what follows it.
 
 mod context;
+pub mod ended;
 mod engine;
 mod queue;
 mod registry;

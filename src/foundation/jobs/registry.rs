@@ -34,6 +34,7 @@ pub struct Handler {
     pub(super) run: JobHandler,
     pub(super) lane: Lane,
     pub(super) attempts: i16,
+    instead: Option<&'static str>,
 }
 
 impl Handler {
@@ -45,6 +46,12 @@ impl Handler {
     /// After so many failures the job is discarded, and shown.
     pub fn attempts(&mut self, attempts: i16) -> &mut Self {
         self.attempts = attempts.max(1);
+        self
+    }
+
+    /// Given up is for good, because something else has ended with it; says what to do instead.
+    pub fn never_again(&mut self, instead: &'static str) -> &mut Self {
+        self.instead = Some(instead);
         self
     }
 }
@@ -70,6 +77,7 @@ impl Registry {
             run,
             lane: Lane::QUICK,
             attempts: ATTEMPTS,
+            instead: None,
         };
         let place = self.handlers.entry(kind).or_insert(handler);
         *place = handler;
@@ -82,6 +90,20 @@ impl Registry {
 
     pub(super) fn schedules(&self) -> &[Schedule] {
         &self.schedules
+    }
+
+    /// Whether a job of this kind may run again after it was given up.
+    ///
+    /// # Errors
+    /// What to do instead.
+    pub fn again(&self, kind: &str) -> Result<(), &'static str> {
+        match self.handlers.get(kind).map(|handler| handler.instead) {
+            Some(None) => Ok(()),
+            Some(Some(instead)) => Err(instead),
+            None => Err(
+                "This version of Signalbox does no work of this kind, so it would wait for ever.",
+            ),
+        }
     }
 
     pub(super) fn find(&self, kind: &str) -> Option<(&'static str, Handler)> {

@@ -34,7 +34,7 @@ impl JobState {
         }
     }
 
-    fn parse(text: &str) -> Self {
+    pub(super) fn parse(text: &str) -> Self {
         match text {
             "running" => Self::Running,
             "done" => Self::Done,

@@ -84,7 +84,7 @@ impl Page {
         let html = self.html();
         let form = html
             .select(&parse("form"))
-            .find(|form| form.attr("action") == Some(action))
+            .find(|form| form.attr("action") == Some(action) && form.attr("method") == Some("post"))
             .unwrap_or_else(|| panic!("no form posts to {action} on {}", self.heading()));
         form.select(&parse("input, textarea"))
             .map(field_of)
