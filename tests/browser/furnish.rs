@@ -673,7 +673,7 @@ fn matches(pattern: &str, path: &str) -> bool {
 /// Every address of the route table that shows a page, those without parameters first.
 pub fn pages() -> Vec<&'static str> {
     /// Answers of GET that are no pages, each with what it is.
-    const NOT_PAGES: [(&str, &str); 15] = [
+    const NOT_PAGES: [(&str, &str); 16] = [
         ("/ping/{secret}", "what a job calls"),
         ("/ping/{secret}/{word}", "what a job calls"),
         ("/sign-in/provider", "leads to the provider"),
@@ -688,6 +688,7 @@ pub fn pages() -> Vec<&'static str> {
         ("/checklists/runs/{id}/csv", "a file"),
         ("/checklists/runs/{id}/json", "a file"),
         ("/checklists/evidence/{id}", "a file"),
+        ("/indicators/{id}/reports/{claim}/file", "a file"),
         (
             "/account/parked/{id}",
             "a page that needs a form; see `forms_that_come_back`",

@@ -871,7 +871,17 @@ async fn an_upload_without_the_sessions_token_or_the_permission_is_refused() {
     let app = TestApp::start().await;
     with_platform(&app);
     let officer = app.as_compliance();
-    assert_eq!(upload(&officer, "wrong", "a.csv", HEAD).await.status, 403);
+    let wrong = upload(&officer, "wrong", "a.csv", HEAD).await;
+    assert!(
+        wrong.location().starts_with("/account/parked/"),
+        "what was typed is kept, and the file is not taken"
+    );
+    assert!(
+        officer
+            .get("/intake")
+            .await
+            .says("No file has been handed in")
+    );
     let reviewer = app.as_reviewer();
     assert_eq!(
         upload(&reviewer, &reviewer.csrf, "a.csv", HEAD)

@@ -1,9 +1,7 @@
 //! Files that show something: taken in from the browser, kept, and given back.
 
-use actix_multipart::Multipart;
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path};
-use chrono::Duration;
 
 use super::actions::{self, ChecklistError, Hand};
 use super::items;
@@ -12,25 +10,19 @@ use super::run::{EvidenceId, RunId};
 use super::store::{self, answers};
 use crate::foundation::Services;
 use crate::foundation::auth::Signed;
-use crate::foundation::db::PoolKind;
-use crate::foundation::files::upload::{self, Accept, Upload};
-use crate::foundation::files::{self, FileId, FileReader};
+use crate::foundation::files::FileId;
+use crate::foundation::files::evidence::{self, FIELD};
+use crate::foundation::files::upload::{self, Accept, Parts, SHORT_TEXT_BYTES, Upload};
 use crate::foundation::web::{self, Problems, block, page_with, see_other};
 
-const ACCEPT: Accept = Accept {
-    files: &["file"],
-    purpose: "checklist_evidence",
-    limit_bytes: 16 << 20,
-    // Seven years: as long as daily figures are kept.
-    keep: Duration::days(2_557),
-};
+const ACCEPT: Accept = evidence::accept("checklist_evidence", SHORT_TEXT_BYTES);
 
 /// `POST /checklists/runs/{id}/items/{item}/evidence`
 pub async fn add(
     signed: Signed,
     services: Data<Services>,
     at: Path<(RunId, String)>,
-    parts: Multipart,
+    parts: Parts,
 ) -> web::Result {
     let (id, item) = at.into_inner();
     let sent = upload::receive(&services, &signed, parts, ACCEPT).await?;
@@ -39,7 +31,7 @@ pub async fn add(
         let Some(why) = keep(&services, &signed, id, &item, &sent)? else {
             return Ok(None);
         };
-        let problems = Problems::one("file", why);
+        let problems = Problems::one(FIELD, why);
         items::view(&services, &signed, id, &item, None, problems).map(Some)
     })
     .await?;
@@ -57,11 +49,11 @@ fn keep(
     item: &str,
     sent: &Upload,
 ) -> Result<Option<String>, web::Error> {
-    let Some(file) = sent.file("file") else {
+    let Some(file) = sent.file(FIELD) else {
         return Ok(Some("Choose a file that is not empty.".to_owned()));
     };
     let hand = Hand::of(signed);
-    match actions::add_evidence(services, &hand, id, item, &file.stored, sent.key.into()) {
+    match actions::add_evidence(services, &hand, id, item, &file.stored, sent.key) {
         Ok(()) => Ok(None),
         Err(ChecklistError::Wrong(_, why)) => {
             sent.discard(services)?;
@@ -81,26 +73,19 @@ pub async fn download(
     id: Path<EvidenceId>,
 ) -> web::Result {
     let id = id.into_inner();
-    let reader = block(move || {
-        let file = services.audit.write(&signed.actor(), |tx| {
-            let (run, file) = answers::one_shown(tx, id)?;
-            let run = store::one(tx, run)?;
-            if !signed.reach().allows(run.platform) {
-                return Err(web::Error::NotFound);
-            }
-            tx.record(
-                actions::event("checklist.evidence_read", &run)
-                    .detail("item", file.item.as_str())
-                    .detail("sha256", hex::encode(&file.sha256)),
-            )?;
-            Ok(file.file)
-        })?;
-        Ok::<_, web::Error>(FileReader::open(
-            &services,
-            PoolKind::Web,
-            FileId::from(file),
-        )?)
+    let reach = signed.reach().clone();
+    evidence::hand_out(services, signed, move |tx| {
+        let (run, file) = answers::one_shown(tx, id)?;
+        let run = store::one(tx, run)?;
+        if !reach.allows(run.platform) {
+            return Err(web::Error::NotFound);
+        }
+        tx.record(
+            actions::event("checklist.evidence_read", &run)
+                .detail("item", file.item.as_str())
+                .detail("sha256", hex::encode(&file.sha256)),
+        )?;
+        Ok(FileId::from(file.file))
     })
-    .await?;
-    Ok(files::download(reader))
+    .await
 }

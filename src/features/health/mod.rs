@@ -53,6 +53,11 @@ pub fn routes() -> Routes {
             Access::Needs(IndicatorsReport),
             claims::pages::report,
         )
+        .get(
+            "/indicators/{id}/reports/{claim}/file",
+            Access::Needs(HealthRead),
+            claims::pages::file,
+        )
         .post(
             "/indicators/{id}/reports/{claim}/approval",
             Access::Needs(IndicatorsReport),

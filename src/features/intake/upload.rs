@@ -1,6 +1,5 @@
 //! Takes a file in from the browser.
 
-use actix_multipart::Multipart;
 use actix_web::http::StatusCode;
 use actix_web::web::Data;
 
@@ -9,17 +8,19 @@ use super::store;
 use super::{Error, pages};
 use crate::foundation::Services;
 use crate::foundation::auth::Signed;
-use crate::foundation::files::upload::{self, Accept, Upload};
+use crate::foundation::files::upload::{self, Accept, Parts, SHORT_TEXT_BYTES, Upload};
 use crate::foundation::web::{self, Problems, block};
 
 const ACCEPT: Accept = Accept {
     files: &["file"],
+    texts: &[],
     purpose: "intake",
     limit_bytes: UPLOAD_LIMIT_BYTES,
+    text_limit_bytes: SHORT_TEXT_BYTES,
     keep: KEEP_UPLOAD,
 };
 
-pub async fn post(services: Data<Services>, signed: Signed, parts: Multipart) -> web::Result {
+pub async fn post(services: Data<Services>, signed: Signed, parts: Parts) -> web::Result {
     let sent = upload::receive(&services, &signed, parts, ACCEPT).await?;
     let (taking, who) = (services.clone(), signed.clone());
     let (sent, received) = block(move || {

@@ -6,12 +6,11 @@ use std::io::BufReader;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use uuid::Uuid;
 
 use super::lists::{self, LoadError, Loaded, Order, Outcome};
 use super::store::loads as store;
 use crate::foundation::Services;
-use crate::foundation::audit::{Actor, Event, NewJob, Subject};
+use crate::foundation::audit::{Actor, Event, FormKey, NewJob, Subject};
 use crate::foundation::db::{self, PoolKind};
 use crate::foundation::files::{FileId, FileReader, Stored};
 use crate::foundation::jobs::{JobContext, JobError, Lane, Registry};
@@ -96,7 +95,12 @@ pub struct NewLoad<'a> {
 }
 
 /// Registers the files and queues their loading.
-pub fn ask(services: &Services, actor: &Actor, new: &NewLoad<'_>, key: Uuid) -> db::Result<LoadId> {
+pub fn ask(
+    services: &Services,
+    actor: &Actor,
+    new: &NewLoad<'_>,
+    key: impl Into<FormKey>,
+) -> db::Result<LoadId> {
     services.audit.write(actor, |tx| {
         let id = LoadId::new();
         tx.once(key, &format!("/screening/lists/loads/{id}"))?;

@@ -1,6 +1,5 @@
 //! Takes the files of a list in from the browser.
 
-use actix_multipart::Multipart;
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Query};
 use askama::Template;
@@ -12,7 +11,7 @@ use super::loads::{self, Format, LoadId, NewLoad};
 use super::pages::may_load;
 use crate::foundation::Services;
 use crate::foundation::auth::Signed;
-use crate::foundation::files::upload::{self, Accept, Upload};
+use crate::foundation::files::upload::{self, Accept, Parts, SHORT_TEXT_BYTES, Upload};
 use crate::foundation::web::{
     self, Chrome, Nav, Problems, Refusal, block, page, page_with, see_other,
 };
@@ -24,8 +23,10 @@ const REASON_CHARS: usize = 500;
 
 const ACCEPT: Accept = Accept {
     files: &["sdn", "alt", "add", "list"],
+    texts: &[],
     purpose: "screening_list",
     limit_bytes: LIMIT_BYTES,
+    text_limit_bytes: SHORT_TEXT_BYTES,
     keep: KEEP,
 };
 
@@ -92,7 +93,7 @@ fn check_reach(signed: &Signed) -> Result<(), web::Error> {
     )))
 }
 
-pub async fn post(services: Data<Services>, signed: Signed, parts: Multipart) -> web::Result {
+pub async fn post(services: Data<Services>, signed: Signed, parts: Parts) -> web::Result {
     check_reach(&signed)?;
     let sent = upload::receive(&services, &signed, parts, ACCEPT).await?;
     let format = Format::parse(sent.text("format")).unwrap_or(Format::Ofac);

@@ -1,10 +1,12 @@
 //! Where people are sent who may not go on yet, and what becomes of the form that they were sending: it is kept, and
 //! they come back to it.
 
+use actix_multipart::Multipart;
 use actix_web::dev::ServiceRequest;
 use actix_web::http::header::{CONTENT_TYPE, REFERER};
 use actix_web::web::Bytes;
 use actix_web::{HttpMessage, HttpRequest};
+use futures_util::StreamExt;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use url::form_urlencoded;
 
@@ -15,7 +17,7 @@ use super::{Signed, parked};
 use crate::foundation::Services;
 use crate::foundation::audit::Unaudited;
 use crate::foundation::kernel::PersonId;
-use crate::foundation::web::{Error, Posted, block};
+use crate::foundation::web::{Error, FORM_LIMIT_BYTES, Posted, block};
 
 pub const SIGN_IN_PATH: &str = "/sign-in";
 pub const SECOND_FACTOR_PATH: &str = "/sign-in/code";
@@ -109,16 +111,48 @@ pub(super) async fn forms_own(
     }
 }
 
-/// The form that this request posts. Files are not read.
+/// The form that this request posts. Files are not read, nor is what stands behind them.
 async fn read(request: &mut ServiceRequest) -> Option<Posted> {
-    let is_form = request.headers().get(CONTENT_TYPE).is_some_and(|kind| {
-        kind.as_bytes()
-            .starts_with(b"application/x-www-form-urlencoded")
-    });
-    if !is_form {
+    let is = |kind: &[u8]| {
+        let given = request.headers().get(CONTENT_TYPE);
+        given.is_some_and(|given| given.as_bytes().starts_with(kind))
+    };
+    if is(b"application/x-www-form-urlencoded") {
+        return request.extract::<Bytes>().await.ok().map(Posted);
+    }
+    if !is(b"multipart/form-data") {
         return None;
     }
-    request.extract::<Bytes>().await.ok().map(Posted)
+    let parts = request.extract::<Multipart>().await.ok()?;
+    texts_of(parts).await
+}
+
+/// What was typed beside the files of a form, as a form without any would say it.
+async fn texts_of(mut parts: Multipart) -> Option<Posted> {
+    let mut typed = Vec::new();
+    let mut length = 0;
+    while let Some(part) = parts.next().await {
+        let mut part = part.ok()?;
+        let is_file = |part: &actix_multipart::Field| {
+            let disposition = part.content_disposition();
+            disposition.is_some_and(|it| it.get_filename().is_some())
+        };
+        if is_file(&part) {
+            break;
+        }
+        let name = part.name()?.to_owned();
+        let mut value = Vec::new();
+        while let Some(bytes) = part.next().await {
+            let bytes = bytes.ok()?;
+            length += bytes.len();
+            if length > FORM_LIMIT_BYTES {
+                return None;
+            }
+            value.extend_from_slice(&bytes);
+        }
+        typed.push((name, String::from_utf8(value).ok()?));
+    }
+    Some(Posted::from_fields(&typed))
 }
 
 /// Puts a form aside for this person. The request has been found to come from our own pages. Secrets are not kept,

@@ -785,6 +785,8 @@ diesel::table! {
         answered_at -> Nullable<Timestamptz>,
         answered_by -> Nullable<Uuid>,
         answered_name -> Nullable<Text>,
+        file_id -> Nullable<Uuid>,
+        file_bytes -> Nullable<Int8>,
     }
 }
 

@@ -12,6 +12,7 @@
 //! Deliberately absent: unpacking archives, and believing the sender about the type.
 
 mod download;
+pub mod evidence;
 mod reader;
 mod sniff;
 mod store;

@@ -20,7 +20,7 @@ use crate::foundation::auth::FormToken;
 use crate::foundation::kernel::local_moment;
 
 /// Longest body of a form; files go through multipart, which has its own limits.
-const LIMIT_BYTES: usize = 256 * 1024;
+pub const LIMIT_BYTES: usize = 256 * 1024;
 
 /// The field that binds a form to its session.
 pub const CSRF_FIELD: &str = "csrf";
@@ -53,6 +53,14 @@ impl Posted {
         request.extensions().get::<Self>().cloned()
     }
 
+    /// As a form without files says these fields.
+    #[must_use]
+    pub fn from_fields(fields: &[(String, String)]) -> Self {
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        form.extend_pairs(fields);
+        Self(Bytes::from(form.finish()))
+    }
+
     /// Everything but the fields that belong to the session and to the rendering.
     pub fn typed(&self) -> impl Iterator<Item = (String, String)> {
         typed(&self.0)
@@ -69,7 +77,7 @@ impl Posted {
 
 fn typed(body: &[u8]) -> impl Iterator<Item = (String, String)> {
     form_urlencoded::parse(body)
-        .filter(|(name, _)| name != CSRF_FIELD && name != KEY_FIELD)
+        .filter(|(name, _)| is_typed(name))
         .map(|(name, value)| (name.into_owned(), value.into_owned()))
 }
 
@@ -122,7 +130,7 @@ impl<T: DeserializeOwned> Form<T> {
             data: serde_html_form::from_bytes(body).map_err(malformed)?,
             key: FormKey {
                 id,
-                digest: Some(digest(body)),
+                digest: Some(digest(typed(body))),
             },
         })
     }
@@ -139,16 +147,22 @@ pub fn moment(text: &str, zone: Tz) -> Option<DateTime<Utc>> {
     local_moment(read.next()?, zone)
 }
 
-/// What was typed, as one number. Lengths stand before names and values, so that no two forms run together.
-fn digest(body: &[u8]) -> [u8; 32] {
+/// What was typed, as one number, without the fields that belong to the session and to the rendering. Lengths stand before
+/// names and values, so that no two forms run together.
+#[must_use]
+pub fn digest(fields: impl Iterator<Item = (String, String)>) -> [u8; 32] {
     let mut hash = Sha256::new();
-    for (name, value) in typed(body) {
+    for (name, value) in fields.filter(|(name, _)| is_typed(name)) {
         for part in [name, value] {
             hash.update((part.len() as u64).to_be_bytes());
             hash.update(part);
         }
     }
     hash.finalize().into()
+}
+
+fn is_typed(name: &str) -> bool {
+    name != CSRF_FIELD && name != KEY_FIELD
 }
 
 #[cfg(test)]

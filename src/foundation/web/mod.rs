@@ -39,7 +39,10 @@ pub use block::{Lanes, block, block_sign_in};
 pub use board::{Board, Count, Counts, Duty, Place};
 pub use chrome::{Chrome, Door, Nav};
 pub use error::{Error, Refusal};
-pub use form::{CSRF_FIELD, Form, KEY_FIELD, Posted, moment};
+pub use form::{
+    CSRF_FIELD, Form, KEY_FIELD, LIMIT_BYTES as FORM_LIMIT_BYTES, Posted, digest as form_digest,
+    moment,
+};
 pub use format::filters;
 pub use lamp::Lamp;
 pub use page::{page, page_with, see_other};

@@ -6,6 +6,7 @@ use signalbox::foundation::auth::sessions::Stage;
 use signalbox::foundation::db::schema::parked_form;
 
 use super::{EMAIL, PASSWORD, give_password, sign_in};
+use crate::packs::{SMALL, apply};
 use crate::support::app::TestApp;
 
 /// Stands for any form in which people write; nothing has this id.
@@ -72,6 +73,41 @@ async fn a_form_of_an_older_session_is_kept_for_whoever_is_signed_in_now() {
     assert_eq!(
         new.post_form("/account/password", &secret).await.status,
         403
+    );
+}
+
+/// Files are not kept; what was typed beside them is.
+#[actix_web::test]
+async fn what_was_typed_beside_a_file_is_kept_without_it() {
+    let app = TestApp::start().await;
+    apply(&app, SMALL);
+    let (old, new) = (app.as_operator(), app.as_operator());
+    let report = "/indicators/01900000-0000-7000-8000-000000000000/reports";
+    let none_there = new.upload(report, &[("evidence", TYPED)], &[]).await;
+    assert_eq!(none_there.status, 404);
+    let half = app.as_half_signed(Stage::SecondFactor);
+    let file = [("file", "a,b\n")];
+    let answer = half.upload(ACTION, &[("note", TYPED)], &file).await;
+    let (_, parked) = answer.location().split_once("next=").unwrap();
+    assert!(parked.starts_with("%2Faccount%2Fparked%2F"), "{parked}");
+    let batch = [("csrf", old.csrf.as_str()), ("platform", TYPED)];
+    let officer = app.as_compliance();
+    let answer = officer.upload("/intake", &batch, &file).await;
+    let page = officer.get(answer.location()).await;
+    assert_eq!(page.heading(), "What you typed is still here");
+    let kept = page.form("/intake");
+    assert!(kept.contains(&("platform".to_owned(), TYPED.to_owned())));
+    let kept: Vec<(&str, &str)> = kept
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
+    // Sent again it reaches its handler, which asks for the file.
+    let again = officer.post_form("/intake", &kept).await;
+    assert_eq!(again.status, 422);
+    assert!(
+        again.says("Choose a file that is not empty"),
+        "{}",
+        again.text()
     );
 }
 

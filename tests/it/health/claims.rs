@@ -15,7 +15,7 @@ use crate::support::app::TestApp;
 use crate::support::page::Page;
 use crate::support::personas::Client;
 
-async fn watched(four_eyes: bool) -> (TestApp, ItemId) {
+pub async fn watched(four_eyes: bool) -> (TestApp, ItemId) {
     let app = TestApp::start().await;
     let unit = "unit = \"%\"";
     let with = format!("{unit}\nfour_eyes = {four_eyes}");

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::claim::{Claim, ClaimId, State};
+use super::claim::{Claim, ClaimId, File, State};
 use crate::features::health::store::{claims, reports};
 use crate::features::packs::pack::{Indicator, ItemId, Rule, Source};
 use crate::features::packs::store::{self as packs, Item};
@@ -10,6 +10,7 @@ use crate::foundation::Services;
 use crate::foundation::audit::{Event, FormKey, Subject, Tx};
 use crate::foundation::auth::Signed;
 use crate::foundation::db;
+use crate::foundation::files::Stored;
 use crate::foundation::kernel::Scope;
 use crate::foundation::web::{self, Refusal as Refused};
 
@@ -47,6 +48,8 @@ pub struct New {
     pub as_of: DateTime<Utc>,
     pub evidence: String,
     pub sha256: Option<String>,
+    /// What shows it. Its hash is the evidence's.
+    pub file: Option<Stored>,
     pub corrects: Option<ClaimId>,
 }
 
@@ -72,7 +75,14 @@ pub fn report(
             value: new.value,
             as_of: new.as_of.min(now),
             evidence: new.evidence.trim().to_owned(),
-            sha256: new.sha256.clone(),
+            sha256: match &new.file {
+                Some(file) => Some(hex::encode(file.sha256)),
+                None => new.sha256.clone(),
+            },
+            file: new.file.as_ref().map(|file| File {
+                id: file.id.uuid(),
+                bytes: file.bytes,
+            }),
             corrects: new.corrects,
             made_at: now,
             made_by: signed.person,
@@ -80,6 +90,9 @@ pub fn report(
             needs_second: item.spec.four_eyes && !is_worse(tx, item, new)?,
             answer: None,
         };
+        if let Some(file) = &new.file {
+            file.keep(tx)?;
+        }
         claims::insert(tx, indicator, &claim)?;
         let kind = if claim.needs_second {
             "indicator.proposed"
@@ -189,6 +202,10 @@ fn told(kind: &'static str, item: &Item<Indicator>, claim: &Claim) -> Event {
         .detail("as_of", claim.as_of.to_rfc3339())
         .detail("claim", claim.id.to_string())
         .detail("evidence", claim.evidence.as_str());
+    let event = match claim.file {
+        Some(file) => event.detail("file", file.id.to_string()),
+        None => event,
+    };
     let event = match &claim.sha256 {
         Some(digest) => event.detail("sha256", digest.as_str()),
         None => event,

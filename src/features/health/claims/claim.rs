@@ -1,6 +1,7 @@
 //! What was said, and whether it counts. Pure.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use uuid::Uuid;
 
 use crate::foundation::kernel::PersonId;
 
@@ -19,13 +20,22 @@ pub struct Claim {
     pub value: f64,
     pub as_of: DateTime<Utc>,
     pub evidence: String,
+    /// Of the file that shows it, which may stand with us.
     pub sha256: Option<String>,
+    pub file: Option<File>,
     pub corrects: Option<ClaimId>,
     pub made_at: DateTime<Utc>,
     pub made_by: PersonId,
     pub made_name: String,
     pub needs_second: bool,
     pub answer: Option<Answer>,
+}
+
+/// The file that shows a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct File {
+    pub id: Uuid,
+    pub bytes: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -126,6 +136,7 @@ mod tests {
             as_of: DateTime::UNIX_EPOCH,
             evidence: "Report".to_owned(),
             sha256: None,
+            file: None,
             corrects: None,
             made_at: DateTime::UNIX_EPOCH,
             made_by: PersonId::new(),

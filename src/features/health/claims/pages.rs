@@ -10,8 +10,11 @@ use crate::features::health::store::{claims, reports};
 use crate::features::packs::pack::{Indicator, ItemId};
 use crate::features::packs::store::{self as packs, Item};
 use crate::foundation::Services;
-use crate::foundation::audit::FormKey;
+use crate::foundation::audit::{Event, FormKey, Subject};
 use crate::foundation::auth::{Permission, Signed};
+use crate::foundation::files::FileId;
+use crate::foundation::files::evidence::{self, FIELD};
+use crate::foundation::files::upload::{self, Accept, Parts, Upload};
 use crate::foundation::web::{
     self, Chrome, Form, Nav, Problems, block, page, page_with, see_other,
 };
@@ -41,15 +44,32 @@ pub async fn list(signed: Signed, services: Data<Services>) -> web::Result {
     })
 }
 
+/// Room for the longest evidence, and for somebody who is told that theirs is too long.
+const TEXT_BYTES: usize = 64 * 1024;
+
+const ACCEPT: Accept = evidence::accept("indicator_evidence", TEXT_BYTES);
+
 /// What is typed into the form.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default)]
 pub struct Typed {
     pub value: String,
     pub as_of: String,
     pub evidence: String,
     pub sha256: String,
     pub corrects: String,
+}
+
+impl Typed {
+    fn of(sent: &Upload) -> Self {
+        let text = |name| sent.text(name).to_owned();
+        Self {
+            value: text("value"),
+            as_of: text("as_of"),
+            evidence: text("evidence"),
+            sha256: text("sha256"),
+            corrects: text("corrects"),
+        }
+    }
 }
 
 /// `GET /indicators/{id}`
@@ -94,32 +114,48 @@ pub async fn report(
     signed: Signed,
     services: Data<Services>,
     id: Path<ItemId>,
-    form: Form<Typed>,
+    parts: Parts,
 ) -> web::Result {
     let id = id.into_inner();
-    let again = block(move || {
-        let now = services.clock.now();
-        // Whoever may not see it is not told what was wrong with the form.
-        visible(&services, &signed, id)?;
-        let (status, problems) = match read(&signed, &form.data, now) {
-            Ok(new) => match actions::report(&services, &signed, id, &new, form.key) {
-                Ok(()) => return Ok(None),
-                // It was answered, or corrected, while this was typed: what was typed stays.
-                Err(refusal @ Refusal::NothingToCorrect) => {
-                    let problems = Problems::one("corrects", refusal.to_string());
-                    (StatusCode::CONFLICT, problems)
-                }
-                Err(refusal) => return Err(refusal.into()),
-            },
-            Err(problems) => (StatusCode::UNPROCESSABLE_ENTITY, problems),
-        };
-        show(&services, &signed, id, form.data, problems).map(|view| Some((status, view)))
-    })
-    .await?;
+    let (app, who) = (services.clone(), signed.clone());
+    // Whoever may not see it leaves no file, and is not told what was wrong with the form.
+    block(move || visible(&app, &who, id)).await?;
+    let sent = upload::receive(&services, &signed, parts, ACCEPT).await?;
+    let again = block(move || take(&services, &signed, id, &sent)).await?;
     match again {
         None => see_other(format!("/indicators/{id}")),
         Some((status, view)) => page_with(status, &view),
     }
+}
+
+/// The form once more, where something is wrong with it. The bytes of what is not kept are dropped.
+fn take(
+    services: &Services,
+    signed: &Signed,
+    id: ItemId,
+    sent: &Upload,
+) -> Result<Option<(StatusCode, One)>, web::Error> {
+    let typed = Typed::of(sent);
+    let (status, mut problems) = match read(signed, &typed, sent, services.clock.now()) {
+        Ok(new) => match actions::report(services, signed, id, &new, sent.key) {
+            Ok(()) => return Ok(None),
+            // It was answered, or corrected, while this was typed: what was typed stays.
+            Err(refusal @ Refusal::NothingToCorrect) => {
+                let problems = Problems::one("corrects", refusal.to_string());
+                (StatusCode::CONFLICT, problems)
+            }
+            Err(refusal) => {
+                sent.discard(services)?;
+                return Err(refusal.into());
+            }
+        },
+        Err(problems) => (StatusCode::UNPROCESSABLE_ENTITY, problems),
+    };
+    sent.discard(services)?;
+    if sent.file(FIELD).is_some() {
+        problems.add(FIELD, "Choose the file again: no page can do that for you.");
+    }
+    show(services, signed, id, typed, problems).map(|view| Some((status, view)))
 }
 
 fn visible(
@@ -137,7 +173,12 @@ fn visible(
 }
 
 /// What was typed, as it is meant.
-fn read(signed: &Signed, typed: &Typed, now: DateTime<Utc>) -> Result<New, Problems> {
+fn read(
+    signed: &Signed,
+    typed: &Typed,
+    sent: &Upload,
+    now: DateTime<Utc>,
+) -> Result<New, Problems> {
     let mut problems = Problems::new();
     let value = claim::number(&typed.value);
     if value.is_none() {
@@ -160,6 +201,16 @@ fn read(signed: &Signed, typed: &Typed, now: DateTime<Utc>) -> Result<New, Probl
         problems.add("sha256", why);
         None
     });
+    let file = sent.file(FIELD).map(|file| file.stored.clone());
+    if let (Some(file), Some(said)) = (&file, &sha256)
+        && hex::encode(file.sha256) != *said
+    {
+        let found = hex::encode(file.sha256);
+        problems.add(
+            "sha256",
+            format!("The file that came is another one: its SHA-256 is {found}."),
+        );
+    }
     let corrects = match typed.corrects.trim() {
         "" => None,
         text => {
@@ -175,6 +226,7 @@ fn read(signed: &Signed, typed: &Typed, now: DateTime<Utc>) -> Result<New, Probl
         as_of,
         evidence: typed.evidence.clone(),
         sha256,
+        file,
         corrects,
     })
 }
@@ -233,4 +285,30 @@ pub async fn refuse(
     form: Form<Nothing>,
 ) -> web::Result {
     answer(signed, services, path, form, actions::refuse).await
+}
+
+/// `GET /indicators/{id}/reports/{claim}/file`. Who took it is an event.
+pub async fn file(
+    signed: Signed,
+    services: Data<Services>,
+    path: Path<(ItemId, ClaimId)>,
+) -> web::Result {
+    let (id, claim) = path.into_inner();
+    let reach = signed.reach().clone();
+    evidence::hand_out(services, signed, move |tx| {
+        let item = packs::item::<Indicator>(tx, id)?;
+        if !reach.allows(item.platform) {
+            return Err(web::Error::NotFound);
+        }
+        let claim = claims::one(tx, id, claim)?;
+        let file = claim.file.ok_or(web::Error::NotFound)?;
+        tx.record(
+            Event::new("indicator.evidence_read", Subject::new("indicator", id))
+                .platform(item.platform)
+                .detail("claim", claim.id.to_string())
+                .detail("sha256", claim.sha256),
+        )?;
+        Ok(FileId::from(file.id))
+    })
+    .await
 }

@@ -9,7 +9,7 @@ use crate::features::packs::pack::{Indicator, ItemId};
 use crate::features::packs::quantity::Lasting;
 use crate::features::packs::store::{Item, Watched};
 use crate::foundation::kernel::PersonId;
-use crate::foundation::web::{Chrome, Lamp, Problems};
+use crate::foundation::web::{Chrome, Lamp, Problems, filters};
 
 /// An indicator in a list.
 pub struct Row {

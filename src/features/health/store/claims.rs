@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use uuid::Uuid;
 
-use crate::features::health::claims::claim::{Answer, Claim, ClaimId};
+use crate::features::health::claims::claim::{Answer, Claim, ClaimId, File};
 use crate::features::packs::pack::{Indicator, ItemId};
 use crate::features::packs::store::{self as packs, Item};
 use crate::foundation::audit::Tx;
@@ -20,6 +20,8 @@ struct Row {
     as_of: DateTime<Utc>,
     evidence: String,
     evidence_sha256: Option<String>,
+    file_id: Option<Uuid>,
+    file_bytes: Option<i64>,
     corrects: Option<Uuid>,
     made_at: DateTime<Utc>,
     made_by: Uuid,
@@ -39,6 +41,10 @@ impl From<Row> for Claim {
             as_of: row.as_of,
             evidence: row.evidence,
             sha256: row.evidence_sha256,
+            file: row.file_id.zip(row.file_bytes).map(|(id, bytes)| File {
+                id,
+                bytes: bytes.unsigned_abs(),
+            }),
             corrects: row.corrects.map(ClaimId::from),
             made_at: row.made_at,
             made_by: row.made_by.into(),
@@ -62,6 +68,10 @@ pub fn insert(tx: &mut Tx<'_>, indicator: ItemId, claim: &Claim) -> Result<()> {
             indicator_claim::as_of.eq(claim.as_of),
             indicator_claim::evidence.eq(&claim.evidence),
             indicator_claim::evidence_sha256.eq(&claim.sha256),
+            indicator_claim::file_id.eq(claim.file.map(|file| file.id)),
+            indicator_claim::file_bytes.eq(claim
+                .file
+                .map(|file| i64::try_from(file.bytes).unwrap_or(i64::MAX))),
             indicator_claim::corrects.eq(claim.corrects.map(ClaimId::uuid)),
             indicator_claim::made_at.eq(claim.made_at),
             indicator_claim::made_by.eq(claim.made_by.uuid()),
@@ -104,6 +114,16 @@ pub fn is_in_force(conn: &mut Conn, claim: ClaimId) -> Result<bool> {
         .filter(indicator_report::claim_id.eq(claim.uuid()))
         .filter(indicator_report::superseded_by.is_null());
     Ok(diesel::select(diesel::dsl::exists(counts)).get_result(conn)?)
+}
+
+/// One of this indicator's.
+pub fn one(conn: &mut Conn, indicator: ItemId, id: ClaimId) -> Result<Claim> {
+    let row: Row = indicator_claim::table
+        .find(id.uuid())
+        .filter(indicator_claim::indicator_id.eq(indicator.uuid()))
+        .select(Row::as_select())
+        .first(conn)?;
+    Ok(row.into())
 }
 
 /// One of this indicator's, locked.
