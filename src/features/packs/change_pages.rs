@@ -25,6 +25,8 @@ pub struct Typed {
     pub reason: String,
     /// The revision that the text was written over.
     pub base: String,
+    /// What the browser calls a file that was chosen and whose text was not taken.
+    pub file: String,
 }
 
 impl Typed {
@@ -72,6 +74,7 @@ pub async fn form(
             source,
             reason,
             base: running.applied.revision.to_string(),
+            file: String::new(),
         };
         Ok::<_, web::Error>(show(&services, &signed, &running, typed))
     })
@@ -79,7 +82,12 @@ pub async fn form(
     page(&view)
 }
 
-fn show(services: &Services, signed: &Signed, running: &Running, typed: Typed) -> ChangeForm {
+pub(super) fn show(
+    services: &Services,
+    signed: &Signed,
+    running: &Running,
+    typed: Typed,
+) -> ChangeForm {
     let platform = &running.platform;
     let title = format!("Change the pack of {}", platform.name);
     ChangeForm {
@@ -96,6 +104,22 @@ fn show(services: &Services, signed: &Signed, running: &Running, typed: Typed) -
 }
 
 impl ChangeForm {
+    /// Whether a file was chosen whose text is not the one that was sent; it is said then. Nobody applies another text than
+    /// they believe to.
+    fn has_untaken_file(&mut self) -> bool {
+        let name = std::mem::take(&mut self.typed.file);
+        if name.is_empty() {
+            return false;
+        }
+        self.problems.add(
+            "file",
+            format!(
+                "The text of {name} was not taken yet: choose it again and take it, or leave it."
+            ),
+        );
+        true
+    }
+
     /// What is wrong with what was typed, beside its field.
     ///
     /// # Errors
@@ -165,7 +189,7 @@ pub async fn try_out(
     answered(view)
 }
 
-fn looked_at(
+pub(super) fn looked_at(
     services: &Services,
     signed: &Signed,
     slug: &str,
@@ -176,6 +200,9 @@ fn looked_at(
         let running = changes::running(conn, &platform)?;
         let draft = typed.draft();
         let mut view = show(services, signed, &running, typed);
+        if view.has_untaken_file() {
+            return Ok(view);
+        }
         match changes::look(conn, &running, &draft.source) {
             Ok(looked) => view.preview = Some(preview(signed, &running, &looked)),
             Err(refusal) => view.refused(refusal)?,
@@ -184,7 +211,7 @@ fn looked_at(
     })
 }
 
-fn answered(view: ChangeForm) -> web::Result {
+pub(super) fn answered(view: ChangeForm) -> web::Result {
     if view.problems.is_empty() {
         page(&view)
     } else {
@@ -201,6 +228,9 @@ pub async fn submit(
 ) -> web::Result {
     let outcome = block(move || {
         let platform = services.db.read(|conn| visible(conn, &signed, &slug))?;
+        if !form.data.file.is_empty() {
+            return looked_at(&services, &signed, &slug, form.data).map(Err);
+        }
         let draft = form.data.draft();
         match changes::submit(&services, &signed, &platform, &draft, form.key) {
             Ok(submitted) => Ok(Ok(href(&platform, submitted))),

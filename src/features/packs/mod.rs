@@ -15,6 +15,7 @@ pub mod actions;
 mod aliases;
 pub mod calendar;
 pub mod change;
+mod change_file;
 pub mod change_pages;
 pub mod changes;
 pub mod file;
@@ -50,6 +51,7 @@ pub fn routes() -> Routes {
         )
         .get("/packs/{platform}/change", propose, change_pages::form)
         .post("/packs/{platform}/trial", propose, change_pages::try_out)
+        .post("/packs/{platform}/change/file", propose, change_file::take)
         .post("/packs/{platform}/change", propose, change_pages::submit)
         .with_step_up()
         .get(

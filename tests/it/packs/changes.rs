@@ -282,6 +282,58 @@ async fn trying_says_what_it_would_do_and_writes_nothing() {
     assert!(proposals(&app).is_empty() && in_force(&app).revision == 1);
 }
 
+/// What `packs/change.html` sends with the button that takes a file.
+async fn take(client: &Client, fields: &[(&str, &str)], text: &str) -> Page {
+    let to = "/packs/demo/change/file";
+    client.upload(to, fields, &[("file", text)]).await
+}
+
+#[tokio::test]
+async fn a_file_is_looked_at_before_anything_is_done() {
+    let app = started().await;
+    let operator = app.as_operator();
+    let typed = [("source", "typed"), ("reason", "Because"), ("base", "1")];
+    let before = app.events().len();
+    // As an editor of another system writes it.
+    let text = format!("\u{feff}{}", more().replace('\n', "\r\n"));
+    let page = take(&operator, &typed, &text).await;
+    assert_eq!(page.status, 200, "{}", page.text());
+    let form = "/packs/demo/change";
+    let given = page.given(form, "source").replace("\r\n", "\n");
+    assert_eq!(given.trim(), more().trim());
+    assert_eq!(page.given(form, "reason"), "Because");
+    assert_eq!(page.given(form, "base"), "1");
+    assert!(page.says("+ rule qos-low"), "{}", page.text());
+    // What cannot be read is named, and comes into the field to be mended.
+    let page = take(&operator, &typed, "not [a pack").await;
+    assert_eq!(page.status, 422);
+    assert_eq!(page.given(form, "source"), "not [a pack");
+    // What is no text leaves what was typed.
+    let long = "#".repeat(128 * 1024 + 1);
+    for (text, says) in [("", "Choose a file"), (long.as_str(), "at most 128 kB")] {
+        let page = take(&operator, &typed, text).await;
+        assert_eq!(page.status, 422);
+        assert!(page.says(says), "{}", page.text());
+        assert_eq!(page.given(form, "source"), "typed");
+        assert_eq!(page.given(form, "reason"), "Because");
+    }
+    // Whoever chose a file and sends the form without taking it is told.
+    for to in [form, "/packs/demo/trial"] {
+        let mine = more();
+        let with = [
+            ("source", mine.as_str()),
+            ("base", "1"),
+            ("file", "new.toml"),
+        ];
+        let page = operator.post_form(to, &with).await;
+        assert_eq!(page.status, 422, "{to}");
+        assert!(page.says("The text of new.toml was not taken yet"));
+    }
+    assert_eq!(app.events().len(), before, "nothing was written");
+    let refused = take(&app.as_auditor(), &typed, &more()).await;
+    assert_eq!(refused.status, 403);
+}
+
 #[tokio::test]
 async fn what_is_wrong_is_said_and_nothing_typed_is_lost() {
     let app = started().await;

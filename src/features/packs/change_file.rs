@@ -1,0 +1,66 @@
+//! The text of a changed pack from a file: it comes into the form, and nothing is applied by that.
+
+use actix_web::web::{Data, Path};
+use chrono::Duration;
+
+use super::change_pages::{Typed, answered, looked_at, show, visible};
+use super::changes;
+use crate::foundation::Services;
+use crate::foundation::auth::Signed;
+use crate::foundation::files::upload::{self, Accept, NoText, Parts, Upload};
+use crate::foundation::web::{self, FORM_LIMIT_BYTES, block};
+
+/// Well under what a form may hold, in which every line break and quote takes three bytes.
+const FILE_BYTES: u64 = 128 * 1024;
+
+const ACCEPT: Accept = Accept {
+    files: &[],
+    texts: &["file"],
+    purpose: "pack_text",
+    limit_bytes: FILE_BYTES,
+    text_limit_bytes: FORM_LIMIT_BYTES,
+    keep: Duration::zero(),
+};
+
+/// `POST /packs/{platform}/change/file`: the form with the text of a file, and what that would do; nothing is written.
+pub async fn take(
+    signed: Signed,
+    services: Data<Services>,
+    slug: Path<String>,
+    parts: Parts,
+) -> web::Result {
+    let sent = upload::receive(&services, &signed, parts, ACCEPT).await?;
+    let view = block(move || {
+        let mut typed = as_typed(&sent);
+        let why = match sent.text_of_file("file") {
+            Some(Ok(text)) => {
+                // Some editors begin a text with a mark that is none of it.
+                text.trim_start_matches('\u{feff}')
+                    .clone_into(&mut typed.source);
+                return looked_at(&services, &signed, &slug, typed);
+            }
+            Some(Err(NoText::TooLong)) => "A pack has at most 128 kB: this file has more.",
+            Some(Err(NoText::NotUtf8)) => "This file is no text in UTF-8, as a pack is.",
+            None => "Choose a file that is not empty.",
+        };
+        services.db.read(|conn| {
+            let platform = visible(conn, &signed, &slug)?;
+            let running = changes::running(conn, &platform)?;
+            let mut view = show(&services, &signed, &running, typed);
+            view.problems.add("file", why);
+            Ok(view)
+        })
+    })
+    .await?;
+    answered(view)
+}
+
+fn as_typed(sent: &Upload) -> Typed {
+    let text = |name| sent.as_typed(name).to_owned();
+    Typed {
+        source: text("source"),
+        reason: text("reason"),
+        base: text("base"),
+        file: String::new(),
+    }
+}
