@@ -7,7 +7,7 @@ use crate::features::alerts::clock::acknowledge_by;
 use crate::features::alerts::store::Alert;
 use crate::features::alerts::store::decisions::News;
 use crate::features::packs::pack::{Escalation, Step, Target};
-use crate::foundation::web::format::{counted, sentence};
+use crate::foundation::web::format::{counted, moment, sentence};
 
 /// "API is down, again". How bad it is and where stand beside it.
 #[must_use]
@@ -79,13 +79,6 @@ pub fn text(
         }
     }
     lines.join("\n")
-}
-
-/// "2 Mar 2026, 09:00 EST".
-fn moment(at: DateTime<Utc>, zone: Tz) -> String {
-    at.with_timezone(&zone)
-        .format("%-d %b %Y, %H:%M %Z")
-        .to_string()
 }
 
 /// "Tells whoever is on call on Operations at once; after 15m Ada; then begins again, up to 2 times."

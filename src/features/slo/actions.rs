@@ -6,6 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
 use super::MonthId;
+use super::file;
 use super::month::{self, LAG, QUARTER, day_ends, quarter};
 use super::store::months::{self, Figure, Month};
 use super::store::{self, Promised, Settled, Spent};
@@ -203,9 +204,17 @@ pub fn freeze(services: &Services, actor: &Actor) -> db::Result<usize> {
         .db
         .read_on(PoolKind::Jobs, |conn| ripe(conn, now))?;
     let mut frozen = 0;
-    for (month, figures) in ripe {
+    for Ripe {
+        month,
+        figures,
+        platform,
+    } in ripe
+    {
+        let text = file::text(&platform, &month, &figures)
+            .map_err(|_| db::Error::Damaged("a month that no file can be made of"))?;
         let done = services.audit.write_on(PoolKind::Jobs, actor, |tx| {
             if months::insert(tx, &month, &figures)? {
+                months::keep(tx, month.id, &text, month.frozen_at)?;
                 tx.record(
                     Event::new(
                         "service_level.month_frozen",
@@ -213,7 +222,8 @@ pub fn freeze(services: &Services, actor: &Actor) -> db::Result<usize> {
                     )
                     .platform(month.platform)
                     .detail("month", month.month.format("%Y-%m").to_string())
-                    .detail("targets", figures.len()),
+                    .detail("targets", figures.len())
+                    .detail("sha256", months::digest(&text)),
                 )?;
             }
             Ok(())
@@ -228,7 +238,15 @@ pub fn freeze(services: &Services, actor: &Actor) -> db::Result<usize> {
     Ok(frozen)
 }
 
-fn ripe(conn: &mut Conn, now: DateTime<Utc>) -> db::Result<Vec<(Month, Vec<Figure>)>> {
+/// A month that can be frozen.
+struct Ripe {
+    month: Month,
+    figures: Vec<Figure>,
+    /// The short name of its platform.
+    platform: String,
+}
+
+fn ripe(conn: &mut Conn, now: DateTime<Utc>) -> db::Result<Vec<Ripe>> {
     let known = months::all(conn, &Scope::All)?;
     let ever = Ever::read(conn, now)?;
     let mut ripe = Vec::new();
@@ -251,7 +269,12 @@ fn ripe(conn: &mut Conn, now: DateTime<Utc>) -> db::Result<Vec<(Month, Vec<Figur
             if slos.iter().all(is_summed_up)
                 && let Some(figures) = figures(conn, &month, &slos)?
             {
-                ripe.push((month, figures));
+                let platform = platform.slug.clone();
+                ripe.push(Ripe {
+                    month,
+                    figures,
+                    platform,
+                });
             }
         }
     }

@@ -5,9 +5,21 @@ use chrono::{DateTime, Utc};
 use super::budget::Standing;
 use super::store::months::{Figure, Month};
 use super::views::word;
+use crate::foundation::web::csv;
+
+/// A whole file.
+pub fn text(platform: &str, month: &Month, figures: &[Figure]) -> Result<String, ::csv::Error> {
+    let mut bytes = csv::line(COLUMNS)?;
+    for figure in figures {
+        let cells = cells(platform, month, figure);
+        bytes.extend(csv::line(cells.iter().map(String::as_str))?);
+    }
+    // It is made of texts.
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
 
 /// The head of the file, and the lines below it.
-pub const COLUMNS: [&str; 24] = [
+const COLUMNS: [&str; 24] = [
     "platform",
     "month",
     "zone",
@@ -34,8 +46,7 @@ pub const COLUMNS: [&str; 24] = [
     "retired_at",
 ];
 
-#[must_use]
-pub fn cells(platform: &str, month: &Month, figure: &Figure) -> Vec<String> {
+fn cells(platform: &str, month: &Month, figure: &Figure) -> Vec<String> {
     let target = figure.target(month);
     let standing = Standing::of(&target, &figure.tally);
     let tally = target.whole(&figure.tally);

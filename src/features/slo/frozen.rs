@@ -3,25 +3,25 @@
 use actix_web::HttpResponse;
 use actix_web::http::header::{CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY};
 use actix_web::web::{Data, Path};
-use sha2::{Digest, Sha256};
 
 use super::MonthId;
 use super::file;
 use super::pages::platforms;
-use super::store::months::{self, Figure, Month};
+use super::store::months::{self, Figure, Kept, Month};
 use super::views::{self, MonthFacts, MonthPage, MonthSheet, Row, Sentence};
 use crate::features::packs::store::Watched;
 use crate::foundation::Services;
-use crate::foundation::audit::{Event, Subject};
+use crate::foundation::audit::{Event, Subject, Tx};
 use crate::foundation::auth::Signed;
 use crate::foundation::db::{self, Conn};
 use crate::foundation::kernel::Scope;
-use crate::foundation::web::{self, Chrome, Nav, block, csv, page};
+use crate::foundation::web::{self, Chrome, Nav, block, page};
 
 struct Frozen {
     month: Month,
     platform: Watched,
     figures: Vec<Figure>,
+    file: Option<Kept>,
 }
 
 impl Frozen {
@@ -35,6 +35,7 @@ impl Frozen {
             .ok_or(db::Error::NotFound)?;
         Ok(Self {
             figures: months::figures(conn, id)?,
+            file: months::kept(conn, id)?,
             platform,
             month,
         })
@@ -52,18 +53,20 @@ impl Frozen {
             verdict: Sentence::of_month(&rows),
             month: self.month,
             rows,
+            file: self.file,
         }
     }
 
-    /// The file, byte for byte the same for as long as the month stays frozen.
-    fn csv(&self) -> Result<Vec<u8>, web::Error> {
-        let mut bytes = csv::line(file::COLUMNS).map_err(web::Error::internal)?;
-        for figure in &self.figures {
-            let cells = file::cells(&self.platform.slug, &self.month, figure);
-            let line = csv::line(cells.iter().map(String::as_str));
-            bytes.extend(line.map_err(web::Error::internal)?);
+    /// Its file, which is written now if none was when it was frozen.
+    fn keep(&mut self, tx: &mut Tx<'_>) -> Result<Kept, web::Error> {
+        if self.file.is_none() {
+            let text = file::text(&self.platform.slug, &self.month, &self.figures);
+            let (text, now) = (text.map_err(web::Error::internal)?, tx.now());
+            months::keep(tx, self.month.id, &text, now)?;
+            self.file = months::kept(tx, self.month.id)?;
         }
-        Ok(bytes)
+        let kept = self.file.clone().ok_or(db::Error::NotFound)?;
+        Ok(kept)
     }
 }
 
@@ -88,20 +91,19 @@ fn taken(
     signed: &Signed,
     id: MonthId,
     format: &'static str,
-) -> Result<(Frozen, Vec<u8>, String), web::Error> {
+) -> Result<(Frozen, Kept), web::Error> {
     services.audit.write(&signed.actor(), |tx| {
-        let frozen = Frozen::read(tx, signed.reach(), id)?;
-        let csv = frozen.csv()?;
-        let digest = hex::encode(Sha256::digest(&csv));
+        let mut frozen = Frozen::read(tx, signed.reach(), id)?;
+        let kept = frozen.keep(tx)?;
         let subject = Subject::new("service_level_month", id);
         tx.record(
             Event::new("service_level.month_exported", subject)
                 .platform(frozen.month.platform)
                 .detail("lines", frozen.figures.len())
                 .detail("format", format)
-                .detail("sha256", digest.as_str()),
+                .detail("sha256", kept.sha256.as_str()),
         )?;
-        Ok((frozen, csv, digest))
+        Ok((frozen, kept))
     })
 }
 
@@ -109,11 +111,10 @@ fn taken(
 pub async fn print(signed: Signed, services: Data<Services>, id: Path<MonthId>) -> web::Result {
     let id = id.into_inner();
     let view = block(move || {
-        let (frozen, _, digest) = taken(&services, &signed, id, "print")?;
+        let (frozen, _) = taken(&services, &signed, id, "print")?;
         Ok::<_, web::Error>(MonthSheet {
             chrome: Chrome::new(&signed, &services, frozen.title(), Nav::ServiceLevels),
             facts: frozen.facts(),
-            digest,
         })
     })
     .await?;
@@ -124,13 +125,13 @@ pub async fn print(signed: Signed, services: Data<Services>, id: Path<MonthId>) 
 pub async fn download(signed: Signed, services: Data<Services>, id: Path<MonthId>) -> web::Result {
     let id = id.into_inner();
     let (name, bytes) = block(move || {
-        let (frozen, csv, _) = taken(&services, &signed, id, "csv")?;
+        let (frozen, kept) = taken(&services, &signed, id, "csv")?;
         let month = frozen.month.month.format("%Y-%m");
         let name = format!(
             "signalbox-service-levels-{}-{month}.csv",
             frozen.platform.slug
         );
-        Ok::<_, web::Error>((name, csv))
+        Ok::<_, web::Error>((name, kept.text))
     })
     .await?;
     Ok(HttpResponse::Ok()

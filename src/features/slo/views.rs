@@ -5,15 +5,16 @@ use std::time::Duration;
 
 use askama::Template;
 use chrono::{DateTime, NaiveDate, Utc};
+use chrono_tz::Tz;
 
 use super::MonthId;
 use super::budget::{Standing, Target, Verdict};
-use super::store::months::{Figure, Month};
+use super::store::months::{Figure, Kept, Month};
 use crate::features::alerts::burn::Burn;
 use crate::features::health::slice::Tally;
 use crate::features::packs::pack::ItemId;
 use crate::foundation::web::chart::Drawing;
-use crate::foundation::web::format::{counted, decimal, duration, percent};
+use crate::foundation::web::format::{When, counted, decimal, duration, percent};
 use crate::foundation::web::spark::Spark;
 use crate::foundation::web::{Chrome, Lamp};
 
@@ -365,9 +366,16 @@ pub struct MonthFacts {
     pub platform: String,
     pub verdict: Sentence,
     pub rows: Vec<Row>,
+    /// Its CSV; nothing of one that was frozen before files were kept, until somebody takes it.
+    pub file: Option<Kept>,
 }
 
 impl MonthFacts {
+    /// A moment of it: two people who hold the same sheet read the same, wherever they are.
+    fn at(&self, at: &DateTime<Utc>) -> When {
+        When::zoned(*at, self.month.zone.parse().unwrap_or(Tz::UTC))
+    }
+
     fn name(&self) -> String {
         month_name(self.month.month)
     }
@@ -396,8 +404,6 @@ pub struct MonthPage {
 pub struct MonthSheet {
     pub chrome: Chrome,
     pub facts: MonthFacts,
-    /// Of the CSV of the same month.
-    pub digest: String,
 }
 
 #[cfg(test)]

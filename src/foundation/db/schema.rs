@@ -1899,6 +1899,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    slo_month_file (month_id) {
+        month_id -> Uuid,
+        text -> Text,
+        made_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     slo_span (slo_id, span, at) {
         slo_id -> Uuid,
         span -> Text,
@@ -2085,6 +2093,7 @@ diesel::joinable!(silence -> platform (platform_id));
 diesel::joinable!(slo_figure -> pack_item (slo_id));
 diesel::joinable!(slo_figure -> slo_month (month_id));
 diesel::joinable!(slo_month -> platform (platform_id));
+diesel::joinable!(slo_month_file -> slo_month (month_id));
 diesel::joinable!(slo_span -> pack_item (slo_id));
 diesel::joinable!(subject -> platform (platform_id));
 diesel::joinable!(subject_personal -> subject (subject_id));

@@ -89,6 +89,11 @@ impl When {
         Self::with_text(at, zone, written(at, zone, &EXACT))
     }
 
+    /// "20 Nov 2026, 10:03 CET": in a zone that may be another than the reader's.
+    pub fn zoned(at: DateTime<Utc>, zone: Tz) -> Self {
+        Self::with_text(at, zone, moment(at, zone))
+    }
+
     /// "5 Dec 2026" for what ends with that day, the full time on hover; else the moment.
     pub fn until(end: DateTime<Utc>, now: DateTime<Utc>, zone: Tz) -> Self {
         match last_day(end, zone) {
@@ -119,10 +124,16 @@ pub fn absolute(at: DateTime<Utc>, zone: Tz) -> String {
     written(at, zone, &ABSOLUTE)
 }
 
+/// "20 Nov 2026, 10:03 CET", for whoever reads it wherever they are.
+pub fn moment(at: DateTime<Utc>, zone: Tz) -> String {
+    written(at, zone, &MOMENT)
+}
+
 /// A pattern that was read once, for what long lists show in every row.
 type Pattern = LazyLock<Vec<Item<'static>>>;
 
 static EXACT: Pattern = LazyLock::new(|| StrftimeItems::new("%-d %b %Y, %H:%M:%S%.3f").collect());
+static MOMENT: Pattern = LazyLock::new(|| StrftimeItems::new("%-d %b %Y, %H:%M %Z").collect());
 static ABSOLUTE: Pattern =
     LazyLock::new(|| StrftimeItems::new("%A %-d %B %Y, %H:%M:%S %Z").collect());
 

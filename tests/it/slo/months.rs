@@ -149,6 +149,8 @@ async fn a_month_is_frozen_once_and_stays() {
         "UPDATE slo_month SET frozen_at = now()",
         "UPDATE slo_figure SET bad_ms = 0",
         "DELETE FROM slo_figure",
+        "UPDATE slo_month_file SET text = ''",
+        "DELETE FROM slo_month_file",
     ] {
         let refused = connect(&app.db.app_url).batch_execute(attempt).unwrap_err();
         assert!(
@@ -407,6 +409,8 @@ async fn a_month_is_printed_to_be_signed() {
     for said in [
         "Availability of the API: 4 h of maintenance that was announced 48 hours ahead",
         "America/New_York",
+        "1 Feb 2026, 00:00 EST",
+        "until 1 Mar 2026, 00:00 EST",
         "Drawn up by",
         "Looked over by",
         "Printed from Signalbox by",
@@ -425,4 +429,41 @@ async fn a_month_is_printed_to_be_signed() {
     formats.sort_unstable();
     assert_eq!(formats, [Some("csv"), Some("print")]);
     assert!(taken.iter().all(|it| it["details"]["sha256"] == digest));
+}
+
+/// A later version may write such files otherwise: what was signed names the file that was there.
+#[tokio::test]
+async fn the_file_of_a_month_stays_what_it_was_when_it_was_frozen() {
+    let app = february(30).await;
+    freeze(&app);
+    let (auditor, month) = (app.as_auditor(), frozen(&app).remove(0));
+    let (page, file) = (path(&month), format!("{}/file", path(&month)));
+    let before = auditor.get(&file).await.body;
+    let digest = hex::encode(Sha256::digest(before.as_bytes()));
+    let event = &app.events_of("service_level.month_frozen")[0];
+    assert_eq!(event["details"]["sha256"], digest);
+    assert!(auditor.get(&page).await.says(&digest));
+    let mut owner = app.db.connect_superuser();
+    owner
+        .batch_execute("UPDATE slo_figure SET measured = 'in other words'")
+        .unwrap();
+    assert_eq!(auditor.get(&file).await.body, before);
+
+    // One that was frozen before files were kept is written once, and says so.
+    owner.batch_execute("DELETE FROM slo_month_file").unwrap();
+    let shown = auditor.get(&page).await;
+    assert!(shown.says("none yet"), "{}", shown.text());
+    app.advance(TimeDelta::minutes(1));
+    let after = auditor.get(&file).await.body;
+    assert!(after.contains("in other words"), "{after}");
+    owner
+        .batch_execute("UPDATE slo_figure SET measured = 'and in others'")
+        .unwrap();
+    assert_eq!(auditor.get(&file).await.body, after);
+    let digest = hex::encode(Sha256::digest(after.as_bytes()));
+    for shown in [page.clone(), format!("{page}/print")] {
+        let shown = auditor.get(&shown).await;
+        assert!(shown.says(&digest), "{}", shown.text());
+        assert!(shown.says("because it was not kept when the month was frozen"));
+    }
 }

@@ -12,6 +12,7 @@ use crate::foundation::audit::Tx;
 use crate::foundation::auth::people;
 use crate::foundation::db::{self, PoolKind};
 use crate::foundation::kernel::Scope;
+use crate::foundation::web::format::moment;
 
 /// Returns how many silences are about to end of which nobody had been reminded.
 pub fn remind(services: &Services) -> db::Result<usize> {
@@ -50,7 +51,6 @@ fn tell_author(tx: &mut Tx<'_>, silence: &Silence) -> db::Result<()> {
     if author.disabled_at.is_some() {
         return Ok(());
     }
-    let ends = silence.ends_at.with_timezone(&author.zone);
     let notice = Notice {
         platform: Some(silence.platform),
         to: Destination::Email(author.email),
@@ -58,7 +58,7 @@ fn tell_author(tx: &mut Tx<'_>, silence: &Silence) -> db::Result<()> {
         title: "Your silence ends soon".to_owned(),
         text: format!(
             "It ends at {}. What still fires then is told at once.\nYou gave as its reason: {}",
-            ends.format("%-d %b %Y, %H:%M %Z"),
+            moment(silence.ends_at, author.zone),
             silence.reason
         ),
         link: format!("/silences/{}", silence.id),

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
+use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use crate::features::health::slice::Tally;
@@ -9,7 +10,7 @@ use crate::features::packs::pack::ItemId;
 use crate::features::slo::MonthId;
 use crate::features::slo::budget::Target;
 use crate::foundation::audit::Tx;
-use crate::foundation::db::schema::{slo_figure, slo_month};
+use crate::foundation::db::schema::{slo_figure, slo_month, slo_month_file};
 use crate::foundation::db::{Conn, Result};
 use crate::foundation::kernel::{PlatformId, Scope};
 
@@ -23,6 +24,12 @@ pub struct Month {
     pub starts_at: DateTime<Utc>,
     pub ends_at: DateTime<Utc>,
     pub frozen_at: DateTime<Utc>,
+}
+
+/// What a file is known by on paper and in the audit log.
+#[must_use]
+pub fn digest(text: &str) -> String {
+    hex::encode(Sha256::digest(text.as_bytes()))
 }
 
 /// What became of a target in it.
@@ -62,6 +69,14 @@ impl Figure {
             of_time: self.of_time,
         }
     }
+}
+
+/// The file of a month, byte for byte the same from when it was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    pub text: String,
+    pub sha256: String,
+    pub made_at: DateTime<Utc>,
 }
 
 #[derive(Queryable, Selectable)]
@@ -208,6 +223,32 @@ pub fn insert(tx: &mut Tx<'_>, month: &Month, figures: &[Figure]) -> Result<bool
         .values(rows)
         .execute(&mut **tx)?;
     Ok(true)
+}
+
+/// Keeps the file of a month; one that is kept already stays as it is.
+pub fn keep(tx: &mut Tx<'_>, month: MonthId, text: &str, made_at: DateTime<Utc>) -> Result<()> {
+    diesel::insert_into(slo_month_file::table)
+        .values((
+            slo_month_file::month_id.eq(month.uuid()),
+            slo_month_file::text.eq(text),
+            slo_month_file::made_at.eq(made_at),
+        ))
+        .on_conflict_do_nothing()
+        .execute(&mut **tx)?;
+    Ok(())
+}
+
+pub fn kept(conn: &mut Conn, month: MonthId) -> Result<Option<Kept>> {
+    let row: Option<(String, DateTime<Utc>)> = slo_month_file::table
+        .find(month.uuid())
+        .select((slo_month_file::text, slo_month_file::made_at))
+        .first(conn)
+        .optional()?;
+    Ok(row.map(|(text, made_at)| Kept {
+        sha256: digest(&text),
+        text,
+        made_at,
+    }))
 }
 
 /// The months of these platforms, newest first.

@@ -1,0 +1,1 @@
+DROP TABLE slo_month_file;
