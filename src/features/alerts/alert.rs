@@ -90,6 +90,19 @@ impl Policy {
         }
     }
 
+    /// How much of a time with nothing to read nobody saw anything: where silence means something, until it meant that.
+    pub(super) fn unseen_of(&self, lasted: TimeDelta) -> TimeDelta {
+        match self.no_data {
+            NoData::Keep => lasted,
+            NoData::Ok | NoData::Fire => lasted.min(self.no_data_for),
+        }
+    }
+
+    /// Whether silence since this moment means something by now.
+    pub(super) fn is_meant(&self, since: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+        self.no_data != NoData::Keep && now - since >= self.no_data_for
+    }
+
     /// The levels that are on when there is nothing to read and the rule says to fire.
     fn all_that_fire(&self) -> PerLevel<bool> {
         let mut holds = PerLevel::default();
@@ -227,10 +240,11 @@ impl Track {
     }
 
     /// The rule could not be evaluated. That changes no alert; what was only on its way has not lasted, and neither
-    /// has a time without data, which this is not.
+    /// has a time without data, which this is not, nor the absence of what it is about, which nobody saw.
     pub fn interrupt(&mut self) {
         self.drop_pending();
         self.no_data_since = None;
+        self.cleared_at = None;
     }
 
     /// What is lit stays so while there is nothing to read. What was only on its way has not lasted: nobody

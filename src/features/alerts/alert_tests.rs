@@ -200,7 +200,7 @@ proptest! {
         ticks in prop::collection::vec((0_u8..5, 1_i64..40), 0..60), hold in 0_i64..60, keep in 0_i64..60
     ) {
         let policy = policy(Some(hold), Some(0), keep);
-        let (mut track, mut now, mut lit) = (Track::default(), 0, None);
+        let (mut track, mut now, mut lit, mut seen_since) = (Track::default(), 0, None, 0);
         for (kind, step) in ticks {
             now += step;
             let before = track;
@@ -211,6 +211,11 @@ proptest! {
                 3 => Verdict::Error,
                 _ => NO,
             };
+            match verdict {
+                Verdict::Error => seen_since = i64::MAX,
+                Verdict::Holds(_) => seen_since = seen_since.min(now),
+                Verdict::NoData => {}
+            }
             match track.tick(at(now), verdict, &policy) {
                 Some(Change::Fired { level, active_at }) => {
                     prop_assert_eq!(lit.replace(level), None);
@@ -223,12 +228,13 @@ proptest! {
                 Some(Change::Resolved) => {
                     prop_assert!(lit.take().is_some());
                     prop_assert_eq!(verdict, NO, "only a false condition puts it out");
+                    prop_assert!(now - seen_since >= keep, "and one that was seen for long enough");
                 }
                 None => {}
             }
             prop_assert_eq!(track.firing, lit);
             if verdict == Verdict::Error {
-                prop_assert_eq!((track.firing, track.cleared_at), (before.firing, before.cleared_at));
+                prop_assert_eq!((track.firing, track.cleared_at), (before.firing, None));
                 prop_assert_eq!(track.pending_since(), None);
             }
         }
@@ -261,6 +267,16 @@ fn a_time_without_readings_does_not_count_toward_the_hold() {
     );
     assert_eq!(track.tick(at(459), NO, &keep), None);
     assert_eq!(track.tick(at(460), NO, &keep), Some(Change::Resolved));
+
+    // Nor does one in which the rule could not be evaluated, with or without silence before it.
+    for before in [Verdict::Error, Verdict::NoData] {
+        let mut track = lit_and_cleared(&keep);
+        assert_eq!(track.tick(at(20), before, &keep), None);
+        assert_eq!(track.tick(at(200), Verdict::Error, &keep), None);
+        assert_eq!(track.tick(at(400), NO, &keep), None, "after {before:?}");
+        assert_eq!(track.tick(at(459), NO, &keep), None);
+        assert_eq!(track.tick(at(460), NO, &keep), Some(Change::Resolved));
+    }
 
     // Where nothing to read means that all is well it counts, as in Prometheus; but not while it waits to mean that.
     let ok = held(NoData::Ok, 0);

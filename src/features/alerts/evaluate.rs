@@ -117,20 +117,19 @@ impl<'e> Evaluation<'e> {
         };
         let rule: Rule = match serde_json::from_value(item.spec.clone()) {
             Ok(rule) => rule,
-            Err(error) => return self.note_error(&known, Some(error.to_string())),
+            Err(error) => return self.note_error(&known, error.to_string()),
         };
         let sighted = match snapshot.reading(item.platform, &rule.on) {
             Ok(sighted) => sighted,
-            Err(problem) => return self.note_error(&known, Some(problem)),
+            Err(problem) => return self.note_error(&known, problem),
         };
         let mut known = self.rebased(known, &rule)?;
         if rule::verdict(&rule, &sighted, &known.track) == Verdict::Error {
             let problem = format!("the {} does not fit its condition", rule.on);
-            return self.note_error(&known, Some(problem));
+            return self.note_error(&known, problem);
         }
         if known.error.is_some() {
-            self.note_error(&known, None)?;
-            known.error = None;
+            known = self.note_mended(&known)?;
         }
         self.advance(&rule, &sighted, &known)
     }
@@ -240,39 +239,53 @@ impl<'e> Evaluation<'e> {
             })
     }
 
-    /// Lights, or puts out, the lamp that says that a rule cannot be evaluated. The rule's own lamp stays as
-    /// it is; what was only on its way to it begins anew.
-    fn note_error(&self, known: &RuleState, error: Option<String>) -> db::Result<bool> {
+    /// Lights the lamp that says that a rule cannot be evaluated, or keeps true what it says. The rule's own lamp stays as
+    /// it is; what was only on its way to it, or away from it, begins anew.
+    fn note_error(&self, known: &RuleState, error: String) -> db::Result<bool> {
         let mut next = known.clone();
-        next.error = error;
-        if next.error.is_some() {
-            next.track.interrupt();
-        }
+        next.fails(error, self.snapshot.now);
         if next == *known {
             return Ok(false);
         }
-        let text = next.error.as_deref().unwrap_or_default();
-        let lamp = Lamp::of_rule_health(self.snapshot, self.item, text);
-        let change = match (&known.error, &next.error) {
-            (None, _) => Change::Fired {
+        if known.error.is_none() {
+            let fired = Change::Fired {
                 level: Level::Yellow,
                 active_at: self.snapshot.now,
-            },
-            (Some(_), None) => Change::Resolved,
-            // It is lit; what it says may have changed.
-            (Some(_), Some(_)) => {
-                self.services
-                    .audit
-                    .write_unaudited(Unaudited::RuleState, |conn| {
-                        self.save_if_unchanged(conn, known, &next)?;
-                        let lit = self.snapshot.lit.get(&(self.item.id, About::Rule));
-                        lit.map_or(Ok(()), |lit| store::save_reading(conn, lit.id, text))
-                    })?;
-                return Ok(false);
-            }
-        };
+            };
+            return self.change_health(known, &next, fired);
+        }
+        // It is lit; what it says may have changed.
+        let text = next.error.as_deref().unwrap_or_default();
+        self.services
+            .audit
+            .write_unaudited(Unaudited::RuleState, |conn| {
+                self.save_if_unchanged(conn, known, &next)?;
+                let lit = self.snapshot.lit.get(&(self.item.id, About::Rule));
+                lit.map_or(Ok(()), |lit| store::save_reading(conn, lit.id, text))
+            })?;
+        Ok(false)
+    }
+
+    /// Puts it out again. Returns what is known of the rule then.
+    fn note_mended(&self, known: &RuleState) -> db::Result<RuleState> {
+        let now = self.snapshot.now;
+        let lit = self.snapshot.lit.get(&(self.item.id, About::Rule));
+        let mut next = known.clone();
+        next.mends(lit.map_or(TimeDelta::zero(), |lit| now - lit.active_at));
+        self.change_health(known, &next, Change::Resolved)?;
+        Ok(next)
+    }
+
+    fn change_health(
+        &self,
+        known: &RuleState,
+        next: &RuleState,
+        change: Change,
+    ) -> db::Result<bool> {
+        let text = next.error.as_deref().unwrap_or_default();
+        let lamp = Lamp::of_rule_health(self.snapshot, self.item, text);
         audited(self.services, |tx| {
-            if self.save_if_unchanged(tx, known, &next)? {
+            if self.save_if_unchanged(tx, known, next)? {
                 lamp.apply(tx, change, self.snapshot.now)?;
             }
             Ok(())

@@ -1,7 +1,7 @@
 //! One tick of one rule: what was read and what is known go in; what is known then, and what becomes of its lamp, come
 //! out. Pure, so that what was can be gone through exactly as what is.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::alert::{Change, LEVELS, Policy, Track, Verdict};
 use super::flap::{Flap, Outcome, WINDOW};
@@ -48,6 +48,21 @@ impl RuleState {
 }
 
 impl RuleState {
+    /// It cannot be evaluated: nobody sees what becomes of what it is about.
+    pub fn fails(&mut self, why: String, now: DateTime<Utc>) {
+        if let Some(since) = self.track.no_data_since {
+            self.flap.unseen(now - since);
+        }
+        self.track.interrupt();
+        self.error = Some(why);
+    }
+
+    /// It can be again, having failed for so long.
+    pub fn mends(&mut self, lasted: TimeDelta) {
+        self.flap.unseen(lasted);
+        self.error = None;
+    }
+
     /// The next moment after `now` at which it may become another with nothing new to read: what has to last has lasted,
     /// or what was held lit has been quiet.
     #[must_use]
@@ -58,8 +73,13 @@ impl RuleState {
         let blind = track.no_data_since.map(|at| at + policy.no_data_for);
         let kept = policy.keep_firing_for + track.unseen(now, policy);
         let kept = track.cleared_at.map(|at| at + kept);
+        // What nobody saw is no quiet, and is made up for when something is seen again.
+        let late = track
+            .no_data_since
+            .map(|_| policy.unseen_of(policy.no_data_for));
+        let window = WINDOW + late.unwrap_or_default();
         let held = self.flap.held.iter();
-        let quiet = held.flat_map(|_| self.flap.turns.iter().map(|at| *at + WINDOW));
+        let quiet = held.flat_map(|_| self.flap.turns.iter().map(|at| *at + window));
         let moments = ripe.chain(blind).chain(kept).chain(quiet);
         moments.filter(|at| *at > now).min()
     }
@@ -85,20 +105,26 @@ pub fn step(rule: &Rule, sighted: &Reading, state: &mut RuleState, now: DateTime
         }
         other => other.clone(),
     };
-    let lit = state.lit;
+    let (lit, policy) = (state.lit, Policy::of(rule));
     let verdict = rule::verdict(rule, &reading, &state.track);
-    let blind = verdict == Verdict::NoData;
-    if let Some(since) = state.track.no_data_since.filter(|_| !blind) {
-        state.flap.unseen(now - since);
+    let silent = verdict == Verdict::NoData;
+    if let Some(since) = state.track.no_data_since.filter(|_| !silent) {
+        state.flap.unseen(policy.unseen_of(now - since));
     }
     let began = reading.since().unwrap_or(now);
-    let change = state
-        .track
-        .tick_since(now, began, verdict, &Policy::of(rule));
+    let change = state.track.tick_since(now, began, verdict, &policy);
+    let meant = state.track.no_data_since;
+    let meant = meant.is_some_and(|since| policy.is_meant(since, now));
+    let blind = verdict == Verdict::Error || silent && !meant;
     // What is reported comes when it is reported, and goes by itself: that is no coming and going.
     let outcome = match rule.on {
         Source::Event(_) if state.flap.held.is_none() => Outcome { change, turn: None },
         _ if blind && change.is_none() => Outcome::default(),
+        // Until silence meant something nobody saw whether the lamp came or went.
+        _ if silent && state.flap.held.is_some() => {
+            let seen = now - policy.unseen_of(policy.no_data_for);
+            state.flap.follow(seen, change, lit)
+        }
         _ => state.flap.follow(now, change, lit),
     };
     let again = lit.is_some() && change.is_none() && matches!(reading, Reading::Events(1..));
@@ -106,5 +132,84 @@ pub fn step(rule: &Rule, sighted: &Reading, state: &mut RuleState, now: DateTime
         reading,
         outcome,
         again,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::features::alerts::flap::{Held, Turn};
+    use crate::features::packs::pack::NoData;
+    use crate::features::packs::{file, parameters::Given};
+
+    fn at(minute: i64) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + TimeDelta::days(20_000) + TimeDelta::minutes(minute)
+    }
+
+    fn rule(no_data: &str) -> Rule {
+        let source = format!(
+            "[platform]\nid = \"p\"\nname = \"P\"\nversion = \"1\"\n[[rule]]\nid = \"r\"\nname = \"R\"\n\
+             on.indicator = \"i\"\nyellow = {{ above = 1 }}\nno_data = \"{no_data}\"\nno_data_for = \"10m\""
+        );
+        let read = file::read(&source, &Given::default()).unwrap();
+        read.pack.rules.into_iter().next().unwrap()
+    }
+
+    /// Lit because it came and went: its last turn was at minute 15, and at present it is off.
+    fn held() -> RuleState {
+        let flap = Flap {
+            turns: [0, 5, 10, 15].map(at).to_vec(),
+            held: Some(Held {
+                since: at(15),
+                on: false,
+            }),
+        };
+        let known = RuleState {
+            flap,
+            ..RuleState::default()
+        };
+        known.lit_at(Some(Level::Yellow))
+    }
+
+    /// At which minute it goes out with nothing to read from minute 16 until `until`, and a low figure then.
+    fn settles(no_data: &str, until: i64) -> i64 {
+        let (rule, mut state) = (rule(no_data), held());
+        for minute in 16..200 {
+            let sighted = if minute < until {
+                Reading::Nothing
+            } else {
+                Reading::Number(0.0)
+            };
+            let stepped = step(&rule, &sighted, &mut state, at(minute));
+            if stepped.outcome.turn == Some(Turn::Settled) {
+                assert_eq!(stepped.outcome.change, Some(Change::Resolved));
+                return minute;
+            }
+            state = state.after(stepped.outcome);
+        }
+        panic!("it is held for ever");
+    }
+
+    /// The turns at 10 and 15 count until 40; by as long as nobody saw anything they count for longer.
+    #[test]
+    fn what_is_held_goes_out_in_silence_that_means_that_all_is_well() {
+        assert_eq!(rule("ok").no_data, NoData::Ok);
+        assert_eq!(settles("ok", 16), 40, "all was seen");
+        assert_eq!(settles("ok", 20), 44, "four minutes were not");
+        assert_eq!(settles("ok", 45), 50, "ten, and then it meant something");
+        assert_eq!(settles("ok", 1_000), 50, "for good");
+        assert_eq!(settles("keep", 45), 69);
+    }
+
+    #[test]
+    fn time_in_which_it_failed_is_no_quiet() {
+        let mut state = held();
+        let rule = rule("keep");
+        step(&rule, &Reading::Nothing, &mut state, at(16));
+        state.fails("it cannot be read".to_owned(), at(20));
+        state.fails("it cannot be read".to_owned(), at(30));
+        assert_eq!(state.flap.turns[3], at(19), "four minutes of silence");
+        state.mends(TimeDelta::minutes(15));
+        assert_eq!((state.flap.turns[3], state.error), (at(34), None));
     }
 }

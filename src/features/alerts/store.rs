@@ -39,7 +39,7 @@ pub struct Alert {
     pub firing: bool,
     pub level: Level,
     pub name: String,
-    /// What it said when it came to its level.
+    /// What it said when it came to its level; of another program's, what that says of it now.
     pub summary: String,
     /// What is read while it is lit; empty where there is no figure.
     pub reading: String,
@@ -275,11 +275,13 @@ pub struct Lit {
     pub about: About,
     pub level: Level,
     pub reading: String,
+    pub active_at: DateTime<Utc>,
 }
 
 /// Everything that is lit, by the rule that lit it.
 pub fn lit(conn: &mut Conn) -> Result<Vec<(ItemId, Lit)>> {
-    let rows: Vec<(Uuid, Uuid, String, String, String)> = alert::table
+    type Row = (Uuid, Uuid, String, String, String, DateTime<Utc>);
+    let rows: Vec<Row> = alert::table
         .filter(alert::status.eq("firing"))
         .filter(alert::about.ne(About::Outside.as_str()))
         .select((
@@ -288,9 +290,11 @@ pub fn lit(conn: &mut Conn) -> Result<Vec<(ItemId, Lit)>> {
             alert::about,
             alert::level,
             alert::reading,
+            alert::active_at,
         ))
         .load(conn)?;
-    let each = rows.into_iter().map(|(rule, id, about, level, reading)| {
+    let each = rows.into_iter().map(|row| {
+        let (rule, id, about, level, reading, active_at) = row;
         let about = if about == About::Rule.as_str() {
             About::Rule
         } else {
@@ -305,6 +309,7 @@ pub fn lit(conn: &mut Conn) -> Result<Vec<(ItemId, Lit)>> {
                 about,
                 level,
                 reading,
+                active_at,
             },
         ))
     });
