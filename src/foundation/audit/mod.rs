@@ -48,7 +48,7 @@ pub type Reactions = fn(&Event) -> Vec<NewJob>;
 /// High-volume writes that are no decisions of anyone and have no event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unaudited {
-    /// Measurements and their roll-ups.
+    /// Measurements and their roll-ups, and what an alert that is lit says of the present.
     Sample,
     /// When a session was last used, and what its top bar is set to.
     SessionTouch,

@@ -3,6 +3,9 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::TimeDelta;
+use diesel::connection::SimpleConnection as _;
+use diesel::sql_types::BigInt;
+use diesel::{QueryableByName, RunQueryDsl as _, sql_query};
 use reqwest::Method;
 use serde_json::{Value, json};
 use signalbox::features::packs::store as packs;
@@ -482,8 +485,52 @@ async fn what_is_sent_again_says_what_it_says_now() {
     assert!(operator.get("/alerts").await.says("900 requests wait"));
     let page = operator.get(&format!("/alerts/{}", lit[0].id)).await;
     assert!(page.says("900 requests wait"));
+    assert!(
+        page.says("12 requests wait"),
+        "with which it fired stays told"
+    );
     assert_eq!(
         listed(&program, "").await[0]["annotations"]["summary"],
         "900 requests wait"
     );
+}
+
+/// Sent again in the moment in which it would be put out for not having been sent again.
+#[tokio::test]
+async fn what_is_being_taken_is_not_put_out_meanwhile() {
+    let app = watched().await;
+    let program = program(&app);
+    post(&program, &[alert(&app, "Slow", "warning", 64)]).await;
+    awake(&app, 1);
+    let mut taking = app.db.connect_superuser();
+    taking
+        .batch_execute("BEGIN; UPDATE outside_alert SET ends_at = ends_at + interval '4 minutes'")
+        .unwrap();
+    std::thread::scope(|scope| {
+        let ticking = scope.spawn(|| {
+            for _ in 0..3 {
+                tick(&app);
+            }
+        });
+        let waits = "SELECT count(*) AS count FROM pg_stat_activity \
+                     WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        let mut looking = app.db.connect_superuser();
+        while !ticking.is_finished() {
+            let waiting: Count = sql_query(waits).get_result(&mut looking).unwrap();
+            if waiting.count > 0 {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        taking.batch_execute("COMMIT").unwrap();
+        ticking.join().unwrap();
+    });
+    assert!(open(&app).iter().all(|it| it.firing));
+    assert_eq!(open(&app).len(), 1);
+}
+
+#[derive(QueryableByName)]
+struct Count {
+    #[diesel(sql_type = BigInt)]
+    count: i64,
 }

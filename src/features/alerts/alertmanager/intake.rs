@@ -266,9 +266,11 @@ impl<'i> Intake<'i> {
     }
 
     /// Notes which of them go on. Returns what was wrong with the others.
-    fn finish(self) -> Result<Vec<String>, web::Error> {
+    fn finish(mut self) -> Result<Vec<String>, web::Error> {
         if !self.again.is_empty() {
             let sent_by = self.keyed.id.as_str();
+            // Two requests with the same alerts lock them in the same order.
+            self.again.sort_by_key(|(id, _)| *id);
             self.services
                 .audit
                 .write_unaudited(Unaudited::Sample, |conn| {
@@ -392,7 +394,8 @@ pub fn put_out_what_has_ended(services: &Services) -> db::Result<usize> {
     for id in overdue {
         let done = audited(services, |tx| {
             let alert = alerts::lock_alert(tx, id)?;
-            let came_with = store::of(tx, id)?;
+            // Whoever takes it as sent again at this moment is waited for.
+            let came_with = store::lock(tx, id)?;
             if alert.firing && came_with.is_some_and(|it| it.is_overdue(now)) {
                 let name = alert.name.clone();
                 lamp::resolve(tx, alert, &name, "its sender has not sent it again")?;

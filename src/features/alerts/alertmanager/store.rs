@@ -75,10 +75,11 @@ pub fn of_lit(conn: &mut Conn) -> Result<HashMap<AlertId, Outside>> {
     Ok(rows.into_iter().map(read).collect())
 }
 
-/// What came with one alert; nothing where a rule of ours lit it.
-pub fn of(conn: &mut Conn, id: AlertId) -> Result<Option<Outside>> {
+/// What came with one alert, locked; nothing where a rule of ours lit it.
+pub fn lock(conn: &mut Conn, id: AlertId) -> Result<Option<Outside>> {
     let row: Option<Row> = outside_alert::table
         .find(id.uuid())
+        .for_update()
         .select((
             outside_alert::alert_id,
             outside_alert::annotations,
@@ -125,8 +126,10 @@ pub fn overdue(conn: &mut Conn, now: DateTime<Utc>) -> Result<Vec<AlertId>> {
 /// was last sent: in that time its sender sends it again, or means that it is over.
 pub fn give_grace(conn: &mut Conn, from: DateTime<Utc>, now: DateTime<Utc>) -> Result<()> {
     sql_query(
-        "UPDATE outside_alert o SET grace_until = $2 + (o.ends_at - o.seen_at) FROM alert a \
-         WHERE a.id = o.alert_id AND a.status = 'firing' AND greatest(o.ends_at, o.grace_until) > $1",
+        "UPDATE outside_alert SET grace_until = $2 + (ends_at - seen_at) WHERE alert_id IN ( \
+             SELECT o.alert_id FROM outside_alert o JOIN alert a ON a.id = o.alert_id \
+             WHERE a.status = 'firing' AND greatest(o.ends_at, o.grace_until) > $1 \
+             ORDER BY o.alert_id FOR UPDATE OF o)",
     )
     .bind::<Timestamptz, _>(from)
     .bind::<Timestamptz, _>(now)
@@ -134,7 +137,9 @@ pub fn give_grace(conn: &mut Conn, from: DateTime<Utc>, now: DateTime<Utc>) -> R
     Ok(())
 }
 
-/// Notes what came with an alert, in place of what came before; what it says now is what lists show.
+/// Notes what came with an alert, in place of what came before; what it says now is what lists show. That leaves no line in
+/// its timeline, where the sentence stands with which it came: many programs write a figure into theirs, which is another
+/// each time that they send it. The alert is locked before what came with it, as whoever puts it out does.
 pub fn save(
     conn: &mut Conn,
     id: AlertId,
@@ -142,6 +147,14 @@ pub fn save(
     sent_by: &str,
     now: DateTime<Utc>,
 ) -> Result<()> {
+    let summary = posted.summary();
+    let another = alert::table
+        .find(id.uuid())
+        .filter(alert::status.eq("firing"))
+        .filter(alert::summary.ne(&summary));
+    diesel::update(another)
+        .set(alert::summary.eq(&summary))
+        .execute(conn)?;
     let news = (
         outside_alert::annotations.eq(json!(posted.annotations)),
         outside_alert::generator.eq(&posted.generator),
@@ -155,14 +168,6 @@ pub fn save(
         .on_conflict(outside_alert::alert_id)
         .do_update()
         .set(news)
-        .execute(conn)?;
-    let summary = posted.summary();
-    let another = alert::table
-        .find(id.uuid())
-        .filter(alert::status.eq("firing"))
-        .filter(alert::summary.ne(&summary));
-    diesel::update(another)
-        .set(alert::summary.eq(&summary))
         .execute(conn)?;
     Ok(())
 }
