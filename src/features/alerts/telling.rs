@@ -15,7 +15,7 @@ use crate::features::notify::store::{self as outbox, Told};
 use crate::foundation::db::{self, Conn};
 use crate::foundation::kernel::Level;
 use crate::foundation::web::Lamp;
-use crate::foundation::web::format::relative;
+use crate::foundation::web::format::{moment, relative};
 
 /// What is told at once waits no longer than this for its like.
 const GATHERED_WITHIN: TimeDelta = TimeDelta::minutes(10);
@@ -94,6 +94,12 @@ impl Known {
         queued.filter(|it| waits(it)).map(|it| it.next_at).min()
     }
 
+    /// When that of a decision does, where it is such a one.
+    fn leaves(&self, decision: &Decision) -> Option<DateTime<Utc>> {
+        let notice = self.sent.get(&decision.way.as_ref()?.notice)?;
+        waits(notice).then_some(notice.next_at)
+    }
+
     /// Of an alert that has gone out: whether those who were told of it know so.
     fn over(&self, alert: &Alert) -> &'static str {
         let ended = alert.resolved_at.unwrap_or(alert.fired_at);
@@ -153,7 +159,7 @@ fn verdict(known: &Known, alert: &Alert, now: DateTime<Utc>, zone: Tz) -> String
             last.who,
             relative(last.at, now, zone)
         ),
-        Some((last, State::Queued)) => match known.waits_until() {
+        Some((last, State::Queued)) => match known.leaves(last) {
             Some(at) => format!("{} is told {}", last.who, relative(at, now, zone)),
             None => format!("{} is being told", last.who),
         },
@@ -264,8 +270,7 @@ fn delivery(notice: &Told, zone: Tz) -> (Lamp, String) {
             (Lamp::Yellow, format!("Not delivered yet: {last}"))
         }
         State::Queued if waits(notice) => {
-            let leaves = notice.next_at.with_timezone(&zone);
-            let leaves = leaves.format("%-d %b %Y, %H:%M %Z");
+            let leaves = moment(notice.next_at, zone);
             (Lamp::Unknown, format!("Information: leaves {leaves}"))
         }
         State::Queued => (Lamp::Unknown, "On its way".to_owned()),
@@ -280,6 +285,8 @@ mod tests {
     use crate::features::alerts::labels::Labels;
     use crate::features::alerts::store::Acknowledged;
     use crate::features::alerts::store::Holder;
+    use crate::features::alerts::store::decisions::Way;
+    use crate::features::notify::notice::{Destination, NoticeId};
     use crate::features::packs::pack::ItemId;
     use crate::foundation::kernel::{PersonId, PlatformId};
 
@@ -363,6 +370,55 @@ mod tests {
         assert_eq!(
             said(&alert(), vec![], None),
             "Nobody is told: no escalation of its pack is for a red alert."
+        );
+    }
+
+    /// A notice of this level that was queued now.
+    fn queued(level: Level, leaves: TimeDelta) -> Told {
+        Told {
+            id: NoticeId::new(),
+            platform: None,
+            to: Destination::Email("ada@bank.example".to_owned()),
+            to_name: "ada@bank.example".to_owned(),
+            is_held: false,
+            is_being_sent: false,
+            about: About::new("alert", 7),
+            title: String::new(),
+            text: String::new(),
+            link: "/".to_owned(),
+            level: Some(level),
+            state: State::Queued,
+            why: None,
+            queued_at: now(),
+            next_at: now() + leaves,
+            ended_at: None,
+            attempts: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn what_waits_for_somebody_else_does_not_keep_the_last_from_being_told_now() {
+        let notices = [
+            queued(Level::Blue, TimeDelta::hours(17)),
+            queued(Level::Red, TimeDelta::seconds(30)),
+        ];
+        let told = |who: &str, notice: &Told| Decision {
+            way: Some(Way {
+                channel: "email".to_owned(),
+                address: notice.to_name.clone(),
+                notice: notice.id.uuid(),
+            }),
+            ..decided(Kind::Told, News::Fires, who, 0)
+        };
+        let decisions = vec![told("Ada", &notices[0]), told("Grace", &notices[1])];
+        let known = Known {
+            decisions,
+            next: None,
+            sent: notices.map(|it| (it.id.uuid(), it)).into(),
+        };
+        assert_eq!(
+            Telling::of(&known, &alert(), now(), Tz::UTC).verdict,
+            "Grace is being told. Nobody is told next."
         );
     }
 

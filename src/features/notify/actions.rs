@@ -5,12 +5,14 @@ use chrono::{DateTime, Utc};
 use super::endpoint::Kind;
 use super::gather;
 use super::notice::{self, About, Destination, LONGEST_ANSWER, LONGEST_TEXT, Notice, NoticeId};
+pub use super::store::Which;
 use super::store::{self, endpoints};
 use crate::foundation::audit::{Event, Subject, Tx};
 use crate::foundation::db;
 use uuid::Uuid;
 
-/// Gives a notice that nobody has begun to send another text: what it is about has changed. False where somebody has.
+/// Gives a notice that still waits another text: what it is about has changed. False where it may have arrived with the text
+/// of before.
 pub fn reword(tx: &mut Tx<'_>, id: Uuid, text: &str) -> db::Result<bool> {
     store::reword(tx, id, &notice::lines(text, LONGEST_TEXT))
 }
@@ -69,22 +71,17 @@ pub fn enqueue_for(
 /// Takes back what was not yet sent about something. It stays on record, with `why` (a sentence for people). What is being
 /// sent at this moment is not tried again if that fails. Returns how many were taken back.
 pub fn cancel_queued(tx: &mut Tx<'_>, about: &About, why: &str) -> db::Result<usize> {
-    cancel_all_but(tx, about, &[], why)
+    cancel(tx, about, Which::All, why)
 }
 
-/// The same, but for these, which are told all the same.
-pub fn cancel_all_but(
-    tx: &mut Tx<'_>,
-    about: &About,
-    but: &[Uuid],
-    why: &str,
-) -> db::Result<usize> {
+/// The same of a part of it; the rest is told all the same.
+pub fn cancel(tx: &mut Tx<'_>, about: &About, which: Which<'_>, why: &str) -> db::Result<usize> {
     let why = match notice::line(why, LONGEST_ANSWER) {
         said if said.is_empty() => "it is no longer wanted".to_owned(),
         said => said,
     };
     let now = tx.now();
-    let cancelled = store::cancel(tx, about, but, &why, now)?;
+    let cancelled = store::cancel(tx, about, which, &why, now)?;
     for (id, platform) in &cancelled {
         let mut event = Event::new("notice.cancelled", Subject::new("notice", id))
             .detail("about", format!("{}:{}", about.kind, about.id))

@@ -89,20 +89,33 @@ struct Cancelled {
     platform_id: Option<Uuid>,
 }
 
-/// Takes back what is queued about something, but for these. What is being sent keeps its state until that has ended, and
-/// is only marked.
+/// Which of what is queued about something.
+#[derive(Clone, Copy, Debug)]
+pub enum Which<'w> {
+    All,
+    But(&'w [Uuid]),
+    OfLevel(Level),
+}
+
+/// Takes back what is queued about something. What is being sent keeps its state until that has ended, and is only marked.
 pub fn cancel(
     conn: &mut Conn,
     about: &About,
-    but: &[Uuid],
+    which: Which<'_>,
     why: &str,
     now: DateTime<Utc>,
 ) -> Result<Vec<(NoticeId, Option<PlatformId>)>> {
+    let (but, level) = match which {
+        Which::All => (&[][..], None),
+        Which::But(but) => (but, None),
+        Which::OfLevel(level) => (&[][..], Some(level.as_str())),
+    };
     let rows: Vec<Cancelled> = sql_query(
         "UPDATE notice SET why = $3, \
              state = CASE WHEN lease_until > clock_timestamp() THEN 'queued' ELSE 'cancelled' END, \
              ended_at = CASE WHEN lease_until > clock_timestamp() THEN NULL ELSE $4 END \
          WHERE about_kind = $1 AND about_id = $2 AND state = 'queued' AND why IS NULL AND id <> ALL($5) \
+             AND ($6 IS NULL OR level = $6) \
          RETURNING id, platform_id",
     )
     .bind::<Text, _>(&about.kind)
@@ -110,6 +123,7 @@ pub fn cancel(
     .bind::<Text, _>(why)
     .bind::<Timestamptz, _>(now)
     .bind::<Array<SqlUuid>, _>(but)
+    .bind::<Nullable<Text>, _>(level)
     .load(conn)?;
     Ok(rows
         .into_iter()
@@ -195,11 +209,11 @@ pub fn about(conn: &mut Conn, about: &About) -> Result<Vec<Told>> {
     told(conn, rows)
 }
 
-/// Those of these notices that were taken back before they left.
-pub fn cancelled(conn: &mut Conn, notices: &[Uuid]) -> Result<HashSet<Uuid>> {
+/// Those of these notices that stand so: taken back before they left, or delivered.
+pub fn in_state(conn: &mut Conn, notices: &[Uuid], state: State) -> Result<HashSet<Uuid>> {
     let found: Vec<Uuid> = notice::table
         .filter(notice::id.eq_any(notices))
-        .filter(notice::state.eq(State::Cancelled.as_str()))
+        .filter(notice::state.eq(state.as_str()))
         .select(notice::id)
         .load(conn)?;
     Ok(found.into_iter().collect())
@@ -216,18 +230,23 @@ pub fn queued(conn: &mut Conn, notices: &[Uuid]) -> Result<HashSet<Uuid>> {
     Ok(found.into_iter().collect())
 }
 
-/// Gives a notice that nobody has begun to send another text. False where somebody has.
+/// Gives a notice that is queued, and that nobody is sending at this moment, another text. False where it may have arrived
+/// with the text of before, because somebody has tried.
 pub fn reword(conn: &mut Conn, id: Uuid, text: &str) -> Result<bool> {
-    let unsent = notice::table
+    let is_free = notice::lease_until
+        .is_null()
+        .or(notice::lease_until.lt(clock_timestamp().nullable()));
+    let waiting = notice::table
         .find(id)
         .filter(notice::state.eq(State::Queued.as_str()))
         .filter(notice::why.is_null())
-        .filter(notice::attempts.eq(0))
-        .filter(notice::lease_until.is_null());
-    let changed = diesel::update(unsent)
+        .filter(is_free);
+    let tried: Option<(i16, Option<DateTime<Utc>>)> = diesel::update(waiting)
         .set(notice::text.eq(text))
-        .execute(conn)?;
-    Ok(changed == 1)
+        .returning((notice::attempts, notice::lease_until))
+        .get_result(conn)
+        .optional()?;
+    Ok(tried == Some((0, None)))
 }
 
 pub fn find(conn: &mut Conn, id: NoticeId) -> Result<Told> {

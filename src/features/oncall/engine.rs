@@ -18,7 +18,7 @@ use crate::features::alerts::alert::LEVELS;
 use crate::features::alerts::store::decisions::{self, Decision, Kind, News, Next};
 use crate::features::alerts::store::{self as alerts, Alert, listed};
 use crate::features::incidents::actions::opening;
-use crate::features::notify::actions as notices;
+use crate::features::notify::actions::{self as notices, Which};
 use crate::features::notify::notice::About;
 use crate::features::packs::pack::{self, Rule};
 use crate::features::packs::store::{self as packs, Item};
@@ -321,8 +321,20 @@ impl Step<'_> {
             Why::Worse => ("worse", "it has become worse"),
             Why::LetGo => ("let_go", "the acknowledgement ended, and it still fires"),
         };
+        let cancelled = match why {
+            // Whoever waits for another day to hear of information would hear of it as if that were all.
+            Why::Worse => {
+                let information = Which::OfLevel(Level::Blue);
+                notices::cancel(tx, &self.about(), information, text)?
+            }
+            Why::LetGo => 0,
+        };
         self.note(tx, Kind::Restarted, News::Fires, "", text)?;
-        tx.record(event("escalation.restarted", self.alert).detail("why", word))?;
+        tx.record(
+            event("escalation.restarted", self.alert)
+                .detail("why", word)
+                .detail("taken_back", cancelled),
+        )?;
         Ok(())
     }
 
@@ -365,7 +377,7 @@ impl Step<'_> {
         let telling = self.telling(tx)?;
         let (waiting, reworded) = telling.keep_waiting(tx)?;
         let why = "it was over before this was sent";
-        let cancelled = notices::cancel_all_but(tx, &self.about(), &waiting, why)?;
+        let cancelled = notices::cancel(tx, &self.about(), Which::But(&waiting), why)?;
         let told = telling.tell_again(tx, News::Over, &reworded)?;
         tx.record(
             event("escalation.ended", self.alert)

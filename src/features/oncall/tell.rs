@@ -9,7 +9,7 @@ use crate::features::alerts::clock::told_from;
 use crate::features::alerts::store::Alert;
 use crate::features::alerts::store::decisions::{self, Decision, Kind, News, Way};
 use crate::features::notify::endpoint::Standing;
-use crate::features::notify::notice::{About, Channel, Destination, EndpointId, Notice};
+use crate::features::notify::notice::{About, Channel, Destination, EndpointId, Notice, State};
 use crate::features::notify::store::endpoints;
 use crate::features::notify::{actions as notices, store as outbox};
 use crate::features::packs::pack::{Contact, Runbook, Target};
@@ -116,23 +116,34 @@ impl<'t> Telling<'t> {
         Ok(each.collect())
     }
 
-    /// Of the notices that this fires, those that still wait; and of these, those that were made to say when it ended,
-    /// because nobody has begun to send them.
+    /// Of the notices that it fires, those that still wait to tell somebody who has not heard of it, one for each address;
+    /// and of these, those that were made to say when it ended before anybody has begun to send them.
     pub fn keep_waiting(&self, tx: &mut Tx<'_>) -> db::Result<(Vec<Uuid>, Vec<Uuid>)> {
+        let mut heard = self.heard(tx)?;
         let told = decisions::told_that_it_fires(tx, self.alert.id)?;
-        let ids: Vec<Uuid> = told.iter().map(|(notice, _)| *notice).collect();
+        let ids: Vec<Uuid> = told.iter().map(|(way, _)| way.notice).collect();
         let queued = outbox::queued(tx, &ids)?;
         let (mut waiting, mut reworded) = (Vec::new(), Vec::new());
-        for (notice, why) in told {
-            if !queued.contains(&notice) {
+        for (way, why) in told {
+            if !queued.contains(&way.notice) || !heard.insert((way.channel, way.address)) {
                 continue;
             }
-            waiting.push(notice);
-            if notices::reword(tx, notice, &self.text(News::Fires, &why))? {
-                reworded.push(notice);
+            waiting.push(way.notice);
+            if notices::reword(tx, way.notice, &self.text(News::Fires, &why))? {
+                reworded.push(way.notice);
             }
         }
         Ok((waiting, reworded))
+    }
+
+    /// The channels and addresses at which something about it was delivered.
+    fn heard(&self, conn: &mut Conn) -> db::Result<BTreeSet<(String, String)>> {
+        let told = decisions::told(conn, self.alert.id)?;
+        let ids: Vec<Uuid> = told.iter().map(|(_, way)| way.notice).collect();
+        let delivered = outbox::in_state(conn, &ids, State::Delivered)?;
+        let heard = told.into_iter().map(|(_, way)| way);
+        let heard = heard.filter(|way| delivered.contains(&way.notice));
+        Ok(heard.map(|way| (way.channel, way.address)).collect())
     }
 
     /// Tells everybody who was told before that it is over, or fires again, but for those whose notice says so itself.
@@ -176,7 +187,7 @@ impl<'t> Telling<'t> {
     fn knowing(&self, conn: &mut Conn) -> db::Result<Vec<(String, Way)>> {
         let told = decisions::told(conn, self.alert.id)?;
         let notices: Vec<Uuid> = told.iter().map(|(_, way)| way.notice).collect();
-        let taken_back = outbox::cancelled(conn, &notices)?;
+        let taken_back = outbox::in_state(conn, &notices, State::Cancelled)?;
         let mut knowing: Vec<(String, Way)> = Vec::new();
         for (who, way) in told {
             let same = |(_, other): &(String, Way)| {

@@ -9,7 +9,7 @@ use signalbox::features::notify::notice::State;
 use signalbox::foundation::audit::Actor;
 use signalbox::foundation::db::Conn;
 
-use super::escalation::{lit, look, open, told};
+use super::escalation::{after, deliver, lit, look, open, told};
 use super::{apply, pack, staffed};
 use crate::alerts::awake;
 use crate::notify::mailing;
@@ -167,6 +167,11 @@ async fn what_was_silenced_or_worse_meanwhile_is_not_told_as_information() {
     trend(&app, 2.0);
     let alert = lit(&app);
     trend(&app, 6.0);
+    let states: Vec<State> = told(&app, &alert).iter().map(|it| it.state).collect();
+    assert_eq!(states, [State::Cancelled, State::Queued], "it is worse now");
+    let page = app.as_operator();
+    let page = page.get(&format!("/alerts/{}", alert.id)).await;
+    assert!(page.says("Ada is being told"), "{}", page.text());
     trend(&app, 0.0);
     let states: Vec<State> = told(&app, &alert).iter().map(|it| it.state).collect();
     assert_eq!(states, [State::Cancelled, State::Cancelled]);
@@ -174,5 +179,63 @@ async fn what_was_silenced_or_worse_meanwhile_is_not_told_as_information() {
     assert!(
         kept.iter()
             .all(|it| it["details"]["kept"].is_null() || it["details"]["kept"] == 0)
+    );
+}
+
+/// An attempt has failed when it ends: what leaves then does not say that it fires.
+#[actix_web::test]
+async fn what_was_tried_says_that_it_is_over_once_it_is() {
+    let server = MailServer::start();
+    let app = mailing(&server).await;
+    app.advance(TimeDelta::hours(6));
+    inform(&app);
+    trend(&app, 2.0);
+    let id = lit(&app).id;
+    server.refuse(Some("451 4.7.1 come back later"));
+    app.advance(nine(&app, 1) - app.now());
+    assert_eq!(deliver_due(&app.services).await.unwrap(), 1);
+    trend(&app, 0.0);
+    let sent = told(&app, &one(&app, id));
+    assert_eq!(sent[0].attempts.len(), 1);
+    assert!(sent[0].text.contains("it is over."), "{}", sent[0].text);
+    server.refuse(None);
+    app.advance(TimeDelta::seconds(30));
+    deliver_due(&app.services).await.unwrap();
+    let taken = server.taken();
+    assert!(taken[0].text.contains("it is over."), "{}", taken[0].text);
+    // The attempt may have arrived after all, with the text of before: so they hear that it is over.
+    let subjects: Vec<String> = taken.iter().map(|it| it.header("Subject")).collect();
+    assert_eq!(subjects, ["Blue: A trend (Demo)", "Over: A trend (Demo)"]);
+}
+
+/// What waits for tomorrow goes with a letter that leaves now; the next round's waits in its place.
+#[actix_web::test]
+async fn whoever_has_heard_of_it_hears_once_that_it_is_over() {
+    let app = staffed().await;
+    let twice = BLUE.replacen(
+        "steps = [{ notify.contact = \"ada\" }]",
+        "steps = [{ notify.contact = \"ada\" }, { wait = \"10m\" }]\nrepeat = 1",
+        1,
+    );
+    apply(&app, &format!("{}{twice}", pack()));
+    look(&app);
+    trend(&app, 2.0);
+    let alert = lit(&app);
+    assert_eq!(told(&app, &alert).len(), 1);
+    deliver(&app);
+    after(&app, 10);
+    assert_eq!(told(&app, &alert).len(), 2);
+    trend(&app, 0.0);
+    let said: Vec<(String, State)> = told(&app, &alert)
+        .into_iter()
+        .map(|it| (it.title, it.state))
+        .collect();
+    assert_eq!(
+        said,
+        [
+            ("A trend".to_owned(), State::Delivered),
+            ("A trend".to_owned(), State::Cancelled),
+            ("Over: A trend".to_owned(), State::Queued)
+        ]
     );
 }

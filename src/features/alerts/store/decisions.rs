@@ -176,47 +176,46 @@ pub fn of_alert(conn: &mut Conn, alert: AlertId) -> Result<Vec<Decision>> {
     rows.into_iter().rev().map(Decision::try_from).collect()
 }
 
-/// Everybody who was ever told that it fires, and by which way, oldest first.
-pub fn told(conn: &mut Conn, alert: AlertId) -> Result<Vec<(String, Way)>> {
-    type Told = (String, Option<String>, Option<String>, Option<Uuid>);
+type Told = (String, String, Option<String>, Option<String>, Option<Uuid>);
+
+/// Who was told, why, and by which way, oldest first.
+fn told_any(conn: &mut Conn, alert: AlertId, news: &[News]) -> Result<Vec<(String, String, Way)>> {
+    let news: Vec<&str> = news.iter().map(|it| it.as_str()).collect();
     let told: Vec<Told> = alert_decision::table
         .filter(alert_decision::alert_id.eq(alert.uuid()))
         .filter(alert_decision::kind.eq(Kind::Told.as_str()))
-        .filter(alert_decision::news.ne(News::Over.as_str()))
+        .filter(alert_decision::news.eq_any(news))
         .order((alert_decision::at, alert_decision::id))
         .select((
             alert_decision::who,
+            alert_decision::why,
             alert_decision::channel,
             alert_decision::address,
             alert_decision::notice_id,
         ))
         .load(conn)?;
-    let way = |(who, channel, address, notice): Told| {
+    let way = |(who, why, channel, address, notice): Told| {
         let way = Way {
             channel: channel?,
             address: address?,
             notice: notice?,
         };
-        Some((who, way))
+        Some((who, why, way))
     };
     Ok(told.into_iter().filter_map(way).collect())
 }
 
+/// Everybody who was ever told that it fires, and by which way, oldest first.
+pub fn told(conn: &mut Conn, alert: AlertId) -> Result<Vec<(String, Way)>> {
+    let news = [News::Fires, News::Again, News::Flaps, News::Still];
+    let told = told_any(conn, alert, &news)?.into_iter();
+    Ok(told.map(|(who, _, way)| (who, way)).collect())
+}
+
 /// The notices that it fires, at first or again, each with why it went to whom it went, oldest first.
-pub fn told_that_it_fires(conn: &mut Conn, alert: AlertId) -> Result<Vec<(Uuid, String)>> {
-    const AT_MOST: i64 = 500;
-    let news = [News::Fires.as_str(), News::Again.as_str()];
-    Ok(alert_decision::table
-        .filter(alert_decision::alert_id.eq(alert.uuid()))
-        .filter(alert_decision::kind.eq(Kind::Told.as_str()))
-        .filter(alert_decision::news.eq_any(news))
-        .order((alert_decision::at, alert_decision::id))
-        .limit(AT_MOST)
-        .select((
-            alert_decision::notice_id.assume_not_null(),
-            alert_decision::why,
-        ))
-        .load(conn)?)
+pub fn told_that_it_fires(conn: &mut Conn, alert: AlertId) -> Result<Vec<(Way, String)>> {
+    let told = told_any(conn, alert, &[News::Fires, News::Again])?.into_iter();
+    Ok(told.map(|(_, why, way)| (way, why)).collect())
 }
 
 /// Who is told next, and when, unless somebody has it in hand by then.
