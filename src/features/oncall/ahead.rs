@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
 use super::engine::ourselves;
@@ -18,6 +17,7 @@ use crate::features::packs::store as packs;
 use crate::foundation::Services;
 use crate::foundation::audit::{Event, Outcome, Subject, Tx};
 use crate::foundation::db::{self, PoolKind};
+use crate::foundation::web::format::moment;
 
 /// Tells of every window of which it is time to. Any number of processes may do it at once. Returns of how many.
 pub fn tick(services: &Services) -> db::Result<usize> {
@@ -67,6 +67,11 @@ fn tell(tx: &mut Tx<'_>, window: &Window) -> db::Result<()> {
         zone: platform.zone,
         about: &about,
     };
+    if news == News::CalledOff {
+        // Whoever is still to hear of it would hear of it after that it is called off.
+        let about = About::new("maintenance", window.id);
+        notices::cancel_queued(tx, &about, "it was called off before this was sent")?;
+    }
     let (mut told, mut missed) = (BTreeSet::new(), BTreeSet::new());
     for target in &tell {
         match roster.find(window.platform, target, platform.zone, now) {
@@ -152,12 +157,11 @@ impl Letter<'_> {
     }
 
     fn text(&self) -> String {
-        let moment = |at: DateTime<Utc>| at.with_timezone(&self.zone).format("%-d %b %Y, %H:%M %Z");
         let span = format!(
             "{} is worked on from {} to {}.",
             self.platform,
-            moment(self.window.starts_at),
-            moment(self.window.ends_at)
+            moment(self.window.starts_at, self.zone),
+            moment(self.window.ends_at, self.zone)
         );
         match self.news {
             News::Coming if self.about.is_empty() => span,

@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use signalbox::features::alerts::windows::store as windows;
 use signalbox::features::alerts::windows::window::{TOLD_AHEAD, Window};
-use signalbox::features::notify::notice::About;
+use signalbox::features::notify::notice::{About, State};
 use signalbox::features::notify::store::{self as outbox, Told};
 use signalbox::features::oncall::ahead;
 use signalbox::features::packs::pack::{Contact, ItemId};
@@ -68,8 +68,19 @@ async fn it_is_told_two_days_ahead_once_and_that_it_was_called_off() {
     assert_eq!(app.as_operator().post_form(&path, &[]).await.status, 303);
     assert_eq!(look(&app), 1);
     assert_eq!(look(&app), 0);
-    let titles: Vec<String> = told(&app, &window).into_iter().map(|it| it.title).collect();
-    assert_eq!(titles, ["Maintenance: New disks", "Called off: New disks"]);
+    let sent = told(&app, &window);
+    let said: Vec<(&str, State)> = sent
+        .iter()
+        .map(|it| (it.title.as_str(), it.state))
+        .collect();
+    assert_eq!(
+        said,
+        [
+            ("Maintenance: New disks", State::Cancelled),
+            ("Called off: New disks", State::Queued)
+        ],
+        "what had not left is not told after it"
+    );
 }
 
 fn contact(app: &TestApp, slug: &str) -> ItemId {
@@ -111,7 +122,9 @@ async fn what_a_person_announces_is_told_to_whom_they_choose() {
     let app = staffed().await;
     let page = app.as_operator().get("/maintenance/new").await;
     assert!(page.says("Whom to tell") && page.says("Whoever is on call on Operations"));
-    let tell = [rota(&app, "operations"), contact(&app, "ada")];
+    // Whoever is ticked twice, by a form that is none of ours, is told once.
+    let (ada, rota) = (contact(&app, "ada"), rota(&app, "operations"));
+    let tell = [ada, rota, ada, rota];
     let sent = announce(&app, 72, &tell).await;
     assert_eq!(sent.status, 303, "{}", sent.text());
     let (window, path) = (made(&app), sent.location().to_owned());
@@ -165,4 +178,27 @@ async fn what_is_proposed_is_told_once_somebody_has_agreed() {
         "{}",
         wrong.text()
     );
+}
+
+#[actix_web::test]
+async fn a_person_tells_no_more_than_fifty() {
+    let app = staffed().await;
+    let many: String = (0..51)
+        .map(|number| {
+            format!("\n[[contact]]\nid = \"c{number}\"\nname = \"C{number}\"\nphone = \"+1 555\"\n")
+        })
+        .collect();
+    apply(&app, &format!("{}{many}", pack()));
+    let all: Vec<ItemId> = (0..51)
+        .map(|number| contact(&app, &format!("c{number}")))
+        .collect();
+    let refused = announce(&app, 100, &all).await;
+    assert_eq!(refused.status, 422);
+    assert!(
+        refused.says("At most 50 are told of it, and these are 51."),
+        "{}",
+        refused.text()
+    );
+    let taken = announce(&app, 100, &all[1..]).await;
+    assert_eq!(taken.status, 303, "{}", taken.text());
 }

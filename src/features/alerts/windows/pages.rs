@@ -9,7 +9,7 @@ use super::store;
 pub use super::views::Row as Window;
 use super::views::{Choice, ListPage, NewPage, OnePage, Recurring, Row};
 use super::window::{State, WindowId};
-use crate::features::packs::pack::{ItemId, Maintenance, Service, Target};
+use crate::features::packs::pack::{ItemId, Maintenance, Service};
 use crate::features::packs::store::{self as packs, Item, Watched};
 use crate::foundation::Services;
 use crate::foundation::audit::FormKey;
@@ -20,6 +20,9 @@ use crate::foundation::web::format::sentence;
 use crate::foundation::web::{
     self, Chrome, Form, Nav, Problems, block, page, page_with, see_other,
 };
+
+/// How many people and rotas are told of one window that a person announces.
+const TOLD_AT_MOST: usize = 50;
 
 /// How many windows that are over the list shows.
 const OVER_SHOWN: i64 = 30;
@@ -162,8 +165,14 @@ fn read(
     match platform {
         None => problems.add("platform", "Choose the platform that is worked on."),
         Some(platform) => {
-            let told = typed.tell.iter().map(|id| people.target(platform, *id));
-            match told.collect::<Option<Vec<Target>>>() {
+            match people.targets(platform, &typed.tell) {
+                Some(told) if told.len() > TOLD_AT_MOST => problems.add(
+                    "tell",
+                    format!(
+                        "At most {TOLD_AT_MOST} are told of it, and these are {}. Tick whoever is on call.",
+                        told.len()
+                    ),
+                ),
                 Some(told) => tell = told,
                 None => problems.add(
                     "tell",

@@ -21,8 +21,17 @@ impl People {
         })
     }
 
-    /// A rota or a contact of a platform, as somebody to tell.
-    pub(super) fn target(&self, platform: PlatformId, id: ItemId) -> Option<Target> {
+    /// Rotas and contacts of a platform as those to tell: each once, rotas first, whoever ticked them in which order.
+    /// Nothing where one is none.
+    pub(super) fn targets(&self, platform: PlatformId, ids: &[ItemId]) -> Option<Vec<Target>> {
+        let targets = ids.iter().map(|id| self.target(platform, *id));
+        let mut targets = targets.collect::<Option<Vec<Target>>>()?;
+        targets.sort_by_key(|it| (!matches!(it, Target::Rota(_)), it.to_string()));
+        targets.dedup();
+        Some(targets)
+    }
+
+    fn target(&self, platform: PlatformId, id: ItemId) -> Option<Target> {
         let mut rotas = self.rotas.iter();
         if let Some(rota) = rotas.find(|it| it.platform == platform && it.id == id) {
             return Some(Target::Rota(rota.slug.clone()));
