@@ -5,8 +5,8 @@ use diesel::connection::SimpleConnection;
 use signalbox::features::notify::actions;
 use signalbox::features::notify::channels::Outcome;
 use signalbox::features::notify::delivery::{self, deliver_due};
-use signalbox::features::notify::endpoint::Standing;
-use signalbox::features::notify::notice::{About, Channel, Destination, State};
+use signalbox::features::notify::endpoint::{Kind, Standing};
+use signalbox::features::notify::notice::{About, Channel, Destination, EndpointId, Notice, State};
 use signalbox::features::notify::runner::Runner;
 use signalbox::features::notify::signing::{Signed, sign};
 use signalbox::features::notify::store::{Told, endpoints, outbox};
@@ -309,12 +309,12 @@ async fn an_endpoint_that_is_gone_or_fails_for_an_hour_is_switched_off() {
     assert_eq!(standing(failing), Standing::Disabled);
     assert_eq!(app.events_of("endpoint.disabled").len(), 2);
 
-    // What waits for it is not tried, and after a day it is given up where people see it.
+    // What waits for it is not tried, and a day after it was due it is given up where people see it.
     let before = receiver.seen().len();
-    app.advance(TimeDelta::hours(2));
+    app.advance(TimeDelta::hours(3));
     assert_eq!(deliver(&app).await, 0);
     assert_eq!(receiver.seen().len(), before);
-    app.advance(TimeDelta::hours(23));
+    app.advance(TimeDelta::hours(24));
     assert!(delivery::tidy(&app.services).unwrap() > 0);
     assert!(
         told(&app)
@@ -322,6 +322,78 @@ async fn an_endpoint_that_is_gone_or_fails_for_an_hour_is_switched_off() {
             .all(|notice| notice.state == State::GivenUp)
     );
     assert_eq!(delivery::tidy(&app.services).unwrap(), 0);
+}
+
+/// What waits for another day has not waited for an endpoint that was off on the days before.
+#[actix_web::test]
+async fn what_is_due_later_is_given_up_a_day_after_it_was_due() {
+    let app = TestApp::start().await;
+    let id = endpoint_at(&app, "http://127.0.0.1:9/in");
+    let notice = to(Destination::Endpoint(id), "one");
+    let (now, due) = (app.now(), app.now() + TimeDelta::days(3));
+    write(&app, |tx| actions::enqueue_for(tx, &notice, Some(due)));
+    write(&app, |tx| {
+        endpoints::set_standing(tx, id, Standing::Disabled, Some("It was off."), now)
+    });
+    app.advance(TimeDelta::days(3) + TimeDelta::hours(23));
+    assert_eq!(delivery::tidy(&app.services).unwrap(), 0);
+    app.advance(TimeDelta::hours(2));
+    assert_eq!(delivery::tidy(&app.services).unwrap(), 1);
+    assert_eq!(only(&app).state, State::GivenUp);
+}
+
+#[actix_web::test]
+async fn a_chat_that_takes_what_slack_takes_is_told_in_text() {
+    let receiver = Receiver::start(Habit::Answer(200));
+    let app = TestApp::start().await;
+    let id = EndpointId::new();
+    write(&app, |tx| {
+        let new = endpoints::New {
+            name: "Chat",
+            kind: Kind::Slack,
+            host: "127.0.0.1",
+            url: &receiver.url(),
+            secret: None,
+        };
+        endpoints::insert(tx, id, &new)
+    });
+    let notice = Notice {
+        text: "<!channel> is worked on".to_owned(),
+        ..to(Destination::Endpoint(id), "one")
+    };
+    enqueue(&app, &notice);
+    assert_eq!(deliver(&app).await, 1);
+    assert_eq!(only(&app).state, State::Delivered);
+    let request = receiver.seen().remove(0);
+    assert_eq!(request.header("content-type"), "application/json");
+    assert_eq!(request.header("webhook-signature"), "", "nothing is signed");
+    let said: serde_json::Value = serde_json::from_str(&request.body).unwrap();
+    let text = said["text"].as_str().unwrap();
+    assert!(
+        text.starts_with("Red: Balances are not synchronised"),
+        "{text}"
+    );
+    assert!(text.contains("&lt;!channel&gt; is worked on"), "{text}");
+    assert_eq!(said["blocks"][0]["type"], "header");
+    let all = said["blocks"].to_string();
+    assert!(all.contains("/alerts/7|Open in Signalbox>"), "{all}");
+    assert!(!all.contains("<!channel>"), "{all}");
+
+    receiver.set(Habit::Answer(404));
+    let about = About::new("alert", "8");
+    enqueue(
+        &app,
+        &Notice {
+            about: about.clone(),
+            key: "two".to_owned(),
+            ..notice
+        },
+    );
+    assert_eq!(deliver(&app).await, 1);
+    let read = |conn: &mut _| signalbox::features::notify::store::about(conn, &about);
+    let waits = app.services.db.read(read).unwrap().remove(0);
+    assert!(only_answer(&waits).contains("404"), "{waits:?}");
+    assert_ne!(waits.state, State::Delivered);
 }
 
 /// As `kill -9` leaves it: the claim is committed, and nobody ever says what became of it.

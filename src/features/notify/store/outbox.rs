@@ -394,7 +394,7 @@ pub fn end_taken_back(conn: &mut Conn, now: DateTime<Utc>) -> Result<Vec<Unsent>
     .load(conn)?)
 }
 
-/// Those that have waited for too long for an endpoint that is switched off.
+/// Those that have waited for too long for an endpoint that is switched off, since they were due.
 pub fn give_up_held(
     conn: &mut Conn,
     why: &str,
@@ -404,8 +404,8 @@ pub fn give_up_held(
     Ok(sql_query(
         "UPDATE notice SET state = 'given_up', ended_at = $1, why = $2 \
          WHERE id IN (SELECT n.id FROM notice n JOIN notice_endpoint e ON e.id = n.endpoint_id \
-             WHERE n.state = 'queued' AND e.state <> 'active' AND n.queued_at < $3 \
-             AND greatest(n.queued_at, e.changed_at) < $3 \
+             WHERE n.state = 'queued' AND e.state <> 'active' \
+             AND greatest(n.queued_at, n.next_at, e.changed_at) < $3 \
              AND (n.lease_until IS NULL OR n.lease_until < clock_timestamp()) LIMIT 500 FOR UPDATE OF n SKIP LOCKED) \
          RETURNING id, platform_id",
     )
