@@ -8,8 +8,9 @@ use signalbox::features::alerts::evaluate;
 use signalbox::features::alerts::store as alerts;
 use signalbox::features::health::actions;
 use signalbox::features::health::probe::{ErrorKind, Outcome, Run};
+use signalbox::features::health::store::measured;
 use signalbox::features::packs::actions as packs;
-use signalbox::features::packs::pack::{Check, Layout, Measure, Postgres, Queue, Tls};
+use signalbox::features::packs::pack::{Check, Layout, Measure, Postgres, Queue, Redis, Tls};
 use signalbox::features::packs::parameters::Given;
 use signalbox::foundation::kernel::Scope;
 
@@ -126,6 +127,8 @@ async fn a_query_over_a_table_of_jobs_is_read_and_can_change_nothing() {
     .await;
     assert_eq!(lengths(&told), [Some(3.0), None, None, None]);
     assert_eq!(figure(&told, Measure::Oldest), Some(12.5));
+    let twice = look(asked("SELECT 3 AS waiting, 4 AS waiting")).await;
+    assert_eq!(twice.outcome.measures(), [(Measure::Waiting, 3.0)]);
     for (query, told) in [
         ("SELECT nextval('log_line_id_seq') AS waiting", "read-only"),
         ("SELECT 1 FROM nowhere", "nowhere"),
@@ -211,6 +214,52 @@ async fn a_job_that_waits_too_long_lights_the_lamp_of_its_queue() {
         "{tile}"
     );
     assert!(measured(Some(200.0)).await.is_empty());
+    // Two figures of one name keep no run from being noted.
+    let both = [(Measure::Waiting, 3.0), (Measure::Waiting, 4.0)];
+    run_once(&app, Outcome::Good(both.to_vec()));
+    let from = app.now() - measured::STEP;
+    let step = app
+        .services
+        .db
+        .read(|conn| {
+            let probe = *probes(&app).keys().next().unwrap();
+            measured::since(conn, probe, Measure::Waiting, from)
+        })
+        .unwrap();
+    assert!((step.last().unwrap().last - 3.0).abs() < 1e-9, "{step:?}");
+}
+
+/// A role that may say no more than a queue needed once.
+#[tokio::test]
+async fn a_queue_is_counted_where_a_part_of_it_may_not_be_read() {
+    let Some(server) = Server::start(&[]).await else {
+        return;
+    };
+    server
+        .say(
+            "LPUSH bull:events:wait 7\r\nZADD bull:events:failed 1 12\r\n\
+             ACL SETUSER counter on >hush ~bull:* +ping +llen +zcard +lindex +hmget\r\n",
+        )
+        .await;
+    let mut password = tempfile::NamedTempFile::new().unwrap();
+    writeln!(password, "hush").unwrap();
+    let counter = Redis {
+        user: "counter".to_owned(),
+        password_file: password.path().display().to_string(),
+        ..redis(server.address)
+    };
+    let counted = look(Queue {
+        redis: Some(counter),
+        ..queue(server.address, Layout::BullMq)
+    })
+    .await;
+    assert_eq!(
+        lengths(&counted),
+        [Some(1.0), Some(0.0), Some(0.0), Some(1.0)]
+    );
+    for left_out in [Measure::Done, Measure::GivenUp] {
+        assert_eq!(figure(&counted, left_out), None);
+    }
 }
 
 /// FA-10, DO-13: every queue that a guide names says how long its next message has waited, in the demo as well.

@@ -158,7 +158,7 @@ async fn ask(client: &Client) -> Result<Vec<(Measure, f64)>, Error> {
         .collect())
 }
 
-/// The first row of a query, each figure by the name of its column.
+/// The first row of a query, each figure by the name of its column, and of several of one name the first.
 async fn ask_for(
     client: &Client,
     query: &str,
@@ -178,9 +178,9 @@ async fn ask_for(
     let Some(row) = row else {
         return Ok(Vec::new());
     };
-    let named = row.columns().iter().enumerate();
-    let figures = named.filter_map(|(place, column)| {
-        let measure = measures.iter().find(|it| it.as_str() == column.name())?;
+    let figures = measures.iter().filter_map(|measure| {
+        let mut columns = row.columns().iter();
+        let place = columns.position(|it| it.name() == measure.as_str())?;
         let figure: f64 = row.get(place)?.parse().ok()?;
         figure.is_finite().then_some((*measure, figure))
     });

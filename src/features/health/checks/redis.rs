@@ -119,6 +119,11 @@ pub fn good(reply: Reply) -> Result<Reply, Outcome> {
     Err(Outcome::failed(kind, told(&message)))
 }
 
+/// Whether our role may do other things, and not this.
+pub fn is_not_allowed(reply: &Reply) -> bool {
+    matches!(reply, Reply::Error(message) if message.split(' ').next() == Some("NOPERM"))
+}
+
 /// Why it does not take our credentials. Of its words only the first is told: a server that does not know the command
 /// repeats what it was sent, which is the password.
 fn turned_away(message: &str) -> Outcome {

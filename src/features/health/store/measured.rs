@@ -25,7 +25,7 @@ pub struct Step {
     pub last: f64,
 }
 
-/// Adds what a run read to the steps that it falls in.
+/// Adds what a run read to the steps that it falls in. Of several figures of one name the first counts, as it does on pages.
 pub fn record(
     conn: &mut Conn,
     probe: ItemId,
@@ -41,8 +41,8 @@ pub fn record(
         .unzip();
     diesel::sql_query(
         "INSERT INTO measure_step (probe_id, name, at, low, high, last) \
-         SELECT $1, name, date_bin('5 minutes', $2, 'epoch'), value, value, value \
-         FROM unnest($3, $4) AS read (name, value) \
+         SELECT DISTINCT ON (name) $1, name, date_bin('5 minutes', $2, 'epoch'), value, value, value \
+         FROM unnest($3, $4) WITH ORDINALITY AS read (name, value, place) ORDER BY name, place \
          ON CONFLICT (probe_id, name, at) DO UPDATE SET low = least(measure_step.low, excluded.low), \
              high = greatest(measure_step.high, excluded.high), last = excluded.last",
     )
