@@ -63,5 +63,11 @@ async fn a_blind_rule_lights_the_lamp_of_our_own_pack() {
     tick(&app);
     assert!(!is_told(&app));
     awake(&app, 11);
+    assert!(!is_told(&app), "it has not lasted");
+    for _ in 0..9 {
+        awake(&app, 1);
+        assert!(!is_told(&app));
+    }
+    awake(&app, 1);
     assert!(is_told(&app));
 }
