@@ -387,6 +387,8 @@ impl AlertLine {
 pub struct RunbookLine {
     pub id: String,
     pub title: String,
+    /// Its pack has dropped it since.
+    pub retired: bool,
     pub done: usize,
     pub steps: Vec<StepLine>,
 }

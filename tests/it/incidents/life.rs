@@ -594,4 +594,11 @@ async fn a_runbook_that_no_alert_leads_to_is_opened_and_ticked() {
     act(&operator, &at, "steps", &step).await;
     assert!(operator.get(&at).await.says("1 of 2 steps done."));
     assert_eq!(app.events_of("incident.runbook_opened").len(), 1);
+
+    // A pack that drops it takes nobody's steps away.
+    apply(&app, &SMALL.replace("\"mend\"", "\"mend-otherwise\""));
+    let page = operator.get(&at).await;
+    assert!(page.says("1 of 2 steps done."), "{}", page.text());
+    assert!(page.says("It is not in force any more"), "{}", page.text());
+    assert!(page.has_field("What to do"), "another can be opened");
 }

@@ -112,13 +112,16 @@ fn runbooks(conn: &mut Conn, incident: &Incident, alerts: &[OfIncident]) -> db::
     let rules: Vec<ItemId> = belonging.filter_map(|of| of.alert.rule).collect();
     let named = packs::items::<Rule>(conn, &rules)?;
     let named = named.into_iter().filter_map(|rule| rule.spec.runbook);
-    let mut shown = Vec::new();
+    let mut shown: Vec<Item<Runbook>> = Vec::new();
     for slug in named {
         shown.extend(more.extract_if(.., |it| it.slug == slug));
     }
-    for opened in opened::opened(conn, incident.id)? {
-        shown.extend(more.extract_if(.., |it| it.id == opened));
-    }
+    // What somebody goes through stays, also where its pack has dropped it meanwhile.
+    let opened = opened::opened(conn, incident.id)?;
+    more.retain(|it| !opened.contains(&it.id));
+    let mut opened = packs::items::<Runbook>(conn, &opened)?;
+    opened.retain(|it| shown.iter().all(|known| known.id != it.id));
+    shown.extend(opened);
     Ok(Runbooks { shown, more })
 }
 
@@ -143,6 +146,7 @@ fn line(runbook: Item<Runbook>, ticked: &HashMap<Step, Tick>) -> RunbookLine {
     RunbookLine {
         id: runbook.id.to_string(),
         title: runbook.spec.title,
+        retired: runbook.retired_at.is_some(),
         done: steps.iter().filter(|it| it.ticked.is_some()).count(),
         steps,
     }
