@@ -24,6 +24,9 @@ use signalbox::features::packs::store::{self as packs, Item};
 use signalbox::foundation::audit::Actor;
 
 use chrono::TimeDelta;
+use diesel::connection::SimpleConnection as _;
+use diesel::sql_types::Text;
+use diesel::{QueryableByName, RunQueryDsl as _, sql_query};
 
 use crate::packs::{SMALL, apply};
 use crate::support::app::TestApp;
@@ -179,6 +182,51 @@ async fn a_databases_failures_are_told_apart() {
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         assert_eq!(failure(simulated()).await, Some(kind), "{mode:?}");
     }
+}
+
+/// RegTech Horizon's guide knows the failure of a password that the server keeps as MD5.
+#[tokio::test]
+async fn a_password_that_is_kept_as_md5_is_right_or_wrong() {
+    const ROLE: &str = "signalbox_test_md5";
+    let app = TestApp::start().await;
+    let mut owner = app.db.connect_superuser();
+    owner
+        .batch_execute(&format!(
+            "DROP ROLE IF EXISTS {ROLE}; SET password_encryption = 'md5'; \
+             CREATE ROLE {ROLE} LOGIN PASSWORD 'hush'"
+        ))
+        .unwrap();
+    let kept: Kept = sql_query("SELECT rolpassword AS password FROM pg_authid WHERE rolname = $1")
+        .bind::<Text, _>(ROLE)
+        .get_result(&mut owner)
+        .unwrap();
+    assert!(kept.password.starts_with("md5"), "the server keeps it so");
+    let url = url::Url::parse(app.db.superuser_url.expose()).unwrap();
+    let with = |password: &tempfile::NamedTempFile| {
+        Check::Postgres(Postgres {
+            host: url.host_str().unwrap().to_owned(),
+            port: url.port().unwrap(),
+            database: "postgres".to_owned(),
+            user: ROLE.to_owned(),
+            password_file: password.path().display().to_string(),
+            tls: Tls::Disable,
+        })
+    };
+    let (mut right, mut wrong) = (
+        tempfile::NamedTempFile::new().unwrap(),
+        tempfile::NamedTempFile::new().unwrap(),
+    );
+    writeln!(right, "hush").unwrap();
+    writeln!(wrong, "hash").unwrap();
+    assert_eq!(failure(with(&right)).await, None);
+    assert_eq!(failure(with(&wrong)).await, Some(ErrorKind::Authentication));
+    owner.batch_execute(&format!("DROP ROLE {ROLE}")).unwrap();
+}
+
+#[derive(QueryableByName)]
+struct Kept {
+    #[diesel(sql_type = Text)]
+    password: String,
 }
 
 pub fn probes(app: &TestApp) -> actions::Probes {

@@ -137,10 +137,24 @@ impl Mail {
     }
 }
 
-/// A mail server. `refuses` is its answer to RCPT, where it refuses.
+/// How a mail server behaves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Manner {
+    /// It takes every mail.
+    #[default]
+    Takes,
+    /// This is its answer to RCPT.
+    Refuses(&'static str),
+    /// It does not even greet.
+    Mute,
+    /// It takes a mail, and never says so.
+    Silent,
+}
+
+/// A mail server.
 pub struct MailServer {
     pub port: u16,
-    refuses: Arc<Mutex<Option<&'static str>>>,
+    manner: Arc<Mutex<Manner>>,
     taken: Arc<Mutex<Vec<Mail>>>,
 }
 
@@ -148,26 +162,27 @@ impl MailServer {
     pub fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let (refuses, taken) = (Arc::default(), Arc::default());
+        let (manner, taken) = (Arc::default(), Arc::default());
         let server = Self {
             port,
-            refuses: Arc::clone(&refuses),
+            manner: Arc::clone(&manner),
             taken: Arc::clone(&taken),
         };
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (refuses, taken) = (Arc::clone(&refuses), Arc::clone(&taken));
-                std::thread::spawn(move || {
-                    let refuses = *refuses.lock().unwrap();
-                    drop(converse(stream, refuses, &taken));
-                });
+                let (manner, taken) = (*manner.lock().unwrap(), Arc::clone(&taken));
+                std::thread::spawn(move || drop(converse(stream, manner, &taken)));
             }
         });
         server
     }
 
     pub fn refuse(&self, answer: Option<&'static str>) {
-        *self.refuses.lock().unwrap() = answer;
+        self.set(answer.map_or(Manner::Takes, Manner::Refuses));
+    }
+
+    pub fn set(&self, manner: Manner) {
+        *self.manner.lock().unwrap() = manner;
     }
 
     pub fn taken(&self) -> Vec<Mail> {
@@ -177,9 +192,14 @@ impl MailServer {
 
 fn converse(
     mut stream: TcpStream,
-    refuses: Option<&str>,
+    manner: Manner,
     taken: &Mutex<Vec<Mail>>,
 ) -> std::io::Result<()> {
+    const NEVER: Duration = Duration::from_secs(30);
+    if manner == Manner::Mute {
+        std::thread::sleep(NEVER);
+        return Ok(());
+    }
     let mut lines = BufReader::new(stream.try_clone()?).lines();
     write!(stream, "220 mail.test ESMTP\r\n")?;
     let (mut from, mut to) = (String::new(), String::new());
@@ -193,7 +213,10 @@ fn converse(
                 write!(stream, "250 ok\r\n")?;
             }
             "RCPT" => {
-                let answer = refuses.unwrap_or("250 ok");
+                let answer = match manner {
+                    Manner::Refuses(answer) => answer,
+                    _ => "250 ok",
+                };
                 write!(stream, "{answer}\r\n")?;
                 to = line;
             }
@@ -210,6 +233,9 @@ fn converse(
                 }
                 let (from, to) = (from.clone(), to.clone());
                 taken.lock().unwrap().push(Mail { from, to, text });
+                if manner == Manner::Silent {
+                    std::thread::sleep(NEVER);
+                }
                 write!(stream, "250 2.0.0 kept as 4711\r\n")?;
             }
             "QUIT" => {
