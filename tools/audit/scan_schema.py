@@ -4,6 +4,7 @@ import datetime
 import http.client
 import json
 import subprocess
+from collections import Counter
 from pathlib import Path
 
 from findings import Finding
@@ -95,14 +96,18 @@ class Api:
         self.port = port
         # What has no list to find it in, by the path that takes its id.
         self.made: dict[str, str] = {}
+        # What was handed in by name. Operations that take only what there is, such as an indicator of a pack, are
+        # accepted from no generator.
+        self.accepted: Counter = Counter()
 
-    def ask(self, method: str, path: str, body: object = None) -> dict:
+    def ask(self, method: str, path: str, body: object = None):
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         try:
             text = None if body is None else json.dumps(body)
             connection.request(method, path, text, self.headers | {"Content-Type": "application/json"})
             answer = connection.getresponse()
-            told = json.loads(answer.read())
+            text = answer.read()
+            told = json.loads(text) if text else None
         finally:
             connection.close()
         if answer.status >= 300:
@@ -114,17 +119,31 @@ class Api:
         return items[0]["id"] if items else None
 
     def hand_in(self) -> None:
-        """One customer and one silence, so that there is a batch and a silence to ask for."""
+        """One of each that a generator cannot make up, so that there is something to ask for."""
+        self.take("POST /api/v1/indicators", body={"indicator": "ncc_qos", "value": 90})
         platform = self.ask("GET", "/api/v1/alerts")["items"][0]["platform"]
         customer = {"external_id": "AUDIT-1", "kind": "person", "name": "Invented for the audit"}
-        batch = self.ask("POST", f"/api/v1/subjects?platform={platform}", customer)
+        batch = self.take("POST /api/v1/subjects", f"?platform={platform}", customer)
         self.made["/api/v1/intake/{id}"] = batch["id"]
+        # A program silences only what has been lit, and for less than an hour.
+        lit = self.ask("GET", "/api/v2/alerts")[0]["labels"]
         now = datetime.datetime.now(datetime.timezone.utc)
         silence = {
-            "matchers": [{"name": "alertname", "value": "audit", "isRegex": False, "isEqual": True}],
+            "matchers": [
+                {"name": name, "value": lit[name], "isRegex": False, "isEqual": True} for name in ("platform", "alertname")
+            ],
             "startsAt": now.isoformat(),
             "endsAt": (now + datetime.timedelta(minutes=50)).isoformat(),
             "createdBy": "audit",
             "comment": "Invented for the audit",
         }
-        self.made["/api/v2/silence/{id}"] = self.ask("POST", "/api/v2/silences", silence)["silenceID"]
+        self.made["/api/v2/silence/{id}"] = self.take("POST /api/v2/silences", body=silence)["silenceID"]
+        delivery = {"version": "4", "alerts": [{"status": "firing", "labels": {"alertname": "Audit"}, "startsAt": now.isoformat()}]}
+        self.made["/hooks/alertmanager/{id}"] = platform
+        self.take("POST /hooks/alertmanager/{id}", body=delivery)
+
+    def take(self, operation: str, query: str = "", body: object = None):
+        method, _, path = operation.partition(" ")
+        answer = self.ask(method, path.replace("{id}", self.made.get(path, "")) + query, body)
+        self.accepted[operation] += 1
+        return answer

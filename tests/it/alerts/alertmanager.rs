@@ -231,6 +231,9 @@ async fn alerts_are_listed_as_alertmanager_lists_them() {
     assert_eq!(listed(&program, "?receiver=other").await.len(), 0);
     assert_eq!(listed(&program, "?receiver=signal.*").await.len(), 2);
     assert_eq!(program.get("/api/v2/alerts?filter=x").await.status, 400);
+    let neither = program.get("/api/v2/alerts?silenced=null").await;
+    assert_eq!(neither.status, 400);
+    assert!(neither.body.contains("silenced is true or false"));
     let groups = program.get("/api/v2/alerts/groups").await.json();
     assert_eq!(groups.as_array().unwrap().len(), 2);
     assert_eq!(

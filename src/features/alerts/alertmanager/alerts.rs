@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::answers::{RECEIVER, ReceiverView, filters, is_on, moment, refused};
+use super::answers::{RECEIVER, ReceiverView, Refused, filters, is_on, moment, refused};
 use super::platform::Platforms;
 use super::store::{self, Outside};
 use crate::features::alerts::labels::{ALERTNAME, Labels};
@@ -78,10 +78,10 @@ impl Wanted {
         let query = request.query_string();
         Ok(Self {
             filters: filters(query)?,
-            active: is_on(query, "active"),
-            silenced: is_on(query, "silenced"),
-            inhibited: is_on(query, "inhibited"),
-            muted: is_on(query, "muted"),
+            active: is_on(query, "active")?,
+            silenced: is_on(query, "silenced")?,
+            inhibited: is_on(query, "inhibited")?,
+            muted: is_on(query, "muted")?,
             receiver: asks_for_us(query)?,
         })
     }
@@ -126,7 +126,7 @@ fn asks_for_us(query: &str) -> Result<bool, String> {
         ("muted" = Option<bool>, Query, description = "Those in maintenance"),
         ("receiver" = Option<String>, Query, description = "An expression for the name of the receiver"),
     ),
-    responses((status = 200, description = "What is lit", body = Vec<GettableAlert>), Always),
+    responses((status = 200, description = "What is lit", body = Vec<GettableAlert>), Always, Refused),
     security(("key" = ["alerts:read"])),
 )]
 pub async fn list(keyed: Keyed, services: Data<Services>, request: HttpRequest) -> web::Result {
@@ -142,7 +142,7 @@ pub async fn list(keyed: Keyed, services: Data<Services>, request: HttpRequest) 
 #[utoipa::path(
     get, path = "/api/v2/alerts/groups", tag = "Alertmanager", operation_id = "getAlertGroups",
     params(("filter" = Option<Vec<String>>, Query, description = "Matchers, as for the alerts")),
-    responses((status = 200, description = "What is lit, by name", body = Vec<AlertGroupView>), Always),
+    responses((status = 200, description = "What is lit, by name", body = Vec<AlertGroupView>), Always, Refused),
     security(("key" = ["alerts:read"])),
 )]
 pub async fn groups(keyed: Keyed, services: Data<Services>, request: HttpRequest) -> web::Result {

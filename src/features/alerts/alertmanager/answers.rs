@@ -1,15 +1,19 @@
 //! What every address of the API has in common, and what it says of itself.
 
+use std::collections::BTreeMap;
+
 use actix_web::HttpResponse;
 use actix_web::web::Data;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 use serde_json::json;
-use utoipa::ToSchema;
+use utoipa::openapi::schema::Type;
+use utoipa::openapi::{Content, ObjectBuilder, Ref, RefOr, Response, ResponseBuilder};
+use utoipa::{IntoResponses, ToSchema};
 
 use crate::features::alerts::silences::matcher::{self, Matcher};
 use crate::foundation::Services;
-use crate::foundation::web::api::Always;
+use crate::foundation::web::api::{Always, PROBLEM};
 use crate::foundation::web::{self};
 
 /// Whom alerts go to, as Alertmanager has it: there is one, and who is told is said elsewhere.
@@ -25,6 +29,22 @@ pub struct ReceiverView {
 #[must_use]
 pub fn refused(why: &str) -> HttpResponse {
     HttpResponse::BadRequest().json(why)
+}
+
+/// What [`refused`] answers, for the OpenAPI document, beside what every address of ours answers. It stands after
+/// [`Always`], whose 400 it takes the place of.
+pub struct Refused;
+
+impl IntoResponses for Refused {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let sentence = ObjectBuilder::new().schema_type(Type::String);
+        let problem = Content::new(Some(Ref::from_schema_name("Problem")));
+        let response = ResponseBuilder::new()
+            .description("It cannot be read, or is refused: a sentence, as Alertmanager has it")
+            .content("application/json", Content::new(Some(sentence)))
+            .content(PROBLEM, problem);
+        BTreeMap::from([("400".to_owned(), RefOr::T(response.build()))])
+    }
 }
 
 /// A moment as Go reads it.
@@ -51,12 +71,17 @@ pub fn filters(query: &str) -> Result<Vec<Matcher>, String> {
 }
 
 /// Whether a switch of the query is on; those that are not given are.
-#[must_use]
-pub fn is_on(query: &str, wanted: &str) -> bool {
+///
+/// # Errors
+/// What is neither, in words.
+pub fn is_on(query: &str, wanted: &str) -> Result<bool, String> {
     let mut pairs = url::form_urlencoded::parse(query.as_bytes());
-    pairs
-        .find(|(name, _)| name == wanted)
-        .is_none_or(|(_, value)| value != "false")
+    match pairs.find(|(name, _)| name == wanted) {
+        None => Ok(true),
+        Some((_, value)) => value
+            .parse()
+            .map_err(|_| format!("{wanted} is true or false, and not {value:?}")),
+    }
 }
 
 /// What answers in Alertmanager's place.

@@ -8,9 +8,10 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::answers::{self, Refused};
 use super::platform::Platforms;
 use super::posted::{Delivered, Delivery, PostableAlert, Posted, Without};
-use super::{BODY_AT_MOST, LIT_AT_MOST, TOGETHER_AT_MOST, answers, store};
+use super::{BODY_AT_MOST, LIT_AT_MOST, TOGETHER_AT_MOST, store};
 use crate::features::alerts::AlertId;
 use crate::features::alerts::evaluate::{audited, carry_on};
 use crate::features::alerts::labels::{ALERTNAME, Labels, PLATFORM, SERVICE, SEVERITY};
@@ -43,6 +44,7 @@ const NAMED_AT_MOST: usize = 10;
         (status = 413, description = "More than 2 MiB", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "Not JSON", body = Problem, content_type = "application/problem+json"),
         Always,
+        Refused,
     ),
     security(("key" = ["alerts:write"])),
 )]
@@ -82,6 +84,7 @@ pub async fn post(
         (status = 413, description = "More than 2 MiB", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "Not JSON", body = Problem, content_type = "application/problem+json"),
         Always,
+        Refused,
     ),
     security(("key" = ["alerts:write"])),
 )]

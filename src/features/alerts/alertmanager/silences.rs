@@ -9,7 +9,7 @@ use serde_json::json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::answers::{filters, moment, refused};
+use super::answers::{Refused, filters, moment, refused};
 use super::platform::Platforms;
 use crate::features::alerts::labels::PLATFORM;
 use crate::features::alerts::silences::actions::{self, Author, NewSilence, SilenceError};
@@ -139,7 +139,7 @@ fn view(silence: &Silence, platforms: &Platforms, now: DateTime<Utc>) -> Gettabl
     get, path = "/api/v2/silences", tag = "Alertmanager", operation_id = "getSilences",
     params(("filter" = Option<Vec<String>>, Query, description = "Matchers that a silence has to have")),
     responses((status = 200, description = "Those that are not over, and the last that are",
-               body = Vec<GettableSilence>), Always),
+               body = Vec<GettableSilence>), Always, Refused),
     security(("key" = ["alerts:read"])),
 )]
 pub async fn list(keyed: Keyed, services: Data<Services>, request: HttpRequest) -> web::Result {
@@ -209,6 +209,7 @@ pub async fn one(keyed: Keyed, services: Data<Services>, id: Path<SilenceId>) ->
         (status = 413, description = "More than 64 KiB", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "Not JSON", body = Problem, content_type = "application/problem+json"),
         Always,
+        Refused,
     ),
     security(("key" = ["alerts:silence"])),
 )]
@@ -310,6 +311,7 @@ fn an_hour(ends_at: DateTime<Utc>, now: DateTime<Utc>) -> DateTime<Utc> {
         (status = 404, description = "There is none, or its platform is out of the key's reach", body = Problem,
          content_type = "application/problem+json"),
         Always,
+        Refused,
     ),
     security(("key" = ["alerts:silence"])),
 )]
