@@ -209,6 +209,28 @@ async fn a_window_that_makes_no_sense_comes_back_as_it_was_typed() {
     assert!(running(&app).is_empty());
 }
 
+#[tokio::test]
+async fn of_several_platforms_one_is_chosen_before_its_services_are_asked_for() {
+    let app = watched().await;
+    let operator = app.as_operator();
+    let only = operator.get("/maintenance/new").await;
+    assert_eq!(only.texts("dd")[0], "Demo", "{}", only.text());
+    let elsewhere = "id = \"other\"\nname = \"Elsewhere\"";
+    apply(
+        &app,
+        &SMALL.replacen("id = \"demo\"\nname = \"Demo\"", elsewhere, 1),
+    );
+    let asked = operator.get("/maintenance/new").await;
+    assert!(asked.says("Its services and people are asked for next."));
+    assert!(!asked.says("What is worked on"), "{}", asked.text());
+    let chosen = "/maintenance/new?platform=other&name=New+disks";
+    let form = operator.get(chosen).await;
+    assert_eq!(form.texts("dd")[0], "Elsewhere Another one");
+    assert_eq!(form.field("What is worked on").value, "New disks");
+    let again = operator.get("/maintenance/new?platform=").await;
+    assert!(again.says("Its services and people are asked for next."));
+}
+
 /// The database says it as well as the code.
 #[tokio::test]
 async fn the_database_keeps_windows_as_they_were_announced() {

@@ -1,5 +1,5 @@
 use actix_web::http::StatusCode;
-use actix_web::web::{Data, Path};
+use actix_web::web::{Data, Path, Query};
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
@@ -99,7 +99,8 @@ pub async fn one(signed: Signed, services: Data<Services>, id: Path<WindowId>) -
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Typed {
-    pub platform: String,
+    /// Its short name; none where nobody has been asked.
+    pub platform: Option<String>,
     pub service: Vec<ItemId>,
     pub tell: Vec<ItemId>,
     pub name: String,
@@ -107,9 +108,32 @@ pub struct Typed {
     pub ends: String,
 }
 
-/// `GET /maintenance/new`
-pub async fn new(signed: Signed, services: Data<Services>) -> web::Result {
-    let view = block(move || show(&services, &signed, Typed::default(), Problems::new())).await?;
+/// The platform, and what was typed before it was chosen.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct Asked {
+    platform: Option<String>,
+    name: String,
+    starts: String,
+    ends: String,
+}
+
+/// `GET /maintenance/new`: which platform, and then its form.
+pub async fn new(signed: Signed, services: Data<Services>, asked: Query<Asked>) -> web::Result {
+    let Asked {
+        platform,
+        name,
+        starts,
+        ends,
+    } = asked.into_inner();
+    let typed = Typed {
+        platform,
+        name,
+        starts,
+        ends,
+        ..Typed::default()
+    };
+    let view = block(move || show(&services, &signed, typed, Problems::new())).await?;
     page(&view)
 }
 
@@ -159,7 +183,7 @@ fn read(
     let platform = names
         .platforms
         .iter()
-        .find(|it| it.slug == typed.platform && acts.allows(it.id))
+        .find(|it| typed.platform.as_ref() == Some(&it.slug) && acts.allows(it.id))
         .map(|it| it.id);
     let mut tell = Vec::new();
     match platform {
@@ -230,18 +254,32 @@ fn show(
     let chrome = Chrome::new(signed, services, "Announce maintenance", Nav::Maintenance);
     services.db.read(|conn| {
         let names = Names::read(conn)?;
-        let mine = names.platforms.iter().filter(|it| acts.allows(it.id));
-        let platforms: Vec<(String, String)> =
-            mine.map(|it| (it.slug.clone(), it.name.clone())).collect();
-        let services = names.services.iter();
-        let choices = services
-            .filter(|it| acts.allows(it.platform))
-            .map(|item| Choice::of(item, &names, "", typed.service.contains(&item.id)))
-            .collect();
-        let people = People::read(conn)?.choices(&names, &acts, &typed.tell);
+        let mut mine: Vec<&Watched> = names.platforms.iter().collect();
+        mine.retain(|it| acts.allows(it.id));
+        let looked_at = signed.view();
+        let mut candidates = mine.iter().filter(|it| match &typed.platform {
+            None => looked_at.allows(it.id),
+            Some(slug) => it.slug == *slug,
+        });
+        // Nobody is asked which one where only one is looked at.
+        let platform = match (candidates.next(), candidates.next()) {
+            (Some(only), None) => Some(*only),
+            _ => None,
+        };
+        let (mut choices, mut people) = (Vec::new(), Vec::new());
+        if let Some(platform) = platform {
+            let own = names
+                .services
+                .iter()
+                .filter(|it| it.platform == platform.id);
+            choices.extend(own.map(|it| Choice::of(it, "", typed.service.contains(&it.id))));
+            people = People::read(conn)?.choices(platform.id, &typed.tell);
+        }
+        let named = |it: &Watched| (it.slug.clone(), it.name.clone());
         Ok(NewPage {
             chrome,
-            platforms,
+            platform: platform.map(named),
+            platforms: mine.into_iter().map(named).collect(),
             choices,
             people,
             typed,

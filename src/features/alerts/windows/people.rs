@@ -1,12 +1,11 @@
 //! Who may be told of a window that a person makes: whoever is on call, and people, of its platform.
 
-use super::pages::Names;
 use super::views::Choice;
 use super::window::Window;
 use crate::features::packs::pack::{Contact, ItemId, Rota, Target};
 use crate::features::packs::store::{self as packs, Item};
 use crate::foundation::db::{Conn, Result};
-use crate::foundation::kernel::{PlatformId, Scope};
+use crate::foundation::kernel::PlatformId;
 
 pub(super) struct People {
     rotas: Vec<Item<Rota>>,
@@ -41,15 +40,15 @@ impl People {
         Some(Target::Contact(contact.slug.clone()))
     }
 
-    /// Those of these platforms, to be ticked; rotas first.
-    pub(super) fn choices(&self, names: &Names, of: &Scope, ticked: &[ItemId]) -> Vec<Choice> {
-        let rotas = self.rotas.iter().filter(|it| of.allows(it.platform));
+    /// Those of a platform, to be ticked; rotas first.
+    pub(super) fn choices(&self, of: PlatformId, ticked: &[ItemId]) -> Vec<Choice> {
+        let rotas = self.rotas.iter().filter(|it| it.platform == of);
         let rotas = rotas.map(|item| {
             let chosen = ticked.contains(&item.id);
-            Choice::of(item, names, "Whoever is on call on ", chosen)
+            Choice::of(item, "Whoever is on call on ", chosen)
         });
-        let people = self.contacts.iter().filter(|it| of.allows(it.platform));
-        let people = people.map(|item| Choice::of(item, names, "", ticked.contains(&item.id)));
+        let people = self.contacts.iter().filter(|it| it.platform == of);
+        let people = people.map(|item| Choice::of(item, "", ticked.contains(&item.id)));
         rotas.chain(people).collect()
     }
 

@@ -126,6 +126,8 @@ pub struct OnePage {
 #[template(path = "alerts/maintenance_new.html")]
 pub struct NewPage {
     pub chrome: Chrome,
+    /// The one that is worked on, its address and its name, once it is chosen.
+    pub platform: Option<(String, String)>,
     pub platforms: Vec<(String, String)>,
     pub choices: Vec<Choice>,
     /// Who may be told.
@@ -138,17 +140,15 @@ pub struct NewPage {
 pub struct Choice {
     pub id: String,
     pub name: String,
-    pub platform: String,
     pub chosen: bool,
 }
 
 impl Choice {
     #[must_use]
-    pub fn of<T>(item: &Item<T>, names: &Names, before: &str, chosen: bool) -> Self {
+    pub fn of<T>(item: &Item<T>, before: &str, chosen: bool) -> Self {
         Self {
             id: item.id.to_string(),
             name: format!("{before}{}", item.name),
-            platform: platform(names, item.platform),
             chosen,
         }
     }
