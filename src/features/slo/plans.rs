@@ -7,10 +7,13 @@ use actix_web::web::Data;
 use askama::Template;
 use chrono::{DateTime, Utc};
 
+use crate::features::alerts::store as alerts;
 use crate::features::health::board::{self, ProbeStatus};
 use crate::features::health::views::figure;
 use crate::features::packs::accepted;
-use crate::features::packs::pack::{BackupPlan, Heartbeat, Measure, Promised, Runbook};
+use crate::features::packs::pack::{
+    BackupPlan, Heartbeat, ItemId, Measure, Promised, Rule, Runbook, Source,
+};
 use crate::features::packs::store::{self as packs, Item};
 use crate::foundation::Services;
 use crate::foundation::auth::Signed;
@@ -45,6 +48,18 @@ struct Row {
     promises: Vec<(String, String)>,
     /// What the linter says of it, and why the pack lives with it.
     contradictions: Vec<(&'static str, String, String)>,
+    /// What is lit about its files or its job, worst first.
+    lit: Vec<(Lamp, Link)>,
+}
+
+impl Row {
+    fn lamp(&self) -> Lamp {
+        match self.lit.first() {
+            Some((lamp, _)) => *lamp,
+            None if !self.contradictions.is_empty() => Lamp::Yellow,
+            None => Lamp::Clear,
+        }
+    }
 }
 
 /// Address and name.
@@ -79,25 +94,75 @@ pub async fn list(signed: Signed, services: Data<Services>) -> web::Result {
             .map_err(web::Error::from)
     })
     .await?;
-    let broken = rows
-        .iter()
-        .filter(|row| !row.contradictions.is_empty())
-        .count();
-    let all = counted(rows.len() as u64, "backup plan", "backup plans");
+    let (lamp, sentence) = verdict(&rows);
     web::page(&Plans {
         chrome: Chrome::new(&signed, &services, "Backups", Nav::Backups),
-        lamp: if broken == 0 {
-            Lamp::Clear
-        } else {
-            Lamp::Yellow
-        },
-        sentence: match broken {
-            0 => format!("{all}, none at odds with itself"),
-            1 => format!("1 of {all} is at odds with itself"),
-            many => format!("{many} of {all} are at odds with themselves"),
-        },
+        lamp,
+        sentence,
         rows,
     })
+}
+
+/// What is lit first, and then what contradicts itself.
+fn verdict(rows: &[Row]) -> (Lamp, String) {
+    let all = counted(rows.len() as u64, "backup plan", "backup plans");
+    let lit = rows.iter().filter(|row| !row.lit.is_empty());
+    let worst = lit.clone().map(Row::lamp).min();
+    let broken = rows.iter().filter(|row| !row.contradictions.is_empty());
+    match (lit.count(), broken.count()) {
+        (0, 0) => (Lamp::Clear, format!("{all}, none at odds with itself")),
+        (0, 1) => (Lamp::Yellow, format!("1 of {all} is at odds with itself")),
+        (0, many) => {
+            let sentence = format!("{many} of {all} are at odds with themselves");
+            (Lamp::Yellow, sentence)
+        }
+        (1, _) => {
+            let sentence = format!("1 of {all} has something lit about it");
+            (worst.unwrap_or(Lamp::Yellow), sentence)
+        }
+        (many, _) => {
+            let sentence = format!("{many} of {all} have something lit about them");
+            (worst.unwrap_or(Lamp::Yellow), sentence)
+        }
+    }
+}
+
+/// What is lit about the files and the job of each plan, by the rules of its platform.
+struct Alarms {
+    rules: HashMap<ItemId, Item<Rule>>,
+    lit: Vec<(ItemId, alerts::Lit)>,
+}
+
+impl Alarms {
+    fn read(conn: &mut Conn, scope: &Scope) -> db::Result<Self> {
+        let rules = packs::live_within::<Rule>(conn, scope)?;
+        Ok(Self {
+            rules: rules.into_iter().map(|it| (it.id, it)).collect(),
+            lit: alerts::lit(conn)?,
+        })
+    }
+
+    /// Worst first.
+    fn about(&self, plan: &Item<BackupPlan>) -> Vec<(Lamp, Link)> {
+        let (probe, job) = (&plan.spec.probe, &plan.spec.heartbeat);
+        let is_about = |rule: &Item<Rule>| {
+            let source = &rule.spec.on;
+            let reads_files = source.probe().is_some() && source.probe() == probe.as_deref();
+            let hears_job = matches!(source, Source::Heartbeat(of) if Some(of) == job.as_ref());
+            rule.platform == plan.platform && (reads_files || hears_job)
+        };
+        let mut about: Vec<(Lamp, Link)> = self
+            .lit
+            .iter()
+            .filter_map(|(rule, lit)| {
+                let rule = self.rules.get(rule).filter(|rule| is_about(rule))?;
+                let link = (format!("/alerts/{}", lit.id), rule.name.clone());
+                Some((lit.level.into(), link))
+            })
+            .collect();
+        about.sort();
+        about
+    }
 }
 
 fn rows(conn: &mut Conn, scope: &Scope, now: DateTime<Utc>) -> db::Result<Vec<Row>> {
@@ -106,6 +171,7 @@ fn rows(conn: &mut Conn, scope: &Scope, now: DateTime<Utc>) -> db::Result<Vec<Ro
         .map(|it| (it.id, it.name))
         .collect();
     let board = board::services(conn, scope, now)?;
+    let alarms = Alarms::read(conn, scope)?;
     let plans = packs::live_within::<BackupPlan>(conn, scope)?;
     let mut rows = Vec::with_capacity(plans.len());
     for plan in plans {
@@ -121,6 +187,7 @@ fn rows(conn: &mut Conn, scope: &Scope, now: DateTime<Utc>) -> db::Result<Vec<Ro
             contradictions.extend(found.map(|(message, reason)| (heading, message, reason)));
         }
         rows.push(Row {
+            lit: alarms.about(&plan),
             name: plan.name.clone(),
             platform: platforms.get(&plan.platform).cloned().unwrap_or_default(),
             about: spec.about.clone(),

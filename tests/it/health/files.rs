@@ -223,6 +223,11 @@ id = "dump-old"
 name = "The newest dump is old"
 on.measure = { probe = "nightly", name = "age" }
 yellow = { above = "26h" }
+
+[[backup_plan]]
+id = "dumps"
+name = "Dumps"
+probe = "nightly"
 "#;
 
 /// From the file to the lamp: old is yellow, with both figures in the same unit.
@@ -258,6 +263,11 @@ async fn an_old_dump_lights_its_lamp_and_stands_on_its_page() {
         lit.summary
     );
     assert!(lit.summary.ends_with("above 26h"), "{}", lit.summary);
+    let backups = app.as_operator().get("/backups").await;
+    let verdict = "1 of 1 backup plan has something lit about it";
+    assert!(backups.says(verdict), "{}", backups.text());
+    let link = format!("[href='/alerts/{}']", lit.id);
+    assert_eq!(backups.texts(&link), ["The newest dump is old"]);
 
     let page = app.as_operator().get("/").await;
     let link = page.link("Demo Dumps nightly: Size");
