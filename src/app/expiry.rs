@@ -4,6 +4,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
+use crate::features::alerts::alertmanager::store::flaps;
 use crate::features::connectors::store::calls;
 use crate::features::heartbeats::store::pings;
 use crate::features::hooks::store::receipts;
@@ -33,6 +34,7 @@ const PURGES: &[(&str, Purge)] = &[
     ("evidence_reading", audit_log::purge_readings),
     ("subject_reading", intake::store::purge_readings),
     ("heartbeat_ping", pings::purge),
+    ("outside_flap", flaps::purge),
     ("log_line", logs::store::purge),
     ("slo_span", slo::store::purge),
     ("capacity_day", capacity::store::purge),

@@ -6,6 +6,7 @@ mod countersigned;
 pub mod hand;
 mod interop;
 mod life;
+mod outside_flaps;
 mod runbooks;
 pub mod scope;
 mod silences;

@@ -83,17 +83,9 @@ impl<'s> Lamp<'s> {
 
     /// It is held lit from now on, or no longer.
     pub fn turn(&self, tx: &mut Tx<'_>, turn: Turn) -> db::Result<()> {
-        let now = tx.now();
         let alert = store::lock_lit(tx, self.rule.id, self.about)?;
-        let mut alert = alert.ok_or(db::Error::NotFound)?;
-        let (since, line, text, kind) = match turn {
-            Turn::Held => (Some(now), "flapping", FLAPPING, "alert.flapping"),
-            Turn::Settled => (None, "settled", SETTLED, "alert.settled"),
-        };
-        alert.flapping_since = since;
-        store::save(tx, &alert)?;
-        note(tx, &alert, line, text)?;
-        record(tx, kind, &alert, &self.rule.slug)
+        let alert = alert.ok_or(db::Error::NotFound)?;
+        self::turn(tx, alert, turn, &self.rule.slug).map(drop)
     }
 
     fn fire(
@@ -199,6 +191,20 @@ pub fn labels_of(snapshot: &Snapshot, item: &Item<Value>, rule: &Rule) -> Labels
     owned
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect()
+}
+
+/// A lamp is held lit from now on, or no longer. Returns it as it is then.
+pub fn turn(tx: &mut Tx<'_>, mut alert: Alert, turn: Turn, rule: &str) -> db::Result<Alert> {
+    let now = tx.now();
+    let (since, line, text, kind) = match turn {
+        Turn::Held => (Some(now), "flapping", FLAPPING, "alert.flapping"),
+        Turn::Settled => (None, "settled", SETTLED, "alert.settled"),
+    };
+    alert.flapping_since = since;
+    store::save(tx, &alert)?;
+    note(tx, &alert, line, text)?;
+    record(tx, kind, &alert, rule)?;
+    Ok(alert)
 }
 
 /// Puts a lamp out.

@@ -1091,6 +1091,16 @@ diesel::table! {
 }
 
 diesel::table! {
+    outside_flap (platform_id, fingerprint) {
+        platform_id -> Uuid,
+        fingerprint -> Text,
+        turns -> Array<Nullable<Timestamptz>>,
+        held_since -> Nullable<Timestamptz>,
+        is_on -> Nullable<Bool>,
+    }
+}
+
+diesel::table! {
     pack (platform_id) {
         platform_id -> Uuid,
         version -> Text,
@@ -2053,6 +2063,7 @@ diesel::joinable!(notice -> notice_endpoint (endpoint_id));
 diesel::joinable!(notice -> platform (platform_id));
 diesel::joinable!(notice_attempt -> notice (notice_id));
 diesel::joinable!(outside_alert -> alert (alert_id));
+diesel::joinable!(outside_flap -> platform (platform_id));
 diesel::joinable!(pack -> platform (platform_id));
 diesel::joinable!(pack_change -> platform (platform_id));
 diesel::joinable!(pack_item -> platform (platform_id));

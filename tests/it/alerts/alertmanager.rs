@@ -100,6 +100,8 @@ async fn what_is_handed_in_is_lit_goes_on_and_goes_out() {
             .says("has not sent it again")
     );
 
+    // What comes and goes more often is held lit.
+    awake(&app, 30);
     post(&program, &[alert(&app, "Slow", "critical", 60)]).await;
     assert_eq!(
         open(&app)[0].id,

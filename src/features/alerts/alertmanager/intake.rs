@@ -9,10 +9,12 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::answers::{self, Refused};
+use super::flapping::{self, HeldLit};
 use super::platform::Platforms;
-use super::posted::{Delivered, Delivery, PostableAlert, Posted, Without};
+use super::posted::{Delivered, Delivery, Identity, PostableAlert, Posted, Without};
 use super::{BODY_AT_MOST, LIT_AT_MOST, TOGETHER_AT_MOST, store};
 use crate::features::alerts::AlertId;
+use crate::features::alerts::alert::Change;
 use crate::features::alerts::evaluate::{audited, carry_on};
 use crate::features::alerts::labels::{ALERTNAME, Labels, PLATFORM, SERVICE, SEVERITY};
 use crate::features::alerts::lamp;
@@ -194,6 +196,7 @@ struct Intake<'i> {
     keyed: &'i Keyed,
     now: DateTime<Utc>,
     platforms: Platforms,
+    held: HeldLit,
     /// What is lit, as far as it was asked for.
     lit: HashMap<PlatformId, HashMap<String, AlertId>>,
     /// Those that are lit already, and go on.
@@ -204,14 +207,16 @@ struct Intake<'i> {
 
 impl<'i> Intake<'i> {
     fn begin(services: &'i Services, keyed: &'i Keyed, now: DateTime<Utc>) -> db::Result<Self> {
-        let platforms = services
-            .db
-            .read(|conn| Platforms::read(conn, keyed.reach()))?;
+        let (platforms, held) = services.db.read(|conn| {
+            let platforms = Platforms::read(conn, keyed.reach())?;
+            Ok::<_, db::Error>((platforms, HeldLit::read(conn)?))
+        })?;
         Ok(Self {
             services,
             keyed,
             now,
             platforms,
+            held,
             lit: HashMap::new(),
             again: Vec::new(),
             wrong: Vec::new(),
@@ -245,12 +250,22 @@ impl<'i> Intake<'i> {
             }
         };
         let ended = posted.has_ended(self.now);
+        let whose = posted.whose(platform);
+        let held = self.held.on(&whose);
         match lit.get(&posted.fingerprint) {
             Some(id) if ended => {
-                put_out(self.services, self.keyed, *id)?;
-                lit.remove(&posted.fingerprint);
+                let is_held = held.is_some()
+                    && flapping::noted(self.services, &whose, Change::Resolved, self.now)?;
+                if !is_held && put_out(self.services, self.keyed, &whose, *id)? {
+                    lit.remove(&posted.fingerprint);
+                }
             }
-            Some(id) => self.again.push((*id, posted)),
+            Some(id) => {
+                if held == Some(false) {
+                    flapping::noted(self.services, &whose, posted.comes(), self.now)?;
+                }
+                self.again.push((*id, posted));
+            }
             None if ended => {}
             None if lit.len() as i64 >= LIT_AT_MOST => {
                 return Ok(Err(format!(
@@ -314,11 +329,17 @@ impl Lighting<'_> {
     fn write(&self, services: &Services, actor: &Actor) -> db::Result<Option<AlertId>> {
         let lit = services.audit.write(actor, |tx| {
             tx.reach(self.platform)?;
+            let whose = self.posted.whose(self.platform);
+            let turn = flapping::comes(tx, &whose, self.posted.comes())?;
             let alert = self.alert(tx)?;
             let name = alert.name.clone();
             let id = lamp::light(tx, About::Outside, alert, &name)?;
             let now = tx.now();
             store::save(tx, id, self.posted, self.sent_by, now)?;
+            if let Some(turn) = turn {
+                let alert = alerts::lock_alert(tx, id)?;
+                lamp::turn(tx, alert, turn, &name)?;
+            }
             Ok(id)
         });
         match lit {
@@ -370,42 +391,51 @@ fn service_of(
     }
 }
 
-/// Its sender says that it is over.
-fn put_out(services: &Services, keyed: &Keyed, id: AlertId) -> db::Result<()> {
+/// Its sender says that it is over. False where it is held lit.
+fn put_out(services: &Services, keyed: &Keyed, whose: &Identity, id: AlertId) -> db::Result<bool> {
+    let mut is_out = true;
     let done = services.audit.write(&keyed.actor(), |tx| {
+        let flap = flapping::lock(tx, whose)?;
         let alert = alerts::lock_alert(tx, id)?;
         tx.reach(alert.platform)?;
         if alert.firing {
-            let name = alert.name.clone();
-            lamp::resolve(tx, alert, &name, "its sender says that it is over")?;
+            let why = "its sender says that it is over";
+            is_out = flapping::goes(tx, whose, flap, alert, why)?;
         }
         Ok(())
     });
     match done {
-        Err(db::Error::NoEvent) => Ok(()),
-        done => done,
+        Ok(()) | Err(db::Error::NoEvent) => Ok(is_out),
+        Err(error) => Err(error),
     }
 }
 
 /// What was not sent again before its end goes out, unless nobody was here to take it. Returns how many did.
 pub fn put_out_what_has_ended(services: &Services) -> db::Result<usize> {
     let now = services.clock.now();
-    let overdue = services
-        .db
-        .read_on(PoolKind::Jobs, |conn| store::overdue(conn, now))?;
+    let (overdue, held) = services.db.read_on(PoolKind::Jobs, |conn| {
+        Ok::<_, db::Error>((store::overdue(conn, now)?, HeldLit::read(conn)?))
+    })?;
     let mut out = 0;
-    for id in overdue {
+    for (id, whose) in overdue {
+        let is_held =
+            held.on(&whose).is_some() && flapping::noted(services, &whose, Change::Resolved, now)?;
+        if is_held {
+            continue;
+        }
         let done = audited(services, |tx| {
+            let flap = flapping::lock(tx, &whose)?;
             let alert = alerts::lock_alert(tx, id)?;
             // Whoever takes it as sent again at this moment is waited for.
             let came_with = store::lock(tx, id)?;
             if alert.firing && came_with.is_some_and(|it| it.is_overdue(now)) {
-                let name = alert.name.clone();
-                lamp::resolve(tx, alert, &name, "its sender has not sent it again")?;
+                let why = "its sender has not sent it again";
+                flapping::goes(tx, &whose, flap, alert, why)?;
             }
             Ok(())
         });
         out += usize::from(carry_on("an alert of another program", done)?);
     }
+    out += flapping::settle(services)?;
     Ok(out)
 }

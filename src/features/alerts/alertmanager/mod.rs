@@ -7,6 +7,7 @@
 //! - it goes out when its sender says so, or when its end passes without its being sent again; where we stood still
 //!   meanwhile it has as long again as it was given when it was last sent;
 //! - what it says is what was sent last;
+//! - what comes and goes is held lit, as our own rules' lamps are;
 //! - one bad alert among many keeps no other from being taken;
 //! - a key silences what one person may silence alone, and no more.
 //!
@@ -14,6 +15,7 @@
 
 pub mod alerts;
 pub mod answers;
+pub mod flapping;
 pub mod intake;
 pub mod platform;
 pub mod posted;

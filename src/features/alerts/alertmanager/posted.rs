@@ -6,8 +6,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use crate::features::alerts::alert::Change;
 use crate::features::alerts::labels::{ALERTNAME, Labels, SEVERITY, identity, level_of};
-use crate::foundation::kernel::Level;
+use crate::foundation::kernel::{Level, PlatformId};
 
 /// How much of it is taken, in labels, annotations and bytes.
 pub const LABELS_AT_MOST: usize = 64;
@@ -53,6 +54,13 @@ pub struct Posted {
     pub generator: String,
 }
 
+/// Whose lamp it is: what stays the same of an alert, however often it comes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Identity {
+    pub platform: PlatformId,
+    pub fingerprint: String,
+}
+
 /// How long an alert is believed in whose sender names no end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Without {
@@ -67,6 +75,23 @@ fn given(at: Option<DateTime<Utc>>) -> Option<DateTime<Utc>> {
 }
 
 impl Posted {
+    #[must_use]
+    pub fn whose(&self, platform: PlatformId) -> Identity {
+        Identity {
+            platform,
+            fingerprint: self.fingerprint.clone(),
+        }
+    }
+
+    /// What its coming means for a lamp.
+    #[must_use]
+    pub fn comes(&self) -> Change {
+        Change::Fired {
+            level: self.level(),
+            active_at: self.starts_at,
+        }
+    }
+
     /// # Errors
     /// Why it is not taken, in words.
     pub fn read(sent: PostableAlert, now: DateTime<Utc>, without: Without) -> Result<Self, String> {

@@ -9,11 +9,13 @@ use diesel::sql_types::Timestamptz;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::posted::Posted;
+use super::posted::{Identity, Posted};
 use crate::features::alerts::AlertId;
 use crate::foundation::db::schema::{alert, outside_alert};
 use crate::foundation::db::{Conn, Result};
 use crate::foundation::kernel::PlatformId;
+
+pub mod flaps;
 
 const OUTSIDE: &str = "outside";
 
@@ -108,18 +110,30 @@ pub fn lit(conn: &mut Conn, platform: PlatformId) -> Result<HashMap<String, Aler
 }
 
 /// Those that are lit and were not sent again in time.
-pub fn overdue(conn: &mut Conn, now: DateTime<Utc>) -> Result<Vec<AlertId>> {
+pub fn overdue(conn: &mut Conn, now: DateTime<Utc>) -> Result<Vec<(AlertId, Identity)>> {
     let grace_is_over = outside_alert::grace_until
         .is_null()
         .or(outside_alert::grace_until.le(now));
-    let ids: Vec<Uuid> = outside_alert::table
+    let rows: Vec<(Uuid, Uuid, String)> = outside_alert::table
         .inner_join(alert::table)
         .filter(alert::status.eq("firing"))
         .filter(outside_alert::ends_at.le(now))
         .filter(grace_is_over)
-        .select(outside_alert::alert_id)
+        .select((
+            outside_alert::alert_id,
+            alert::platform_id,
+            alert::fingerprint,
+        ))
         .load(conn)?;
-    Ok(ids.into_iter().map(AlertId::from).collect())
+    let read = |(id, platform, fingerprint): (Uuid, Uuid, String)| {
+        let platform = platform.into();
+        let whose = Identity {
+            platform,
+            fingerprint,
+        };
+        (id.into(), whose)
+    };
+    Ok(rows.into_iter().map(read).collect())
 }
 
 /// From `from` to `now` nobody was here to take what is sent again. What was lit then has as long as it was given when it

@@ -172,6 +172,7 @@ pub fn tick(conn: &mut Conn, now: DateTime<Utc>, standstill: TimeDelta) -> Resul
     match before.map(|before| now - before) {
         Some(pause) if pause > standstill => {
             outside::give_grace(conn, now - pause, now)?;
+            outside::flaps::shift(conn, pause)?;
             shift(conn, pause)
         }
         _ => Ok(()),
