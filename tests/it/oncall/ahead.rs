@@ -183,11 +183,12 @@ async fn what_is_proposed_is_told_once_somebody_has_agreed() {
 #[actix_web::test]
 async fn a_person_tells_no_more_than_fifty() {
     let app = staffed().await;
-    let many: String = (0..51)
+    let many: Vec<String> = (0..51)
         .map(|number| {
             format!("\n[[contact]]\nid = \"c{number}\"\nname = \"C{number}\"\nphone = \"+1 555\"\n")
         })
         .collect();
+    let many = many.concat();
     apply(&app, &format!("{}{many}", pack()));
     let all: Vec<ItemId> = (0..51)
         .map(|number| contact(&app, &format!("c{number}")))
