@@ -376,6 +376,10 @@ impl MonthFacts {
         When::zoned(*at, self.month.zone.parse().unwrap_or(Tz::UTC))
     }
 
+    fn is_whole(&self, from: &DateTime<Utc>, until: &DateTime<Utc>) -> bool {
+        (*from, *until) == (self.month.starts_at, self.month.ends_at)
+    }
+
     fn name(&self) -> String {
         month_name(self.month.month)
     }

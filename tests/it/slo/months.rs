@@ -410,7 +410,7 @@ async fn a_month_is_printed_to_be_signed() {
         "Availability of the API: 4 h of maintenance that was announced 48 hours ahead",
         "America/New_York",
         "1 Feb 2026, 00:00 EST",
-        "until 1 Mar 2026, 00:00 EST",
+        "1 Mar 2026, 00:00 EST",
         "Drawn up by",
         "Looked over by",
         "Printed from Signalbox by",
