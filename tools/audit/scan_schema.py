@@ -121,6 +121,7 @@ class Api:
     def hand_in(self) -> None:
         """One of each that a generator cannot make up, so that there is something to ask for."""
         self.take("POST /api/v1/indicators", body={"indicator": "ncc_qos", "value": 90})
+        self.take("POST /api/v1/logs", "?platform=debt-os&source=api", [{"level": "info", "message": "Invented for the audit"}])
         platform = self.ask("GET", "/api/v1/alerts")["items"][0]["platform"]
         customer = {"external_id": "AUDIT-1", "kind": "person", "name": "Invented for the audit"}
         batch = self.take("POST /api/v1/subjects", f"?platform={platform}", customer)
