@@ -11,7 +11,7 @@ use super::store::{self, Spent};
 use crate::features::alerts::burning::Targets;
 use crate::features::health::slice::Tally;
 use crate::features::health::store::slices;
-use crate::features::packs::pack::ItemId;
+use crate::features::packs::pack::{ItemId, Sli};
 use crate::features::packs::store as packs;
 use crate::foundation::Services;
 use crate::foundation::audit::{Actor, Unaudited};
@@ -57,6 +57,10 @@ fn invent(services: &Services) -> db::Result<()> {
             store::insert_days(conn, of, &days)?;
             // The window of a target begins and ends within a day, so the last days have their quarters as well.
             let known = match targets.source(slo) {
+                // The past of probes is invented in steps of five minutes, between which nobody would have looked.
+                Some(source) if matches!(source.sli, Sli::Availability(_) | Sli::Latency(_)) => {
+                    None
+                }
                 Some(source) => slices::oldest(conn, source, now - SETTLES)?,
                 None => None,
             };
