@@ -12,6 +12,7 @@ pub struct Row {
     /// How its latest run stands.
     pub lamp: Lamp,
     pub word: &'static str,
+    /// What becomes of a slot that is missed.
     pub missed_slots: &'static str,
 }
 
@@ -28,8 +29,8 @@ impl Row {
         };
         Self {
             missed_slots: match schedule.late {
-                Late::Run => "run late",
-                Late::Skip => "left out",
+                Late::Run => "a missed one is run late",
+                Late::Skip => "a missed one is left out",
             },
             schedule,
             lamp,
