@@ -136,7 +136,7 @@ pub enum Change {
         level: Level,
         active_at: DateTime<Utc>,
     },
-    /// The same alert at another level. From yellow to red voids the acknowledgement.
+    /// The same alert at another level. A worse one voids the acknowledgement.
     Moved {
         from: Level,
         to: Level,

@@ -126,16 +126,16 @@ impl<'s> Lamp<'s> {
         alert.summary = (self.summary)(to);
         alert.reading.clone_from(&self.reading);
         alert.was_red |= to == Level::Red;
-        if to > from {
+        let is_worse = to > from;
+        if is_worse {
             alert.level_at = now;
         }
-        let voided = to == Level::Red && alert.acknowledged.take().is_some();
+        let voided = is_worse && alert.acknowledged.take().is_some();
         store::save(tx, &alert)?;
         let text = format!("from {from} to {to}: {}", alert.summary);
         note(tx, &alert, "moved", &text)?;
         if voided {
-            let text = "it is worse than what was acknowledged";
-            note(tx, &alert, "acknowledgement_ended", text)?;
+            note(tx, &alert, "acknowledgement_ended", "it has become worse")?;
         }
         record(tx, "alert.level_changed", &alert, &self.rule.slug)
     }

@@ -9,7 +9,7 @@ use signalbox::features::notify::notice::State;
 use signalbox::foundation::audit::Actor;
 use signalbox::foundation::db::Conn;
 
-use super::escalation::{after, deliver, lit, look, open, told};
+use super::escalation::{acknowledge, after, deliver, lit, look, open, told};
 use super::{apply, pack, staffed};
 use crate::alerts::awake;
 use crate::notify::mailing;
@@ -148,18 +148,42 @@ async fn over_a_weekend_it_is_told_on_monday() {
     assert_eq!(sent[0].state, State::Queued);
 }
 
-/// What was held back for as long as it was lit is not told, and what was worse was told at once.
-#[actix_web::test]
-async fn what_was_silenced_or_worse_meanwhile_is_not_told_as_information() {
-    let app = informed().await;
+async fn silence(app: &TestApp, name: &str) {
+    let matcher = format!("alertname=\"{name}\"");
     let silence = [
         ("platform", "demo"),
-        ("matchers", "alertname=\"submitted\""),
+        ("matchers", matcher.as_str()),
         ("lasts", "8h"),
         ("reason", "A rehearsal"),
     ];
     let made = app.as_operator().post_form("/silences", &silence).await;
     assert_eq!(made.status, 303, "{}", made.text());
+}
+
+fn states(app: &TestApp, alert: &alerts::Alert) -> Vec<State> {
+    told(app, alert).iter().map(|it| it.state).collect()
+}
+
+#[actix_web::test]
+async fn worse_than_information_that_somebody_has_in_hand_is_told() {
+    let app = informed().await;
+    trend(&app, 2.0);
+    let alert = lit(&app);
+    acknowledge(&app, &alert).await;
+    look(&app);
+    assert_eq!(states(&app, &alert), [State::Cancelled]);
+    trend(&app, 6.0);
+    assert_eq!(states(&app, &alert), [State::Cancelled, State::Queued]);
+    let page = app.as_operator();
+    let page = page.get(&format!("/alerts/{}", alert.id)).await;
+    assert!(page.says("The acknowledgement ended"), "{}", page.text());
+}
+
+/// What was held back for as long as it was lit is not told, and what was worse was told at once.
+#[actix_web::test]
+async fn what_was_silenced_or_worse_meanwhile_is_not_told_as_information() {
+    let app = informed().await;
+    silence(&app, "submitted").await;
     let id = submitted(&app);
     lets_it_go_out(&app);
     assert!(told(&app, &one(&app, id)).is_empty());
@@ -167,14 +191,13 @@ async fn what_was_silenced_or_worse_meanwhile_is_not_told_as_information() {
     trend(&app, 2.0);
     let alert = lit(&app);
     trend(&app, 6.0);
-    let states: Vec<State> = told(&app, &alert).iter().map(|it| it.state).collect();
-    assert_eq!(states, [State::Cancelled, State::Queued], "it is worse now");
+    let worse = [State::Cancelled, State::Queued];
+    assert_eq!(states(&app, &alert), worse, "it is worse now");
     let page = app.as_operator();
     let page = page.get(&format!("/alerts/{}", alert.id)).await;
     assert!(page.says("Ada is being told"), "{}", page.text());
     trend(&app, 0.0);
-    let states: Vec<State> = told(&app, &alert).iter().map(|it| it.state).collect();
-    assert_eq!(states, [State::Cancelled, State::Cancelled]);
+    assert_eq!(states(&app, &alert), [State::Cancelled, State::Cancelled]);
     let kept = app.events_of("escalation.ended");
     assert!(
         kept.iter()
