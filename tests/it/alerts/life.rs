@@ -169,6 +169,36 @@ async fn an_acknowledgement_that_runs_out_says_so_once_and_the_clock_runs_from_t
     );
 }
 
+/// Nobody saw anything in a pause in the middle of an error either; but it is no longer than it is.
+#[tokio::test]
+async fn a_pause_while_a_rule_cannot_be_evaluated_is_made_up_for_once() {
+    let app = watched().await;
+    for value in [97.0, 99.5, 97.0, 99.5] {
+        report(&app, value);
+        tick(&app);
+    }
+    assert!(open(&app)[0].flapping_since.is_some());
+    let set = |spec: &str| {
+        sql_query(format!(
+            "UPDATE pack_item SET spec = {spec} WHERE slug = 'qos'"
+        ))
+        .execute(&mut app.db.connect_superuser())
+        .unwrap();
+    };
+    set("spec || jsonb_build_object('on', 1, 'was_on', spec->'on')");
+    tick(&app);
+    assert_eq!(open(&app).len(), 2, "it cannot be evaluated");
+    app.advance(TimeDelta::hours(2));
+    tick(&app);
+    set("(spec || jsonb_build_object('on', spec->'was_on')) - 'was_on'");
+    report(&app, 99.5);
+    tick(&app);
+    awake(&app, 29);
+    assert!(open(&app)[0].firing, "nobody saw whether it was quiet");
+    awake(&app, 2);
+    assert!(!open(&app)[0].firing);
+}
+
 #[tokio::test]
 async fn taking_over_is_an_act_of_its_own_and_says_from_whom() {
     let app = watched().await;

@@ -171,20 +171,22 @@ pub fn tick(conn: &mut Conn, now: DateTime<Utc>, standstill: TimeDelta) -> Resul
         .execute(conn)?;
     match before.map(|before| now - before) {
         Some(pause) if pause > standstill => {
-            outside::give_grace(conn, now - pause, now)?;
+            // Whoever lights or puts out one holds the row of its identity first.
             outside::flaps::shift(conn, pause)?;
+            outside::give_grace(conn, now - pause, now)?;
             shift(conn, pause)
         }
         _ => Ok(()),
     }
 }
 
+/// The turns of a rule that cannot be evaluated move when it can be again, by all of the time in which nobody saw them.
 fn shift(conn: &mut Conn, pause: TimeDelta) -> Result<()> {
     diesel::sql_query(
         "UPDATE rule_state SET \
              red_at = red_at + pause, yellow_at = yellow_at + pause, blue_at = blue_at + pause, \
              no_data_since = no_data_since + pause, cleared_at = cleared_at + pause, \
-             flap_turns = CASE WHEN flap_held_since IS NULL THEN flap_turns \
+             flap_turns = CASE WHEN flap_held_since IS NULL OR error IS NOT NULL THEN flap_turns \
                  ELSE ARRAY(SELECT turn + pause FROM unnest(flap_turns) AS turn ORDER BY turn) END \
          FROM (SELECT $1 * interval '1 microsecond' AS pause) AS standstill",
     )
