@@ -7,7 +7,7 @@
 use chrono::TimeDelta;
 use serde_json::Value;
 
-use super::alert::{Change, Verdict};
+use super::alert::{Change, Policy, Verdict};
 use super::flap::{Outcome, Turn};
 use super::lamp::Lamp;
 use super::rule::{self, Reading};
@@ -117,16 +117,16 @@ impl<'e> Evaluation<'e> {
         };
         let rule: Rule = match serde_json::from_value(item.spec.clone()) {
             Ok(rule) => rule,
-            Err(error) => return self.note_error(&known, error.to_string()),
+            Err(error) => return self.note_error(&known, None, error.to_string()),
         };
         let sighted = match snapshot.reading(item.platform, &rule.on) {
             Ok(sighted) => sighted,
-            Err(problem) => return self.note_error(&known, problem),
+            Err(problem) => return self.note_error(&known, Some(&rule), problem),
         };
         let mut known = self.rebased(known, &rule)?;
         if rule::verdict(&rule, &sighted, &known.track) == Verdict::Error {
             let problem = format!("the {} does not fit its condition", rule.on);
-            return self.note_error(&known, problem);
+            return self.note_error(&known, Some(&rule), problem);
         }
         if known.error.is_some() {
             known = self.note_mended(&known)?;
@@ -241,9 +241,15 @@ impl<'e> Evaluation<'e> {
 
     /// Lights the lamp that says that a rule cannot be evaluated, or keeps true what it says. The rule's own lamp stays as
     /// it is; what was only on its way to it, or away from it, begins anew.
-    fn note_error(&self, known: &RuleState, error: String) -> db::Result<bool> {
+    fn note_error(
+        &self,
+        known: &RuleState,
+        rule: Option<&Rule>,
+        error: String,
+    ) -> db::Result<bool> {
         let mut next = known.clone();
-        next.fails(error, self.snapshot.now);
+        let policy = rule.map(Policy::of);
+        next.fails(error, policy.as_ref(), self.snapshot.now);
         if next == *known {
             return Ok(false);
         }

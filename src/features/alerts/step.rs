@@ -4,7 +4,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::alert::{Change, LEVELS, Policy, Track, Verdict};
-use super::flap::{Flap, Outcome, WINDOW};
+use super::flap::{Flap, Outcome, Turn, WINDOW};
 use super::rule::{self, Reading};
 use crate::features::packs::pack::{ItemId, Rule, Source};
 use crate::foundation::kernel::Level;
@@ -45,13 +45,14 @@ impl RuleState {
         };
         self.lit_at(lit)
     }
-}
 
-impl RuleState {
-    /// It cannot be evaluated: nobody sees what becomes of what it is about.
-    pub fn fails(&mut self, why: String, now: DateTime<Utc>) {
+    /// It cannot be evaluated: nobody sees what becomes of what it is about. Where it cannot even be read, nobody knows what
+    /// silence would have meant.
+    pub fn fails(&mut self, why: String, policy: Option<&Policy>, now: DateTime<Utc>) {
         if let Some(since) = self.track.no_data_since {
-            self.flap.unseen(now - since);
+            let silent = now - since;
+            let unseen = policy.map_or(silent, |policy| policy.unseen_of(silent));
+            self.flap.unseen(unseen);
         }
         self.track.interrupt();
         self.error = Some(why);
@@ -127,6 +128,12 @@ pub fn step(rule: &Rule, sighted: &Reading, state: &mut RuleState, now: DateTime
         }
         _ => state.flap.follow(now, change, lit),
     };
+    // What silence turns has turned when it began: that is how far back the ticks look that follow.
+    if let (true, Some(Turn::Held), Some(last)) =
+        (silent, outcome.turn, state.flap.turns.last_mut())
+    {
+        *last = now - policy.unseen_of(policy.no_data_for);
+    }
     let again = lit.is_some() && change.is_none() && matches!(reading, Reading::Events(1..));
     Step {
         reading,
@@ -138,7 +145,7 @@ pub fn step(rule: &Rule, sighted: &Reading, state: &mut RuleState, now: DateTime
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::features::alerts::flap::{Held, Turn};
+    use crate::features::alerts::flap::Held;
     use crate::features::packs::pack::NoData;
     use crate::features::packs::{file, parameters::Given};
 
@@ -206,10 +213,57 @@ mod tests {
         let mut state = held();
         let rule = rule("keep");
         step(&rule, &Reading::Nothing, &mut state, at(16));
-        state.fails("it cannot be read".to_owned(), at(20));
-        state.fails("it cannot be read".to_owned(), at(30));
+        let policy = Policy::of(&rule);
+        for minute in [20, 30] {
+            state.fails("it cannot be read".to_owned(), Some(&policy), at(minute));
+        }
         assert_eq!(state.flap.turns[3], at(19), "four minutes of silence");
         state.mends(TimeDelta::minutes(15));
         assert_eq!((state.flap.turns[3], state.error), (at(34), None));
+    }
+
+    /// Of a night in which silence meant that all is well, ten minutes were not seen.
+    #[test]
+    fn silence_that_meant_something_was_seen_when_it_fails_as_well() {
+        for (no_data, last) in [("ok", 25), ("fire", 25), ("keep", 499)] {
+            let rule = rule(no_data);
+            let (mut state, policy) = (held(), Policy::of(&rule));
+            state.track.no_data_since = Some(at(16));
+            state.fails("it cannot be read".to_owned(), Some(&policy), at(500));
+            assert_eq!(state.flap.turns[3], at(last), "{no_data}");
+        }
+        let mut state = held();
+        state.track.no_data_since = Some(at(16));
+        state.fails("no rule".to_owned(), None, at(500));
+        assert_eq!(state.flap.turns[3], at(499), "nobody knows what it meant");
+    }
+
+    /// On since minute 10, nothing to read from 12 on, and a high figure from 30 on.
+    #[test]
+    fn a_fourth_turn_that_silence_makes_was_made_when_it_began() {
+        let flap = Flap {
+            turns: [0, 5, 10].map(at).to_vec(),
+            held: None,
+        };
+        let known = RuleState {
+            flap,
+            ..RuleState::default()
+        };
+        let (rule, mut state) = (rule("ok"), known.lit_at(Some(Level::Yellow)));
+        let mut turned = Vec::new();
+        for minute in 12..100 {
+            let sighted = match minute {
+                12..30 => Reading::Nothing,
+                _ => Reading::Number(5.0),
+            };
+            let outcome = step(&rule, &sighted, &mut state, at(minute)).outcome;
+            turned.extend(outcome.turn.map(|turn| (turn, minute)));
+            if outcome.turn == Some(Turn::Held) {
+                assert_eq!(state.flap.turns[3], at(12));
+            }
+            state = state.after(outcome);
+        }
+        // Moved by the ten minutes that nobody saw, it counts until 52.
+        assert_eq!(turned, [(Turn::Held, 22), (Turn::Settled, 52)]);
     }
 }
