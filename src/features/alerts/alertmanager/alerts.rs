@@ -21,7 +21,7 @@ use crate::foundation::db::{self, Conn};
 use crate::foundation::web::api::Always;
 use crate::foundation::web::{self, block};
 
-/// What our rules have lit is said to end so far from now: it is asked for again before.
+/// What our rules have lit, and what is held lit, is said to end so far from now: it is asked for again before.
 const LIT_FOR: TimeDelta = TimeDelta::minutes(5);
 
 /// An alert that is lit.
@@ -204,8 +204,15 @@ impl Listing {
             let those = reasons.iter().filter(|it| kinds.contains(&it.kind));
             those.map(|reason| reason.id.clone()).collect()
         };
-        let ends_at = came_with.ends_at.max(came_with.grace_until);
-        let ends_at = ends_at.unwrap_or(self.now + LIT_FOR);
+        let (said, soon) = (
+            came_with.ends_at.max(came_with.grace_until),
+            self.now + LIT_FOR,
+        );
+        let ends_at = match said {
+            // It is held lit, whatever its sender says of its end.
+            Some(said) if alert.flapping_since.is_some() => said.max(soon),
+            said => said.unwrap_or(soon),
+        };
         let mut annotations = came_with.annotations;
         annotations
             .entry("summary".to_owned())

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 
 use super::posted::Identity;
-use super::store::flaps;
+use super::store::{self, flaps};
 use crate::features::alerts::AlertId;
 use crate::features::alerts::alert::Change;
 use crate::features::alerts::evaluate::{audited, carry_on};
@@ -16,7 +16,7 @@ use crate::features::alerts::flap::{Flap, Outcome, Turn};
 use crate::features::alerts::lamp;
 use crate::features::alerts::store::{self as alerts, Alert};
 use crate::foundation::Services;
-use crate::foundation::audit::{Tx, Unaudited};
+use crate::foundation::audit::{Actor, Tx, Unaudited};
 use crate::foundation::db::{self, Conn, PoolKind};
 
 const QUIET: &str = "it is over, and has been quiet for half an hour";
@@ -47,21 +47,73 @@ pub fn noted(
     services
         .audit
         .write_unaudited(Unaudited::RuleState, |conn| {
-            let mut flap = flaps::lock(conn, whose)?;
-            let Some(held) = flap.held else {
-                return Ok(false);
-            };
-            // What is said again of one that has gone is no news.
-            if held.on == matches!(change, Change::Fired { .. }) {
+            let flap = flaps::lock(conn, whose)?;
+            note(conn, whose, flap, change, now)
+        })
+}
+
+/// It was not sent again in time while it is held lit: it has gone, unless it is sent again at this moment. False where
+/// there is more to be done about the lamp.
+pub fn lapsed(
+    services: &Services,
+    whose: &Identity,
+    id: AlertId,
+    now: DateTime<Utc>,
+) -> db::Result<bool> {
+    services
+        .audit
+        .write_unaudited(Unaudited::RuleState, |conn| {
+            let flap = flaps::lock(conn, whose)?;
+            let came_with = store::lock(conn, id)?;
+            if !came_with.is_some_and(|it| it.is_overdue(now)) {
                 return Ok(true);
             }
-            let outcome = flap.follow(now, Some(change), None);
-            if outcome.turn.is_some() {
-                return Ok(false);
-            }
-            flaps::save(conn, whose, &flap)?;
-            Ok(true)
+            note(conn, whose, flap, Change::Resolved, now)
         })
+}
+
+fn note(
+    conn: &mut Conn,
+    whose: &Identity,
+    mut flap: Flap,
+    change: Change,
+    now: DateTime<Utc>,
+) -> db::Result<bool> {
+    let Some(held) = flap.held else {
+        return Ok(false);
+    };
+    // What is said again of one that has gone is no news.
+    if held.on == matches!(change, Change::Fired { .. }) {
+        return Ok(true);
+    }
+    let outcome = flap.follow(now, Some(change), None);
+    if outcome.turn.is_some() {
+        return Ok(false);
+    }
+    flaps::save(conn, whose, &flap)?;
+    Ok(true)
+}
+
+/// One that has gone, and is held lit, comes. Where it has been quiet by now it is lit like any other from here on.
+pub fn comes_back(
+    services: &Services,
+    actor: &Actor,
+    whose: &Identity,
+    id: AlertId,
+    change: Change,
+) -> db::Result<()> {
+    if noted(services, whose, change, services.clock.now())? {
+        return Ok(());
+    }
+    let done = services.audit.write(actor, |tx| {
+        tx.reach(whose.platform)?;
+        settle_one(tx, whose, id, Some(change))
+    });
+    match done {
+        // Somebody else was quicker.
+        Err(db::Error::NoEvent) => Ok(()),
+        done => done,
+    }
 }
 
 /// Takes down that it comes. Says whether its lamp, which the caller lights, is held lit from now on.
@@ -75,12 +127,8 @@ pub fn comes(tx: &mut Tx<'_>, whose: &Identity, change: Change) -> db::Result<Op
     Ok(outcome.turn)
 }
 
-/// Holds on to whatever is known of one, before its alert is locked.
-pub fn lock(tx: &mut Tx<'_>, whose: &Identity) -> db::Result<Flap> {
-    flaps::lock(tx, whose)
-}
-
-/// It goes: its lamp is put out, or is held lit from now on. Says whether it is out.
+/// It goes: its lamp is put out, or is held lit from now on. Says whether it is out. What is known of it was locked before
+/// the alert was.
 pub fn goes(
     tx: &mut Tx<'_>,
     whose: &Identity,
@@ -122,7 +170,7 @@ pub fn settle(services: &Services) -> db::Result<usize> {
             .db
             .read_on(PoolKind::Jobs, |conn| flaps::lit(conn, &whose))?;
         let done = match lit {
-            Some(id) => audited(services, |tx| settle_one(tx, &whose, id)),
+            Some(id) => audited(services, |tx| settle_one(tx, &whose, id, None)),
             None => forget(services, &whose).map(|()| false),
         };
         settled += usize::from(carry_on("an alert of another program", done)?);
@@ -130,14 +178,20 @@ pub fn settle(services: &Services) -> db::Result<usize> {
     Ok(settled)
 }
 
-fn settle_one(tx: &mut Tx<'_>, whose: &Identity, id: AlertId) -> db::Result<()> {
+/// It is held no longer, if with what comes it has been quiet for long enough.
+fn settle_one(
+    tx: &mut Tx<'_>,
+    whose: &Identity,
+    id: AlertId,
+    comes: Option<Change>,
+) -> db::Result<()> {
     let mut flap = flaps::lock(tx, whose)?;
     let alert = alerts::lock_alert(tx, id)?;
-    if flap.held.is_none() || !alert.firing {
+    let Some(held) = flap.held.filter(|_| alert.firing) else {
         return Ok(());
-    }
+    };
     let (now, lit) = (tx.now(), alert.level);
-    let outcome = flap.follow(now, None, Some(lit));
+    let outcome = flap.follow(now, comes.filter(|_| !held.on), Some(lit));
     flaps::save(tx, whose, &flap)?;
     apply(tx, alert, outcome, QUIET)
 }

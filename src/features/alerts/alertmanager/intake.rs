@@ -262,7 +262,8 @@ impl<'i> Intake<'i> {
             }
             Some(id) => {
                 if held == Some(false) {
-                    flapping::noted(self.services, &whose, posted.comes(), self.now)?;
+                    let (actor, comes) = (self.keyed.actor(), posted.comes());
+                    flapping::comes_back(self.services, &actor, &whose, *id, comes)?;
                 }
                 self.again.push((*id, posted));
             }
@@ -395,7 +396,7 @@ fn service_of(
 fn put_out(services: &Services, keyed: &Keyed, whose: &Identity, id: AlertId) -> db::Result<bool> {
     let mut is_out = true;
     let done = services.audit.write(&keyed.actor(), |tx| {
-        let flap = flapping::lock(tx, whose)?;
+        let flap = store::flaps::lock(tx, whose)?;
         let alert = alerts::lock_alert(tx, id)?;
         tx.reach(alert.platform)?;
         if alert.firing {
@@ -418,24 +419,39 @@ pub fn put_out_what_has_ended(services: &Services) -> db::Result<usize> {
     })?;
     let mut out = 0;
     for (id, whose) in overdue {
-        let is_held =
-            held.on(&whose).is_some() && flapping::noted(services, &whose, Change::Resolved, now)?;
-        if is_held {
-            continue;
-        }
-        let done = audited(services, |tx| {
-            let flap = flapping::lock(tx, &whose)?;
-            let alert = alerts::lock_alert(tx, id)?;
-            // Whoever takes it as sent again at this moment is waited for.
-            let came_with = store::lock(tx, id)?;
-            if alert.firing && came_with.is_some_and(|it| it.is_overdue(now)) {
-                let why = "its sender has not sent it again";
-                flapping::goes(tx, &whose, flap, alert, why)?;
+        let is_held = match held.on(&whose) {
+            // It has gone already, and has yet to be quiet.
+            Some(false) => continue,
+            Some(true) => flapping::lapsed(services, &whose, id, now),
+            None => Ok(false),
+        };
+        let done = is_held.and_then(|is_held| {
+            if is_held {
+                return Ok(false);
             }
-            Ok(())
+            put_out_overdue(services, &whose, id, now)
         });
         out += usize::from(carry_on("an alert of another program", done)?);
     }
     out += flapping::settle(services)?;
     Ok(out)
+}
+
+fn put_out_overdue(
+    services: &Services,
+    whose: &Identity,
+    id: AlertId,
+    now: DateTime<Utc>,
+) -> db::Result<bool> {
+    audited(services, |tx| {
+        let flap = store::flaps::lock(tx, whose)?;
+        let alert = alerts::lock_alert(tx, id)?;
+        // Whoever takes it as sent again at this moment is waited for.
+        let came_with = store::lock(tx, id)?;
+        if alert.firing && came_with.is_some_and(|it| it.is_overdue(now)) {
+            let why = "its sender has not sent it again";
+            flapping::goes(tx, whose, flap, alert, why)?;
+        }
+        Ok(())
+    })
 }

@@ -6,6 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::{BigInt, Timestamptz};
+use diesel::upsert::excluded;
 use uuid::Uuid;
 
 use crate::features::alerts::AlertId;
@@ -28,25 +29,24 @@ fn read((turns, since, on): Row) -> Flap {
     }
 }
 
-/// What is known of one, locked to the end of the transaction, also where nothing is.
+/// What is known of one, locked to the end of the transaction, also where nothing is. One statement, so that nobody forgets
+/// it between its being found and its being locked.
 pub fn lock(conn: &mut Conn, whose: &Identity) -> Result<Flap> {
     let key = (
         outside_flap::platform_id.eq(whose.platform.uuid()),
         outside_flap::fingerprint.eq(&whose.fingerprint),
     );
-    diesel::insert_into(outside_flap::table)
+    let row: Row = diesel::insert_into(outside_flap::table)
         .values(key)
-        .on_conflict_do_nothing()
-        .execute(conn)?;
-    let row: Row = outside_flap::table
-        .find((whose.platform.uuid(), &whose.fingerprint))
-        .select((
+        .on_conflict((outside_flap::platform_id, outside_flap::fingerprint))
+        .do_update()
+        .set(outside_flap::fingerprint.eq(excluded(outside_flap::fingerprint)))
+        .returning((
             outside_flap::turns,
             outside_flap::held_since,
             outside_flap::is_on,
         ))
-        .for_update()
-        .first(conn)?;
+        .get_result(conn)?;
     Ok(read(row))
 }
 
