@@ -70,17 +70,28 @@ pub fn filters(query: &str) -> Result<Vec<Matcher>, String> {
     Ok(all)
 }
 
-/// Whether a switch of the query is on; those that are not given are.
+/// The words that Alertmanager takes for yes, in capitals or not; whatever else it is given it takes for no.
+const YES: [&str; 10] = [
+    "true", "1", "yes", "ok", "y", "on", "selected", "checked", "t", "enabled",
+];
+const NO: [&str; 7] = ["false", "0", "no", "n", "off", "f", "disabled"];
+
+/// Whether a switch of the query is on; those that are not given, or are given without a word, are.
 ///
 /// # Errors
 /// What is neither, in words.
 pub fn is_on(query: &str, wanted: &str) -> Result<bool, String> {
     let mut pairs = url::form_urlencoded::parse(query.as_bytes());
-    match pairs.find(|(name, _)| name == wanted) {
-        None => Ok(true),
-        Some((_, value)) => value
-            .parse()
-            .map_err(|_| format!("{wanted} is true or false, and not {value:?}")),
+    let Some((_, value)) = pairs.find(|(name, _)| name == wanted) else {
+        return Ok(true);
+    };
+    let word = value.to_ascii_lowercase();
+    if word.is_empty() || YES.contains(&word.as_str()) {
+        Ok(true)
+    } else if NO.contains(&word.as_str()) {
+        Ok(false)
+    } else {
+        Err(format!("{wanted} is true or false, and not {value:?}"))
     }
 }
 
@@ -111,4 +122,28 @@ pub async fn status(services: Data<Services>) -> web::Result {
 )]
 pub async fn receivers() -> web::Result {
     Ok(HttpResponse::Ok().json([ReceiverView { name: RECEIVER }]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_switch_is_given_in_the_words_that_alertmanager_takes() {
+        for (query, is_on_then) in [
+            ("", true),
+            ("active=", true),
+            ("active=True", true),
+            ("active=1", true),
+            ("active=YES", true),
+            ("active=False", false),
+            ("active=0", false),
+            ("silenced=false&active=Off", false),
+        ] {
+            assert_eq!(is_on(query, "active"), Ok(is_on_then), "{query}");
+        }
+        for nonsense in ["active=null", "active=2", "active=truee"] {
+            assert!(is_on(nonsense, "active").is_err(), "{nonsense}");
+        }
+    }
 }
