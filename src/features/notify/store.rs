@@ -230,17 +230,13 @@ pub fn queued(conn: &mut Conn, notices: &[Uuid]) -> Result<HashSet<Uuid>> {
     Ok(found.into_iter().collect())
 }
 
-/// Gives a notice that is queued, and that nobody is sending at this moment, another text. False where it may have arrived
-/// with the text of before, because somebody has tried.
+/// Gives a notice that is queued another text, with which it goes from the next attempt on. False where it may have arrived
+/// with the text of before, because somebody has tried or is trying.
 pub fn reword(conn: &mut Conn, id: Uuid, text: &str) -> Result<bool> {
-    let is_free = notice::lease_until
-        .is_null()
-        .or(notice::lease_until.lt(clock_timestamp().nullable()));
     let waiting = notice::table
         .find(id)
         .filter(notice::state.eq(State::Queued.as_str()))
-        .filter(notice::why.is_null())
-        .filter(is_free);
+        .filter(notice::why.is_null());
     let tried: Option<(i16, Option<DateTime<Utc>>)> = diesel::update(waiting)
         .set(notice::text.eq(text))
         .returning((notice::attempts, notice::lease_until))

@@ -434,6 +434,36 @@ pub fn end_leases(app: &TestApp) {
     app.db.connect_superuser().batch_execute(sql).unwrap();
 }
 
+/// As if an attempt had ended without an answer.
+fn failed(app: &TestApp, claim: &outbox::Claim) {
+    let ended = outbox::Ended {
+        begun_at: app.now(),
+        took_ms: 1,
+        delivered: false,
+        answer: "no".to_owned(),
+    };
+    let outcome = Outcome::Failed("no".to_owned());
+    delivery::settle(&app.services, claim, &outcome, &ended).unwrap();
+}
+
+#[actix_web::test]
+async fn what_has_changed_while_it_was_sent_is_said_when_it_is_tried_again() {
+    let server = MailServer::start();
+    let app = mailing(&server).await;
+    let id = enqueue(&app, &mail("one")).unwrap();
+    let reword = |text: &str| write(&app, |tx| actions::reword(tx, id.uuid(), text));
+    assert!(reword("It stands still."), "nobody has tried");
+    let claim = delivery::claim(&app.services, &Channel::ALL)
+        .unwrap()
+        .unwrap();
+    assert!(!reword("It is over."), "it may be arriving as it was");
+    failed(&app, &claim);
+    app.advance(TimeDelta::seconds(30));
+    assert_eq!(deliver(&app).await, 1);
+    let text = &server.taken()[0].text;
+    assert!(text.contains("It is over."), "{text}");
+}
+
 #[actix_web::test]
 async fn what_is_taken_back_while_it_is_sent_is_not_tried_again() {
     let app = TestApp::start().await;
@@ -441,16 +471,6 @@ async fn what_is_taken_back_while_it_is_sent_is_not_tried_again() {
         write(&app, |tx| {
             actions::cancel_queued(tx, &About::new("alert", "7"), "Ada took it.")
         })
-    };
-    let failed = |claim: &outbox::Claim| {
-        let ended = outbox::Ended {
-            begun_at: app.now(),
-            took_ms: 1,
-            delivered: false,
-            answer: "no".to_owned(),
-        };
-        let outcome = Outcome::Failed("no".to_owned());
-        delivery::settle(&app.services, claim, &outcome, &ended).unwrap();
     };
     enqueue(&app, &mail("one"));
     let claim = delivery::claim(&app.services, &Channel::ALL)
@@ -462,7 +482,7 @@ async fn what_is_taken_back_while_it_is_sent_is_not_tried_again() {
         State::Queued,
         "it may be arriving just now"
     );
-    failed(&claim);
+    failed(&app, &claim);
     assert_eq!(only(&app).state, State::Cancelled);
 
     // And where the sender died.
