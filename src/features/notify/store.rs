@@ -34,10 +34,7 @@ pub fn insert(
     now: DateTime<Utc>,
     leaves: DateTime<Utc>,
 ) -> Result<bool> {
-    let (email, endpoint) = match &new.to {
-        Destination::Email(address) => (Some(address), None),
-        Destination::Endpoint(endpoint) => (None, Some(endpoint.uuid())),
-    };
+    let (email, endpoint) = columns(&new.to);
     let inserted = diesel::insert_into(notice::table)
         .values((
             notice::id.eq(id.uuid()),
@@ -60,6 +57,14 @@ pub fn insert(
         .do_nothing()
         .execute(conn)?;
     Ok(inserted == 1)
+}
+
+/// A place as it is kept.
+fn columns(to: &Destination) -> (Option<&str>, Option<Uuid>) {
+    match to {
+        Destination::Email(address) => (Some(address), None),
+        Destination::Endpoint(endpoint) => (None, Some(endpoint.uuid())),
+    }
 }
 
 /// When the last letter with what may be told together was taken in by this place.
@@ -94,7 +99,8 @@ struct Cancelled {
 pub enum Which<'w> {
     All,
     But(&'w [Uuid]),
-    OfLevel(Level),
+    /// What is to tell this place of this level.
+    For(&'w Destination, Level),
 }
 
 /// Takes back what is queued about something. What is being sent keeps its state until that has ended, and is only marked.
@@ -105,17 +111,18 @@ pub fn cancel(
     why: &str,
     now: DateTime<Utc>,
 ) -> Result<Vec<(NoticeId, Option<PlatformId>)>> {
-    let (but, level) = match which {
-        Which::All => (&[][..], None),
-        Which::But(but) => (but, None),
-        Which::OfLevel(level) => (&[][..], Some(level.as_str())),
+    let (but, level, place) = match which {
+        Which::All => (&[][..], None, None),
+        Which::But(but) => (but, None, None),
+        Which::For(place, level) => (&[][..], Some(level.as_str()), Some(place)),
     };
+    let (email, endpoint) = place.map_or((None, None), columns);
     let rows: Vec<Cancelled> = sql_query(
         "UPDATE notice SET why = $3, \
              state = CASE WHEN lease_until > clock_timestamp() THEN 'queued' ELSE 'cancelled' END, \
              ended_at = CASE WHEN lease_until > clock_timestamp() THEN NULL ELSE $4 END \
          WHERE about_kind = $1 AND about_id = $2 AND state = 'queued' AND why IS NULL AND id <> ALL($5) \
-             AND ($6 IS NULL OR level = $6) \
+             AND ($6 IS NULL OR level = $6 AND email IS NOT DISTINCT FROM $7 AND endpoint_id IS NOT DISTINCT FROM $8) \
          RETURNING id, platform_id",
     )
     .bind::<Text, _>(&about.kind)
@@ -124,6 +131,8 @@ pub fn cancel(
     .bind::<Timestamptz, _>(now)
     .bind::<Array<SqlUuid>, _>(but)
     .bind::<Nullable<Text>, _>(level)
+    .bind::<Nullable<Text>, _>(email)
+    .bind::<Nullable<SqlUuid>, _>(endpoint)
     .load(conn)?;
     Ok(rows
         .into_iter()
@@ -219,12 +228,13 @@ pub fn in_state(conn: &mut Conn, notices: &[Uuid], state: State) -> Result<HashS
     Ok(found.into_iter().collect())
 }
 
-/// Those of these notices that still wait to be sent, at first or again.
-pub fn queued(conn: &mut Conn, notices: &[Uuid]) -> Result<HashSet<Uuid>> {
+/// Those of these notices that are so bad and still wait to be sent, at first or again.
+pub fn queued(conn: &mut Conn, notices: &[Uuid], level: Level) -> Result<HashSet<Uuid>> {
     let found: Vec<Uuid> = notice::table
         .filter(notice::id.eq_any(notices))
         .filter(notice::state.eq(State::Queued.as_str()))
         .filter(notice::why.is_null())
+        .filter(notice::level.eq(level.as_str()))
         .select(notice::id)
         .load(conn)?;
     Ok(found.into_iter().collect())

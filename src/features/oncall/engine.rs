@@ -25,7 +25,7 @@ use crate::features::packs::store::{self as packs, Item};
 use crate::foundation::Services;
 use crate::foundation::audit::{Actor, Event, Outcome, Subject, Tx};
 use crate::foundation::db::{self, Conn, PoolKind};
-use crate::foundation::kernel::{Level, PlatformId, Scope};
+use crate::foundation::kernel::{PlatformId, Scope};
 
 /// No alert has more to do at one time: twenty steps, begun at most seven times.
 const STEPS_AT_ONCE: usize = 150;
@@ -240,8 +240,6 @@ impl Step<'_> {
             Act::GiveUp => self.give_up(tx),
             Act::Remind => self.tell_all(tx, News::Still, "escalation.reminded"),
             Act::Flap => self.tell_all(tx, News::Flaps, "escalation.flapping"),
-            // What was worse was told at once, and is told to be over.
-            Act::End if escalation.level == Level::Blue => self.end_information(tx),
             Act::End => self.tell_all(tx, News::Over, "escalation.ended"),
             Act::Resume => self.tell_all(tx, News::Again, "escalation.resumed"),
         }
@@ -321,20 +319,12 @@ impl Step<'_> {
             Why::Worse => ("worse", "it has become worse"),
             Why::LetGo => ("let_go", "the acknowledgement ended, and it still fires"),
         };
-        let cancelled = match why {
-            // Whoever waits for another day to hear of information would hear of it as if that were all.
-            Why::Worse => {
-                let information = Which::OfLevel(Level::Blue);
-                notices::cancel(tx, &self.about(), information, text)?
-            }
-            Why::LetGo => 0,
-        };
+        if why == Why::Worse {
+            // Whoever is told by no step of the worse level hears on the day of information how it stands by then.
+            self.telling(tx)?.keep_waiting(tx)?;
+        }
         self.note(tx, Kind::Restarted, News::Fires, "", text)?;
-        tx.record(
-            event("escalation.restarted", self.alert)
-                .detail("why", word)
-                .detail("taken_back", cancelled),
-        )?;
+        tx.record(event("escalation.restarted", self.alert).detail("why", word))?;
         Ok(())
     }
 
@@ -345,18 +335,21 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// Whatever was not yet sent says something that is no longer so, unless it fires still.
+    /// Whatever was not yet sent says something that is no longer so, unless it fires still. Information stays information:
+    /// whoever is to hear of it on the next business day hears of it then, and how it stands by then, and of nothing before.
     fn tell_all(&self, tx: &mut Tx<'_>, news: News, kind: &'static str) -> db::Result<()> {
         let why = match news {
             News::Over => Some("it was over before this was sent"),
             News::Again => Some("it fires again"),
             News::Fires | News::Flaps | News::Still => None,
         };
+        let telling = self.telling(tx)?;
+        let (waiting, reworded) = telling.keep_waiting(tx)?;
         let cancelled = match why {
-            Some(why) => notices::cancel_queued(tx, &self.about(), why)?,
+            Some(why) => notices::cancel(tx, &self.about(), Which::But(&waiting), why)?,
             None => 0,
         };
-        let told = self.telling(tx)?.tell_again(tx, news, &[])?;
+        let told = telling.tell_again(tx, news, &reworded)?;
         let outcome = match news {
             // Nobody knows of it, and it fires.
             News::Still if told == 0 => Outcome::Failure,
@@ -365,22 +358,6 @@ impl Step<'_> {
         tx.record(
             event(kind, self.alert)
                 .outcome(outcome)
-                .detail("told", told)
-                .detail("taken_back", cancelled),
-        )?;
-        Ok(())
-    }
-
-    /// Information stays information when its lamp has gone out: whoever is to hear of it on the next business day hears of
-    /// it then, and that it was over by then. Nobody hears that something is over of which they have not heard.
-    fn end_information(&self, tx: &mut Tx<'_>) -> db::Result<()> {
-        let telling = self.telling(tx)?;
-        let (waiting, reworded) = telling.keep_waiting(tx)?;
-        let why = "it was over before this was sent";
-        let cancelled = notices::cancel(tx, &self.about(), Which::But(&waiting), why)?;
-        let told = telling.tell_again(tx, News::Over, &reworded)?;
-        tx.record(
-            event("escalation.ended", self.alert)
                 .detail("told", told)
                 .detail("kept", waiting.len())
                 .detail("taken_back", cancelled),

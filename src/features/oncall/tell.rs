@@ -11,11 +11,15 @@ use crate::features::alerts::store::decisions::{self, Decision, Kind, News, Way}
 use crate::features::notify::endpoint::Standing;
 use crate::features::notify::notice::{About, Channel, Destination, EndpointId, Notice, State};
 use crate::features::notify::store::endpoints;
-use crate::features::notify::{actions as notices, store as outbox};
+use crate::features::notify::{
+    actions::{self as notices, Which},
+    store as outbox,
+};
 use crate::features::packs::pack::{Contact, Runbook, Target};
 use crate::features::packs::store::{self as packs, Item};
 use crate::foundation::audit::Tx;
 use crate::foundation::db::{self, Conn};
+use crate::foundation::kernel::Level;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use uuid::Uuid;
@@ -116,13 +120,13 @@ impl<'t> Telling<'t> {
         Ok(each.collect())
     }
 
-    /// Of the notices that it fires, those that still wait to tell somebody who has not heard of it, one for each address;
-    /// and of these, those that were made to say when it ended before anybody has begun to send them.
+    /// Of the notices of information, those that still wait to tell somebody who has not heard of it, one for each address;
+    /// and of these, those that were made to say how it stands now before anybody has begun to send them.
     pub fn keep_waiting(&self, tx: &mut Tx<'_>) -> db::Result<(Vec<Uuid>, Vec<Uuid>)> {
         let mut heard = self.heard(tx)?;
         let told = decisions::told_that_it_fires(tx, self.alert.id)?;
         let ids: Vec<Uuid> = told.iter().map(|(way, _)| way.notice).collect();
-        let queued = outbox::queued(tx, &ids)?;
+        let queued = outbox::queued(tx, &ids, Level::Blue)?;
         let (mut waiting, mut reworded) = (Vec::new(), Vec::new());
         for (way, why) in told {
             if !queued.contains(&way.notice) || !heard.insert((way.channel, way.address)) {
@@ -226,6 +230,11 @@ impl<'t> Telling<'t> {
         let Some(id) = notices::enqueue_for(tx, &notice, from)? else {
             return Ok(());
         };
+        if alert.level > Level::Blue && news != News::Over {
+            // Whoever waits for another day to hear of information would hear of it as if that were all.
+            let information = Which::For(&to.to, Level::Blue);
+            notices::cancel(tx, &self.about(), information, "it has become worse")?;
+        }
         let address = match &to.to {
             Destination::Email(email) => email.clone(),
             Destination::Endpoint(endpoint) => endpoint.to_string(),
@@ -299,7 +308,7 @@ pub(super) fn endpoint(conn: &mut Conn, name: &str) -> db::Result<Result<Endpoin
 }
 
 /// Whether what is queued for a place can leave at all.
-fn is_there(conn: &mut Conn, to: &Destination) -> db::Result<bool> {
+pub(super) fn is_there(conn: &mut Conn, to: &Destination) -> db::Result<bool> {
     match to {
         Destination::Email(_) => Ok(true),
         Destination::Endpoint(id) => {

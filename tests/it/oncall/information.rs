@@ -9,7 +9,7 @@ use signalbox::features::notify::notice::State;
 use signalbox::foundation::audit::Actor;
 use signalbox::foundation::db::Conn;
 
-use super::escalation::{acknowledge, after, deliver, lit, look, open, told};
+use super::escalation::{acknowledge, after, deliver, lit, look, open, to, told};
 use super::{apply, pack, staffed};
 use crate::alerts::awake;
 use crate::notify::mailing;
@@ -177,6 +177,54 @@ async fn worse_than_information_that_somebody_has_in_hand_is_told() {
     let page = app.as_operator();
     let page = page.get(&format!("/alerts/{}", alert.id)).await;
     assert!(page.says("The acknowledgement ended"), "{}", page.text());
+}
+
+/// What is worse is held back until it is over: of that nobody hears, and of the information Ada does.
+#[actix_web::test]
+async fn information_is_told_though_what_is_worse_is_silenced() {
+    let app = informed().await;
+    trend(&app, 2.0);
+    let alert = lit(&app);
+    silence(&app, "trend").await;
+    trend(&app, 6.0);
+    assert_eq!(states(&app, &alert), [State::Queued]);
+    let text = told(&app, &alert).remove(0).text;
+    assert!(text.contains("Trend is 6, above 5."), "{text}");
+    trend(&app, 0.0);
+    let kept = told(&app, &alert);
+    assert_eq!(states(&app, &alert), [State::Queued]);
+    assert_eq!(kept[0].next_at, nine(&app, 1));
+    assert!(kept[0].text.contains("it is over."), "{}", kept[0].text);
+    assert_eq!(app.events_of("escalation.ended")[0]["details"]["kept"], 1);
+}
+
+/// For a warning there is no escalation, or one by which others are told.
+#[actix_web::test]
+async fn information_is_told_to_whoever_is_told_of_nothing_worse() {
+    let blue = BLUE.replacen("[\"blue\", \"yellow\"]", "[\"blue\"]", 1);
+    let warning = "\n[[escalation]]\nid = \"warning\"\nname = \"Warning\"\nlevels = [\"yellow\"]\n\
+                   steps = [{ notify.contact = \"grace\" }]\n";
+    for (more, told_of_worse) in [("", &[][..]), (warning, &["grace"][..])] {
+        let app = staffed().await;
+        apply(&app, &format!("{}{blue}{more}", pack()));
+        look(&app);
+        trend(&app, 2.0);
+        let alert = lit(&app);
+        trend(&app, 6.0);
+        assert_eq!(to(&app, &alert), [&["ada"][..], told_of_worse].concat());
+        assert_eq!(told(&app, &alert)[0].state, State::Queued);
+        // Everybody who knows is reminded, and nobody is woken by that for information.
+        after(&app, 241);
+        let all = [&["ada"][..], told_of_worse, told_of_worse].concat();
+        assert_eq!(to(&app, &alert), all);
+        trend(&app, 0.0);
+        assert_eq!(to(&app, &alert), all);
+        let kept = told(&app, &alert).remove(0);
+        assert_eq!((kept.state, kept.next_at), (State::Queued, nine(&app, 1)));
+        assert!(kept.text.contains("it is over."), "{}", kept.text);
+        let rest = &states(&app, &alert)[1..];
+        assert!(rest.iter().all(|it| *it == State::Cancelled), "{rest:?}");
+    }
 }
 
 /// What was held back for as long as it was lit is not told, and what was worse was told at once.
