@@ -1,18 +1,20 @@
-//! Whoever is to know is told two days before a platform is worked on, and if that is called off after all: of what a
-//! calendar brings, whom its pack names; of what a person announces, whom they chose.
+//! Whoever is to know is told two days before a platform is worked on: of what a calendar brings, whom its pack names; of
+//! what a person announces, whom they chose. If it is called off after all, whoever was told is told so.
 
 use std::collections::BTreeSet;
 
+use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
 use super::engine::ourselves;
 use super::roster::{Found, Roster};
-use super::tell::{endpoint, places};
+use super::tell::{endpoint, is_there, places};
 use crate::features::alerts::windows::store as windows;
 use crate::features::alerts::windows::window::{News, Window};
 use crate::features::notify::actions as notices;
-use crate::features::notify::notice::{About, Destination, Notice};
-use crate::features::packs::pack::Maintenance;
+use crate::features::notify::notice::{About, Destination, Notice, State};
+use crate::features::notify::store as outbox;
+use crate::features::packs::pack::{Maintenance, Target};
 use crate::features::packs::store as packs;
 use crate::foundation::Services;
 use crate::foundation::audit::{Event, Outcome, Subject, Tx};
@@ -59,7 +61,6 @@ fn tell(tx: &mut Tx<'_>, window: &Window) -> db::Result<()> {
     let platforms = packs::platforms(tx)?;
     let platform = platforms.into_iter().find(|it| it.id == window.platform);
     let platform = platform.ok_or(db::Error::NotFound)?;
-    let roster = Roster::of(tx, window.platform, now)?;
     let letter = Letter {
         window: &window,
         news,
@@ -67,58 +68,25 @@ fn tell(tx: &mut Tx<'_>, window: &Window) -> db::Result<()> {
         zone: platform.zone,
         about: &about,
     };
-    if news == News::CalledOff {
-        // Whoever is still to hear of it would hear of it after that it is called off.
-        let about = About::new("maintenance", window.id);
-        notices::cancel_queued(tx, &about, "it was called off before this was sent")?;
-    }
-    let (mut told, mut missed) = (BTreeSet::new(), BTreeSet::new());
-    for target in &tell {
-        match roster.find(window.platform, target, platform.zone, now) {
-            Found::Nobody { who, .. } => drop(missed.insert(who)),
-            Found::Endpoint(name) => match endpoint(tx, name)? {
-                Ok(id) => {
-                    letter.queue(tx, Destination::Endpoint(id))?;
-                    told.insert(name.to_owned());
-                }
-                Err(_) => drop(missed.insert(name.to_owned())),
-            },
-            Found::People(people) => {
-                for (contact, _) in people {
-                    let (to, _) = places(tx, &contact.spec)?;
-                    if to.is_empty() {
-                        missed.insert(contact.slug.clone());
-                    } else {
-                        told.insert(contact.slug.clone());
-                    }
-                    for place in to {
-                        letter.queue(tx, place)?;
-                    }
-                }
-            }
-        }
-    }
-    let kind = match news {
-        News::Coming => "maintenance.told",
-        News::CalledOff => "maintenance.told_off",
+    let event = match news {
+        News::Coming => letter.announce(tx, &tell, now)?,
+        News::CalledOff => letter.call_off(tx)?,
     };
-    let outcome = if told.is_empty() && !missed.is_empty() {
-        Outcome::Failure
-    } else {
-        Outcome::Success
-    };
-    tx.record(
-        Event::new(kind, Subject::new("maintenance", window.id))
-            .platform(window.platform)
-            .outcome(outcome)
-            .detail("told", told.into_iter().collect::<Vec<_>>())
-            .detail("not_told", missed.into_iter().collect::<Vec<_>>()),
-    )?;
+    tx.record(event)?;
     match news {
         News::Coming => window.told_at = Some(now),
         News::CalledOff => window.told_off_at = Some(now),
     }
     windows::note_told(tx, &window)
+}
+
+/// It failed where there was somebody to tell, and nobody was told.
+const fn outcome(told: usize, missed: usize) -> Outcome {
+    if told == 0 && missed > 0 {
+        Outcome::Failure
+    } else {
+        Outcome::Success
+    }
 }
 
 /// What everybody is told of a window.
@@ -131,6 +99,74 @@ struct Letter<'l> {
 }
 
 impl Letter<'_> {
+    /// Tells these people that it is coming, wherever they are reached.
+    fn announce(&self, tx: &mut Tx<'_>, tell: &[Target], now: DateTime<Utc>) -> db::Result<Event> {
+        let platform = self.window.platform;
+        let roster = Roster::of(tx, platform, now)?;
+        let (mut told, mut missed) = (BTreeSet::new(), BTreeSet::new());
+        for target in tell {
+            match roster.find(platform, target, self.zone, now) {
+                Found::Nobody { who, .. } => drop(missed.insert(who)),
+                Found::Endpoint(name) => match endpoint(tx, name)? {
+                    Ok(id) => {
+                        self.queue(tx, Destination::Endpoint(id))?;
+                        told.insert(name.to_owned());
+                    }
+                    Err(_) => drop(missed.insert(name.to_owned())),
+                },
+                Found::People(people) => {
+                    for (contact, _) in people {
+                        let (to, _) = places(tx, &contact.spec)?;
+                        if to.is_empty() {
+                            missed.insert(contact.slug.clone());
+                        } else {
+                            told.insert(contact.slug.clone());
+                        }
+                        for place in to {
+                            self.queue(tx, place)?;
+                        }
+                    }
+                }
+            }
+        }
+        let outcome = outcome(told.len(), missed.len());
+        Ok(self
+            .event("maintenance.told", outcome)
+            .detail("told", told.into_iter().collect::<Vec<_>>())
+            .detail("not_told", missed.into_iter().collect::<Vec<_>>()))
+    }
+
+    /// Tells whoever was told that it is coming, where they were told, whoever is on call by now. Those whose notice had not
+    /// left know of nothing, and would hear of it after that it is called off.
+    fn call_off(&self, tx: &mut Tx<'_>) -> db::Result<Event> {
+        let about = self.about();
+        notices::cancel_queued(tx, &about, "it was called off before this was sent")?;
+        let (mut told, mut missed) = (0, 0);
+        for coming in outbox::about(tx, &about)? {
+            if coming.state == State::Cancelled {
+                continue;
+            }
+            if is_there(tx, &coming.to)? {
+                self.queue(tx, coming.to)?;
+                told += 1;
+            } else {
+                missed += 1;
+            }
+        }
+        let event = self.event("maintenance.told_off", outcome(told, missed));
+        Ok(event.detail("told", told).detail("not_told", missed))
+    }
+
+    fn event(&self, kind: &'static str, outcome: Outcome) -> Event {
+        Event::new(kind, Subject::new("maintenance", self.window.id))
+            .platform(self.window.platform)
+            .outcome(outcome)
+    }
+
+    fn about(&self) -> About {
+        About::new("maintenance", self.window.id)
+    }
+
     /// The same place is told once.
     fn queue(&self, tx: &mut Tx<'_>, to: Destination) -> db::Result<()> {
         let Window { id, name, .. } = self.window;
@@ -145,7 +181,7 @@ impl Letter<'_> {
         let notice = Notice {
             platform: Some(self.window.platform),
             to,
-            about: About::new("maintenance", id),
+            about: self.about(),
             title,
             text: self.text(),
             link: format!("/maintenance/{id}"),

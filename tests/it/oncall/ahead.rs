@@ -10,6 +10,7 @@ use signalbox::features::packs::pack::{Contact, ItemId};
 use signalbox::features::packs::store as packs;
 use signalbox::foundation::kernel::Scope;
 
+use super::escalation::deliver;
 use super::{apply, pack, rota, staffed};
 use crate::alerts::hand::second;
 use crate::support::app::TestApp;
@@ -39,7 +40,7 @@ fn look(app: &TestApp) -> usize {
 }
 
 #[actix_web::test]
-async fn it_is_told_two_days_ahead_once_and_that_it_was_called_off() {
+async fn it_is_told_two_days_ahead_once_and_what_had_not_left_is_taken_back() {
     let app = staffed().await;
     apply(&app, &format!("{}{WINDOW}", pack()));
     assert_eq!(look(&app), 0);
@@ -75,11 +76,40 @@ async fn it_is_told_two_days_ahead_once_and_that_it_was_called_off() {
         .collect();
     assert_eq!(
         said,
+        [("Maintenance: New disks", State::Cancelled)],
+        "what had not left is not told after it, and nobody knows of what is called off"
+    );
+    assert_eq!(app.events_of("maintenance.told_off").len(), 1);
+}
+
+#[actix_web::test]
+async fn whoever_was_told_is_told_that_it_was_called_off_whoever_is_on_call_by_then() {
+    let app = staffed().await;
+    let sent = announce(&app, 1, &[rota(&app, "operations")]).await;
+    let (window, path) = (made(&app), sent.location().to_owned());
+    app.advance(TimeDelta::minutes(2));
+    let (other, _) = second(&app);
+    let approval = format!("{path}/approval");
+    assert_eq!(other.post_form(&approval, &[]).await.status, 303);
+    assert_eq!(look(&app), 1);
+    deliver(&app);
+    let ada = "members = [\"ada\"]";
+    let relieved = pack().replacen("members = [\"grace\", \"ada\"]", ada, 1);
+    apply(&app, &relieved);
+    let end = format!("{path}/end");
+    assert_eq!(app.as_operator().post_form(&end, &[]).await.status, 303);
+    assert_eq!((look(&app), look(&app)), (1, 0));
+    assert_eq!(
+        said(&app, &window),
         [
-            ("Maintenance: New disks", State::Cancelled),
-            ("Called off: New disks", State::Queued)
-        ],
-        "what had not left is not told after it"
+            "grace: Maintenance: New disks",
+            "grace: Called off: New disks"
+        ]
+    );
+    let event = &app.events_of("maintenance.told_off")[0];
+    assert_eq!(
+        (&event["details"]["told"], &event["outcome"]),
+        (&1.into(), &"success".into())
     );
 }
 
@@ -144,6 +174,7 @@ async fn what_a_person_announces_is_told_to_whom_they_choose() {
         "{}",
         page.text()
     );
+    deliver(&app);
     let end = format!("{path}/end");
     assert_eq!(app.as_operator().post_form(&end, &[]).await.status, 303);
     assert_eq!((look(&app), look(&app)), (1, 0));
