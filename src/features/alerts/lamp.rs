@@ -18,7 +18,7 @@ use crate::foundation::audit::{Event, Subject, Tx};
 use crate::foundation::db;
 use crate::foundation::kernel::Level;
 
-const FLAPPING: &str = "it came and went four times in half an hour: it is held lit until it has been quiet for as long";
+const FLAPPING: &str = "it came or went four times in half an hour: it is held lit until it has been quiet for as long";
 const SETTLED: &str = "it comes and goes no more";
 
 pub struct Lamp<'s> {

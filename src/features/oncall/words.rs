@@ -59,7 +59,7 @@ pub fn text(
             lines.push(format!("Since {}.", moment(alert.fired_at, zone)));
             if alert.flapping_since.is_some() {
                 lines.push(
-                    "It came and went four times in half an hour. It stays lit until it has been quiet for as long; \
+                    "It came or went four times in half an hour. It stays lit until it has been quiet for as long; \
                      that it goes out and comes back is not told until then."
                         .to_owned(),
                 );

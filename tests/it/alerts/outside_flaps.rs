@@ -66,7 +66,9 @@ async fn what_comes_and_goes_is_held_lit_until_it_is_quiet() {
         .get(&format!("/alerts/{}", held[0].id))
         .await;
     assert!(
-        page.says("it is held lit until it has been quiet"),
+        page.says(
+            "it came or went four times in half an hour: it is held lit until it has been quiet"
+        ),
         "{}",
         page.text()
     );

@@ -208,6 +208,11 @@ async fn what_comes_and_goes_is_held_lit_and_told_once() {
     ];
     assert_eq!(said(&app, &alert), all);
     assert!(alert.firing && alert.flapping_since.is_some());
+    let text = told(&app, &alert).remove(3).text;
+    assert!(
+        text.contains("It came or went four times in half an hour."),
+        "{text}"
+    );
     let page = app.as_operator().get("/alerts").await;
     assert!(page.says("Red, comes and goes"), "{}", page.text());
     for value in [97.0, 99.5, 97.0, 99.5] {
