@@ -7,6 +7,7 @@ pub mod guides;
 mod information;
 mod packs;
 mod pages;
+mod trace;
 
 use signalbox::features::packs::actions as apply;
 use signalbox::features::packs::pack::{ItemId, Rota};

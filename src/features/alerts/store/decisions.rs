@@ -164,9 +164,12 @@ impl TryFrom<Row> for Decision {
     }
 }
 
+/// Most lines of one alert's trace that are read at once: the newest ones. Whoever was told is told again every few hours,
+/// so these name everybody.
+pub const AT_MOST: i64 = 500;
+
 /// The end of the trace, oldest first.
 pub fn of_alert(conn: &mut Conn, alert: AlertId) -> Result<Vec<Decision>> {
-    const AT_MOST: i64 = 500;
     let rows: Vec<Row> = alert_decision::table
         .filter(alert_decision::alert_id.eq(alert.uuid()))
         .order((alert_decision::at.desc(), alert_decision::id.desc()))
@@ -178,14 +181,15 @@ pub fn of_alert(conn: &mut Conn, alert: AlertId) -> Result<Vec<Decision>> {
 
 type Told = (String, String, Option<String>, Option<String>, Option<Uuid>);
 
-/// Who was told, why, and by which way, oldest first.
+/// Who was told last, why, and by which way, oldest first.
 fn told_any(conn: &mut Conn, alert: AlertId, news: &[News]) -> Result<Vec<(String, String, Way)>> {
     let news: Vec<&str> = news.iter().map(|it| it.as_str()).collect();
-    let told: Vec<Told> = alert_decision::table
+    let mut told: Vec<Told> = alert_decision::table
         .filter(alert_decision::alert_id.eq(alert.uuid()))
         .filter(alert_decision::kind.eq(Kind::Told.as_str()))
         .filter(alert_decision::news.eq_any(news))
-        .order((alert_decision::at, alert_decision::id))
+        .order((alert_decision::at.desc(), alert_decision::id.desc()))
+        .limit(AT_MOST)
         .select((
             alert_decision::who,
             alert_decision::why,
@@ -194,6 +198,7 @@ fn told_any(conn: &mut Conn, alert: AlertId, news: &[News]) -> Result<Vec<(Strin
             alert_decision::notice_id,
         ))
         .load(conn)?;
+    told.reverse();
     let way = |(who, why, channel, address, notice): Told| {
         let way = Way {
             channel: channel?,
@@ -205,7 +210,7 @@ fn told_any(conn: &mut Conn, alert: AlertId, news: &[News]) -> Result<Vec<(Strin
     Ok(told.into_iter().filter_map(way).collect())
 }
 
-/// Everybody who was ever told that it fires, and by which way, oldest first.
+/// Everybody who was told that it fires, and by which way, oldest first.
 pub fn told(conn: &mut Conn, alert: AlertId) -> Result<Vec<(String, Way)>> {
     let news = [News::Fires, News::Again, News::Flaps, News::Still];
     let told = told_any(conn, alert, &news)?.into_iter();
