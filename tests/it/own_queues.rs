@@ -145,6 +145,17 @@ async fn a_slot_that_was_missed_lights_a_lamp_and_stands_beside_its_schedule() {
     assert!(expiry[3].starts_with('5'), "{expiry:?}");
 }
 
+/// Whoever has taken our own pack out has taken out what lights lamps over our queues.
+#[actix_web::test]
+async fn without_our_own_rules_nothing_watches_them() {
+    let app = TestApp::start().await;
+    let page = app.as_operator().get("/queues").await;
+    assert_eq!(page.heading(), "2 of 2 queues are unknown");
+    for row in page.table("Queues, worst first") {
+        assert!(row[1].contains("Nothing watches it"), "{row:?}");
+    }
+}
+
 /// They are of all platforms together.
 #[actix_web::test]
 async fn whoever_sees_one_platform_sees_only_its_queues() {

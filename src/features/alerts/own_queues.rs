@@ -7,8 +7,8 @@ use super::queues::{FIGURES, Figure, Row};
 use crate::features::health::views::figure;
 use crate::features::notify::store::standing as outbox;
 use crate::features::packs::own;
-use crate::features::packs::pack::{Measure, Source};
-use crate::features::packs::store as packs;
+use crate::features::packs::pack::{Measure, Rule, Source};
+use crate::features::packs::store::{self as packs, Item};
 use crate::foundation::auth::{Permission, Signed};
 use crate::foundation::db::{self, Conn};
 use crate::foundation::jobs;
@@ -76,13 +76,33 @@ pub fn rows(
             given_up: "notice.given_up",
         },
     ];
-    let platform = ours.map(|it| it.id);
-    Ok(all.iter().map(|own| own.row(platform, lit, now)).collect())
+    let mut watched = Watched {
+        platform: ours.map(|it| it.id),
+        rules: packs::live(conn)?,
+    };
+    watched
+        .rules
+        .retain(|rule| Some(rule.platform) == watched.platform);
+    Ok(all.iter().map(|own| own.row(&watched, lit, now)).collect())
+}
+
+/// Our own platform, and the rules that watch it.
+struct Watched {
+    platform: Option<PlatformId>,
+    rules: Vec<Item<Rule>>,
+}
+
+impl Watched {
+    fn reads(&self, source: &Source) -> bool {
+        self.rules.iter().any(|rule| rule.spec.on == *source)
+    }
 }
 
 impl Own {
-    fn row(&self, platform: Option<PlatformId>, lit: &LitSources, now: DateTime<Utc>) -> Row {
-        let over = |source: &Source| lit.over_source(platform?, source);
+    fn row(&self, watched: &Watched, lit: &LitSources, now: DateTime<Utc>) -> Row {
+        let waits = Source::Indicator(self.waits.to_owned());
+        let given_up = Source::Event(self.given_up.to_owned());
+        let over = |source: &Source| lit.over_source(watched.platform?, source);
         let figures: Vec<Figure> = FIGURES
             .into_iter()
             .map(|(label, measure)| Figure {
@@ -92,23 +112,28 @@ impl Own {
                     None => "nothing waits".to_owned(),
                 }),
                 lamp: match measure {
-                    Measure::Oldest => over(&Source::Indicator(self.waits.to_owned())),
-                    Measure::Failed => over(&Source::Event(self.given_up.to_owned())),
+                    Measure::Oldest => over(&waits),
+                    Measure::Failed => over(&given_up),
                     _ => None,
                 },
             })
             .collect();
         let worst = figures.iter().filter_map(|figure| figure.lamp).min();
+        let (lamp, word) = match worst {
+            Some(lamp) => (lamp, "Needs attention"),
+            None if watched.reads(&waits) && watched.reads(&given_up) => {
+                (Lamp::Clear, "As it should be")
+            }
+            // No lamp is lit over it because none can be.
+            None => (Lamp::Unknown, "Nothing watches it"),
+        };
         Row {
             name: self.name.to_owned(),
             href: self.href.map(str::to_owned),
             service_name: "Application".to_owned(),
             platform: "Signalbox".to_owned(),
-            lamp: worst.unwrap_or(Lamp::Clear),
-            word: match worst {
-                Some(_) => "Needs attention".to_owned(),
-                None => "As it should be".to_owned(),
-            },
+            lamp,
+            word: word.to_owned(),
             figures,
             looked_at: Some(now),
         }

@@ -102,7 +102,8 @@ fn verdict(rows: &[Row]) -> (Lamp, String) {
     let sentence = match (want, unknown) {
         (1, _) => format!("1 of {total} needs attention"),
         (2.., _) => format!("{want} of {total} need attention"),
-        (_, 1..) => format!("{unknown} of {total} cannot be seen"),
+        (_, 1) => format!("1 of {total} is unknown"),
+        (_, 2..) => format!("{unknown} of {total} are unknown"),
         _ if rows.len() == 1 => "The one queue is as it should be".to_owned(),
         _ => format!("All {total} are as they should be"),
     };
