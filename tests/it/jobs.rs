@@ -526,7 +526,7 @@ async fn the_jobs_page_shows_progress_and_cancels() {
         .audit
         .write(&Actor::command_line("test"), |tx| {
             tx.record(event("test.begun"))?;
-            tx.enqueue(&work())
+            tx.enqueue(&NewJob::new("upkeep.expire", json!({})))
         })
         .map(Into::into)
         .unwrap();

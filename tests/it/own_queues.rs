@@ -89,13 +89,25 @@ async fn jobs_that_nobody_runs_light_a_lamp() {
     };
     // A long one waits for its turn.
     waits(90, "audit_log.check");
+    // One of another version waits for that: nobody here runs it, however often they are started.
+    waits(90, "test.of_another_version");
     assert_eq!(look(), None);
+    let operator = app.as_operator();
+    let jobs = operator.get("/jobs").await;
+    let rows = jobs.table("Running, waiting and given up");
+    let row = rows.iter().find(|row| row[0] == "test.of_another_version");
+    assert_eq!(row.unwrap()[1], "Waiting for another version");
+    let page = operator.get(&jobs.link("test.of_another_version")).await;
+    assert!(page.says("does no work of this kind"), "{}", page.text());
+    assert!(page.has_button("Cancel job"));
+    let page = operator.get(&jobs.link("audit_log.check")).await;
+    assert_eq!(page.definition("State"), "Waiting");
     waits(11, "upkeep.expire");
     assert_eq!(look(), Some(Level::Yellow));
     let row = app.as_operator().get("/queues").await;
     let row = row.table("Queues, worst first").remove(0);
     assert!(
-        row[0].starts_with("Jobs") && row[2].contains('2'),
+        row[0].starts_with("Jobs") && row[2].contains('3'),
         "{row:?}"
     );
     assert_eq!(

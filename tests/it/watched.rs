@@ -79,7 +79,7 @@ async fn it_is_not_given_while_something_stands_still() {
     assert!(receiver.seen().is_empty());
 }
 
-/// Long exports wait for each other, and nothing stands still.
+/// Long exports wait for each other, and what another version left waits for that: nothing stands still.
 #[tokio::test]
 async fn a_job_that_waits_for_its_turn_among_long_ones_stands_for_nothing() {
     use diesel::connection::SimpleConnection as _;
@@ -94,6 +94,7 @@ async fn a_job_that_waits_for_its_turn_among_long_ones_stands_for_nothing() {
         app.db.connect_superuser().batch_execute(&insert).unwrap();
     };
     waits("audit_log.check");
+    waits("test.of_another_version");
     evaluate::tick(&app.services).unwrap();
     assert!(watched::turn(&app.services).await.unwrap());
     waits("upkeep.expire");

@@ -140,7 +140,11 @@ pub async fn jobs(
             next: link(page.next),
             previous: link(page.previous),
             schedules,
-            rows: page.items.into_iter().map(Line::of).collect(),
+            rows: page
+                .items
+                .into_iter()
+                .map(|job| Line::of(job, &work))
+                .collect(),
         })
     })
     .await?;
@@ -148,8 +152,8 @@ pub async fn jobs(
 }
 
 impl Line {
-    fn of(job: JobView) -> Self {
-        let (lamp, word) = standing(&job);
+    fn of(job: JobView, work: &Registry) -> Self {
+        let (lamp, word) = standing(&job, work);
         Self { job, lamp, word }
     }
 }

@@ -22,6 +22,8 @@ struct JobPage {
     may_run_again: bool,
     /// What to do where it cannot run again.
     instead: Option<&'static str>,
+    /// It waits for another version.
+    is_stranded: bool,
 }
 
 pub async fn job(
@@ -34,7 +36,7 @@ pub async fn job(
         let job = services.db.read(|conn| jobs::find(conn, *id))?;
         let job = job.ok_or(web::Error::NotFound)?;
         let chrome = Chrome::new(&signed, &services, "Job", Nav::Jobs);
-        let (lamp, word) = standing(&job);
+        let (lamp, word) = standing(&job, &work);
         let acts = signed.may(Permission::JobsAct);
         let is_given_up = job.state == JobState::Discarded;
         let instead = work.again(&job.kind).err().filter(|_| is_given_up);
@@ -43,6 +45,7 @@ pub async fn job(
             may_cancel: acts && job.state.is_open() && !job.cancel_requested,
             may_run_again: acts && is_given_up && instead.is_none(),
             instead,
+            is_stranded: is_stranded(&job, &work),
             chrome,
             job,
             lamp,
@@ -85,14 +88,20 @@ pub async fn run_again(
     see_other(format!("/jobs/{id}"))
 }
 
-pub(super) fn standing(job: &JobView) -> (Lamp, &'static str) {
+pub(super) fn standing(job: &JobView, work: &Registry) -> (Lamp, &'static str) {
     match job.state {
         _ if job.state.is_open() && job.cancel_requested => (Lamp::Yellow, "Being cancelled"),
+        _ if is_stranded(job, work) => (Lamp::Yellow, "Waiting for another version"),
         JobState::Waiting if job.attempt > 0 => (Lamp::Yellow, "Waiting to be tried again"),
         JobState::Waiting => (Lamp::Unknown, "Waiting"),
         JobState::Running => (Lamp::Blue, "Running"),
         ended => how_it_ended(ended),
     }
+}
+
+/// Whether it waits and nobody of this version takes it up: a newer one left it, or an older one.
+fn is_stranded(job: &JobView, work: &Registry) -> bool {
+    job.state.is_waiting() && !work.knows(&job.kind)
 }
 
 pub(super) fn how_it_ended(state: JobState) -> (Lamp, &'static str) {

@@ -18,13 +18,13 @@ pub struct Row {
 
 pub fn rows(conn: &mut Conn, registry: &Registry, now: DateTime<Utc>) -> db::Result<Vec<Row>> {
     let all = jobs::schedules(conn, registry, now)?;
-    Ok(all.into_iter().map(Row::of).collect())
+    Ok(all.into_iter().map(|it| Row::of(it, registry)).collect())
 }
 
 impl Row {
-    fn of(schedule: ScheduleView) -> Self {
+    fn of(schedule: ScheduleView, registry: &Registry) -> Self {
         let (lamp, word) = match &schedule.last {
-            Some(job) => standing(job),
+            Some(job) => standing(job, registry),
             None => (Lamp::Unknown, "None on record"),
         };
         Self {

@@ -106,6 +106,11 @@ impl Registry {
         }
     }
 
+    /// Whether this version does work of this kind. A job of another waits until one that does is there.
+    pub fn knows(&self, kind: &str) -> bool {
+        self.handlers.contains_key(kind)
+    }
+
     pub(super) fn find(&self, kind: &str) -> Option<(&'static str, Handler)> {
         self.handlers
             .get_key_value(kind)
