@@ -131,13 +131,13 @@ const EMPTY: Drill = Drill {
     ..DRILL
 };
 
-/// The newest dump is much smaller than the one before it, and stays so.
+/// The newest dump is much smaller than the one before it, and stays so for as long as its job may take to write it.
 const SHRUNK: Drill = Drill {
     rule: "dump-shrunk",
     breaks: Way::Shrunken("dumps"),
     level: Level::Red,
-    dark: 15 * MINUTE,
-    lit: 20 * MINUTE,
+    dark: 2 * HOUR,
+    lit: 2 * HOUR + 5 * MINUTE,
     runbook: Some("backup-missing"),
     out: 5 * MINUTE,
     ..DRILL

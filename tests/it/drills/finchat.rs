@@ -246,6 +246,7 @@ pub const GUIDE: Guide = Guide {
             },
             Drill {
                 shows: "FC-8",
+                level: Level::Yellow,
                 told: PRIMARY,
                 ..SHRUNK
             },

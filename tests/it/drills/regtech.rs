@@ -126,6 +126,8 @@ pub const GUIDE: Guide = Guide {
         },
         Drill {
             shows: "RH-12",
+            dark: HOUR,
+            lit: HOUR + 5 * MINUTE,
             told: OPERATIONS,
             ..SHRUNK
         },

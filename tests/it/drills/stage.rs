@@ -252,6 +252,12 @@ impl Stage {
     /// So many seconds go by, and whatever is due in them is done.
     pub async fn pass(&mut self, secs: i64) {
         let until = self.app.now() + TimeDelta::seconds(secs);
+        if secs > LEAP_OVER.num_seconds() && self.has_to_last() {
+            // It lasts from when it is seen.
+            let due = self.next_due().unwrap_or(until).min(until);
+            self.app.advance(due.max(self.app.now()) - self.app.now());
+            self.look().await;
+        }
         if until - self.app.now() > LEAP_OVER {
             self.app.advance(until - self.app.now() - AFTER_A_LEAP);
             self.hasten();
@@ -266,6 +272,11 @@ impl Stage {
                 self.app.advance(TimeDelta::seconds(1));
             }
         }
+    }
+
+    fn has_to_last(&self) -> bool {
+        let mut levels = self.rule.iter().flat_map(Rule::levels);
+        levels.any(|(_, condition)| condition.lasting.millis() > 0)
     }
 
     /// When the rule of this drill has something new to read.
