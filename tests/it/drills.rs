@@ -50,7 +50,7 @@ enum Way {
     /// The file of this probe is written no more, is emptied, grows beyond all measure, or is there no more.
     Stale(&'static str),
     Empty(&'static str),
-    /// It is a third of the one before it.
+    /// It is a third of the largest that is kept.
     Shrunken(&'static str),
     Large(&'static str),
     Gone(&'static str),
@@ -131,7 +131,7 @@ const EMPTY: Drill = Drill {
     ..DRILL
 };
 
-/// The newest dump is much smaller than the one before it, and stays so for as long as its job may take to write it.
+/// The newest dump is much smaller than the largest that is kept, and stays so for as long as its job may take to write it.
 const SHRUNK: Drill = Drill {
     rule: "dump-shrunk",
     breaks: Way::Shrunken("dumps"),

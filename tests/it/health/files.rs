@@ -101,9 +101,9 @@ async fn a_folder_is_as_large_as_the_files_in_it_and_as_young_as_the_last() {
     );
 }
 
-/// A dump that lost half of what was in it is not empty, and still lacks something.
+/// A dump that lost half of what was in it is not empty, and still lacks something, and so does the next without it.
 #[tokio::test]
-async fn the_newest_is_held_against_the_one_before_it() {
+async fn the_newest_is_held_against_the_largest_that_is_kept() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
     let relative = async |which| {
@@ -119,6 +119,8 @@ async fn the_newest_is_held_against_the_one_before_it() {
     write(&path.join("c.dump"), 100, 24);
     assert_eq!(relative(Which::Newest).await, Some(0.25));
     assert_eq!(relative(Which::Oldest).await, None);
+    write(&path.join("c2.dump"), 100, 12);
+    assert_eq!(relative(Which::Newest).await, Some(0.25), "it lasts");
     write(&path.join("d.dump"), 900, 1);
     assert_eq!(relative(Which::Newest).await, Some(1.0), "it has grown");
     // A folder is as large as what is in it.

@@ -50,7 +50,8 @@ impl Drop for Look {
     }
 }
 
-/// Age and size of the newest or oldest that matches, how many do, and how large the newest is against the one before it.
+/// Age and size of the newest or oldest that matches, how many do, and how large the newest is against the largest of the
+/// others.
 pub async fn check(files: &Files, at: DateTime<Utc>, looks: &Looks) -> Outcome {
     let Some(look) = looks.begin(files) else {
         return Outcome::failed(
@@ -89,11 +90,12 @@ fn measure(files: &Files, now: SystemTime) -> Result<Measures, Failure> {
         return Err(wrong(format!("no file matches {}", files.pattern)));
     };
     let chosen = chosen.with_what_is_in_it(&mut left)?;
-    let before = found.next().filter(|_| files.which == Which::Newest);
+    // Against the one before it alone, what is lost for good would pass for well with the next that lacks it too.
+    let others = found.filter(|_| files.which == Which::Newest);
     // Of one that cannot be looked into nothing is known, which is no fault of the newest.
-    let before = before.and_then(|it| it.with_what_is_in_it(&mut left).ok());
-    let relative = before.filter(|it| it.size > 0).map(|it| {
-        let share = number(chosen.size) / number(it.size);
+    let sizes = others.filter_map(|it| Some(it.with_what_is_in_it(&mut left).ok()?.size));
+    let relative = sizes.max().filter(|largest| *largest > 0).map(|largest| {
+        let share = number(chosen.size) / number(largest);
         (Measure::Relative, share.min(1.0))
     });
     let measured = [

@@ -61,7 +61,7 @@ fn measure_tile(
         | Measure::GivenUp => return None,
         // What else a database tells stands beside its connections, its size and its lag.
         Measure::Query | Measure::Bloat | Measure::Replicas => return None,
-        // How large a file is against the one before it stands beside its size.
+        // How large a file is against the largest that is kept stands beside its size.
         Measure::Relative => return None,
         Measure::Cpu => "Processor",
         Measure::Memory => "Memory",
@@ -139,7 +139,7 @@ fn note(probe: &ProbeStatus, measure: Measure) -> String {
         }
         Measure::Size => {
             let relative = beside(Measure::Relative);
-            return relative.map_or_else(String::new, |it| format!("{it} of the one before"));
+            return relative.map_or_else(String::new, |it| format!("{it} of the largest kept"));
         }
         Measure::Lag if matches!(probe.item.spec.check, Check::Postgres(_)) => {
             let replicas = beside(Measure::Replicas);

@@ -28,8 +28,8 @@ pub enum Measure {
     Age,
     /// How many files match.
     Count,
-    /// Size of the newest file as a share of the one before it, the whole where it has grown. There is none where there is
-    /// none before it, or nothing in that.
+    /// Size of the newest file as a share of the largest of the others that match, the whole where it has grown. There is
+    /// none where there is no other, or nothing in any.
     Relative,
     /// Whole days until the first certificate of the chain ends, rounded down: below 0 once one has.
     Days,
