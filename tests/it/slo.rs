@@ -2,6 +2,7 @@
 
 mod burning;
 mod months;
+mod whole;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::connection::SimpleConnection as _;

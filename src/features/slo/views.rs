@@ -43,6 +43,8 @@ pub struct Row {
     pub demo: bool,
     pub since: Option<DateTime<Utc>>,
     pub until: Option<DateTime<Utc>>,
+    /// How much time was counted, where that is not the whole month.
+    pub counted: Option<String>,
 }
 
 /// What is left of a budget, in words.
@@ -87,6 +89,7 @@ impl Row {
             demo: tally.demo,
             since: None,
             until: None,
+            counted: None,
         }
     }
 
@@ -108,6 +111,7 @@ impl Row {
             retired_at: figure.retired_at,
             since: figure.days_from,
             until: figure.days_until,
+            counted: (!figure.is_whole(month)).then(|| millis(figure.tally.all_ms())),
             ..row
         }
     }
@@ -374,10 +378,6 @@ impl MonthFacts {
     /// A moment of it: two people who hold the same sheet read the same, wherever they are.
     fn at(&self, at: &DateTime<Utc>) -> When {
         When::zoned(*at, self.month.zone.parse().unwrap_or(Tz::UTC))
-    }
-
-    fn is_whole(&self, from: &DateTime<Utc>, until: &DateTime<Utc>) -> bool {
-        (*from, *until) == (self.month.starts_at, self.month.ends_at)
     }
 
     fn name(&self) -> String {

@@ -22,7 +22,7 @@ use crate::support::app::TestApp;
 use crate::support::db::connect;
 
 /// A platform in New York, and the target over it.
-fn pack(name: &str) -> String {
+pub fn pack(name: &str) -> String {
     let target = TARGET.replace("Availability of the API", name);
     let pack = SMALL.replacen(
         "version = \"1\"",
@@ -33,7 +33,7 @@ fn pack(name: &str) -> String {
 }
 
 /// Whole days, with some minutes of each bad.
-fn write(app: &TestApp, from: DateTime<Utc>, until: DateTime<Utc>, bad_minutes: i64) {
+pub fn write(app: &TestApp, from: DateTime<Utc>, until: DateTime<Utc>, bad_minutes: i64) {
     let of = Promised {
         slo: the::<Slo>(app, "availability").id,
         share: 0.999,
@@ -62,7 +62,7 @@ fn write(app: &TestApp, from: DateTime<Utc>, until: DateTime<Utc>, bad_minutes: 
 }
 
 /// The platform with its target, of which so many minutes of each day of February were bad.
-async fn february(bad_minutes: i64) -> TestApp {
+pub async fn february(bad_minutes: i64) -> TestApp {
     let app = TestApp::start().await;
     apply(&app, &pack("Availability of the API"));
     let (from, until) = (at("2026-02-01T12:00:00Z"), at("2026-03-01T05:00:00Z"));
@@ -77,7 +77,7 @@ fn without() -> String {
 }
 
 /// Writes quarters of an hour, all of them good.
-fn write_quarters(app: &TestApp, from: DateTime<Utc>, count: i32) {
+pub fn write_quarters(app: &TestApp, from: DateTime<Utc>, count: i32) {
     let of = Promised {
         slo: the::<Slo>(app, "availability").id,
         share: 0.999,
@@ -100,16 +100,16 @@ fn write_quarters(app: &TestApp, from: DateTime<Utc>, count: i32) {
         .unwrap();
 }
 
-fn path(month: &Month) -> String {
+pub fn path(month: &Month) -> String {
     format!("/service-levels/months/{}", month.id)
 }
 
-fn frozen(app: &TestApp) -> Vec<Month> {
+pub fn frozen(app: &TestApp) -> Vec<Month> {
     let all = |conn: &mut _| months::all(conn, &Scope::All);
     app.services.db.read(all).unwrap()
 }
 
-fn freeze(app: &TestApp) -> usize {
+pub fn freeze(app: &TestApp) -> usize {
     actions::freeze(&app.services, &Actor::job("test")).unwrap()
 }
 

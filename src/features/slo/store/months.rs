@@ -57,6 +57,13 @@ pub struct Figure {
 }
 
 impl Figure {
+    /// Whether all the time of the month was counted. Its days may be those of the whole month and yet lack some: one that
+    /// began at noon, or all those after a target was taken out and before it came back.
+    #[must_use]
+    pub fn is_whole(&self, month: &Month) -> bool {
+        self.tally.all_ms() >= self.target(month).window_ms
+    }
+
     /// What was promised of the month.
     #[must_use]
     pub fn target(&self, month: &Month) -> Target {
