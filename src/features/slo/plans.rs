@@ -7,7 +7,7 @@ use actix_web::web::Data;
 use askama::Template;
 use chrono::{DateTime, Utc};
 
-use crate::features::alerts::store as alerts;
+use crate::features::alerts::store::{self as alerts, About};
 use crate::features::health::board::{self, ProbeStatus};
 use crate::features::health::views::figure;
 use crate::features::packs::accepted;
@@ -156,8 +156,12 @@ impl Alarms {
             .iter()
             .filter_map(|(rule, lit)| {
                 let rule = self.rules.get(rule).filter(|rule| is_about(rule))?;
-                let link = (format!("/alerts/{}", lit.id), rule.name.clone());
-                Some((lit.level.into(), link))
+                let name = match lit.about {
+                    // That nobody sees what becomes of the backup is not that something became of it.
+                    About::Rule => format!("The rule \"{}\" cannot be evaluated", rule.name),
+                    About::Platform | About::Outside => rule.name.clone(),
+                };
+                Some((lit.level.into(), (format!("/alerts/{}", lit.id), name)))
             })
             .collect();
         about.sort();

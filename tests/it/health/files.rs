@@ -5,6 +5,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+use diesel::connection::SimpleConnection as _;
 use signalbox::app::simulator::{self, Simulator};
 use signalbox::features::alerts::evaluate;
 use signalbox::features::alerts::store as alerts;
@@ -270,6 +271,14 @@ async fn an_old_dump_lights_its_lamp_and_stands_on_its_page() {
     assert!(backups.says(verdict), "{}", backups.text());
     let link = format!("[href='/alerts/{}']", lit.id);
     assert_eq!(backups.texts(&link), ["The newest dump is old"]);
+    // A rule that sees nothing says nothing of the dump.
+    let blind = "UPDATE alert SET about = 'rule'";
+    app.db.connect_superuser().batch_execute(blind).unwrap();
+    let backups = app.as_operator().get("/backups").await;
+    let name = "The rule \"The newest dump is old\" cannot be evaluated";
+    assert_eq!(backups.texts(&link), [name]);
+    let seen = "UPDATE alert SET about = 'platform'";
+    app.db.connect_superuser().batch_execute(seen).unwrap();
 
     let page = app.as_operator().get("/").await;
     let link = page.link("Demo Dumps nightly: Size");
