@@ -53,12 +53,11 @@ struct Row {
 }
 
 impl Row {
+    /// The worse of what is lit and of what contradicts itself.
     fn lamp(&self) -> Lamp {
-        match self.lit.first() {
-            Some((lamp, _)) => *lamp,
-            None if !self.contradictions.is_empty() => Lamp::Yellow,
-            None => Lamp::Clear,
-        }
+        let broken = (!self.contradictions.is_empty()).then_some(Lamp::Yellow);
+        let lit = self.lit.iter().map(|(lamp, _)| *lamp);
+        lit.chain(broken).min().unwrap_or(Lamp::Clear)
     }
 }
 
@@ -106,24 +105,27 @@ pub async fn list(signed: Signed, services: Data<Services>) -> web::Result {
 /// What is lit first, and then what contradicts itself.
 fn verdict(rows: &[Row]) -> (Lamp, String) {
     let all = counted(rows.len() as u64, "backup plan", "backup plans");
-    let lit = rows.iter().filter(|row| !row.lit.is_empty());
-    let worst = lit.clone().map(Row::lamp).min();
+    let lit = rows.iter().filter(|row| !row.lit.is_empty()).count();
     let broken = rows.iter().filter(|row| !row.contradictions.is_empty());
-    match (lit.count(), broken.count()) {
-        (0, 0) => (Lamp::Clear, format!("{all}, none at odds with itself")),
-        (0, 1) => (Lamp::Yellow, format!("1 of {all} is at odds with itself")),
-        (0, many) => {
-            let sentence = format!("{many} of {all} are at odds with themselves");
-            (Lamp::Yellow, sentence)
-        }
-        (1, _) => {
-            let sentence = format!("1 of {all} has something lit about it");
-            (worst.unwrap_or(Lamp::Yellow), sentence)
-        }
-        (many, _) => {
-            let sentence = format!("{many} of {all} have something lit about them");
-            (worst.unwrap_or(Lamp::Yellow), sentence)
-        }
+    let said_lit = match lit {
+        0 => None,
+        1 => Some(format!("1 of {all} has something lit about it")),
+        many => Some(format!("{many} of {all} have something lit about them")),
+    };
+    let of_all = match lit {
+        0 => format!(" of {all}"),
+        _ => String::new(),
+    };
+    let said_broken = match broken.count() {
+        0 => None,
+        1 => Some(format!("1{of_all} is at odds with itself")),
+        many => Some(format!("{many}{of_all} are at odds with themselves")),
+    };
+    let said: Vec<String> = said_lit.into_iter().chain(said_broken).collect();
+    let worst = rows.iter().map(Row::lamp).min();
+    match worst.filter(|_| !said.is_empty()) {
+        Some(worst) => (worst, said.join("; ")),
+        None => (Lamp::Clear, format!("{all}, none at odds with itself")),
     }
 }
 
@@ -258,5 +260,67 @@ fn link<T: packs::Definition>(
         Ok(item) => Ok(Some((format!("/{under}/{}", item.id), item.name))),
         Err(db::Error::NotFound) => Ok(None),
         Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(lit: &[Lamp], contradictions: usize) -> Row {
+        let link = |lamp: &Lamp| (*lamp, (String::new(), String::new()));
+        Row {
+            name: String::new(),
+            platform: String::new(),
+            about: String::new(),
+            what: String::new(),
+            every: None,
+            keep: None,
+            off_site: false,
+            newest: Newest::Unwatched,
+            job: None,
+            runbook: None,
+            promises: Vec::new(),
+            contradictions: vec![("", String::new(), String::new()); contradictions],
+            lit: lit.iter().map(link).collect(),
+        }
+    }
+
+    #[test]
+    fn what_contradicts_itself_is_yellow_whatever_else_is_lit() {
+        assert_eq!(row(&[Lamp::Blue], 1).lamp(), Lamp::Yellow);
+        assert_eq!(row(&[Lamp::Red], 1).lamp(), Lamp::Red);
+        assert_eq!(row(&[Lamp::Blue], 0).lamp(), Lamp::Blue);
+        let (well, broken) = (|| row(&[], 0), || row(&[], 2));
+        let blue = || row(&[Lamp::Blue], 0);
+        for (rows, lamp, sentence) in [
+            (
+                vec![well()],
+                Lamp::Clear,
+                "1 backup plan, none at odds with itself",
+            ),
+            (
+                vec![well(), broken()],
+                Lamp::Yellow,
+                "1 of 2 backup plans is at odds with itself",
+            ),
+            (
+                vec![broken(), blue()],
+                Lamp::Yellow,
+                "1 of 2 backup plans has something lit about it; 1 is at odds with itself",
+            ),
+            (
+                vec![blue(), row(&[Lamp::Red], 1), broken()],
+                Lamp::Red,
+                "2 of 3 backup plans have something lit about them; 2 are at odds with themselves",
+            ),
+            (
+                Vec::new(),
+                Lamp::Clear,
+                "0 backup plans, none at odds with itself",
+            ),
+        ] {
+            assert_eq!(verdict(&rows), (lamp, sentence.to_owned()));
+        }
     }
 }
