@@ -6,7 +6,7 @@ use signalbox::features::alerts::evaluate;
 use signalbox::features::alerts::store::{self, Alert};
 use signalbox::features::health::actions;
 use signalbox::features::health::probe::{ErrorKind, Outcome, Run};
-use signalbox::features::packs::pack::Probe;
+use signalbox::features::packs::pack::{Probe, Sli};
 use signalbox::features::packs::store as packs;
 use signalbox::features::slo::store::months;
 use signalbox::foundation::db;
@@ -160,11 +160,11 @@ async fn a_past_that_was_invented_lights_no_lamp_and_freezes_its_months() {
     signalbox::features::slo::demo::fill(&app.services).unwrap();
     let again = |conn: &mut _| months::all(conn, &Scope::All);
     assert_eq!(app.services.db.read(again).unwrap().len(), frozen.len());
-    for _ in 0..8 {
+    for round in 0..8 {
         let now = app.now();
         let read = |conn: &mut _| {
             let targets = Targets::read(conn, &Scope::All, now - TimeDelta::days(4))?;
-            let mut lit = Vec::new();
+            let (mut lit, mut unmeasured) = (Vec::new(), Vec::new());
             for slo in &targets.slos {
                 let Some(source) = targets.source(slo) else {
                     continue;
@@ -173,10 +173,17 @@ async fn a_past_that_was_invented_lights_no_lamp_and_freezes_its_months() {
                 if burn.is_some_and(|it| it.red || it.yellow) {
                     lit.push(slo.slug.clone());
                 }
+                if matches!(source.sli, Sli::Availability(_) | Sli::Latency(_)) && burn.is_none() {
+                    unmeasured.push(slo.slug.clone());
+                }
             }
-            Ok::<_, db::Error>(lit)
+            assert!(!targets.slos.is_empty());
+            Ok::<_, db::Error>((lit, unmeasured))
         };
-        assert_eq!(app.services.db.read(read).unwrap(), [""; 0], "{now}");
+        let (lit, unmeasured) = app.services.db.read(read).unwrap();
+        assert_eq!(lit, [""; 0], "{now}");
+        // Where nothing is measured, nothing could be lit.
+        assert!(round > 0 || unmeasured.is_empty(), "{unmeasured:?}");
         app.advance(TimeDelta::minutes(45));
     }
 }
