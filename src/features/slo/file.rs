@@ -1,6 +1,7 @@
 //! A frozen month for a spreadsheet.
 
 use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 
 use super::budget::Standing;
 use super::store::months::{Figure, Month};
@@ -50,7 +51,12 @@ fn cells(platform: &str, month: &Month, figure: &Figure) -> Vec<String> {
     let target = figure.target(month);
     let standing = Standing::of(&target, &figure.tally);
     let tally = target.whole(&figure.tally);
-    let at = |at: Option<DateTime<Utc>>| at.map(|at| at.to_rfc3339()).unwrap_or_default();
+    // As the sheet that names the file says them.
+    let zone: Tz = month.zone.parse().unwrap_or(Tz::UTC);
+    let at = |at: Option<DateTime<Utc>>| {
+        at.map(|at| at.with_timezone(&zone).to_rfc3339())
+            .unwrap_or_default()
+    };
     let seconds = |ms: i64| (ms / 1_000).to_string();
     let promised = |share: Option<f64>| share.map(|it| it.to_string()).unwrap_or_default();
     let shared = |share: Option<f64>| share.map(|it| format!("{it:.6}")).unwrap_or_default();

@@ -418,6 +418,10 @@ async fn a_month_is_printed_to_be_signed() {
         assert!(sheet.says(said), "{said}: {}", sheet.text());
     }
     let file = auditor.get(&format!("{}/file", path(&month))).await;
+    for moment in ["2026-02-01T00:00:00-05:00", "2026-03-01T00:00:00-05:00"] {
+        let is_said = file.body.contains(moment);
+        assert!(is_said, "{moment}, as the sheet has it: {}", file.body);
+    }
     let digest = hex::encode(Sha256::digest(file.body.as_bytes()));
     assert!(sheet.says(&digest), "{digest}: {}", sheet.text());
     let taken = app.events_of("service_level.month_exported");
