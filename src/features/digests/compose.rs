@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::digest::{Contents, Figure, Period, Unit};
+use super::digest::{Contents, Digest, Figure, Period, Unit};
 use super::queues;
 use crate::features::alerts::silences::store as silences;
 use crate::features::alerts::store::digest as alerts;
@@ -50,6 +50,7 @@ pub fn compose(
     conn: &mut Conn,
     of: &Watched,
     period: Period,
+    before: Option<&Digest>,
     now: DateTime<Utc>,
 ) -> db::Result<Contents> {
     let mut contents = Contents::default();
@@ -57,7 +58,7 @@ pub fn compose(
     of_alerts(conn, platform, period, &mut contents)?;
     of_incidents(conn, platform, period, &mut contents)?;
     of_probes(conn, platform, period, &mut contents)?;
-    queues::add(conn, platform, period, &mut contents)?;
+    queues::add(conn, platform, period, before, &mut contents)?;
     of_logs(conn, platform, period, &mut contents)?;
     of_capacity(conn, of, period, &mut contents)?;
     of_work(conn, platform, period, now, &mut contents)?;

@@ -1,7 +1,7 @@
 //! How full the platform's queues were, and for how long anything waited in them.
 
 use super::compose::figure;
-use super::digest::{Contents, Period, Unit};
+use super::digest::{Contents, Digest, Period, Unit};
 use crate::features::health::store::measured;
 use crate::features::packs::pack::{Check, ItemId, Measure, Probe};
 use crate::features::packs::store as packs;
@@ -12,6 +12,7 @@ pub(super) fn add(
     conn: &mut Conn,
     platform: PlatformId,
     period: Period,
+    before: Option<&Digest>,
     contents: &mut Contents,
 ) -> db::Result<()> {
     let probes = packs::live_within::<Probe>(conn, &Scope::one(platform))?;
@@ -23,22 +24,22 @@ pub(super) fn add(
     let highs = measured::highest(conn, &ids, period.from, period.to)?;
     for queue in queues {
         let high = |measure| highs.get(&(queue.id, measure)).copied();
-        let source = "probes of its queues, every five minutes";
-        let most = high(Measure::Waiting);
-        let longest = high(Measure::Oldest);
+        let source = "the highest that any run of its probes read";
+        let (most, longest) = (high(Measure::Waiting), high(Measure::Oldest));
+        // What was told of the period before is unknown now, and not gone.
+        let was_told = |name: &str| before.is_some_and(|it| it.figure(name).is_some());
+        let name = format!("Most waiting in {}", queue.slug);
         // A query over a table tells what it was asked for, which need not be how many wait.
-        if most.is_some() || longest.is_none() && tells_what_waits(&queue.spec.check) {
-            let name = format!("Most waiting in {}", queue.slug);
-            contents
-                .figures
-                .push(figure(&name, most, Unit::Count, source));
+        let tells = longest.is_none() && tells_what_waits(&queue.spec.check);
+        if most.is_some() || tells || was_told(&name) {
+            let figures = &mut contents.figures;
+            figures.push(figure(&name, most, Unit::Count, source));
         }
+        let name = format!("Longest wait in {}", queue.slug);
         // Not every queue tells how long.
-        if longest.is_some() {
-            let name = format!("Longest wait in {}", queue.slug);
-            contents
-                .figures
-                .push(figure(&name, longest, Unit::Seconds, source));
+        if longest.is_some() || was_told(&name) {
+            let figures = &mut contents.figures;
+            figures.push(figure(&name, longest, Unit::Seconds, source));
         }
     }
     Ok(())

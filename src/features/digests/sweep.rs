@@ -79,7 +79,7 @@ fn make(services: &Services, platform: &Watched, kind: Kind, period: Period) -> 
             kind,
             period,
             made_at: now,
-            contents: compose(tx, platform, period, now)?,
+            contents: compose(tx, platform, period, before.as_ref(), now)?,
         };
         if !store::insert(tx, &digest)? {
             return Err(db::Error::NoEvent);
