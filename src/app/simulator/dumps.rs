@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// Platform, what its pack looks for, and what is written today.
+/// Platform, what its pack looks for, and what is written on a day.
 const DUMPS: [(&str, &str, &str); 4] = [
-    ("regtech-horizon", "dump_*.sql", "dump_DAY.sql"),
-    ("lait", "20??????", "DAY/lait_backup.sql"),
-    ("finchat", "finchat-*", "finchat-DAY/cache.tar.gz"),
-    ("debt-os", "debt_os_*.sql.gz", "debt_os_DAY.sql.gz"),
+    ("regtech-horizon", "dump_*.sql", "dump_%Y-%m-%d.sql"),
+    ("lait", "20??????", "%Y%m%d/lait_backup.sql"),
+    ("finchat", "finchat-*", "finchat-%Y%m%d/cache.tar.gz"),
+    ("debt-os", "debt_os_*.sql.gz", "debt_os_%Y%m%d.sql.gz"),
 ];
 
 /// Younger than any pack asks for.
@@ -39,9 +39,8 @@ pub fn keep(folder: &Path) -> io::Result<()> {
 /// The dumps of yesterday, where they are not there yet, and of today.
 fn write(folder: &Path) -> io::Result<()> {
     let now = Utc::now();
-    let name = |at: DateTime<Utc>| at.format("%Y%m%d").to_string();
     for (platform, _, file) in DUMPS {
-        let of_day = |at| of(folder, platform).join(file.replace("DAY", &name(at)));
+        let of_day = |at: DateTime<Utc>| of(folder, platform).join(at.format(file).to_string());
         let before = now - TimeDelta::days(1);
         let yesterday = of_day(before);
         if !yesterday.exists() {
@@ -81,4 +80,30 @@ pub fn parameters(folder: &Path) -> impl Iterator<Item = (String, String)> {
         let path = of(folder, platform).join(pattern);
         (format!("{name}_DUMP_FILES"), path.display().to_string())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::features::packs::pattern::Pattern;
+
+    #[test]
+    fn dumps_have_the_names_that_the_guides_give_them() {
+        let at: DateTime<Utc> = "2026-01-02T03:00:00Z".parse().unwrap();
+        let names = DUMPS.map(|(_, _, file)| at.format(file).to_string());
+        assert_eq!(
+            names,
+            [
+                "dump_2026-01-02.sql",
+                "20260102/lait_backup.sql",
+                "finchat-20260102/cache.tar.gz",
+                "debt_os_20260102.sql.gz",
+            ]
+        );
+        for ((platform, pattern, _), name) in DUMPS.iter().zip(&names) {
+            let pattern = Pattern::parse(&format!("/dumps/{pattern}")).unwrap();
+            let dump = name.split('/').next().unwrap_or_default();
+            assert!(pattern.matches(dump), "{platform}: {name}");
+        }
+    }
 }
