@@ -80,7 +80,7 @@ fn invent(services: &Services) -> db::Result<()> {
     })
 }
 
-/// The same days whenever it starts: most of them whole, a bad one now and then, an hour that nobody knows of.
+/// The same days whenever it starts: most of them whole, a bad one now and then, five minutes that nobody knows of.
 fn invented(place: usize, allowed: f64, days: Vec<(DateTime<Utc>, DateTime<Utc>)>) -> Vec<Spent> {
     const MINUTE: i64 = 60_000;
     let last = days.len();
