@@ -345,6 +345,21 @@ fn a_lesser_level_of_what_goes_out_at_once_tells_more() {
     assert_eq!(lowered(&pack(&before), &pack(&after)), []);
 }
 
+/// Too few samples are no data: where that lights the lamp, fewer that are enough put it out.
+#[test]
+fn fewer_samples_are_looser_where_none_light_the_lamp() {
+    let scarce = "window = \"5m\", least = 20 }\nno_data = \"fire\"";
+    let before = PACK.replacen("window = \"5m\", least = 20 }", scarce, 1);
+    assert_ne!(before, PACK);
+    let after = before.replacen("least = 20", "least = 10", 1);
+    let lowered = lowered(&specs(&before), &specs(&after));
+    let told: Vec<&str> = lowered.iter().map(|it| it.why.as_str()).collect();
+    assert_eq!(
+        told,
+        ["without data it is lit, and it takes samples: 10 instead of 20"]
+    );
+}
+
 #[test]
 fn a_rule_that_goes_lowers_a_guard_and_one_that_comes_does_not() {
     let rule = "[[rule]]\nid = \"low\"\nname = \"Low\"\non.indicator = \"qos\"\nblue = { below = 99.9, for = \"2m\" }\n";

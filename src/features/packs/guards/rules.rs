@@ -19,7 +19,7 @@ const fn at(rule: &Rule, level: Level) -> Option<&Condition> {
 /// Everything about it that lowers a guard, or may.
 pub(super) fn changed(was: &Rule, now: &Rule) -> Vec<String> {
     let mut whys = Vec::new();
-    whys.extend(source(&was.on, &now.on));
+    whys.extend(source(was, now));
     for level in LEVELS {
         let name = level.as_str();
         match (at(was, level), at(now, level)) {
@@ -102,12 +102,15 @@ fn holds_more(was: &Condition, now: &Condition) -> bool {
 }
 
 /// What it reads: the same, or with fewer samples that are enough.
-fn source(was: &Source, now: &Source) -> Option<String> {
+fn source(was: &Rule, now: &Rule) -> Option<String> {
     let least = |source: &Source| match source {
         Source::Share(of) => of.least,
         Source::Quantile(of) => of.least,
         _ => 0.0,
     };
+    // Too few samples are no data.
+    let fires = was.no_data == NoData::Fire;
+    let (was, now) = (&was.on, &now.on);
     let mut like = now.clone();
     match &mut like {
         Source::Share(of) => of.least = least(was),
@@ -118,6 +121,10 @@ fn source(was: &Source, now: &Source) -> Option<String> {
         return Some(instead("it reads the", now, was));
     }
     let (now, was) = (least(now), least(was));
+    if fires && now < was {
+        let what = "without data it is lit, and it takes samples:";
+        return Some(instead(what, &now, &was));
+    }
     (now > was).then(|| instead("it takes samples:", &now, &was))
 }
 
