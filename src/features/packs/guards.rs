@@ -2,6 +2,7 @@
 //!
 //! It errs to the safe side: what is not known to be added, stricter, or only words is taken for lower.
 
+mod causes;
 mod rules;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,15 +35,19 @@ impl fmt::Display for Lowering {
 #[must_use]
 pub fn lowered(before: &Specs, after: &Specs) -> Vec<Lowering> {
     let keys: BTreeSet<&(String, String)> = before.keys().chain(after.keys()).collect();
+    let causes = causes::Causes::of(before, after);
     let mut found = Vec::new();
     for key in keys {
         let (kind, slug) = key;
-        let whys = match (before.get(key), after.get(key)) {
+        let mut whys = match (before.get(key), after.get(key)) {
             (Some(was), Some(now)) if was != now => changed(kind, was, now),
             (Some(_), None) => retired(kind).into_iter().collect(),
             (None, Some(now)) => added(kind, now),
             _ => Vec::new(),
         };
+        if kind == "rule" {
+            whys.extend(causes.why(slug));
+        }
         found.extend(whys.into_iter().map(|why| Lowering {
             kind: kind.clone(),
             slug: slug.clone(),

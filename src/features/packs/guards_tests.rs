@@ -2,7 +2,7 @@ use super::*;
 use crate::features::packs::actions::Prepared;
 use crate::features::packs::parameters::Given;
 
-const PACK: &str = r#"
+pub(super) const PACK: &str = r#"
 [platform]
 id = "p"
 name = "P"
@@ -84,7 +84,7 @@ next_review = "2027-01-01"
 steps = ["Look.", "Mend."]
 "#;
 
-fn specs(source: &str) -> Specs {
+pub(super) fn specs(source: &str) -> Specs {
     match Prepared::new(source, &Given::default()) {
         Ok(prepared) => prepared.specs(),
         Err(error) => panic!("{error}"),

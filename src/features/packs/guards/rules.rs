@@ -101,6 +101,20 @@ fn holds_more(was: &Condition, now: &Condition) -> bool {
     of_limits || was.is != now.is || now.results.unwrap_or(1) < was.results.unwrap_or(1)
 }
 
+/// The levels that may be lit where they were not, or longer.
+pub(super) fn gained(was: &Rule, now: &Rule) -> Vec<Level> {
+    let is_all = was.on != now.on || now.keep_firing_for() > was.keep_firing_for();
+    let without_data = now.no_data == NoData::Fire
+        && (was.no_data != NoData::Fire || now.no_data_for < was.no_data_for);
+    let worst = now.levels().map(|(level, _)| level).next();
+    let gained = now.levels().filter(|(level, after)| {
+        let is_more =
+            |before: &Condition| holds_more(before, after) || after.lasting < before.lasting;
+        is_all || (without_data && worst == Some(*level)) || at(was, *level).is_none_or(is_more)
+    });
+    gained.map(|(level, _)| level).collect()
+}
+
 /// What it reads: the same, or with fewer samples that are enough.
 fn source(was: &Rule, now: &Rule) -> Option<String> {
     let least = |source: &Source| match source {
