@@ -493,7 +493,14 @@ async fn what_is_accepted_stands_on_the_page_concerned() {
         "The guide says so.",
     );
     let unread = accept("unread-scrape", "figures", "Kept for later.");
-    apply(&app, &format!("{short}{scrape}{held}{unread}"));
+    let heartbeat =
+        "\n[[heartbeat]]\nid = \"dump\"\nname = \"Dump\"\nevery = \"1h\"\ngrace = \"2h\"\n";
+    let silent = accept("unread-heartbeat", "dump", "Nobody waits for it.");
+    let patient = accept("grace-over-period", "dump", "It may be skipped once.");
+    apply(
+        &app,
+        &format!("{short}{scrape}{heartbeat}{held}{unread}{silent}{patient}"),
+    );
     let operator = app.as_operator();
     let rules = operator.get("/rules").await;
     let rule = operator.get(&rules.link("API is down")).await;
@@ -504,6 +511,13 @@ async fn what_is_accepted_stands_on_the_page_concerned() {
     let service = operator.get(&services.link("API")).await;
     assert!(service.says("Accepted warning") && service.says("Kept for later."));
     assert!(!service.says("The guide says so."));
+    let heartbeats = operator.get("/heartbeats").await;
+    let heartbeat = operator.get(&heartbeats.link("Dump")).await;
+    assert!(
+        heartbeat.says("Nobody waits for it.") && heartbeat.says("It may be skipped once."),
+        "{}",
+        heartbeat.text()
+    );
     let pack = app.as_admin().get("/packs/demo").await;
     assert!(pack.says("Accepted warnings") && pack.says("Kept for later."));
 }

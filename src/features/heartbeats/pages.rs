@@ -6,7 +6,7 @@ use super::board::{self, Status};
 use super::store::pings::{self, Kept, Turned};
 use super::views::{Address, Downtime, Lines, List, One, Row, Verdict};
 use super::{actions, store};
-use crate::features::packs::accepted;
+use crate::features::packs::accepted::{self, Accepted};
 use crate::features::packs::pack::{ItemId, Runbook, Service};
 use crate::features::packs::store::{self as packs, Definition};
 use crate::foundation::Services;
@@ -50,6 +50,7 @@ pub async fn one(signed: Signed, services: Data<Services>, id: Path<ItemId>) -> 
             about: status.item.spec.about.clone(),
             within: status.item.spec.within.map(|it| it.to_string()),
             not_met: found.not_met,
+            accepted: found.accepted,
             deadline: status.deadline,
             service: found.service,
             runbook: found.runbook,
@@ -68,6 +69,8 @@ struct Found {
     runbook: Option<(ItemId, String)>,
     /// What the linter says of its obligation, and why the pack lives with it.
     not_met: Option<(String, String)>,
+    /// What else it says of it.
+    accepted: Vec<Accepted>,
     address: Address,
     turns: Vec<Turned>,
     pings: Vec<Kept>,
@@ -83,15 +86,12 @@ impl Found {
     ) -> db::Result<Self> {
         let status = board::one(conn, signed.reach(), id, now)?;
         let spec = &status.item.spec;
+        let (platform, slug) = (status.platform.id, status.item.slug.as_str());
         Ok(Self {
             service: named::<Service>(conn, &status, spec.service.as_deref())?,
             runbook: named::<Runbook>(conn, &status, spec.runbook.as_deref())?,
-            not_met: accepted::of(
-                conn,
-                status.platform.id,
-                "obligation-not-met",
-                &status.item.slug,
-            )?,
+            not_met: accepted::of(conn, platform, "obligation-not-met", slug)?,
+            accepted: accepted::among(conn, platform, accepted::OF_HEARTBEAT, &[slug])?,
             address: address(conn, services, signed, &status)?,
             turns: pings::turns(conn, id, now - DOWNTIMES)?,
             pings: last_pings(conn, services, &status)?,

@@ -9,6 +9,7 @@ use super::expect;
 use super::heartbeat::{Signal, Standing};
 use super::ping::{self, BODY_LIMIT};
 use super::store::pings::{Kept, Turned};
+use crate::features::packs::accepted::Accepted;
 use crate::features::packs::pack::ItemId;
 use crate::foundation::web::format::{counted, duration, number};
 use crate::foundation::web::{Chrome, Lamp, Tile};
@@ -168,6 +169,7 @@ pub struct One {
     /// How soon its runs have to come to serve what they are for.
     pub within: Option<String>,
     pub not_met: Option<(String, String)>,
+    pub accepted: Vec<Accepted>,
     pub deadline: Option<DateTime<Utc>>,
     pub service: Option<(ItemId, String)>,
     pub runbook: Option<(ItemId, String)>,

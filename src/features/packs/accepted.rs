@@ -13,6 +13,8 @@ pub const OF_RULE: &[&str] = &[
     "hold-without-expected-report",
     "red-without-escalation",
 ];
+/// About a heartbeat, besides that it cannot meet its obligation.
+pub const OF_HEARTBEAT: &[&str] = &["grace-over-period", "unread-heartbeat"];
 /// About a connector.
 pub const OF_CONNECTOR: &[&str] = &["unread-connector"];
 /// About a scrape, which is a probe of its service.
