@@ -3,6 +3,7 @@
 use actix_web::web::{Data, Path};
 use chrono::Duration;
 
+use super::change::REASON_AT_MOST;
 use super::change_pages::{Typed, answered, looked_at, show, visible};
 use super::changes;
 use crate::foundation::Services;
@@ -10,8 +11,19 @@ use crate::foundation::auth::Signed;
 use crate::foundation::files::upload::{self, Accept, NoText, Parts, Upload};
 use crate::foundation::web::{self, FORM_LIMIT_BYTES, block};
 
-/// Well under what a form may hold, in which every line break and quote takes three bytes.
+/// Well under what a form may hold.
 const FILE_BYTES: u64 = 128 * 1024;
+
+/// What a text may take of the form, beside a reason of four-byte letters and what else it sends.
+const SENT_AT_MOST: usize = FORM_LIMIT_BYTES - 12 * REASON_AT_MOST - 4 * 1024;
+
+/// How many bytes a browser makes of a text when it sends the form. A line end is two characters there.
+fn sent_bytes(text: &str) -> usize {
+    let lines = text.replace("\r\n", "\n").replace('\r', "\n");
+    let sent = lines.replace('\n', "\r\n");
+    let parts = url::form_urlencoded::byte_serialize(sent.as_bytes());
+    parts.map(str::len).sum()
+}
 
 const ACCEPT: Accept = Accept {
     files: &[],
@@ -33,6 +45,10 @@ pub async fn take(
     let view = block(move || {
         let mut typed = as_typed(&sent);
         let why = match sent.text_of_file("file") {
+            Some(Ok(text)) if sent_bytes(text) > SENT_AT_MOST => {
+                "This file is too long to be sent from the form, where marks, line ends and letters outside ASCII take several \
+                 bytes each. Shorten its comments, or apply it on the server: signalbox pack apply FILE."
+            }
             Some(Ok(text)) => {
                 // Some editors begin a text with a mark that is none of it.
                 text.trim_start_matches('\u{feff}')
@@ -62,5 +78,19 @@ fn as_typed(sent: &Upload) -> Typed {
         reason: text("reason"),
         base: text("base"),
         file: String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_as_long_as_it_is_sent() {
+        assert_eq!(sent_bytes("a b-c.d_e*f"), 11);
+        assert_eq!(sent_bytes("= \"\u{e4}\""), 3 + 1 + 3 + 6 + 3);
+        for end in ["\n", "\r\n", "\r"] {
+            assert_eq!(sent_bytes(end), 6, "{end:?}");
+        }
     }
 }

@@ -310,7 +310,15 @@ async fn a_file_is_looked_at_before_anything_is_done() {
     assert_eq!(page.given(form, "source"), "not [a pack");
     // What is no text leaves what was typed.
     let long = "#".repeat(128 * 1024 + 1);
-    for (text, says) in [("", "Choose a file"), (long.as_str(), "at most 128 kB")] {
+    // Short enough as a file, and too long as a form.
+    let marks = "\u{e9}".repeat(60 * 1024);
+    let lines = "#\n".repeat(60 * 1024);
+    for (text, says) in [
+        ("", "Choose a file"),
+        (long.as_str(), "at most 128 kB"),
+        (marks.as_str(), "too long to be sent from the form"),
+        (lines.as_str(), "too long to be sent from the form"),
+    ] {
         let page = take(&operator, &typed, text).await;
         assert_eq!(page.status, 422);
         assert!(page.says(says), "{}", page.text());
