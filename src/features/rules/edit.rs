@@ -4,11 +4,11 @@ use super::backtest;
 use super::choices::Choices;
 use super::fields::{COMMON, KINDS, Kind, LEVELS, Part, Takes, kind};
 use super::form::{self, Typed};
-use super::overtaken;
 use super::pages::visible;
 use super::tested::Tested;
 use super::text::{Text, Unfit};
 use super::views::{ChangeForm, Field, Group};
+use super::{overtaken, versions};
 use crate::features::packs::actions::ApplyError;
 use crate::features::packs::change_pages::{self, preview};
 use crate::features::packs::changes::{self, Looked, Refusal, Running};
@@ -48,8 +48,14 @@ impl Edit {
         id: ItemId,
         typed: Option<Typed>,
     ) -> Result<Self, web::Error> {
-        let (item, platform) = in_force(conn, signed, id)?;
+        let (item, platform) = match typed {
+            None => in_force(conn, signed, id)?,
+            Some(_) => visible(conn, signed, id)?,
+        };
         let running = changes::running(conn, &platform)?;
+        if let Some(typed) = typed.as_ref().filter(|_| item.retired_at.is_some()) {
+            return Self::taken_out(conn, running, &item, typed.clone());
+        }
         let text = Text::read(&running.kept.source);
         let fields = text.ok().and_then(|text| text.fields(&item.slug));
         // A pack whose rules are one list has a page where the whole text is changed.
@@ -63,6 +69,36 @@ impl Edit {
             typed: typed.unwrap_or_else(|| known.clone()),
             now: known,
             problems: Problems::new(),
+            wrong: Vec::new(),
+        })
+    }
+
+    /// Over a rule that was taken out meanwhile: what was typed would make it anew.
+    fn taken_out(
+        conn: &mut Conn,
+        running: Running,
+        item: &Item<Rule>,
+        mut typed: Typed,
+    ) -> Result<Self, web::Error> {
+        let kind = form::of_source(&item.spec.on).ok_or(web::Error::NotFound)?;
+        let by = match versions::taken_out(conn, item.platform, &item.slug)? {
+            Some(revision) => format!("Revision {revision} of the pack has taken this rule out"),
+            None => "This rule was taken out of the pack".to_owned(),
+        };
+        let mut problems = Problems::new();
+        problems.add(
+            "",
+            format!("{by}, and nothing was changed. What you typed is kept here as a new rule: send it to put it back."),
+        );
+        typed.set("id", item.slug.clone());
+        typed.set("base", running.applied.revision.to_string());
+        Ok(Self {
+            running,
+            subject: Subject::New,
+            kind,
+            typed,
+            now: Typed::default(),
+            problems,
             wrong: Vec::new(),
         })
     }
@@ -137,6 +173,10 @@ impl Edit {
     /// Whether somebody has applied another revision since. It is told; what was typed goes on top of that one, and what
     /// was not touched is taken from it.
     pub fn is_overtaken(&mut self, conn: &mut Conn) -> db::Result<bool> {
+        // What it is about is gone, which is said already.
+        if !self.problems.is_empty() {
+            return Ok(true);
+        }
         let now = self.running.applied.revision;
         let base = self.typed.base();
         if base == now {

@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::fields::{COMMON, Kind, LEVELS, Level, Part, Takes, Test, kind};
 use super::text::{EMPTY, Fields, number};
+use crate::features::packs::pack::Source;
 use crate::features::packs::quantity::{Lasting, Quantity};
 use crate::foundation::web::Problems;
 
@@ -65,6 +66,13 @@ pub fn shown(fields: &Fields) -> Option<(&'static Kind, Typed)> {
         }
     }
     Some((kind, typed))
+}
+
+/// The kind of a rule that reads this.
+#[must_use]
+pub fn of_source(on: &Source) -> Option<&'static Kind> {
+    let written = serde_json::to_value(on).ok()?;
+    kind(written.as_object()?.keys().next()?)
 }
 
 /// Every field of a kind's form, with what it is called.

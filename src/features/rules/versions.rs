@@ -11,6 +11,8 @@ use crate::foundation::kernel::PlatformId;
 /// So many revisions of the pack are looked through.
 const LOOKED_AT: i64 = 50;
 
+const TAKEN_OUT: &str = "taken out";
+
 /// A revision of the pack in which the text of the rule is another than before.
 pub struct Version {
     pub revision: i64,
@@ -58,6 +60,14 @@ pub fn of(conn: &mut Conn, platform: PlatformId, rule: &str) -> db::Result<Versi
     })
 }
 
+/// The revision that took a rule out, as far as they are looked through.
+pub fn taken_out(conn: &mut Conn, platform: PlatformId, rule: &str) -> db::Result<Option<i64>> {
+    let newest = of(conn, platform, rule)?.all.into_iter().next();
+    Ok(newest
+        .filter(|version| version.what == TAKEN_OUT)
+        .map(|version| version.revision))
+}
+
 /// The rule in the text of a pack. A text in which its name does not stand is not read: a whole pack takes its time.
 fn piece(source: &str, rule: &str) -> Option<String> {
     let is_named = source.contains(rule);
@@ -74,7 +84,7 @@ fn version(
     let what = match (before, now) {
         _ if is_oldest => "as it was then",
         (None, _) => "came",
-        (Some(_), None) => "taken out",
+        (Some(_), None) => TAKEN_OUT,
         (Some(_), Some(_)) => "changed",
     };
     Version {

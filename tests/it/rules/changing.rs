@@ -7,7 +7,7 @@ use signalbox::foundation::auth::Role;
 use signalbox::foundation::db;
 
 use super::{pack, path, rule_id, started, twenty_days};
-use crate::packs::apply;
+use crate::packs::{SMALL, apply};
 use crate::support::app::TestApp;
 use crate::support::page::Page;
 use crate::support::personas::Client;
@@ -311,6 +311,72 @@ async fn where_too_many_wait_the_form_stays_as_it_was_typed() {
         page.given(&format!("{path}/change"), "owner"),
         "one too many"
     );
+}
+
+/// Somebody else took it out while it was being changed.
+#[tokio::test]
+async fn what_was_typed_into_a_rule_that_is_gone_is_kept_as_a_new_one() {
+    let app = started().await;
+    let admin = app.as_admin();
+    let path = path(&app, "disk");
+    apply(&app, SMALL);
+    let fields = [
+        ("base", "1"),
+        ("name", "The disk is nearly full"),
+        ("on.measure.probe", "host"),
+        ("on.measure.name", "disk"),
+        ("red.side", "above"),
+        ("red.at", "85%"),
+        ("runbook", "mend"),
+        ("reason", "As agreed"),
+    ];
+    for end in ["trial", "change"] {
+        let page = admin.post_form(&format!("{path}/{end}"), &fields).await;
+        assert_eq!(page.status, 422, "{}", page.text());
+        assert!(
+            page.says("Revision 2 of the pack has taken this rule out, and nothing was changed."),
+            "{}",
+            page.text()
+        );
+        let given = |name: &str| page.given("/packs/demo/rules", name);
+        assert_eq!(
+            [
+                given("id"),
+                given("name"),
+                given("red.at"),
+                given("reason"),
+                given("base")
+            ],
+            ["disk", "The disk is nearly full", "85%", "As agreed", "2"]
+        );
+        assert!(page.has_field("Figure"), "{}", page.text());
+    }
+    assert_eq!(in_force(&app).source, SMALL);
+    // What it reads is gone with it here, and comes back first.
+    let probe = "\n[[probe]]\nid = \"host\"\nservice = \"api\"\ncheck.host = { disk = \"/\" }\n";
+    apply(&app, &format!("{SMALL}{probe}"));
+    let again = [
+        &fields[1..],
+        &[("base", "3"), ("kind", "measure"), ("id", "disk")],
+    ]
+    .concat();
+    let page = admin.post_form("/packs/demo/rules", &again).await;
+    assert_eq!(page.status, 303, "{}", page.text());
+    assert_eq!(
+        in_force(&app).differences(),
+        ["+ rule disk (back in force)"]
+    );
+}
+
+#[tokio::test]
+async fn the_enter_key_tries_a_new_rule() {
+    let app = started().await;
+    let page = app.as_admin().get("/packs/demo/rules/new").await;
+    let form = "form[action=\"/packs/demo/rules\"]";
+    let buttons = page.texts(&format!("{form} button"));
+    assert_eq!(buttons[..2], ["Try it", "Show its fields"]);
+    let trial = format!("{form} button[formaction=\"/packs/demo/rules/trial\"]:not([name])");
+    assert_eq!(page.texts(&trial), ["Try it", "Try it"]);
 }
 
 #[tokio::test]
