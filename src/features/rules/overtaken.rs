@@ -1,7 +1,7 @@
 //! A form that was begun over an older text than the one in force now: what was not touched in it is taken from what is in
 //! force, so that sending it undoes nobody's change.
 
-use super::fields::{Kind, Part};
+use super::fields::{Among, KINDS, Kind, Part, Takes};
 use super::form::{self, Typed};
 
 /// What became of a form that was brought up to what is in force.
@@ -49,17 +49,27 @@ fn clash(label: &str, theirs: &str, mine: &str) -> String {
     )
 }
 
-/// The fields of another kind of rule than the one in force, which have no place in it any more.
+/// What was typed into fields of another kind of rule than the one in force, which have no place in it any more. Where nobody
+/// knows how the form stood then, all that stands in such a field.
 pub fn without_place(kind: &Kind, typed: &Typed, then: Option<(&Kind, &Typed)>) -> Vec<String> {
-    let Some((was, then)) = then.filter(|(was, _)| was.key != kind.key) else {
-        return Vec::new();
-    };
     let has_place = |part: &Part| form::parts(kind).iter().any(|(it, _)| it.name == part.name);
-    let lost = form::parts(was).into_iter().filter(|(part, _)| {
-        let is_touched = typed.get(part.name) != then.get(part.name);
-        is_touched && !has_place(part)
-    });
-    lost.map(|(_, label)| label).collect()
+    let is_lost = |part: &Part| match then {
+        Some((_, then)) => typed.get(part.name) != then.get(part.name),
+        // A side is sent with every form.
+        None => !typed.get(part.name).is_empty() && part.takes != Takes::One(Among::Sides),
+    };
+    let kinds: Vec<&Kind> = match then {
+        Some((was, _)) => vec![was],
+        None => KINDS.iter().collect(),
+    };
+    let mut lost: Vec<(&str, String)> = Vec::new();
+    for (part, label) in kinds.into_iter().flat_map(form::parts) {
+        let is_known = lost.iter().any(|(name, _)| *name == part.name);
+        if !is_known && is_lost(&part) && !has_place(&part) {
+            lost.push((part.name, label));
+        }
+    }
+    lost.into_iter().map(|(_, label)| label).collect()
 }
 
 #[cfg(test)]
@@ -140,5 +150,11 @@ mod tests {
         assert_eq!(lost, ["Red lights at"]);
         let lost = without_place(measure(), &typed, Some((measure(), &then)));
         assert_eq!(lost, Vec::<String>::new());
+        // Nobody knows what of it was touched.
+        assert_eq!(
+            without_place(state, &typed, None),
+            ["Red lights at", "Probe", "Figure"]
+        );
+        assert_eq!(without_place(measure(), &typed, None), Vec::<String>::new());
     }
 }
