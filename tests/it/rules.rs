@@ -309,7 +309,7 @@ async fn what_is_not_kept_is_said_and_not_counted_as_nothing() {
             "every call and every turn of its breakers, for 7 days.",
         ),
         ("burns", "results by the minute, for 2 days."),
-        ("late", "the last hundred pings, for 30 days."),
+        ("late", "It will be: the last hundred pings."),
         ("disk", "steps of five minutes, for 30 days."),
     ] {
         let page = operator.get(&path(&app, slug)).await;

@@ -14,8 +14,8 @@ use crate::foundation::kernel::PlatformId;
 #[derive(Clone, Debug, PartialEq)]
 pub enum BackTest {
     Done(Done),
-    /// There is nothing to go through yet; in what it will be kept, and for how long.
-    Empty(String, TimeDelta),
+    /// There is nothing to go through yet; in what it will be kept, and for how long where that is said.
+    Empty(String, Option<TimeDelta>),
     /// Why it cannot be told.
     NotKept(String),
 }

@@ -35,9 +35,9 @@ pub struct History {
     pub said: Vec<Said>,
     /// In what it is kept, in words.
     pub grain: String,
-    /// For how long it is kept.
-    pub kept: TimeDelta,
-    /// Not everything that is kept is gone through.
+    /// For how long it is kept; nothing where that is a matter of how many.
+    pub kept: Option<TimeDelta>,
+    /// Not everything that is kept is gone through, or may not be.
     pub is_cut: bool,
     /// How far apart a moment that is told and the one that was may be.
     pub slack: TimeDelta,
@@ -59,7 +59,7 @@ impl History {
         Self {
             said,
             grain: grain.to_owned(),
-            kept: REACH,
+            kept: Some(REACH),
             is_cut: false,
             slack,
             caveat: String::new(),
@@ -170,9 +170,12 @@ fn looked(conn: &mut Conn, asked: Asked, probe: &Item<Probe>) -> db::Result<Vec<
 
 fn states(conn: &mut Conn, asked: Asked, probe: &Item<Probe>) -> db::Result<History> {
     let states = past::states(conn, probe.id, asked.from)?;
-    let said = said::states(&states, &looked(conn, asked, probe)?);
+    let said = said::states(&states.all, &looked(conn, asked, probe)?);
     let grain = "every change of the probe’s state; whether it was looked at at all, by the hour";
-    Ok(History::new(said, grain, MOMENT))
+    Ok(History {
+        is_cut: states.is_cut,
+        ..History::new(said, grain, MOMENT)
+    })
 }
 
 fn latencies(
@@ -184,11 +187,12 @@ fn latencies(
     let kept = Span::Minute.kept();
     let from = asked.from.max(asked.now - kept);
     let runs = past::latencies(conn, probe.id, from)?;
-    let said = said::latencies(&runs, results, lasts(&probe.spec));
+    let said = said::latencies(&runs.all, results, lasts(&probe.spec));
     let caveat = "Single results are kept for two days. What is kept of the time before is how many there were in each hour \
                   and how long they took, which does not say how many came in a row.";
     Ok(History {
-        kept,
+        kept: Some(kept),
+        is_cut: runs.is_cut,
         caveat: caveat.to_owned(),
         ..History::new(said, "every result", MOMENT)
     })
@@ -220,25 +224,33 @@ const PEAKS: &str = "Of each step its last value counts until the next, and its 
                      stood is not kept.";
 
 fn reports(conn: &mut Conn, asked: Asked, indicator: &Item<Indicator>) -> db::Result<History> {
-    let reports = past::reports(conn, indicator.id, asked.from)?.all;
+    let reports = past::reports(conn, indicator.id, asked.from)?;
     let good_for = indicator.spec.expect_every.map(|every| every.delta() * 2);
+    let said = said::reported(&reports.all, good_for);
     Ok(History {
         unit: indicator.spec.unit.clone(),
-        ..History::new(said::reported(&reports, good_for), "every report", MOMENT)
+        is_cut: reports.is_cut,
+        ..History::new(said, "every report", MOMENT)
     })
 }
 
 fn ages(conn: &mut Conn, asked: Asked, indicator: &Item<Indicator>) -> db::Result<History> {
     let reports = past::reports(conn, indicator.id, asked.from)?;
     let said = said::ages(&reports.all, indicator.declared_at, reports.from);
-    Ok(History::new(said, "every report", MOMENT))
+    Ok(History {
+        is_cut: reports.is_cut,
+        ..History::new(said, "every report", MOMENT)
+    })
 }
 
 fn events(conn: &mut Conn, asked: Asked, event: &Item<EventType>) -> db::Result<History> {
     let since = asked.from.max(event.declared_at);
     let events = past::events(conn, event.id, since)?;
     let said = said::events(&events.all, events.from);
-    Ok(History::new(said, "every report", MOMENT))
+    Ok(History {
+        is_cut: events.is_cut,
+        ..History::new(said, "every report", MOMENT)
+    })
 }
 
 fn beats(conn: &mut Conn, asked: Asked, heartbeat: &Item<Heartbeat>) -> db::Result<History> {
@@ -262,6 +274,7 @@ fn beats(conn: &mut Conn, asked: Asked, heartbeat: &Item<Heartbeat>) -> db::Resu
 fn calls(conn: &mut Conn, asked: Asked, connector: &Item<Connector>) -> db::Result<History> {
     let since = asked.from.max(connector.declared_at);
     let turns = breakers::of_connector(conn, connector.id, since)?;
+    let is_cut = turns.first().is_some_and(|(_, at, _)| *at > since);
     let stood = turns.iter().map(|(breaker, at, state)| {
         let is = match state {
             State::Open | State::HalfOpen | State::ForcedOpen => Is::Open,
@@ -273,6 +286,7 @@ fn calls(conn: &mut Conn, asked: Asked, connector: &Item<Connector>) -> db::Resu
     let stood: Vec<_> = stood.collect();
     let caveat = "It counts from when a breaker opened, and not from the first of the failures that opened it.";
     Ok(History {
+        is_cut,
         caveat: caveat.to_owned(),
         ..History::new(said::worst(&stood), "every turn of its breakers", MOMENT)
     })
@@ -296,7 +310,7 @@ fn lines(
     let caveat = "Whether the log could be read at each of these moments is not kept: a time in which it could not counts \
                   as one without lines.";
     Ok(History {
-        kept: log.spec.keep.delta().min(REACH),
+        kept: Some(log.spec.keep.delta().min(REACH)),
         caveat: caveat.to_owned(),
         ..History::new(
             said,

@@ -45,7 +45,10 @@ impl Tested {
             BackTest::Done(done) => Self::done(rule, done, compared),
             BackTest::Empty(grain, kept) => Self::nothing(
                 "Nothing is kept yet that could be gone through",
-                format!("It will be: {grain}, for {}.", days(*kept)),
+                match kept {
+                    Some(kept) => format!("It will be: {grain}, for {}.", days(*kept)),
+                    None => format!("It will be: {grain}."),
+                },
             ),
             BackTest::NotKept(why) => {
                 Self::nothing("This cannot be told from what is kept", why.clone())
@@ -262,13 +265,14 @@ mod tests {
     #[test]
     fn what_is_not_there_yet_will_be_kept_for_as_long_as_it_is() {
         for (kept, said) in [
-            (TimeDelta::days(30), "for 30 days."),
-            (TimeDelta::hours(48), "for 2 days."),
-            (TimeDelta::hours(36), "for 1 d 12 h."),
+            (Some(TimeDelta::days(30)), ", for 30 days."),
+            (Some(TimeDelta::hours(48)), ", for 2 days."),
+            (Some(TimeDelta::hours(36)), ", for 1 d 12 h."),
+            (None, "."),
         ] {
             let empty = BackTest::Empty("every result".to_owned(), kept);
             let note = Tested::of(&rule(), &empty, None).note;
-            assert_eq!(plain(&note), format!("It will be: every result, {said}"));
+            assert_eq!(plain(&note), format!("It will be: every result{said}"));
         }
     }
 }

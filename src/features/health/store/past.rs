@@ -23,6 +23,8 @@ const STEPS_AT_MOST: i32 = 400_000;
 pub struct Since<T> {
     pub from: DateTime<Utc>,
     pub all: Vec<T>,
+    /// There is more, or may be, than is read.
+    pub is_cut: bool,
 }
 
 impl<T> Since<T> {
@@ -40,7 +42,11 @@ impl<T> Since<T> {
             Some(first) if is_cut => at(first),
             _ => from,
         };
-        Self { from, all: rows }
+        Self {
+            from,
+            all: rows,
+            is_cut,
+        }
     }
 }
 
@@ -49,7 +55,7 @@ pub fn states(
     conn: &mut Conn,
     probe: ItemId,
     from: DateTime<Utc>,
-) -> Result<Vec<(DateTime<Utc>, ProbeState)>> {
+) -> Result<Since<(DateTime<Utc>, ProbeState)>> {
     let changes: Vec<(DateTime<Utc>, String, String)> = probe_change::table
         .filter(probe_change::probe_id.eq(probe.uuid()))
         .filter(probe_change::at.gt(from))
@@ -57,7 +63,8 @@ pub fn states(
         .limit(AT_MOST)
         .select((probe_change::at, probe_change::was, probe_change::now))
         .load(conn)?;
-    let Since { from, all: changes } = Since::of(changes, AT_MOST, from, |(at, ..)| *at);
+    let changes = Since::of(changes, AT_MOST, from, |(at, ..)| *at);
+    let (from, is_cut, changes) = (changes.from, changes.is_cut, changes.all);
     let read = |text: &str| text.parse::<ProbeState>().unwrap_or_default();
     let first = match changes.first() {
         Some((_, was, _)) => read(was),
@@ -70,7 +77,11 @@ pub fn states(
             .map_or(ProbeState::Unknown, |state| read(&state)),
     };
     let changed = changes.iter().map(|(at, _, now)| (*at, read(now)));
-    Ok(std::iter::once((from, first)).chain(changed).collect())
+    Ok(Since {
+        from,
+        all: std::iter::once((from, first)).chain(changed).collect(),
+        is_cut,
+    })
 }
 
 /// The beginnings of the minutes and hours since `from` in which a probe had a result, with how long each is.
@@ -101,16 +112,15 @@ pub fn latencies(
     conn: &mut Conn,
     probe: ItemId,
     from: DateTime<Utc>,
-) -> Result<Vec<(DateTime<Utc>, Option<i64>)>> {
-    let mut runs: Vec<(DateTime<Utc>, Option<i64>)> = probe_run::table
+) -> Result<Since<(DateTime<Utc>, Option<i64>)>> {
+    let runs: Vec<(DateTime<Utc>, Option<i64>)> = probe_run::table
         .filter(probe_run::probe_id.eq(probe.uuid()))
         .filter(probe_run::at.ge(from))
         .order(probe_run::at.desc())
         .limit(AT_MOST)
         .select((probe_run::at, probe_run::latency_us))
         .load(conn)?;
-    runs.reverse();
-    Ok(runs)
+    Ok(Since::of(runs, AT_MOST, from, |(at, _)| *at))
 }
 
 /// What was reported of an indicator since `from`, and the last before that.
@@ -131,7 +141,7 @@ pub fn reports(
         .limit(AT_MOST)
         .load(conn)?;
     let mut since = Since::of(since, AT_MOST, from, |(at, _)| *at);
-    if since.from == from {
+    if !since.is_cut {
         let before: Option<(DateTime<Utc>, f64)> = of()
             .filter(indicator_report::at.lt(from))
             .order((indicator_report::at.desc(), indicator_report::id.desc()))
@@ -261,8 +271,14 @@ mod tests {
             Since::of(rows, at_most, at(0), |at| *at)
         };
         let all = of(&[9, 5, 2], 4);
-        assert_eq!((all.from, all.all), (at(0), vec![at(2), at(5), at(9)]));
-        assert_eq!(of(&[9, 5, 2], 3).from, at(2), "there may be more before it");
+        assert_eq!((all.from, all.is_cut), (at(0), false));
+        assert_eq!(all.all, [at(2), at(5), at(9)]);
+        let cut = of(&[9, 5, 2], 3);
+        assert_eq!(
+            (cut.from, cut.is_cut),
+            (at(2), true),
+            "there may be more before it"
+        );
         assert_eq!(of(&[], 3).from, at(0));
     }
 

@@ -5,6 +5,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Double, Integer, Text, Timestamptz, Uuid as SqlUuid};
 use uuid::Uuid;
 
+use super::past::Since;
 use super::samples::Span;
 use crate::features::health::latency::{BOUNDS_US, bucket};
 use crate::features::health::series;
@@ -58,7 +59,7 @@ pub fn fine(
             until,
         ),
         Sli::Counted(_) | Sli::Histogram(_) => steps(conn, read, from, until),
-        Sli::Reports(_) => reports(conn, read, from, until),
+        Sli::Reports(_) => Ok(reports(conn, read, (from, until), i64::MAX)?.all),
     }
 }
 
@@ -150,14 +151,16 @@ fn slice(row: Counted, lasts: TimeDelta, every: TimeDelta) -> Slice {
     }
 }
 
-fn reports(
+/// Each report of a target that reads reports, of very many the last; of any other target none.
+pub fn reports(
     conn: &mut Conn,
     read: &Read,
-    from: DateTime<Utc>,
-    until: DateTime<Utc>,
-) -> Result<Vec<Slice>> {
+    (from, until): (DateTime<Utc>, DateTime<Utc>),
+    at_most: i64,
+) -> Result<Since<Slice>> {
+    let since = |rows| Since::of(rows, at_most, from, |slice: &Slice| slice.at);
     let Sli::Reports(of) = &read.sli else {
-        return Ok(Vec::new());
+        return Ok(since(Vec::new()));
     };
     let (most, least) = (
         of.at_most.unwrap_or(f64::INFINITY),
@@ -167,18 +170,19 @@ fn reports(
         "SELECT at, (value <= $4 AND value >= $5)::int::bigint AS good, \
                 (NOT (value <= $4 AND value >= $5))::int::bigint AS bad, demo \
          FROM indicator_report \
-         WHERE indicator_id = $1 AND at >= $2 AND at < $3 AND superseded_by IS NULL ORDER BY at, id",
+         WHERE indicator_id = $1 AND at >= $2 AND at < $3 AND superseded_by IS NULL \
+         ORDER BY at DESC, id DESC LIMIT $6",
     )
     .bind::<SqlUuid, _>(read.item.uuid())
     .bind::<Timestamptz, _>(from)
     .bind::<Timestamptz, _>(until)
     .bind::<Double, _>(most)
     .bind::<Double, _>(least)
+    .bind::<BigInt, _>(at_most)
     .load(conn)?;
-    Ok(rows
-        .into_iter()
-        .map(|row| slice(row, TimeDelta::zero(), read.every))
-        .collect())
+    let rows = rows.into_iter();
+    let slices = rows.map(|row| slice(row, TimeDelta::zero(), read.every));
+    Ok(since(slices.collect()))
 }
 
 /// The part and the whole of what is scraped, and whether the part is the good one.

@@ -23,7 +23,7 @@ const MINUTE: TimeDelta = TimeDelta::minutes(1);
 const HOUR: TimeDelta = TimeDelta::hours(1);
 
 /// So many reports are gone through.
-const REPORTS_AT_MOST: i32 = 200_000;
+const REPORTS_AT_MOST: i64 = 200_000;
 
 pub(super) fn read(conn: &mut Conn, asked: Asked, slug: &str) -> db::Result<Past> {
     let scope = Scope::one(asked.platform);
@@ -103,7 +103,7 @@ impl Of<'_> {
         let caveat = "Results are kept by the minute for two days. What is kept of the time before does not say what the short \
                       windows held.";
         Ok(History {
-            kept,
+            kept: Some(kept),
             caveat: caveat.to_owned(),
             ..History::new(
                 self.burned(&sums, &moments),
@@ -137,8 +137,14 @@ impl Of<'_> {
     /// Of reports: each of them.
     fn reports(&self, conn: &mut Conn) -> db::Result<History> {
         let now = self.asked.now;
-        let (from, start, cut) = self.since(self.source.every * REPORTS_AT_MOST);
-        let fine = slices::fine(conn, self.source, from, now)?;
+        let wanted = (self.asked.from - self.longest, now);
+        let reports = slices::reports(conn, self.source, wanted, REPORTS_AT_MOST)?;
+        let (fine, cut) = (reports.all, reports.is_cut);
+        let start = if cut {
+            self.filled(reports.from, now - reports.from)
+        } else {
+            self.asked.from
+        };
         let moments = match fine.first() {
             Some(first) => said::ends(whole(first.at.max(start), MINUTE) + MINUTE, now, MINUTE),
             None => Vec::new(),
@@ -159,8 +165,12 @@ impl Of<'_> {
         if nearest <= wanted {
             return (wanted, self.asked.from, false);
         }
-        // The longest window has to be filled first, or most of what there is.
-        (nearest, nearest + self.longest.min(reach / 2), true)
+        (nearest, self.filled(nearest, reach), true)
+    }
+
+    /// When the longest window is filled of what is read from a moment on, or most of what there is.
+    fn filled(&self, from: DateTime<Utc>, reach: TimeDelta) -> DateTime<Utc> {
+        from + self.longest.min(reach / 2)
     }
 
     fn history(

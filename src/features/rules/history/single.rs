@@ -30,6 +30,7 @@ pub(super) fn late(
     let caveat = "The last hundred pings are kept. When each of them was due is reckoned by the schedule and the grace as they \
                   are now.";
     Ok(History {
+        kept: None,
         is_cut,
         caveat: caveat.to_owned(),
         ..History::new(
@@ -47,8 +48,8 @@ pub(super) fn failing(
     connector: &Item<Connector>,
 ) -> db::Result<History> {
     let from = asked.from.max(asked.now - calls::KEPT);
-    let from = from.max(connector.declared_at);
-    let (from, ended) = calls::of_connector(conn, connector.id, from)?;
+    let wanted = from.max(connector.declared_at);
+    let (from, ended) = calls::of_connector(conn, connector.id, wanted)?;
     let turned = turns::of_connector(conn, connector.id, from)?;
     let call = |of: BreakerId, at: DateTime<Utc>, heard| Call { of, at, heard };
     let turned = turned
@@ -65,7 +66,8 @@ pub(super) fn failing(
     let mut heard: Vec<Call<BreakerId>> = turned.chain(ended).collect();
     heard.sort_by_key(|call| call.at);
     Ok(History {
-        kept: calls::KEPT,
+        kept: Some(calls::KEPT),
+        is_cut: from > wanted,
         caveat: "Single calls are kept for seven days.".to_owned(),
         ..History::new(
             beats::worst(&heard),
