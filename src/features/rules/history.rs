@@ -298,12 +298,15 @@ fn lines(
     log: &Item<LogSource>,
     of: &LinesOf,
 ) -> db::Result<History> {
-    let from = asked.from - of.within.delta();
-    let heard = logs::first_heard(conn, log.id, from)?;
-    let said = match heard {
+    let within = of.within.delta();
+    let from = asked.from - within;
+    // There were lines before those that are kept, unless the log came later.
+    let is_whole = log.declared_at > from.max(asked.now - log.spec.keep.delta());
+    let said = match logs::first_heard(conn, log.id, from)? {
         Some(heard) => {
             let minutes = logs::minutes(conn, log.id, of, from)?;
-            said::lines(&minutes, of.within.delta(), heard)
+            let begins = if is_whole { heard } else { heard + within };
+            said::lines(&minutes, within, begins)
         }
         None => Vec::new(),
     };

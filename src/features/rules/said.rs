@@ -171,12 +171,13 @@ pub fn worst<N: PartialEq + Copy>(turns: &[(N, DateTime<Utc>, Is)]) -> Vec<Said>
 
 const MINUTE: TimeDelta = TimeDelta::minutes(1);
 
-/// How many lines there were in the time that ended then. A minute's lines are there when it is over.
+/// How many lines there were in the time that ended then, from when on that is known. A minute's lines are there when it is
+/// over.
 #[must_use]
 pub fn lines(
     minutes: &[(DateTime<Utc>, i64)],
     within: TimeDelta,
-    heard: DateTime<Utc>,
+    begins: DateTime<Utc>,
 ) -> Vec<Said> {
     let come = minutes.iter().map(|(at, lines)| (*at + MINUTE, *lines));
     let go = minutes
@@ -185,7 +186,7 @@ pub fn lines(
     let mut turns: Vec<(DateTime<Utc>, i64)> = come.chain(go).collect();
     turns.sort_unstable();
     let mut total = 0;
-    let mut said = vec![Said::reads(heard, Reading::Number(0.0))];
+    let mut said = vec![Said::reads(begins, Reading::Number(0.0))];
     for (at, lines) in turns {
         total += lines;
         let reading = Reading::Number(total as f64);

@@ -98,6 +98,24 @@ fn lines_count_from_the_end_of_their_minute_for_as_long_as_they_should() {
     );
 }
 
+/// What came before it is known from when on counts, and is not told.
+#[test]
+fn lines_are_told_from_when_on_they_are_known() {
+    let lines = [(at(0), 3), (at(2), 1), (at(9), 2)];
+    let said = super::lines(&lines, TimeDelta::minutes(5), at(5));
+    let number = |value: f64| Reading::Number(value);
+    assert_eq!(
+        minutes(&said),
+        [
+            (5, number(4.0)),
+            (6, number(1.0)),
+            (8, number(0.0)),
+            (10, number(2.0)),
+            (15, number(0.0)),
+        ]
+    );
+}
+
 const TICK: TimeDelta = TimeDelta::seconds(2);
 
 fn step(begins: i64, extreme: f64, last: f64) -> Stepped {
