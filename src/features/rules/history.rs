@@ -54,6 +54,12 @@ pub enum Past {
     NotKept(String),
 }
 
+impl From<History> for Past {
+    fn from(history: History) -> Self {
+        Self::Kept(history)
+    }
+}
+
 impl History {
     fn new(said: Vec<Said>, grain: &str, slack: TimeDelta) -> Self {
         Self {
@@ -132,15 +138,15 @@ pub fn read(conn: &mut Conn, asked: Asked, rule: &Rule) -> db::Result<Past> {
 }
 
 /// A history of something that the pack in force names.
-fn named<T: Definition>(
+fn named<T: Definition, P: Into<Past>>(
     conn: &mut Conn,
     asked: Asked,
     slug: &str,
     kind: &str,
-    read: impl FnOnce(&mut Conn, Asked, &Item<T>) -> db::Result<History>,
+    read: impl FnOnce(&mut Conn, Asked, &Item<T>) -> db::Result<P>,
 ) -> db::Result<Past> {
     match packs::by_slug::<T>(conn, asked.platform, slug) {
-        Ok(item) => read(conn, asked, &item).map(Past::Kept),
+        Ok(item) => read(conn, asked, &item).map(Into::into),
         Err(db::Error::NotFound) => Ok(Past::NotKept(format!(
             "There is no {kind} \"{slug}\" in force yet, so there is nothing to go through."
         ))),

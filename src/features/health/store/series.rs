@@ -16,10 +16,10 @@ use crate::foundation::db::{Conn, Result};
 
 /// Each value, for a little longer than the longest window.
 const POINTS_KEPT: TimeDelta = TimeDelta::hours(26);
-/// Steps of five minutes.
-const STEPS_KEPT: TimeDelta = TimeDelta::days(30);
+/// Steps of five minutes: whoever goes through the last 30 days needs the longest window before them, that of a burn rate.
+pub const STEPS_KEPT: TimeDelta = TimeDelta::days(34);
 
-/// Series that a scrape may have known in 30 days, gone ones among them: an exporter that gives its series new labels
+/// Series that a scrape may have known in that time, gone ones among them: an exporter that gives its series new labels
 /// all the time is not let fill the disk.
 const KNOWN_AT_MOST: usize = 10 * KEPT_AT_MOST;
 

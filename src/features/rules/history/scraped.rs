@@ -22,8 +22,8 @@ pub(super) const SUMMED_LATE: TimeDelta = TimeDelta::minutes(15);
 pub(super) fn read(conn: &mut Conn, asked: Asked, on: &Source, up: bool) -> db::Result<Past> {
     let slug = on.probe().unwrap_or_default();
     let read = |conn: &mut Conn, asked: Asked, probe: &Item<Probe>| match on {
-        Source::Metric(of) => metric(conn, asked, probe, of, up),
-        Source::Absence(of) => absence(conn, asked, probe, &of.select),
+        Source::Metric(of) => metric(conn, asked, probe, of, up).map(Past::Kept),
+        Source::Absence(of) => absence(conn, asked, probe, &of.select).map(Past::Kept),
         on => rebuilt(conn, asked, probe, on),
     };
     named(conn, asked, slug, "scrape", read)
@@ -32,6 +32,8 @@ pub(super) fn read(conn: &mut Conn, asked: Asked, on: &Source, up: bool) -> db::
 /// Series that are read together, and from when on: many of them less far back, which whoever reads it is told.
 struct Reach {
     from: DateTime<Utc>,
+    /// From when on what is read says something: a window has to be filled first.
+    start: DateTime<Utc>,
     caveat: Option<String>,
 }
 
@@ -44,12 +46,14 @@ impl Reach {
         if nearest <= wanted {
             return Self {
                 from: wanted,
+                start: wanted,
                 caveat: None,
             };
         }
-        let said = duration(reach.to_std().unwrap_or_default());
+        let said = duration((reach - before).to_std().unwrap_or_default());
         Self {
             from: nearest,
+            start: nearest + before,
             caveat: Some(format!(
                 "It reads {series} series, so only the last {said} are gone through."
             )),
@@ -133,7 +137,7 @@ fn absence(
 }
 
 /// What grows is put together again from what it grew by.
-fn rebuilt(conn: &mut Conn, asked: Asked, probe: &Item<Probe>, on: &Source) -> db::Result<History> {
+fn rebuilt(conn: &mut Conn, asked: Asked, probe: &Item<Probe>, on: &Source) -> db::Result<Past> {
     let rebuilt = Rebuilt::of(on, STEP);
     let [part, whole] = Rebuilt::names();
     let window = on.window().map_or(STEP, Lasting::delta);
@@ -143,7 +147,15 @@ fn rebuilt(conn: &mut Conn, asked: Asked, probe: &Item<Probe>, on: &Source) -> d
         chosen.push(past::chosen(conn, probe.id, (name, select), *by_bound)?);
     }
     let all: Vec<&Chosen> = chosen.iter().collect();
-    let reach = Reach::of(&all, asked, window.max(STEP));
+    let before = window.max(STEP) + STEP;
+    let reach = Reach::of(&all, asked, before);
+    if reach.start >= asked.now {
+        return Ok(Past::NotKept(format!(
+            "It reads {} series, which are gone through no further back than its window of {} reaches.",
+            all.iter().map(|it| it.count()).sum::<usize>(),
+            on.window().unwrap_or_default()
+        )));
+    }
     let grows = on.window().is_some();
     let names = match on {
         Source::Quantile(_) => vec![format!("{whole}_bucket")],
@@ -162,7 +174,8 @@ fn rebuilt(conn: &mut Conn, asked: Asked, probe: &Item<Probe>, on: &Source) -> d
     let (first, last) = (moment(moments.iter().min()), moment(moments.iter().max()));
     let said = match first.zip(last) {
         Some((first, last)) => {
-            let ends = said::ends(first, last.min(asked.now), STEP);
+            let mut ends = said::ends(first, last.min(asked.now), STEP);
+            ends.retain(|at| *at >= reach.start);
             let mut said = rebuilt.said(&all, &ends);
             said.push(Said::nothing(last + SUMMED_LATE));
             said
@@ -175,7 +188,7 @@ fn rebuilt(conn: &mut Conn, asked: Asked, probe: &Item<Probe>, on: &Source) -> d
     } else {
         "What happens within a step is told at its end."
     };
-    Ok(reach.history(said, caveat))
+    Ok(reach.history(said, caveat).into())
 }
 
 /// The series that a source reads: a name, what their labels have to be, and whether they are told apart by their bound.
