@@ -1,6 +1,7 @@
 //! Rules as people read and change them: the list, a rule with what it would have done, the form, and who may.
 
 mod changing;
+mod history;
 
 use std::time::{Duration, Instant};
 

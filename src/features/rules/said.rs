@@ -31,6 +31,32 @@ pub fn merged(results: &[(DateTime<Utc>, TimeDelta)], lasts: TimeDelta) -> Vec<L
     merged
 }
 
+/// The times in which somebody looked for something that was there in these, without the ends of each that are known no finer
+/// than they are kept: `grain`. The end of one that reaches into `now` is known.
+#[must_use]
+pub fn trimmed(
+    looked: &[Looked],
+    there: &[Looked],
+    grain: TimeDelta,
+    now: DateTime<Utc>,
+) -> Vec<Looked> {
+    let trim = |span: &Looked| {
+        let mut span = *span;
+        let first = there.iter().find(|it| it.until > span.from);
+        let last = there.iter().rfind(|it| it.from < span.until);
+        let is_near = |apart: TimeDelta| apart > TimeDelta::zero() && apart < grain;
+        if let Some(first) = first.filter(|it| is_near(it.from - span.from)) {
+            span.from = first.from;
+        }
+        if let Some(last) = last.filter(|it| span.until < now && is_near(span.until - it.until)) {
+            span.until = last.until;
+        }
+        span
+    };
+    let spans = looked.iter().map(trim);
+    spans.filter(|span| span.from < span.until).collect()
+}
+
 /// How a probe stood, where somebody looked.
 #[must_use]
 pub fn states(states: &[(DateTime<Utc>, ProbeState)], looked: &[Looked]) -> Vec<Said> {

@@ -116,6 +116,35 @@ fn lines_are_told_from_when_on_they_are_known() {
     );
 }
 
+#[test]
+fn whether_anybody_looked_is_known_no_finer_than_it_is_kept() {
+    let span = |from, until| Looked {
+        from: at(from),
+        until: at(until),
+    };
+    let trim = |looked, there: &[(i64, i64)], now| {
+        let there: Vec<_> = there.iter().map(|it| span(it.0, it.1)).collect();
+        let trimmed = trimmed(&[looked], &there, HOUR, at(now));
+        let spans = trimmed.iter();
+        let spans = spans.map(|it| {
+            (
+                (it.from - at(0)).num_minutes(),
+                (it.until - at(0)).num_minutes(),
+            )
+        });
+        spans.collect::<Vec<_>>()
+    };
+    // From half past, until a quarter past.
+    assert_eq!(trim(span(0, 240), &[(30, 195)], 1_000), [(30, 195)]);
+    // What is missing for longer, or amid it, is absent.
+    assert_eq!(trim(span(0, 240), &[(60, 180)], 1_000), [(0, 240)]);
+    let gap = [(10, 100), (130, 230)];
+    assert_eq!(trim(span(0, 240), &gap, 1_000), [(10, 230)]);
+    // And what is missing now.
+    assert_eq!(trim(span(0, 240), &[(0, 190)], 230), [(0, 240)]);
+    assert_eq!(trim(span(0, 240), &[], 1_000), [(0, 240)]);
+}
+
 const TICK: TimeDelta = TimeDelta::seconds(2);
 
 fn step(begins: i64, extreme: f64, last: f64) -> Stepped {

@@ -1,6 +1,6 @@
 //! What is kept of scraped metrics: steps of five minutes.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 
 use super::{Asked, History, PEAKS, Past, STEPS, lasts, looked, named};
 use crate::features::alerts::evaluate::TICK;
@@ -28,6 +28,9 @@ pub(super) fn read(conn: &mut Conn, asked: Asked, on: &Source, up: bool) -> db::
     };
     named(conn, asked, slug, "scrape", read)
 }
+
+/// Whether anybody looked is known by the hour.
+const GRAIN: TimeDelta = TimeDelta::hours(1);
 
 /// Series that are read together, and from when on: many of them less far back, which whoever reads it is told.
 struct Reach {
@@ -106,7 +109,12 @@ fn metric(
         }
     });
     let stepped: Vec<Stepped> = stepped.collect();
-    let said = said::stepped(&stepped, TICK, lasts(&probe.spec));
+    let mut said = said::stepped(&stepped, TICK, lasts(&probe.spec));
+    // What is not added up yet is not gone.
+    let last = rows.last().map(|row| row.at + SUMMED_LATE);
+    if last.is_some_and(|last| last > asked.now) {
+        said.pop_if(|last| *last == Said::nothing(last.at));
+    }
     Ok(reach.history(said, PEAKS))
 }
 
@@ -118,20 +126,32 @@ fn absence(
 ) -> db::Result<History> {
     let chosen = past::chosen(conn, probe.id, (select.name.as_str(), select), false)?;
     let reach = Reach::of(&[&chosen], asked, TimeDelta::zero());
-    let rows = past::together(conn, &chosen, reach.from)?;
+    // Of the step in which it begins, only the rest would be known.
+    let begins = reach.from.duration_trunc(STEP).unwrap_or(reach.from) + STEP;
+    let rows = past::together(conn, &chosen, begins)?;
     let there: Vec<_> = rows.iter().map(|row| (row.at - STEP, STEP)).collect();
-    let there = said::merged(&there, lasts(&probe.spec));
-    let turns: Vec<(DateTime<Utc>, bool)> = there
+    let lasts = lasts(&probe.spec);
+    let there = said::merged(&there, lasts);
+    let turns = there
         .iter()
-        .flat_map(|span| [(span.from, false), (span.until, true)])
-        .collect();
-    let before = std::iter::once((reach.from, true)).chain(turns);
-    let turns: Vec<_> = before.filter(|(at, _)| *at <= asked.now).collect();
+        .flat_map(|span| [(span.from, false), (span.until, true)]);
+    let turns = std::iter::once((begins, true)).chain(turns);
+    // What is not added up yet is not absent.
+    let is_told = |(at, absent): &(DateTime<Utc>, bool)| {
+        let summed = if *absent && *at > begins {
+            *at - lasts + SUMMED_LATE
+        } else {
+            *at
+        };
+        summed <= asked.now
+    };
+    let turns: Vec<_> = turns.filter(is_told).collect();
     let mut looked = looked(conn, asked, probe)?;
-    looked.retain(|span| span.until > reach.from);
+    looked.retain(|span| span.until > begins);
     for span in &mut looked {
-        span.from = span.from.max(reach.from);
+        span.from = span.from.max(begins);
     }
+    let looked = said::trimmed(&looked, &there, GRAIN, asked.now);
     let said = said::within(&turns, &looked, |absent| Reading::Absent(*absent));
     Ok(reach.history(said, ""))
 }
