@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use diesel::connection::SimpleConnection;
@@ -21,6 +21,7 @@ use signalbox::foundation::jobs::{
 
 use crate::support::app::{TestApp, services};
 use crate::support::db::TestDb;
+use crate::support::waiting::wait_until;
 
 mod console;
 
@@ -241,19 +242,13 @@ fn a_lane_has_a_limit_over_all_workers() {
         registry
     };
     let runners = [(); 2].map(|()| Runner::start(bench.services.clone(), heavy()).unwrap());
-    wait_until(|| ids.iter().all(|id| bench.job(*id).state == JobState::Done));
+    wait_until("all are done", || {
+        ids.iter().all(|id| bench.job(*id).state == JobState::Done)
+    });
     for runner in runners {
         assert_eq!(runner.stop(Duration::from_secs(5)), 0);
     }
     assert_eq!(MOST.load(Ordering::SeqCst), 2);
-}
-
-fn wait_until(condition: impl Fn() -> bool) {
-    let begun = Instant::now();
-    while !condition() {
-        assert!(begun.elapsed() < Duration::from_secs(30), "it never came");
-        std::thread::sleep(Duration::from_millis(20));
-    }
 }
 
 #[test]
@@ -269,10 +264,12 @@ fn a_running_job_is_cancelled_and_a_stopping_worker_puts_its_job_back() {
     let (cancelled, stopped) = (bench.enqueue(work()), bench.enqueue(work()));
     let runner = Runner::start(bench.services.clone(), registry(long)).unwrap();
     let running = |id| bench.job(id).state == JobState::Running;
-    wait_until(|| running(cancelled) && running(stopped));
+    wait_until("both run", || running(cancelled) && running(stopped));
     let now = bench.services.clock.now();
     bench.write(|tx| jobs::request_cancel(tx, cancelled, now));
-    wait_until(|| bench.job(cancelled).state == JobState::Cancelled);
+    wait_until("it is cancelled", || {
+        bench.job(cancelled).state == JobState::Cancelled
+    });
     assert_eq!(runner.stop(Duration::from_secs(5)), 0);
     let job = bench.job(stopped);
     assert_eq!(

@@ -5,7 +5,6 @@ use std::io::Write as _;
 use std::net::TcpListener;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection;
 use signalbox::app;
@@ -15,6 +14,7 @@ use signalbox::foundation::telemetry::metrics;
 use crate::support::app::services;
 use crate::support::db::TestDb;
 use crate::support::programs;
+use crate::support::waiting::until;
 
 #[derive(Default)]
 struct Family {
@@ -172,16 +172,13 @@ async fn every_series_says_what_it_is() {
     let running = app::start(services, listener).unwrap();
     let scrape = format!("http://{}/metrics", running.metrics().unwrap());
     get(&format!("http://localhost:{port}/health")).await;
-    let began = Instant::now();
-    let families = loop {
-        let families = parse(&get(&scrape).await);
+    let mut families = BTreeMap::new();
+    until("a lag is told", async || {
+        families = parse(&get(&scrape).await);
         let lag = value(&families, "ingestion_lag").unwrap_or_default();
-        if lag > 0.0 && value(&families, "jobs{state=\"waiting\"}").is_some() {
-            break families;
-        }
-        assert!(began.elapsed() < Duration::from_secs(20), "no lag is told");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    };
+        lag > 0.0 && value(&families, "jobs{state=\"waiting\"}").is_some()
+    })
+    .await;
     for (name, family) in &families {
         check(name, family);
     }
@@ -199,10 +196,10 @@ async fn every_series_says_what_it_is() {
     db.connect_superuser()
         .batch_execute("UPDATE intake_batch SET state = 'cancelled', finished_at = now()")
         .unwrap();
-    while value(&parse(&get(&scrape).await), "ingestion_lag") != Some(0.0) {
-        assert!(began.elapsed() < Duration::from_secs(30), "the lag stays");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    until("nothing lags", async || {
+        value(&parse(&get(&scrape).await), "ingestion_lag") == Some(0.0)
+    })
+    .await;
     running.stop().await;
 }
 

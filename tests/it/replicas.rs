@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Child;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::sql_types::{BigInt, Text, Timestamptz, Uuid as SqlUuid};
@@ -23,13 +23,12 @@ use crate::notify::receivers::{Habit, MailServer, Receiver};
 use crate::notify::{end_leases, endpoint_at, mail, to, write};
 use crate::program::{free_port, serve_over};
 use crate::support::app::{TestApp, services_at};
+use crate::support::waiting::until;
 
 const PROBES: [&str; 4] = ["a", "b", "c", "broken"];
 const INTERVAL_MS: i64 = 2_000;
 /// A run ends before its lease does, and whoever was killed holds its probes for no longer.
 const LEASE: Duration = Duration::from_secs(12);
-/// For a machine that has much else to do.
-const PATIENCE: Duration = Duration::from_mins(1);
 
 fn pack(probed: u16, broken: u16, endpoint: EndpointId) -> String {
     let probe = |id: &str| {
@@ -113,12 +112,11 @@ impl Replica {
 
     async fn until_it_serves(&mut self) {
         let health = format!("http://127.0.0.1:{}/health", self.port);
-        let begun = Instant::now();
-        while reqwest::get(&health).await.is_err() {
+        until("it serves", async || {
             assert_eq!(self.program.try_wait().unwrap(), None, "it ended");
-            assert!(begun.elapsed() < PATIENCE, "it does not serve");
-            pause().await;
-        }
+            reqwest::get(&health).await.is_ok()
+        })
+        .await;
     }
 
     /// Whether it has itself sent a notice, by its own count.
@@ -135,18 +133,6 @@ impl Drop for Replica {
     fn drop(&mut self) {
         let _ = self.program.kill();
         let _ = self.program.wait();
-    }
-}
-
-async fn pause() {
-    tokio::time::sleep(Duration::from_millis(100)).await;
-}
-
-async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !is_so() {
-        assert!(begun.elapsed() < PATIENCE, "{what}");
-        pause().await;
     }
 }
 
@@ -265,21 +251,21 @@ async fn two_replicas_run_each_slot_and_send_each_notice_once() {
 
     // Both are at it: every slot once, by what is stored and by what those count who are asked.
     let mut first = 0;
-    let begun = Instant::now();
-    while first == 0 || !(one.has_sent().await && other.has_sent().await) {
-        assert!(begun.elapsed() < PATIENCE, "one of them sends nothing");
+    until("both send", async || {
         enqueue(&app, end, &format!("after {first}"), ROUND);
         first += ROUND;
-        until("every notice is sent", || {
+        until("every notice is sent", async || {
             webhooks(&receiver).len() >= first && mails(&server).len() >= first
         })
         .await;
-    }
-    until("they probe", || {
+        one.has_sent().await && other.has_sent().await
+    })
+    .await;
+    until("they probe", async || {
         stored(&app).values().filter(|runs| **runs >= 5).count() == PROBES.len()
     })
     .await;
-    until("as often as it is stored", || {
+    until("as often as it is stored", async || {
         stored(&app) == counted(&[&probed, &broken])
     })
     .await;
@@ -305,7 +291,7 @@ async fn two_replicas_run_each_slot_and_send_each_notice_once() {
     drop(one);
     let killed_at = Utc::now();
     tokio::time::sleep(LEASE).await;
-    until("the other probes all", || {
+    until("the other probes all", async || {
         let late = killed_at + TimeDelta::from_std(LEASE).unwrap();
         let runs = runs(&app);
         PROBES.into_iter().all(|probe| {
@@ -327,7 +313,7 @@ async fn two_replicas_run_each_slot_and_send_each_notice_once() {
     }
     // What it held is sent once its lease has run out; the letter of the alert was told to both places.
     end_leases(&app);
-    until("nothing is left to send", || {
+    until("nothing is left to send", async || {
         count(&app, "notice WHERE state <> 'delivered'") == 0
     })
     .await;

@@ -2,7 +2,7 @@
 
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Sender, channel};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use diesel::connection::SimpleConnection as _;
 use diesel::sql_types::BigInt;
@@ -17,6 +17,7 @@ use signalbox::foundation::db::roles::Role;
 use signalbox::foundation::kernel::Clock;
 
 use super::fixture::{Bench, Python};
+use crate::support::waiting::wait_until;
 
 /// Where a batch can be cut off: before each table is written, and at the commit itself.
 const STEPS: [&str; 7] = [
@@ -118,17 +119,6 @@ impl Running {
     fn stop(mut self) -> Result<(), SealerError> {
         self.stop.take();
         self.thread.take().unwrap().join().unwrap()
-    }
-}
-
-fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
-    let started = Instant::now();
-    while !done() {
-        assert!(
-            started.elapsed() < Duration::from_secs(30),
-            "waited too long: {what}"
-        );
-        std::thread::sleep(Duration::from_millis(20));
     }
 }
 

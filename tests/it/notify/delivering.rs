@@ -14,6 +14,7 @@ use signalbox::features::notify::store::{Told, endpoints, outbox};
 use super::receivers::{Habit, MailServer, Receiver};
 use super::{endpoint_at, enqueue, mail, mailing, to, told, write};
 use crate::support::app::{TestApp, services_at};
+use crate::support::waiting::until;
 
 async fn deliver(app: &TestApp) -> usize {
     deliver_due(&app.services).await.unwrap()
@@ -523,14 +524,10 @@ async fn two_replicas_send_each_notice_once() {
         ..other
     };
     let runners = [Runner::start(app.services.clone()), Runner::start(other)];
-    let begun = std::time::Instant::now();
-    while told(&app).iter().any(|it| it.state == State::Queued) {
-        assert!(
-            begun.elapsed() < std::time::Duration::from_mins(1),
-            "they do not end"
-        );
-        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
-    }
+    until("they end", async || {
+        told(&app).iter().all(|it| it.state != State::Queued)
+    })
+    .await;
     for runner in runners {
         runner.stop().await;
     }

@@ -1,7 +1,5 @@
 //! The real program, killed while it delivers: whatever it had begun is sent by the next, and under the same id.
 
-use std::time::{Duration, Instant};
-
 use signalbox::features::notify::delivery::deliver_due;
 use signalbox::features::notify::notice::{Destination, State};
 
@@ -10,6 +8,7 @@ use super::receivers::{Habit, MailServer, Manner, Receiver};
 use super::{endpoint_at, enqueue, mail, mailing, to, told};
 use crate::program::{free_port, serve_over};
 use crate::support::app::TestApp;
+use crate::support::waiting::until;
 
 /// Lets the program run over the test's database until something has happened, and kills it in that moment.
 async fn killed_when(app: &TestApp, mail: Option<&MailServer>, happened: impl Fn() -> bool) {
@@ -24,12 +23,11 @@ async fn killed_when(app: &TestApp, mail: Option<&MailServer>, happened: impl Fn
             .env("SIGNALBOX_MAIL_FROM", "Signalbox <signalbox@bank.example>");
     }
     let mut program = command.spawn().unwrap();
-    let begun = Instant::now();
-    while !happened() {
+    until("it sends", async || {
         assert_eq!(program.try_wait().unwrap(), None, "it ended");
-        assert!(begun.elapsed() < Duration::from_mins(1), "it sends nothing");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+        happened()
+    })
+    .await;
     // On Unix this is SIGKILL.
     program.kill().unwrap();
     program.wait().unwrap();

@@ -15,3 +15,4 @@ pub mod provider;
 pub mod reference;
 pub mod scraped;
 pub mod subjects;
+pub mod waiting;
