@@ -16,7 +16,7 @@ mod ways;
 use std::collections::BTreeSet;
 
 use signalbox::app::simulator::Mode;
-use signalbox::features::packs::pack::{Measure, Source};
+use signalbox::features::packs::pack::Measure;
 use signalbox::foundation::kernel::Level;
 
 use stage::Stage;
@@ -231,10 +231,8 @@ async fn every_alert_that_a_guide_names_has_a_drill() {
         for rule in &pack.rules {
             for (level, _) in rule.levels() {
                 let mut of = guide.all().filter(|drill| drill.rule == rule.id);
-                // Those of a budget are its windows, which `slo::burning` goes through.
-                let is_budget = matches!(rule.on, Source::BurnRate(_));
                 assert!(
-                    is_budget || of.any(|drill| drill.level == level),
+                    of.any(|drill| drill.level == level),
                     "{}: {} is never {level}",
                     guide.pack,
                     rule.id

@@ -141,6 +141,24 @@ const SERVICES: &[Drill] = &[
         ..DRILL
     },
     Drill {
+        rule: "requests-budget",
+        shows: "DO-11",
+        breaks: Way::Counters(
+            "api-metrics",
+            &[
+                ("http_requests_total{status=\"200\"}", 1.0, 10.0),
+                ("http_requests_total{status=\"500\"}", 9.0, 0.0),
+            ],
+        ),
+        level: Level::Red,
+        lit: 5 * MINUTE,
+        told: OPERATIONS,
+        runbook: Some("api-wont-start"),
+        out: 4 * DAY,
+        also: &["errors-high"],
+        ..DRILL
+    },
+    Drill {
         rule: "errors-high",
         shows: "DO-11, DO-17",
         breaks: Way::Site("API", Mode::Erring),

@@ -115,13 +115,25 @@ const SERVICES: &[Drill] = &[
         out: 30,
         ..DRILL
     },
+    // A single failure: too many for the last three days, and not for the last hour.
+    Drill {
+        rule: "availability-budget",
+        shows: "LT-27",
+        breaks: Way::Results("backend-health", 1),
+        level: Level::Yellow,
+        lit: MINUTE,
+        told: OPERATIONS,
+        runbook: Some("error-budget"),
+        out: 6 * HOUR + 5 * MINUTE,
+        ..DRILL
+    },
     Drill {
         rule: "availability-budget",
         shows: "LT-27",
         breaks: Way::Results("backend-health", 1),
         level: Level::Red,
         dark: MINUTE,
-        lit: 2 * MINUTE,
+        lit: 3 * MINUTE,
         told: OPERATIONS,
         runbook: Some("error-budget"),
         out: 4 * DAY,
