@@ -1,6 +1,7 @@
 //! Probes against real listeners, claims between two processes, and what is reported.
 
-mod claims;
+pub mod claims;
+mod databases;
 mod evidence;
 mod files;
 mod platforms;

@@ -1,6 +1,5 @@
 //! What probes may claim, and for how long.
 
-use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::Path;
 
@@ -288,51 +287,6 @@ async fn a_stop_that_is_longer_than_minutes_are_kept_loses_no_hour() {
     actions::tidy(&app.services).unwrap();
     assert_eq!(count(&app, probe, Span::Hour), 2);
     assert_eq!(count(&app, probe, Span::Day), 2);
-}
-
-/// What a real server tells of itself: how long its longest query runs, how many of its rows are dead, and who follows it.
-#[tokio::test]
-async fn a_real_database_is_measured() {
-    let app = TestApp::start().await;
-    let mut owner = app.db.connect_superuser();
-    owner
-        .batch_execute(
-            "CREATE TABLE bloated (n int); ALTER TABLE bloated SET (autovacuum_enabled = false); \
-             INSERT INTO bloated SELECT generate_series(1, 5000); DELETE FROM bloated; \
-             SELECT pg_stat_force_next_flush(); SELECT 1;",
-        )
-        .unwrap();
-    let mut sleeper = app.db.connect_superuser();
-    std::thread::spawn(move || sleeper.batch_execute("SELECT pg_sleep(6)"));
-    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
-    let read = |url: String| async move {
-        let url = url::Url::parse(&url).unwrap();
-        let mut password = tempfile::NamedTempFile::new().unwrap();
-        writeln!(password, "{}", url.password().unwrap_or_default()).unwrap();
-        let outcome = run(Check::Postgres(Postgres {
-            host: url.host_str().unwrap().to_owned(),
-            port: url.port().unwrap_or(5432),
-            database: url.path().trim_start_matches('/').to_owned(),
-            user: url.username().to_owned(),
-            password_file: password.path().display().to_string(),
-            tls: Tls::Disable,
-        }))
-        .await
-        .outcome;
-        let Outcome::Good(measures) = outcome else {
-            panic!("{outcome:?}")
-        };
-        measures.into_iter().collect::<BTreeMap<_, _>>()
-    };
-    let plain = read(app.db.app_url.expose().clone()).await;
-    assert!(
-        !plain.contains_key(&Measure::Query),
-        "this role does not see it"
-    );
-    assert!(plain[&Measure::Bloat] > 0.5, "{plain:?}");
-    assert!((plain[&Measure::Replicas]).abs() < f64::EPSILON);
-    let told = read(app.db.superuser_url.expose().clone()).await;
-    assert!((1.0..6.0).contains(&told[&Measure::Query]), "{told:?}");
 }
 
 /// The page says that whatever is broken is seen; so what it breaks is something that the packs ask about.

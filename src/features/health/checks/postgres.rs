@@ -112,17 +112,21 @@ async fn config(pg: &Postgres) -> Result<Config, Outcome> {
 
 /// How full a server is, and how far replication lags. Each part is open to every role, and what a role
 /// may not see of others is not counted as nothing: connections are those of the statistics, not of the
-/// list of sessions, and a lag that is hidden is none. How long queries run is told to roles alone that see those of
-/// others (`pg_read_all_stats`), and of a query nothing but its time is asked for. Dead rows are those of the statistics,
-/// which are an estimate: nothing is read of the tables themselves.
+/// list of sessions, and a lag that is hidden is none. A server that has replayed all it received is up to
+/// date only while it receives; one that is cut off is as old as the last change it replayed. How long
+/// queries run is told to roles alone that see those of others (`pg_read_all_stats`), and of a query
+/// nothing but its time is asked for. Dead rows are those of the statistics, which are an estimate:
+/// nothing is read of the tables themselves.
 const FIGURES: &str = "SELECT (SELECT sum(numbackends) FROM pg_stat_database)::float8 \
             / current_setting('max_connections')::float8, \
         pg_database_size(current_database()), \
         CASE WHEN NOT pg_is_in_recovery() THEN \
                 (SELECT extract(epoch FROM max(coalesce(replay_lag, '0'))) FROM pg_stat_replication \
                  WHERE state IS NOT NULL) \
-             WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0 \
-             ELSE extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()) END, \
+             WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() \
+                AND EXISTS (SELECT 1 FROM pg_stat_wal_receiver) THEN 0 \
+             ELSE extract(epoch FROM clock_timestamp() \
+                - coalesce(pg_last_xact_replay_timestamp(), pg_postmaster_start_time())) END, \
         (SELECT CASE WHEN EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'pg_read_all_stats' \
                                   AND pg_has_role(oid, 'USAGE')) \
                 THEN coalesce(extract(epoch FROM max(clock_timestamp() - query_start)), 0) END \

@@ -89,23 +89,28 @@ fn measure_tile(
         .iter()
         .find(|(of, _)| *of == measure)
         .map(|(_, value)| *value);
-    let (Some(value), Some(seen)) = (value, probe.measured_at) else {
-        // Nothing is replicated there, or nobody knows; either way there is nothing to wait for. Nor is there
-        // for what a server that tells its figures has left out, but for hits, which are still being counted.
-        let told = !probe.measures.is_empty();
-        let nothing = measure == Measure::Lag || told && measure != Measure::Hits;
-        return (!nothing).then(|| Tile::unknown(name, source, probe.measured_at).href(href));
-    };
-    let reading = reading(value, measure.unit());
     // What is alarming is the rules' word.
     let over = std::iter::once(measure).chain(beside(measure).iter().copied());
-    let lamps = over.filter_map(|of| lit(&probe.item, of));
-    let lamp = lamps.min().unwrap_or(Lamp::Clear);
-    let tile = Tile::new(name, lamp, reading, "", source, seen).note(note(probe, measure));
-    Some(
-        tile.stale_after(probe.item.spec.interval.delta() * 3, now)
-            .href(href),
-    )
+    let lamp = over.filter_map(|of| lit(&probe.item, of)).min();
+    let tile = match (value, probe.measured_at) {
+        (Some(value), Some(seen)) => {
+            let (lamp, reading) = (lamp.unwrap_or(Lamp::Clear), reading(value, measure.unit()));
+            Tile::new(name, lamp, reading, "", source, seen).note(note(probe, measure))
+        }
+        // A rule may want somebody to follow, and it is this tile that wears its lamp.
+        (None, Some(seen)) if let (Measure::Lag, Some(lamp)) = (measure, lamp) => {
+            Tile::new(name, lamp, "none", "", source, seen).note(note(probe, measure))
+        }
+        (_, seen) => {
+            // Nothing is replicated there, or nobody knows; either way there is nothing to wait for. Nor is there
+            // for what a server that tells its figures has left out, but for hits, which are still being counted.
+            let told = !probe.measures.is_empty();
+            let nothing = measure == Measure::Lag || told && measure != Measure::Hits;
+            return (!nothing).then(|| Tile::unknown(name, source, seen).href(href));
+        }
+    };
+    let stale = probe.item.spec.interval.delta() * 3;
+    Some(tile.stale_after(stale, now).href(href))
 }
 
 /// The figures that a tile shows beside its own, whose lamps it wears as well.
