@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use diesel::connection::SimpleConnection;
+use diesel::dsl::sql;
 use diesel::prelude::*;
+use diesel::sql_types::BigInt;
 use serde_json::{Value, json};
 use signalbox::foundation::Services;
 use signalbox::foundation::audit::{Actor, Event, NewJob, Subject, Tx, Unaudited};
@@ -77,6 +79,15 @@ impl Bench {
             .connect(Role::Superuser)
             .batch_execute(statement)
             .unwrap();
+    }
+
+    /// How many wait for somebody else's lock. A connection of its own: within a transaction it is answered once.
+    fn waiting_for_a_lock(&self) -> i64 {
+        let waiting = "(SELECT count(*) FROM pg_stat_activity \
+                       WHERE datname = current_database() AND wait_event_type = 'Lock')";
+        diesel::select(sql::<BigInt>(waiting))
+            .get_result(&mut self.db.connect(Role::Superuser))
+            .unwrap()
     }
 }
 
@@ -342,17 +353,21 @@ fn two_replicas_make_one_job_of_a_slot() {
     let bench = Bench::new();
     bench.run(nightly(Late::Run));
     bench.services.clock.advance(TimeDelta::hours(24));
-    let barrier = Barrier::new(4);
+    let mut other = bench.db.connect(Role::Superuser);
+    let hold = "SET idle_in_transaction_session_timeout = '30s'; BEGIN; SELECT FROM job_schedule FOR UPDATE";
+    other.batch_execute(hold).unwrap();
     std::thread::scope(|scope| {
-        for _ in 0..4 {
-            scope.spawn(|| {
-                barrier.wait();
-                bench.run(nightly(Late::Run));
-            });
+        for _ in 0..2 {
+            scope.spawn(|| bench.run(nightly(Late::Run)));
         }
+        // Both look before either writes.
+        wait_until("both wait", || bench.waiting_for_a_lock() == 2);
+        other.batch_execute("COMMIT").unwrap();
     });
     assert_eq!(slots(&bench).len(), 1);
     assert_eq!(bench.events("test.done"), 1);
+    // It was missed, and that is said once.
+    assert_eq!(bench.events("schedule.slot_missed"), 1);
 }
 
 #[test]

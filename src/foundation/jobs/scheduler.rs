@@ -59,6 +59,12 @@ struct Sorted {
     skipped: Vec<DateTime<Utc>>,
 }
 
+impl Sorted {
+    fn has_missed(&self) -> bool {
+        !self.run_late.is_empty() || !self.skipped.is_empty()
+    }
+}
+
 fn sort(schedule: &Schedule, slots: Vec<DateTime<Utc>>, now: DateTime<Utc>) -> Sorted {
     let in_time = |slot: &DateTime<Utc>| now - *slot <= Duration::seconds(GRACE_SECS);
     let (on_time, mut missed): (Vec<_>, Vec<_>) = slots.into_iter().partition(in_time);
@@ -84,7 +90,7 @@ fn enqueue(engine: &Engine, schedule: &Schedule, now: DateTime<Utc>) -> db::Resu
     };
     let missed = engine.bookkeeping(|conn| {
         let sorted = lock(conn)?;
-        let missed = !sorted.run_late.is_empty() || !sorted.skipped.is_empty();
+        let missed = sorted.has_missed();
         if !missed {
             insert(conn, schedule, &sorted, now)?;
         }
@@ -94,15 +100,23 @@ fn enqueue(engine: &Engine, schedule: &Schedule, now: DateTime<Utc>) -> db::Resu
         return Ok(());
     }
     let actor = Actor::job(schedule.kind);
-    engine
+    let noted = engine
         .services
         .audit
         .write_on(PoolKind::Jobs, &actor, |tx| {
             let sorted = lock(tx)?;
+            // Another process has noted them meanwhile. What is on time is found by the next look.
+            if !sorted.has_missed() {
+                return Err(db::Error::NoEvent);
+            }
             insert(tx, schedule, &sorted, now)?;
             tx.record(missed_event(schedule, &sorted))?;
             Ok(())
-        })
+        });
+    match noted {
+        Err(db::Error::NoEvent) => Ok(()),
+        noted => noted,
+    }
 }
 
 fn insert(
