@@ -48,15 +48,19 @@ impl Supervisor {
 /// Looks whether something stands still, and says that we are well if nothing does. Answers whether it was said.
 ///
 /// A database that does not answer is not mended by starting us again, and the page that says so would go: that alone
-/// keeps nothing back.
+/// keeps nothing back. One that answers others, while none of our own connections comes free, does.
 pub fn turn(services: &Services) -> db::Result<bool> {
-    match watched::trouble(services) {
-        Ok(Some(trouble)) => {
-            tracing::warn!(trouble, "the supervisor is not told that all is well");
-            return Ok(false);
-        }
-        Ok(None) | Err(db::Error::Unavailable(_)) => {}
+    let trouble = match watched::standstill(services) {
+        Ok(trouble) => trouble,
+        Err(db::Error::Unavailable(_)) => services
+            .db
+            .lets_in()
+            .then_some("no connection to the database comes free"),
         Err(error) => return Err(error),
+    };
+    if let Some(trouble) = trouble {
+        tracing::warn!(trouble, "the supervisor is not told that all is well");
+        return Ok(false);
     }
     say(&services.config.supervisor, News::Well);
     Ok(true)

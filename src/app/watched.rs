@@ -111,12 +111,27 @@ fn look(services: &Services) -> db::Result<Look> {
 }
 
 /// What stands still, if anything does, whoever has the turn.
-pub fn trouble(services: &Services) -> db::Result<Option<&'static str>> {
+fn trouble(services: &Services) -> db::Result<Option<&'static str>> {
+    let (facts, now) = all(services)?;
+    Ok(facts.trouble(now))
+}
+
+/// What stands still and may go on after a new start. A notice that waits for a slow receiver does not.
+pub fn standstill(services: &Services) -> db::Result<Option<&'static str>> {
+    let (facts, now) = all(services)?;
+    let facts = Facts {
+        notice_due: None,
+        ..facts
+    };
+    Ok(facts.trouble(now))
+}
+
+fn all(services: &Services) -> db::Result<(Facts, DateTime<Utc>)> {
     let now = services.clock.now();
     let facts = services
         .db
         .read_on(PoolKind::Jobs, |conn| facts(conn, now))?;
-    Ok(facts.trouble(now))
+    Ok((facts, now))
 }
 
 fn facts(conn: &mut Conn, now: DateTime<Utc>) -> db::Result<Facts> {

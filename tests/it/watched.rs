@@ -13,6 +13,7 @@ use signalbox::features::alerts::evaluate;
 use signalbox::features::watched::store;
 use signalbox::foundation::Services;
 use signalbox::foundation::config::{Mode, SupervisorConfig};
+use signalbox::foundation::db::{self, Db, PoolKind};
 use signalbox::foundation::kernel::Secret;
 
 use crate::notify::receivers::{Habit, Receiver};
@@ -196,6 +197,51 @@ async fn the_watchdog_is_given_nothing_while_something_stands_still() {
     assert!(supervisor::turn(&app.services).unwrap());
     socket.set_nonblocking(false).unwrap();
     assert_eq!(heard(&socket), "WATCHDOG=1");
+}
+
+/// What a new start does not mend keeps nothing back, and what it may mend does.
+#[tokio::test]
+async fn the_watchdog_tells_a_database_that_is_away_from_one_that_we_hold_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("notify");
+    let mut socket = None;
+    let app = TestApp::start_with(|services| {
+        socket = Some(supervised(services, &path, Duration::from_mins(1)));
+    })
+    .await;
+    let nowhere = Secret::new("postgres://nobody:none@127.0.0.1:1/none".to_owned());
+    let away = Services {
+        db: Db::new(&nowhere, app.services.config.database.pools),
+        ..app.services.clone()
+    };
+    assert!(supervisor::turn(&away).unwrap(), "nobody is blamed for it");
+
+    let jobs = app.services.db.states();
+    let jobs = jobs.iter().find(|it| it.kind == PoolKind::Jobs).unwrap();
+    let (held, hold) = std::sync::mpsc::channel();
+    let threads: Vec<_> = (0..jobs.limit)
+        .map(|_| {
+            let (db, held) = (app.services.db.clone(), held.clone());
+            let (release, released) = std::sync::mpsc::channel::<()>();
+            let thread = std::thread::spawn(move || {
+                db.read_on(PoolKind::Jobs, |_| {
+                    held.send(()).unwrap();
+                    let _ = released.recv();
+                    Ok::<_, db::Error>(())
+                })
+            });
+            (thread, release)
+        })
+        .collect();
+    for _ in 0..jobs.limit {
+        hold.recv().unwrap();
+    }
+    assert!(!supervisor::turn(&app.services).unwrap(), "none comes free");
+    for (thread, release) in threads {
+        drop(release);
+        thread.join().unwrap().unwrap();
+    }
+    assert!(supervisor::turn(&app.services).unwrap());
 }
 
 /// What a Prometheus beside us is given to watch us with.

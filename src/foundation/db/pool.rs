@@ -106,6 +106,12 @@ impl Db {
         &self.address
     }
 
+    /// Whether the database lets us in at all, apart from the pools.
+    #[must_use]
+    pub fn lets_in(&self) -> bool {
+        super::connect(&self.address).is_ok()
+    }
+
     /// Runs `work` in a READ ONLY transaction on a connection for web pages.
     pub fn read<T, E: From<Error>>(
         &self,
