@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use super::{Connected, failed};
 use crate::app;
 use crate::features::packs::quantity::Lasting;
-use crate::features::upkeep::actions;
+use crate::features::upkeep::actions::{self, PurgeError};
 use crate::foundation::db;
 use crate::foundation::jobs::ended::{Ended, Group, open_groups};
 use crate::foundation::jobs::{JobId, JobState, Stop};
@@ -157,6 +157,9 @@ fn purge(connected: &Connected, asked: &Purge) -> ExitCode {
         kind: asked.kind.clone(),
         before: services.clock.now() - age,
     };
+    if age < actions::LEAST_AGE {
+        return failed(PurgeError::TooYoung);
+    }
     let groups = match services.db.read(|conn| ended.count(conn)) {
         Ok(groups) => groups,
         Err(error) => return failed(error),
@@ -170,7 +173,12 @@ fn purge(connected: &Connected, asked: &Purge) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     if !asked.yes {
-        println!("{seen} would go. Nothing was removed: --yes removes them.");
+        let how = if seen > actions::AT_MOST {
+            PurgeError::TooMany.to_string()
+        } else {
+            "--yes removes them.".to_owned()
+        };
+        println!("{seen} would go. Nothing was removed. {how}");
         return ExitCode::SUCCESS;
     }
     match actions::purge(services, &connected.actor(), &ended, seen, None) {

@@ -1,5 +1,7 @@
 use std::collections::BTreeMap;
 
+use chrono::Duration;
+
 use crate::foundation::Services;
 use crate::foundation::audit::{Actor, Event, FormKey, Subject, Tx};
 use crate::foundation::db;
@@ -104,15 +106,24 @@ fn taken_up(other: Option<JobId>) -> Error {
 
 #[derive(Debug, thiserror::Error)]
 pub enum PurgeError {
-    #[error("{now} would go, and {seen} were shown: look at them again. Nothing was removed.")]
+    #[error(
+        "{now} would go, and only {seen} had been counted. Nothing was removed: look again at what would go."
+    )]
     Grown { seen: i64, now: i64 },
     #[error("Nothing of what was shown is left: it has gone already, or runs again.")]
     Nothing,
+    #[error(
+        "What ended less than an hour ago stays: whoever asked for it wants to see what became of it."
+    )]
+    TooYoung,
     #[error("At most {AT_MOST} go at once: choose one kind, or what is older.")]
     TooMany,
     #[error(transparent)]
     Database(#[from] db::Error),
 }
+
+/// What ended more recently than this ago is not removed.
+pub const LEAST_AGE: Duration = Duration::hours(1);
 
 /// Removes jobs that have ended, where they are no more than `seen`. Says how many.
 ///
@@ -127,6 +138,9 @@ pub fn purge(
     services.audit.write(actor, |tx| {
         if let Some((key, back)) = form {
             tx.once(key, back)?;
+        }
+        if ended.before > tx.now() - LEAST_AGE {
+            return Err(PurgeError::TooYoung);
         }
         let counted: i64 = ended.count(tx)?.iter().map(|group| group.jobs).sum();
         if counted == 0 {

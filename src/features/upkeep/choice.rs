@@ -19,8 +19,7 @@ pub const WAYS: [Way; 4] = [
     ),
 ];
 
-/// How long ago they ended at least: hours, and what that is called. Nothing younger: whoever has just asked for
-/// something wants to see what became of it.
+/// How long ago they ended at least: hours, and what that is called. The first is [`super::actions::LEAST_AGE`].
 pub const AGES: [(i64, &str); 6] = [
     (1, "an hour ago"),
     (24, "a day ago"),

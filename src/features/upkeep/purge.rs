@@ -26,6 +26,7 @@ struct Purge {
     rows: Vec<Row>,
     total: i64,
     before: DateTime<Utc>,
+    removed: Option<i64>,
     problems: Problems,
 }
 
@@ -62,8 +63,8 @@ impl Purge {
         number(AT_MOST)
     }
 
-    fn jobs(&self) -> String {
-        counted(self.total.unsigned_abs(), "job", "jobs")
+    fn jobs(count: &i64) -> String {
+        counted(count.unsigned_abs(), "job", "jobs")
     }
 }
 
@@ -76,6 +77,8 @@ pub struct Typed {
     hours: String,
     before: String,
     seen: String,
+    /// How many have just gone.
+    removed: Option<i64>,
 }
 
 impl Typed {
@@ -94,8 +97,9 @@ impl Typed {
 /// `GET /jobs/purge`: what would go. Nothing does.
 pub async fn look(services: Data<Services>, signed: Signed, asked: Query<Typed>) -> web::Result {
     let view = block(move || {
-        let choice = asked.choice();
-        show(&services, &signed, choice, Problems::new())
+        let mut view = show(&services, &signed, asked.choice(), Problems::new())?;
+        view.removed = asked.removed;
+        Ok::<_, web::Error>(view)
     })
     .await?;
     page(&view)
@@ -116,6 +120,7 @@ fn show(
         total: groups.iter().map(|group| group.jobs).sum(),
         rows: groups.into_iter().map(Row::of).collect(),
         before: ended.before,
+        removed: None,
         choice,
         kinds,
         problems,
@@ -132,25 +137,32 @@ impl Row {
 /// `POST /jobs/purge`
 pub async fn purge(services: Data<Services>, signed: Signed, form: Form<Typed>) -> web::Result {
     let choice = form.data.choice();
-    let back = choice.address();
-    let again = block(move || {
+    let outcome = block(move || -> Result<Outcome, web::Error> {
         let now = services.clock.now();
         let refusal = match form.data.shown(now) {
             Some((ended, seen)) => {
                 let (actor, back) = (signed.actor(), choice.address());
                 match actions::purge(&services, &actor, &ended, seen, Some((form.key, &back))) {
-                    Ok(_) => return Ok(None),
+                    Ok(removed) => return Ok(Outcome::Gone(format!("{back}&removed={removed}"))),
                     Err(PurgeError::Database(error)) => return Err(error.into()),
                     Err(refusal) => refusal.to_string(),
                 }
             }
             None => "Look at what would go first: it was not said what was shown.".to_owned(),
         };
-        show(&services, &signed, choice, Problems::one("", refusal)).map(Some)
+        let view = show(&services, &signed, choice, Problems::one("", refusal))?;
+        Ok(Outcome::Refused(Box::new(view)))
     })
     .await?;
-    match again {
-        None => see_other(back),
-        Some(view) => page_with(StatusCode::CONFLICT, &view),
+    match outcome {
+        Outcome::Gone(to) => see_other(to),
+        Outcome::Refused(view) => page_with(StatusCode::CONFLICT, &*view),
     }
+}
+
+/// What came of it.
+enum Outcome {
+    /// Where that is said.
+    Gone(String),
+    Refused(Box<Purge>),
 }

@@ -77,8 +77,11 @@ async fn what_would_go_is_counted_first_and_no_more_goes() {
 
     let sent = remove(&operator, &page, &[]).await;
     assert_eq!(sent.status, 303, "{}", sent.text());
-    assert_eq!(sent.location(), "/jobs/purge?way=done&kind=&hours=24");
-    assert!(operator.get(sent.location()).await.says("Nothing would go"));
+    let back = "/jobs/purge?way=done&kind=&hours=24";
+    assert_eq!(sent.location(), format!("{back}&removed=3"));
+    let page_after = operator.get(sent.location()).await;
+    assert!(page_after.says("Removed 3 jobs."));
+    assert!(page_after.says("Nothing would go"));
     let states = ["done", "cancelled", "discarded"].map(|state| left(&app, state));
     assert_eq!(states, [1, 1, 2]);
     let told = app.events_of("job.purged");
@@ -91,7 +94,7 @@ async fn what_would_go_is_counted_first_and_no_more_goes() {
     );
     // The same form again is the same act.
     let again = remove(&operator, &page, &[]).await;
-    assert_eq!((again.status, again.location()), (303, sent.location()));
+    assert_eq!((again.status, again.location()), (303, back));
     assert_eq!(app.events_of("job.purged").len(), 1);
 }
 
@@ -105,7 +108,7 @@ async fn what_has_grown_since_it_was_shown_is_shown_again() {
     let refused = remove(&operator, &page, &[]).await;
     assert_eq!(refused.status, 409);
     assert!(
-        refused.says("3 would go, and 1 were shown"),
+        refused.says("3 would go, and only 1 had been counted"),
         "{}",
         refused.text()
     );
@@ -130,6 +133,11 @@ async fn what_has_grown_since_it_was_shown_is_shown_again() {
         assert_eq!(refused.status, 409, "{wrong:?}");
         assert!(refused.says("Look at what would go first"), "{wrong:?}");
     }
+    // Nor what somebody has only just been told of.
+    let young = (app.now() - chrono::Duration::minutes(59)).to_rfc3339();
+    let refused = remove(&operator, &page, &[("before", young.as_str())]).await;
+    assert_eq!(refused.status, 409);
+    assert!(refused.says("What ended less than an hour ago stays"));
     let sent = remove(&operator, &page, &[]).await;
     assert_eq!(sent.status, 303);
     let gone = remove(
@@ -291,6 +299,12 @@ async fn the_command_line_counts_before_it_removes() {
         "{counted}"
     );
     assert_eq!(left(&app, "done"), 2);
+    let young = run(
+        &app,
+        &["job", "purge", "--state", "done", "--older-than", "59m"],
+    );
+    assert!(!young.status.success(), "{young:?}");
+    assert!(String::from_utf8_lossy(&young.stderr).contains("less than an hour ago"));
     let removed = out(&[&purge[..], &["--yes"]].concat());
     assert!(removed.contains("2 removed."), "{removed}");
     assert_eq!((left(&app, "done"), left(&app, "discarded")), (0, 2));
