@@ -1,6 +1,7 @@
 //! Lists by upload and by command: what is refused, what is confirmed, what turns yellow.
 
 use chrono::TimeDelta;
+use diesel::connection::SimpleConnection as _;
 use signalbox::features::screening::lists::{self, LoadError, Loaded, Order, Outcome};
 use signalbox::foundation::audit::Actor;
 
@@ -152,6 +153,26 @@ async fn a_list_is_uploaded_and_put_in_place_by_a_job() {
     assert_eq!(list.table("Uploaded lists, the newest first").len(), 1);
     assert_eq!(app.events_of("screening.list_uploaded").len(), 1);
     assert_eq!(app.events_of("screening.list_loaded").len(), 1);
+}
+
+/// Jobs that were given up are removed in time, and what they were to load does not wait for them.
+#[actix_web::test]
+async fn an_upload_whose_job_is_there_no_more_was_given_up() {
+    let app = TestApp::start().await;
+    let officer = app.as_compliance();
+    let fields = [
+        ("format", "plain"),
+        ("source", "un"),
+        ("published", "2026-03-01"),
+    ];
+    let list = plain(0..2);
+    let sent = upload(&officer, &officer.csrf, &fields, &[("list", &list)]).await;
+    let page = officer.get(sent.location()).await;
+    assert_eq!(page.definition("State"), "Waiting to be loaded");
+    let mut conn = app.db.connect_superuser();
+    conn.batch_execute("DELETE FROM job").unwrap();
+    let page = officer.get(sent.location()).await;
+    assert_eq!(page.definition("State"), "Given up");
 }
 
 #[actix_web::test]

@@ -91,7 +91,7 @@ pub async fn list(signed: Signed, services: Data<Services>) -> web::Result {
                 history: history.into_iter().map(line).collect(),
                 loads: loads
                     .into_iter()
-                    .map(|load| LoadLine::new(load, &names, None))
+                    .map(|load| LoadLine::new(load, &names, &Loader::NotLookedUp))
                     .collect(),
                 stale_days,
                 may_load: may_load(&signed),
@@ -189,11 +189,21 @@ fn digests(row: &ListRow) -> Vec<FileDigest> {
     }]
 }
 
+/// The job that is to load a list.
+enum Loader<'j> {
+    NotLookedUp,
+    Gone,
+    There(&'j JobView),
+}
+
 impl LoadLine {
-    /// `job` where it is looked up: a load whose job has ended without it does not come to an end.
-    fn new(load: Load, names: &HashMap<PersonId, String>, job: Option<&JobView>) -> Self {
-        let stopped = job.is_some_and(|job| !job.state.is_open());
-        let running = job.is_some_and(|job| job.state == JobState::Running);
+    /// A load whose job has ended without it, or is there no more, does not come to an end.
+    fn new(load: Load, names: &HashMap<PersonId, String>, loader: &Loader<'_>) -> Self {
+        let (stopped, running) = match loader {
+            Loader::NotLookedUp => (false, false),
+            Loader::Gone => (true, false),
+            Loader::There(job) => (!job.state.is_open(), job.state == JobState::Running),
+        };
         let (lamp, word) = match load.state {
             State::Waiting if stopped => (Lamp::Red, "Given up"),
             State::Waiting if running => (Lamp::Blue, "Being loaded"),
@@ -235,7 +245,8 @@ pub async fn load(signed: Signed, services: Data<Services>, id: Path<LoadId>) ->
             let names = names_of(conn, std::iter::once(load.asked_by.as_str()))?;
             let open = load.state == State::Waiting;
             let published = day(load.published);
-            let line = LoadLine::new(load, &names, job.as_ref());
+            let loader = job.as_ref().map_or(Loader::Gone, Loader::There);
+            let line = LoadLine::new(load, &names, &loader);
             Ok::<_, web::Error>(LoadPage {
                 chrome,
                 published,
