@@ -56,9 +56,8 @@ class Run:
         if "wapiti" in self.given.only:
             self.wapiti(visitor)
         if "sqlmap" in self.given.only:
-            # A proof of identity lasts ten minutes; acts that need one are tried with a fresh one.
             visitor.sign_in(demo.code)
-            self.sqlmap(visitor)
+            self.sqlmap(visitor, demo)
 
     def schemathesis(self, demo: Demo) -> None:
         """Twice: with ids that are made up, and with ids of what there is."""
@@ -98,7 +97,7 @@ class Run:
         self.found += [finding for finding in found if not self.watch.is_kept_out(finding.method, finding.path)]
         self.is_still_in(visitor)
 
-    def sqlmap(self, visitor: Visitor) -> None:
+    def sqlmap(self, visitor: Visitor, demo: Demo) -> None:
         self.watch.scanner = f"sqlmap as {visitor.email}"
         count = 0
         for form in visitor.forms(self.watch.is_kept_out):
@@ -106,6 +105,8 @@ class Run:
             if shape in self.tried or form.has_file:
                 continue
             self.tried.add(shape)
+            visitor.stay_fresh(demo.code)
+            visitor.renew(form)
             found, fault = scan_sqlmap.scan(self.given.tools / "sqlmap/bin/sqlmap", visitor, form, self.given.reports)
             count += 1
             self.found += found

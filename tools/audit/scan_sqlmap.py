@@ -6,14 +6,14 @@ import urllib.parse
 from pathlib import Path
 
 from findings import Finding
-from visitor import Form, Visitor, is_id, kind, path_of
+from visitor import TOKEN, Form, Visitor, is_id, kind, path_of
 from watch import CANARY
 
 SCANNER = "sqlmap"
 # Longest that one form may take.
 LIMIT_SECS = 600
 # Ours, and worth nothing to a query: the session's token and the form's key.
-HIDDEN = ("csrf", "idempotency")
+HIDDEN = (TOKEN, "idempotency")
 
 
 def canary(door: str) -> Form:

@@ -12,6 +12,12 @@ PASSWORD = "signal lamps at dusk"
 # Of pages that differ only in what they show, this many are looked at.
 OF_A_KIND = 3
 SIGNED_OUT = "/sign-in"
+# Binds a form to its session.
+TOKEN = "csrf"
+# What has names of its own in addresses, behind these.
+NAMED = ("packs", "items")
+# A proof of identity lasts ten minutes, and one form is tried for no longer than that.
+FRESH_SECS = 240
 # What is typed where nothing stands, by the field's type.
 SAMPLES = {"date": "2026-11-02", "email": "somebody@demo.signalbox", "search": "lamp", "text": "lamp"}
 
@@ -94,7 +100,8 @@ def read(page: str, body: str) -> Reader:
 def kind(path: str) -> str:
     """A path with ids left out and only the names of its parameters."""
     path, _, query = path.partition("?")
-    parts = ["…" if is_id(part) else part for part in path.split("/")]
+    parts = path.split("/")
+    parts = ["…" if is_id(part) or before in NAMED else part for before, part in zip(["", *parts], parts)]
     names = sorted({name for name, _ in urllib.parse.parse_qsl(query, keep_blank_values=True)})
     return "/".join(parts) + ("?" + "&".join(names) if names else "")
 
@@ -112,6 +119,7 @@ class Visitor:
         self.email = email
         self.cookies: dict[str, str] = {}
         self.name = ""
+        self.signed_in = 0.0
 
     @property
     def cookie(self) -> str:
@@ -155,8 +163,20 @@ class Visitor:
             if answer.status == 303:
                 break
         self.name = self.who()
+        self.signed_in = time.monotonic()
         if not self.name:
             raise RuntimeError(f"{self.email} could not sign in: the code was answered {answer.status}")
+
+    def stay_fresh(self, code) -> None:
+        """Acts that need a proof of identity are tried with one that still holds."""
+        if time.monotonic() - self.signed_in > FRESH_SECS:
+            self.sign_in(code)
+
+    def renew(self, form: Form) -> None:
+        """A form that was read in an earlier session is sent with the token of this one."""
+        if TOKEN in form.fields:
+            own = read("/account", self.ask("GET", "/account").body).forms
+            form.fields[TOKEN] = next(it.fields[TOKEN] for it in own if TOKEN in it.fields)
 
     def who(self) -> str:
         """The name on the account page; empty for whoever is not signed in."""

@@ -110,6 +110,8 @@ class Server(ThreadingHTTPServer):
 
 class Door(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # Head and body are two writes: the second would wait for the reader's word that the first has come.
+    disable_nagle_algorithm = True
     watch: Watch
 
     def __getattr__(self, name: str):
