@@ -757,35 +757,63 @@ fn nothing_unsafe_and_no_panic_by_hand() {
 
 #[test]
 fn no_template_holds_script_style_or_unescaped_text() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates");
+    let forbidden = [
+        "<style",
+        "<script>",
+        " style=\"",
+        " onclick=",
+        " onerror=",
+        " onload=",
+        "javascript:",
+        "|safe",
+        "| safe",
+    ];
     let mut broken = Vec::new();
-    let mut folders = vec![root];
+    for (path, text) in templates() {
+        for forbidden in forbidden.iter().filter(|it| text.contains(**it)) {
+            broken.push(format!("{} holds {forbidden}", path.display()));
+        }
+    }
+    report(broken);
+}
+
+/// What stands behind a file is not kept for somebody who has to sign in first.
+#[test]
+fn nothing_is_typed_behind_a_file() {
+    let fields = ["text(", "area(", "select(", "choice(", "choices("];
+    let mut broken = Vec::new();
+    let mut seen = 0;
+    for (path, text) in templates() {
+        for form in text.split("<form").skip(1) {
+            let form = form.split("</form>").next().unwrap_or_default();
+            let Some((_, behind)) = form.split_once("{{ field::file(") else {
+                continue;
+            };
+            seen += 1;
+            let typed = fields.iter().map(|field| format!("field::{field}"));
+            let found = typed.filter(|field| behind.contains(field.as_str()));
+            broken.extend(found.map(|field| format!("{} has {field}", path.display())));
+        }
+    }
+    assert!(seen >= 5, "{seen}");
+    report(broken);
+}
+
+fn templates() -> Vec<(PathBuf, String)> {
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("templates")];
+    let mut found = Vec::new();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 folders.push(path);
-                continue;
-            }
-            let text = fs::read_to_string(&path).unwrap();
-            for forbidden in [
-                "<style",
-                "<script>",
-                " style=\"",
-                " onclick=",
-                " onerror=",
-                " onload=",
-                "javascript:",
-                "|safe",
-                "| safe",
-            ] {
-                if text.contains(forbidden) {
-                    broken.push(format!("{} holds {forbidden}", path.display()));
-                }
+            } else {
+                let text = fs::read_to_string(&path).unwrap();
+                found.push((path, text));
             }
         }
     }
-    report(broken);
+    found
 }
 
 /// Diesel's ways to open one.

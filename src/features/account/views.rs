@@ -225,6 +225,8 @@ pub struct Parked {
     pub page: String,
     /// Every field that was typed, to be sent again as it was.
     pub fields: Vec<(String, String)>,
+    /// The names of files that came with it and are not kept.
+    pub files: String,
     pub key: Option<String>,
     pub expires_at: DateTime<Utc>,
 }

@@ -49,8 +49,9 @@ fn keep(
     item: &str,
     sent: &Upload,
 ) -> Result<Option<String>, web::Error> {
-    let Some(file) = sent.file(FIELD) else {
-        return Ok(Some("Choose a file that is not empty.".to_owned()));
+    let file = match sent.file(FIELD) {
+        Ok(file) => file,
+        Err(why) => return Ok(Some(why.to_string())),
     };
     let hand = Hand::of(signed);
     match actions::add_evidence(services, &hand, id, item, &file.stored, sent.key) {

@@ -25,7 +25,7 @@ use crate::foundation::kernel::SubjectId;
 use crate::foundation::web::paging::{Cursor, Page};
 
 /// Largest upload. The command line has no limit.
-pub const UPLOAD_LIMIT_BYTES: u64 = 512 << 20;
+pub const UPLOAD_LIMIT_BYTES: u64 = 512_000_000;
 /// How long an uploaded file is kept, for questions about what was in it.
 pub const KEEP_UPLOAD: Duration = Duration::days(30);
 

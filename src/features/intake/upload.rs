@@ -61,13 +61,14 @@ fn take(
         .read(|conn| store::platform_by_slug(conn, slug))?
         // A platform out of reach is none, as everywhere.
         .filter(|platform| signed.reach().allows(platform.id));
-    let (Some(platform), Some(file)) = (&platform, sent.file("file")) else {
+    let file = sent.file("file");
+    let (Some(platform), Ok(file)) = (&platform, file) else {
         let mut problems = Problems::new();
         if platform.is_none() {
             problems.add("platform", "Choose the platform whose customers these are.");
         }
-        if sent.file("file").is_none() {
-            problems.add("file", "Choose a file that is not empty.");
+        if let Err(why) = file {
+            problems.add("file", why.to_string());
         }
         sent.discard(services)?;
         return Ok(Err(problems));

@@ -17,7 +17,7 @@ use crate::foundation::web::{
 };
 
 /// Ten times what OFAC's largest file has today.
-const LIMIT_BYTES: u64 = 64 << 20;
+const LIMIT_BYTES: u64 = 64_000_000;
 const KEEP: Duration = Duration::days(30);
 const REASON_CHARS: usize = 500;
 
@@ -167,8 +167,8 @@ fn read_form(format: Format, sent: &Upload, today: NaiveDate) -> Result<NewLoad<
     let mut files = Vec::new();
     for name in format.files() {
         match sent.file(name) {
-            Some(file) => files.push((*name, &file.stored)),
-            None => problems.add(name, "Choose a file that is not empty."),
+            Ok(file) => files.push((*name, &file.stored)),
+            Err(why) => problems.add(name, why.to_string()),
         }
     }
     let reason = sent.text("drop_reason");

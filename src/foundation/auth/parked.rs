@@ -28,6 +28,8 @@ pub struct Parked {
     pub page: String,
     /// What was typed.
     pub fields: Vec<(String, String)>,
+    /// The names of files that came with it and are not kept.
+    pub files: String,
     /// The form's own key: sent again, it is the same act.
     pub key: Option<String>,
     pub expires_at: DateTime<Utc>,
@@ -106,6 +108,7 @@ pub fn find(
         path,
         page,
         fields: posted.typed().collect(),
+        files: posted.files_left_out(),
         key: posted.field(KEY_FIELD),
         expires_at,
     })

@@ -17,6 +17,7 @@ use super::{Signed, parked};
 use crate::foundation::Services;
 use crate::foundation::audit::Unaudited;
 use crate::foundation::kernel::PersonId;
+use crate::foundation::web::parts::{MOST_PARTS, file_name};
 use crate::foundation::web::{Error, FORM_LIMIT_BYTES, Posted, block};
 
 pub const SIGN_IN_PATH: &str = "/sign-in";
@@ -67,14 +68,13 @@ pub(super) async fn turn_away(
     if request.method().is_safe() {
         return to_sign_in(&wanted(request.request(), None));
     }
-    let posted = read(request).await;
-    let kept = match facts {
-        Some(facts) if facts.stage == Stage::Full && !facts.disabled => {
-            keep(request.request(), services, facts.person, posted.as_ref()).await
-        }
-        _ => Ok(None),
+    let known = facts.filter(|facts| facts.stage == Stage::Full && !facts.disabled);
+    let Some(facts) = known else {
+        let posted = read_plain(request).await;
+        return to_sign_in(&wanted(request.request(), posted.as_ref()));
     };
-    match kept {
+    let posted = read(request).await;
+    match keep(request.request(), services, facts.person, posted.as_ref()).await {
         Ok(Some(path)) => to_sign_in(&path),
         Ok(None) => to_sign_in(&wanted(request.request(), posted.as_ref())),
         Err(error) => error,
@@ -111,36 +111,44 @@ pub(super) async fn forms_own(
     }
 }
 
-/// The form that this request posts. Files are not read, nor is what stands behind them.
+/// The form that this request posts. Files are not read, nor is what stands behind them. Whoever sends it is known.
 async fn read(request: &mut ServiceRequest) -> Option<Posted> {
-    let is = |kind: &[u8]| {
-        let given = request.headers().get(CONTENT_TYPE);
-        given.is_some_and(|given| given.as_bytes().starts_with(kind))
-    };
-    if is(b"application/x-www-form-urlencoded") {
-        return request.extract::<Bytes>().await.ok().map(Posted);
-    }
-    if !is(b"multipart/form-data") {
-        return None;
+    if !is_of_kind(request, b"multipart/form-data") {
+        return read_plain(request).await;
     }
     let parts = request.extract::<Multipart>().await.ok()?;
     texts_of(parts).await
 }
 
-/// What was typed beside the files of a form, as a form without any would say it.
+/// The same of a form without files, as all forms at the door are.
+async fn read_plain(request: &mut ServiceRequest) -> Option<Posted> {
+    if !is_of_kind(request, b"application/x-www-form-urlencoded") {
+        return None;
+    }
+    request.extract::<Bytes>().await.ok().map(Posted)
+}
+
+fn is_of_kind(request: &ServiceRequest, kind: &[u8]) -> bool {
+    let given = request.headers().get(CONTENT_TYPE);
+    given.is_some_and(|given| given.as_bytes().starts_with(kind))
+}
+
+/// What was typed beside the files of a form, as a form without any would say it. Of one that goes on and on nothing is
+/// kept.
 async fn texts_of(mut parts: Multipart) -> Option<Posted> {
-    let mut typed = Vec::new();
-    let mut length = 0;
+    let (mut typed, mut length, mut seen) = (Vec::new(), 0, 0);
     while let Some(part) = parts.next().await {
         let mut part = part.ok()?;
-        let is_file = |part: &actix_multipart::Field| {
-            let disposition = part.content_disposition();
-            disposition.is_some_and(|it| it.get_filename().is_some())
-        };
-        if is_file(&part) {
-            break;
-        }
         let name = part.name()?.to_owned();
+        length += name.len();
+        seen += 1;
+        if seen > MOST_PARTS {
+            return None;
+        }
+        let file = file_name(&part);
+        if let Some(file) = file.as_ref().filter(|file| !file.is_empty()) {
+            return Some(Posted::without_files(&typed, std::slice::from_ref(file)));
+        }
         let mut value = Vec::new();
         while let Some(bytes) = part.next().await {
             let bytes = bytes.ok()?;
@@ -150,9 +158,11 @@ async fn texts_of(mut parts: Multipart) -> Option<Posted> {
             }
             value.extend_from_slice(&bytes);
         }
-        typed.push((name, String::from_utf8(value).ok()?));
+        if file.is_none() {
+            typed.push((name, String::from_utf8(value).ok()?));
+        }
     }
-    Some(Posted::from_fields(&typed))
+    Some(Posted::without_files(&typed, &[]))
 }
 
 /// Puts a form aside for this person. The request has been found to come from our own pages. Secrets are not kept,

@@ -21,7 +21,7 @@ pub const fn accept(purpose: &'static str, text_limit_bytes: usize) -> Accept {
         files: &[FIELD],
         texts: &[],
         purpose,
-        limit_bytes: 16 << 20,
+        limit_bytes: 16_000_000,
         text_limit_bytes,
         // Seven years: as long as daily figures are kept.
         keep: Duration::days(2_557),

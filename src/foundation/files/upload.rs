@@ -14,18 +14,15 @@ use serde::Deserialize;
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
-use super::{CHUNK_BYTES, FileWriter, NewFile, Stored};
+use super::{CHUNK_BYTES, FileError, FileWriter, NewFile, Stored};
 use crate::foundation::Services;
 use crate::foundation::audit::FormKey;
 use crate::foundation::auth::Signed;
+use crate::foundation::web::parts::{MOST_PARTS, file_name};
 use crate::foundation::web::{self, Form, Posted, block};
 
 /// Longest text field of a form whose texts are names and choices.
 pub const SHORT_TEXT_BYTES: usize = 2_000;
-/// Most parts of such a form.
-const MOST_PARTS: usize = 30;
-/// Longest file name that is kept, in characters.
-const NAME_LIMIT_CHARS: usize = 200;
 
 /// What a form takes.
 #[derive(Clone, Copy)]
@@ -81,8 +78,10 @@ impl FromRequest for Parts {
 /// A form whose session token has been checked.
 pub struct Upload {
     fields: Vec<(String, String)>,
-    files: Vec<Incoming>,
+    files: Vec<(String, Result<Incoming, NoFile>)>,
     texts: Vec<(String, Result<String, NoText>)>,
+    /// What the files that came are called, whatever became of them.
+    names: Vec<String>,
     /// The same for both posts of a double submit.
     pub key: FormKey,
 }
@@ -94,9 +93,21 @@ pub enum NoText {
     NotUtf8,
 }
 
+/// Why there is no file. Shown beside its field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoFile {
+    #[error("Choose a file that is not empty.")]
+    NotChosen,
+    #[error("This file has more than {}, which is the most that is taken here.", web::format::bytes(*.limit_bytes))]
+    TooLarge { limit_bytes: u64 },
+    #[error(
+        "The space for files is full. Ask an administrator to make room, then choose the file again."
+    )]
+    NoRoom,
+}
+
 /// A file that came with the form. Nothing is registered yet.
 pub struct Incoming {
-    field: String,
     pub name: String,
     pub stored: Stored,
     pub lines: u64,
@@ -123,26 +134,38 @@ impl Upload {
         found.map(|(_, text)| text.as_deref().map_err(|why| *why))
     }
 
-    /// The file of a field, where one was chosen that is not empty.
-    #[must_use]
-    pub fn file(&self, field: &str) -> Option<&Incoming> {
-        self.files.iter().find(|file| file.field == field)
+    /// The file of a field, where one was chosen that is not empty and could be taken.
+    pub fn file(&self, field: &str) -> Result<&Incoming, NoFile> {
+        let found = self.files.iter().find(|(name, _)| name == field);
+        let (_, file) = found.ok_or(NoFile::NotChosen)?;
+        file.as_ref().map_err(|why| *why)
+    }
+
+    fn taken(&self) -> impl Iterator<Item = (&String, &Incoming)> {
+        let files = self.files.iter();
+        files.filter_map(|(field, file)| Some((field, file.as_ref().ok()?)))
+    }
+
+    fn has_file(&self, field: &str) -> bool {
+        let stored = self.files.iter().any(|(name, _)| name == field);
+        stored || self.texts.iter().any(|(name, _)| name == field)
     }
 
     /// What was typed and chosen, as one number.
     fn digest(&self) -> [u8; 32] {
         let texts = self.fields.iter();
         let texts = texts.map(|(name, value)| (name.clone(), value.clone()));
-        let files = self.files.iter();
-        let files = files.map(|file| (file.field.clone(), hex::encode(file.stored.sha256)));
-        web::form_digest(texts.chain(files))
+        let files = self.taken();
+        let files = files.map(|(field, file)| (field.clone(), hex::encode(file.stored.sha256)));
+        let read = self.texts.iter();
+        let read = read.filter_map(|(field, text)| Some((field.clone(), text.clone().ok()?)));
+        web::form_digest(texts.chain(files).chain(read))
     }
 
     /// Drops the files of a form that leads to nothing.
     pub fn discard(&self, services: &Services) -> crate::foundation::db::Result<()> {
-        self.files
-            .iter()
-            .try_for_each(|file| file.stored.discard(services))
+        self.taken()
+            .try_for_each(|(_, file)| file.stored.discard(services))
     }
 }
 
@@ -186,6 +209,7 @@ pub async fn receive(
             fields,
             files: Vec::new(),
             texts: Vec::new(),
+            names: Vec::new(),
             key,
         }),
     }
@@ -201,6 +225,7 @@ async fn stream(
         fields: Vec::new(),
         files: Vec::new(),
         texts: Vec::new(),
+        names: Vec::new(),
         key: Uuid::now_v7().into(),
     };
     let mut seen = 0;
@@ -212,26 +237,27 @@ async fn stream(
             let why = format!("the form has more than {MOST_PARTS} fields");
             return Err(web::Error::Malformed(why));
         }
-        if accept.texts.contains(&name.as_str()) {
-            check_token(&upload, signed, request)?;
-            let text = text_file(field, accept.limit_bytes).await?;
-            upload.texts.extend(text.map(|text| (name, text)));
-            continue;
-        }
-        if !accept.files.contains(&name.as_str()) {
+        let is_text = accept.texts.contains(&name.as_str());
+        if !is_text && !accept.files.contains(&name.as_str()) {
             let value = text(field, accept.text_limit_bytes).await?;
             upload.fields.push((name, value));
             continue;
         }
+        let chosen = file_name(&field).filter(|file| !file.is_empty());
+        upload.names.extend(chosen);
         check_token(&upload, signed, request)?;
-        if upload.file(&name).is_some() {
+        if upload.has_file(&name) {
             return Err(web::Error::Malformed(format!(
                 "two files came as \"{name}\""
             )));
         }
-        upload
-            .files
-            .extend(store_file(services, signed, name, field, accept).await?);
+        if is_text {
+            let text = text_file(field, accept.limit_bytes).await?;
+            upload.texts.extend(text.map(|text| (name, text)));
+        } else {
+            let file = store_file(services, signed, field, accept).await?;
+            upload.files.extend(file.map(|file| (name, file)));
+        }
     }
     check_token(&upload, signed, request)?;
     if let Ok(id) = upload.text("idempotency").parse::<Uuid>() {
@@ -247,7 +273,7 @@ async fn stream(
 fn check_token(upload: &Upload, signed: &Signed, request: &HttpRequest) -> Result<(), web::Error> {
     request
         .extensions_mut()
-        .insert(Posted::from_fields(&upload.fields));
+        .insert(Posted::without_files(&upload.fields, &upload.names));
     let given = upload.text("csrf").as_bytes();
     if bool::from(given.ct_eq(signed.csrf.as_bytes())) {
         Ok(())
@@ -267,8 +293,8 @@ async fn text(mut field: Field, limit_bytes: usize) -> Result<String, web::Error
     String::from_utf8(bytes).map_err(|_| web::Error::Malformed("a field is not text".to_owned()))
 }
 
-/// Longest file that is read to its end, only to be told that it is too long.
-const LONGEST_READ: u64 = 16 << 20;
+/// How much more than is taken of a file is read to its end, only to be told that it is too long.
+const READ_IN_VAIN: u64 = 16_000_000;
 
 /// `None` for an empty file, as in [`store_file`].
 async fn text_file(
@@ -279,7 +305,7 @@ async fn text_file(
     while let Some(part) = field.next().await {
         let part = part.map_err(malformed)?;
         length += part.len() as u64;
-        if length > LONGEST_READ {
+        if length > limit_bytes + READ_IN_VAIN {
             let limit_bytes = usize::try_from(limit_bytes).unwrap_or(usize::MAX);
             return Err(web::Error::TooLarge { limit_bytes });
         }
@@ -302,19 +328,10 @@ fn malformed(error: actix_multipart::MultipartError) -> web::Error {
 async fn store_file(
     services: &Data<Services>,
     signed: &Signed,
-    field_name: String,
     mut field: Field,
     accept: Accept,
-) -> Result<Option<Incoming>, web::Error> {
-    let given = field
-        .content_disposition()
-        .and_then(|disposition| disposition.get_filename())
-        .unwrap_or_default();
-    let name: String = given
-        .chars()
-        .filter(|c| !c.is_control())
-        .take(NAME_LIMIT_CHARS)
-        .collect();
+) -> Result<Option<Result<Incoming, NoFile>>, web::Error> {
+    let name = file_name(&field).unwrap_or_default();
     // The store is asked for room only once there is a byte to keep.
     let mut writer = None;
     let mut lines = LineCount::default();
@@ -325,34 +342,48 @@ async fn store_file(
         pending.extend_from_slice(&part);
         if pending.len() >= CHUNK_BYTES {
             let bytes = std::mem::replace(&mut pending, Vec::with_capacity(CHUNK_BYTES));
-            let opened = opened(writer, services, signed, &name, accept).await?;
-            writer = Some(append(opened, bytes).await?);
+            match append(writer, bytes, services, signed, &name, accept).await? {
+                Ok(open) => writer = Some(open),
+                Err(why) => return read_in_vain(field, accept).await.map(|()| Some(Err(why))),
+            }
         }
     }
     if writer.is_none() && pending.is_empty() {
         return Ok(None);
     }
-    let opened = opened(writer, services, signed, &name, accept).await?;
-    let writer = append(opened, pending).await?;
-    let stored = block(move || Ok::<_, web::Error>(writer.finish()?)).await?;
-    Ok(Some(Incoming {
-        field: field_name,
+    let writer = match append(writer, pending, services, signed, &name, accept).await? {
+        Ok(writer) => writer,
+        Err(why) => return Ok(Some(Err(why))),
+    };
+    let stored = block(move || told(writer.finish())).await?;
+    Ok(Some(stored.map(|stored| Incoming {
         name,
         stored,
         lines: lines.total(),
-    }))
+    })))
 }
 
-async fn opened(
+/// To its end, so that the fields behind it are read as well.
+async fn read_in_vain(mut field: Field, accept: Accept) -> Result<(), web::Error> {
+    let mut length = 0;
+    while let Some(part) = field.next().await {
+        length += part.map_err(malformed)?.len() as u64;
+        if length > READ_IN_VAIN {
+            let limit_bytes = usize::try_from(accept.limit_bytes).unwrap_or(usize::MAX);
+            return Err(web::Error::TooLarge { limit_bytes });
+        }
+    }
+    Ok(())
+}
+
+async fn append(
     writer: Option<FileWriter>,
-    services: &Data<Services>,
+    bytes: Vec<u8>,
+    services: &Services,
     signed: &Signed,
     name: &str,
     accept: Accept,
-) -> Result<FileWriter, web::Error> {
-    if let Some(writer) = writer {
-        return Ok(writer);
-    }
+) -> Result<Result<FileWriter, NoFile>, web::Error> {
     let (services, actor, name) = (services.clone(), signed.actor(), name.to_owned());
     block(move || {
         let new = NewFile {
@@ -362,15 +393,21 @@ async fn opened(
             limit_bytes: accept.limit_bytes,
             keep: accept.keep,
         };
-        Ok::<_, web::Error>(FileWriter::create(&services, &new)?)
+        let opened = writer.map_or_else(|| FileWriter::create(&services, &new), Ok);
+        told(opened.and_then(|mut writer| {
+            writer.write(&bytes)?;
+            Ok(writer)
+        }))
     })
     .await
 }
 
-async fn append(mut writer: FileWriter, bytes: Vec<u8>) -> Result<FileWriter, web::Error> {
-    block(move || {
-        writer.write(&bytes)?;
-        Ok::<_, web::Error>(writer)
-    })
-    .await
+/// What whoever sends it can do something about is told beside the field, and what they typed stays.
+fn told<T>(result: Result<T, FileError>) -> Result<Result<T, NoFile>, web::Error> {
+    match result {
+        Ok(done) => Ok(Ok(done)),
+        Err(FileError::TooLarge { limit_bytes }) => Ok(Err(NoFile::TooLarge { limit_bytes })),
+        Err(FileError::QuotaFull) => Ok(Err(NoFile::NoRoom)),
+        Err(error) => Err(error.into()),
+    }
 }

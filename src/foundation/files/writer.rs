@@ -90,8 +90,23 @@ impl FileWriter {
         })
     }
 
-    /// Takes more bytes. It blocks while a chunk is stored.
+    /// Takes more bytes. It blocks while a chunk is stored. A file that cannot be taken leaves nothing.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), FileError> {
+        let taken = self.take(bytes);
+        self.or_discard(taken)
+    }
+
+    fn or_discard<T>(&self, outcome: Result<T, FileError>) -> Result<T, FileError> {
+        if let Err(FileError::TooLarge { .. } | FileError::QuotaFull) = outcome {
+            let drop = |conn: &mut _| store::discard(conn, self.id);
+            self.services
+                .audit
+                .write_unaudited(Unaudited::FileChunk, drop)?;
+        }
+        outcome
+    }
+
+    fn take(&mut self, bytes: &[u8]) -> Result<(), FileError> {
         self.bytes += bytes.len() as u64;
         if self.bytes > self.limit_bytes {
             return Err(FileError::TooLarge {
@@ -114,7 +129,8 @@ impl FileWriter {
 
     /// Stores the last chunk. The file does not count before [`Stored::keep`].
     pub fn finish(mut self) -> Result<Stored, FileError> {
-        self.flush(true)?;
+        let stored = self.flush(true);
+        self.or_discard(stored)?;
         Ok(Stored {
             id: self.id,
             bytes: self.bytes,

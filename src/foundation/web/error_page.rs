@@ -51,6 +51,8 @@ struct AlteredPage {
     chrome: Chrome,
     path: String,
     fields: Vec<(String, String)>,
+    /// The names of files that came with it and are not kept.
+    files: String,
 }
 
 pub(super) fn render(request: &HttpRequest, error: &Error, id: &str) -> HttpResponse {
@@ -87,6 +89,7 @@ fn altered_page(request: &HttpRequest, title: &str) -> Option<String> {
         chrome: Chrome::nowhere(&signed, services, title),
         path: guard::local_target(request),
         fields: posted.typed().collect(),
+        files: posted.files_left_out(),
     };
     page.render().ok()
 }

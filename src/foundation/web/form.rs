@@ -26,6 +26,8 @@ pub const LIMIT_BYTES: usize = 256 * 1024;
 pub const CSRF_FIELD: &str = "csrf";
 /// The field that makes a double submit one act.
 pub const KEY_FIELD: &str = "idempotency";
+/// Stands for a file that came with a form and is not kept with it; its value is the file's name. No form has such a field.
+const FILE_LEFT_OUT: &str = "file left out";
 
 /// A posted form whose session token has been checked.
 #[derive(Debug)]
@@ -53,12 +55,22 @@ impl Posted {
         request.extensions().get::<Self>().cloned()
     }
 
-    /// As a form without files says these fields.
+    /// As a form without files says these fields. The names of the files that came beside them are remembered.
     #[must_use]
-    pub fn from_fields(fields: &[(String, String)]) -> Self {
+    pub fn without_files(fields: &[(String, String)], files: &[String]) -> Self {
         let mut form = form_urlencoded::Serializer::new(String::new());
         form.extend_pairs(fields);
+        form.extend_pairs(files.iter().map(|name| (FILE_LEFT_OUT, name)));
         Self(Bytes::from(form.finish()))
+    }
+
+    /// The names of files that came with it and are left out, for whoever is to choose them again.
+    #[must_use]
+    pub fn files_left_out(&self) -> String {
+        let fields = form_urlencoded::parse(&self.0);
+        let files = fields.filter(|(name, _)| name == FILE_LEFT_OUT);
+        let names: Vec<_> = files.map(|(_, value)| value).collect();
+        names.join(", ")
     }
 
     /// Everything but the fields that belong to the session and to the rendering.
@@ -162,7 +174,7 @@ pub fn digest(fields: impl Iterator<Item = (String, String)>) -> [u8; 32] {
 }
 
 fn is_typed(name: &str) -> bool {
-    name != CSRF_FIELD && name != KEY_FIELD
+    ![CSRF_FIELD, KEY_FIELD, FILE_LEFT_OUT].contains(&name)
 }
 
 #[cfg(test)]

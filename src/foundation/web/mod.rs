@@ -26,6 +26,7 @@ pub mod live;
 pub mod outgoing;
 mod page;
 pub mod paging;
+pub mod parts;
 mod plot;
 mod problems;
 mod request_log;

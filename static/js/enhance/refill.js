@@ -14,7 +14,7 @@ const KEY = "idempotency";
 export default function refill(form) {
   if (location.hash === NOT_FOUND) return;
   const fields = [...new FormData(form)].filter(([name]) => !OF_THE_PAGE.has(name));
-  const kept = { page: form.dataset.page, action: form.getAttribute("action"), fields, back: location.pathname, at: Date.now() };
+  const kept = { page: form.dataset.page, action: form.getAttribute("action"), fields, files: form.dataset.files, back: location.pathname, at: Date.now() };
   sessionStorage.setItem(KEPT, JSON.stringify(kept));
   location.replace(kept.page);
 }
@@ -36,11 +36,17 @@ export function fill() {
     make(
       "div",
       { class: "notice", role: "status" },
-      make("div", {}, make("strong", {}, "Not sent yet"), make("p", {}, "What you had filled in is here again. Look at it, and send it once more.")),
+      make("div", {}, make("strong", {}, "Not sent yet"), make("p", {}, said(kept))),
     ),
   );
   form.scrollIntoView({ block: "center" });
-  form.querySelector("button:not([type=button])")?.focus({ preventScroll: true });
+  const next = kept.files ? "input[type=file]" : "button:not([type=button])";
+  form.querySelector(next)?.focus({ preventScroll: true });
+}
+
+function said({ files }) {
+  if (!files) return "What you had filled in is here again. Look at it, and send it once more.";
+  return `What you had typed is here again, and files are not kept: choose ${files} once more before you send it.`;
 }
 
 function find({ action, fields }) {

@@ -6,6 +6,7 @@ use signalbox::foundation::auth::sessions::Stage;
 use signalbox::foundation::db::schema::parked_form;
 
 use super::{EMAIL, PASSWORD, give_password, sign_in};
+use crate::health::claims::watched;
 use crate::packs::{SMALL, apply};
 use crate::support::app::TestApp;
 
@@ -81,10 +82,7 @@ async fn a_form_of_an_older_session_is_kept_for_whoever_is_signed_in_now() {
 async fn what_was_typed_beside_a_file_is_kept_without_it() {
     let app = TestApp::start().await;
     apply(&app, SMALL);
-    let (old, new) = (app.as_operator(), app.as_operator());
-    let report = "/indicators/01900000-0000-7000-8000-000000000000/reports";
-    let none_there = new.upload(report, &[("evidence", TYPED)], &[]).await;
-    assert_eq!(none_there.status, 404);
+    let old = app.as_operator();
     let half = app.as_half_signed(Stage::SecondFactor);
     let file = [("file", "a,b\n")];
     let answer = half.upload(ACTION, &[("note", TYPED)], &file).await;
@@ -109,6 +107,58 @@ async fn what_was_typed_beside_a_file_is_kept_without_it() {
         "{}",
         again.text()
     );
+}
+
+/// Whoever sends it again knows that it would go without what it came with.
+#[actix_web::test]
+async fn a_file_that_is_not_kept_is_named() {
+    let (app, id) = watched(false).await;
+    let (old, new) = (app.as_operator(), app.as_operator());
+    let report = format!("/indicators/{id}/reports");
+    let typed = [("value", "97.4"), ("evidence", TYPED)];
+    let stale = [typed[0], typed[1], ("csrf", old.csrf.as_str())];
+    let answer = new.upload(&report, &stale, &[("file", "page 3")]).await;
+    let page = new.get(answer.location()).await;
+    assert_eq!(page.heading(), "What you typed is still here");
+    assert!(page.says("file.csv came with it"), "{}", page.text());
+    assert!(page.has_button("Send it without the file") && !page.has_button("Send it now"));
+    assert_eq!(page.given(&report, "evidence"), TYPED);
+    let names = page.form(&report);
+    assert!(
+        names.iter().all(|(name, _)| !name.contains("file")),
+        "{names:?}"
+    );
+
+    // The same of a form that was sent before with another file.
+    let key = uuid::Uuid::now_v7().to_string();
+    let keyed = [typed[0], typed[1], ("idempotency", key.as_str())];
+    let sent = new.upload(&report, &keyed, &[("file", "page 3")]).await;
+    assert_eq!(sent.status, 303, "{}", sent.text());
+    let altered = new.upload(&report, &keyed, &[("file", "page 4")]).await;
+    assert_eq!(altered.status, 409);
+    assert!(altered.says("file.csv came with it"), "{}", altered.text());
+    assert!(altered.has_button("Send this too, without the file"));
+    // And of one without a file nothing is said.
+    let altered = new.upload(&report, &keyed, &[]).await;
+    assert!(altered.has_button("Send this too") && !altered.says("came with it"));
+}
+
+/// Nobody fills the memory with a form that goes on and on: of a stranger's nothing is read, and of others' no more than
+/// a form has.
+#[actix_web::test]
+async fn a_form_that_goes_on_and_on_is_not_kept() {
+    let app = TestApp::start().await;
+    let half = app.as_half_signed(Stage::SecondFactor);
+    let kept = async |names: Vec<String>| {
+        let fields: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "typed")).collect();
+        let answer = half.upload(ACTION, &fields, &[]).await;
+        answer.location().contains("next=%2Faccount%2Fparked%2F")
+    };
+    let numbered = |count: usize| (0..count).map(|number| format!("field-{number}")).collect();
+    assert!(kept(numbered(20)).await);
+    assert!(!kept(numbered(40)).await);
+    let long = (0..6).map(|number| format!("{number}{}", "n".repeat(50_000)));
+    assert!(!kept(long.collect()).await, "names count as well");
 }
 
 #[actix_web::test]

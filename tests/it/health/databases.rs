@@ -11,13 +11,14 @@ use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, PgConnection};
 use rustix::process::{Pid, Signal, kill_process};
 use signalbox::features::alerts::evaluate;
+use signalbox::features::health::actions;
 use signalbox::features::health::probe::Outcome;
 use signalbox::features::packs::pack::{Check, Measure, Postgres, Tls};
 use signalbox::foundation::db::cluster::Binaries;
 use tempfile::{NamedTempFile, TempDir};
 use url::Url;
 
-use super::{run, run_once};
+use super::{probes, run, run_once};
 use crate::packs::apply;
 use crate::program::free_port;
 use crate::support::app::TestApp;
@@ -146,6 +147,7 @@ yellow = { below = 1 }
 async fn a_lamp_for_want_of_a_replica_stands_on_the_overview() {
     let app = TestApp::start().await;
     apply(&app, FOLLOWED);
+    actions::enrol(&app.services, &probes(&app)).unwrap();
     let tile = async |measures: &[(Measure, f64)]| {
         run_once(&app, Outcome::Good(measures.to_vec()));
         evaluate::tick(&app.services).unwrap();

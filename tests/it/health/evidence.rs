@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 use signalbox::features::packs::pack::ItemId;
 use signalbox::foundation::auth::Role;
-use signalbox::foundation::db::schema::file;
+use signalbox::foundation::db::schema::{file, indicator_claim};
 use signalbox::foundation::kernel::{PlatformId, Scope};
 
 use diesel::connection::SimpleConnection;
@@ -88,12 +88,17 @@ async fn a_value_comes_with_the_file_that_shows_it() {
         "and leaves no file"
     );
     // A value without a file has none.
-    operator.post_form(&report, &typed).await;
-    let other = place.replace(
-        place.split('/').nth(4).unwrap(),
-        "01900000-0000-7000-8000-000000000000",
-    );
-    assert_eq!(operator.get(&other).await.status, 404);
+    let sent = operator.post_form(&report, &typed).await;
+    assert_eq!(sent.status, 303, "{}", sent.text());
+    let ids: Vec<uuid::Uuid> = indicator_claim::table
+        .order(indicator_claim::id)
+        .select(indicator_claim::id)
+        .load(&mut app.db.connect_superuser())
+        .unwrap();
+    let of = |id: uuid::Uuid| format!("{report}/{id}/file");
+    assert_eq!((ids.len(), of(ids[0])), (2, place));
+    assert_eq!(operator.get(&of(ids[1])).await.status, 404);
+    assert_eq!(operator.get(&of(uuid::Uuid::now_v7())).await.status, 404);
 }
 
 #[tokio::test]
@@ -122,11 +127,23 @@ async fn what_was_typed_stays_when_the_file_or_the_form_is_wrong() {
     let sent = operator.upload(&report, &wrong, &[("file", "")]).await;
     assert_eq!(sent.status, 303, "{}", sent.text());
     assert_eq!(files(&app), 1);
-    let large = "x".repeat((16 << 20) + 1);
+    let large = "x".repeat(16_000_001);
     let page = operator
         .upload(&report, &wrong[..2], &[("file", &large)])
         .await;
-    assert_eq!(page.status, 413);
+    assert_eq!(page.status, 422);
+    assert!(
+        page.says("This file has more than 16 MB"),
+        "{}",
+        page.text()
+    );
+    assert_eq!(page.given(&report, "evidence"), "kept as typed");
+    assert_eq!(files(&app), 1, "and what had come of it is dropped");
+    let endless = "x".repeat(32_100_000);
+    let page = operator
+        .upload(&report, &wrong[..2], &[("file", &endless)])
+        .await;
+    assert_eq!(page.status, 413, "nobody waits for its end");
     let long = "x".repeat(2_001);
     let wordy = [wrong[0], ("evidence", long.as_str())];
     let page = operator.upload(&report, &wordy, &[("file", SHOWN)]).await;

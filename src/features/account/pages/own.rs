@@ -318,6 +318,7 @@ pub async fn parked(services: Data<Services>, signed: Signed, id: Path<Uuid>) ->
         path: form.path,
         page: form.page,
         fields: form.fields,
+        files: form.files,
         key: form.key,
         expires_at: form.expires_at,
     })

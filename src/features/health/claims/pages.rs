@@ -14,7 +14,7 @@ use crate::foundation::audit::{Event, FormKey, Subject};
 use crate::foundation::auth::{Permission, Signed};
 use crate::foundation::files::FileId;
 use crate::foundation::files::evidence::{self, FIELD};
-use crate::foundation::files::upload::{self, Accept, Parts, Upload};
+use crate::foundation::files::upload::{self, Accept, NoFile, Parts, Upload};
 use crate::foundation::web::{
     self, Chrome, Form, Nav, Problems, block, page, page_with, see_other,
 };
@@ -152,7 +152,7 @@ fn take(
         Err(problems) => (StatusCode::UNPROCESSABLE_ENTITY, problems),
     };
     sent.discard(services)?;
-    if sent.file(FIELD).is_some() {
+    if sent.file(FIELD).is_ok() {
         problems.add(FIELD, "Choose the file again: no page can do that for you.");
     }
     show(services, signed, id, typed, problems).map(|view| Some((status, view)))
@@ -201,7 +201,14 @@ fn read(
         problems.add("sha256", why);
         None
     });
-    let file = sent.file(FIELD).map(|file| file.stored.clone());
+    let file = match sent.file(FIELD) {
+        Ok(file) => Some(file.stored.clone()),
+        Err(NoFile::NotChosen) => None,
+        Err(why) => {
+            problems.add(FIELD, why.to_string());
+            None
+        }
+    };
     if let (Some(file), Some(said)) = (&file, &sha256)
         && hex::encode(file.sha256) != *said
     {
