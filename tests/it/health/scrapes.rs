@@ -318,7 +318,7 @@ async fn values_are_summed_up_in_steps_and_dropped_in_time() {
         (390.0, 40, 200.0),
         "sums outlive what they were made of"
     );
-    ground.app.advance(TimeDelta::days(30));
+    ground.app.advance(TimeDelta::days(34));
     actions::tidy(services).unwrap();
     assert_eq!(
         (ground.count("series_step"), ground.count("series")),
