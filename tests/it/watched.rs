@@ -15,6 +15,7 @@ use signalbox::foundation::Services;
 use signalbox::foundation::config::{Mode, SupervisorConfig};
 use signalbox::foundation::db::{self, Db, PoolKind};
 use signalbox::foundation::kernel::Secret;
+use tempfile::TempDir;
 
 use crate::notify::receivers::{Habit, Receiver};
 use crate::packs::{SMALL, apply};
@@ -179,8 +180,8 @@ async fn the_supervisor_is_told_of_the_start_the_life_and_the_end() {
     assert_eq!(last.unwrap(), "STOPPING=1");
 }
 
-#[tokio::test]
-async fn the_watchdog_is_given_nothing_while_something_stands_still() {
+/// With where the supervisor listens, and the folder in which that is.
+async fn supervised_app() -> (TestApp, UnixDatagram, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("notify");
     let mut socket = None;
@@ -188,7 +189,12 @@ async fn the_watchdog_is_given_nothing_while_something_stands_still() {
         socket = Some(supervised(services, &path, Duration::from_mins(1)));
     })
     .await;
-    let socket = socket.unwrap();
+    (app, socket.unwrap(), folder)
+}
+
+#[tokio::test]
+async fn the_watchdog_is_given_nothing_while_something_stands_still() {
+    let (app, socket, _folder) = supervised_app().await;
     apply(&app, SMALL);
     assert!(!supervisor::turn(&app.services).unwrap());
     socket.set_nonblocking(true).unwrap();
@@ -202,13 +208,7 @@ async fn the_watchdog_is_given_nothing_while_something_stands_still() {
 /// What a new start does not mend keeps nothing back, and what it may mend does.
 #[tokio::test]
 async fn the_watchdog_tells_a_database_that_is_away_from_one_that_we_hold_up() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("notify");
-    let mut socket = None;
-    let app = TestApp::start_with(|services| {
-        socket = Some(supervised(services, &path, Duration::from_mins(1)));
-    })
-    .await;
+    let (app, _socket, _folder) = supervised_app().await;
     let nowhere = Secret::new("postgres://nobody:none@127.0.0.1:1/none".to_owned());
     let away = Services {
         db: Db::new(&nowhere, app.services.config.database.pools),

@@ -87,6 +87,7 @@ impl Choice {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::features::upkeep::actions::LEAST_AGE;
 
     #[test]
     fn a_choice_leads_back_to_itself() {
@@ -109,6 +110,12 @@ mod tests {
             assert_eq!((choice.way, choice.hours), ("done", 24), "{way:?}");
             assert_eq!(choice.kind, None);
         }
+    }
+
+    #[test]
+    fn the_least_age_is_the_first_of_those_to_choose() {
+        assert_eq!(Duration::hours(AGES[0].0), LEAST_AGE);
+        assert!(AGES.is_sorted());
     }
 
     #[test]
