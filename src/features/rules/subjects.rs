@@ -9,24 +9,6 @@ use crate::features::packs::store as packs;
 use crate::foundation::db::{self, Conn};
 use crate::foundation::kernel::{PlatformId, Scope};
 
-/// What a source leads to: a kind of thing and its name.
-const fn read(on: &Source) -> Option<(&'static str, &String)> {
-    Some(match on {
-        Source::Heartbeat(slug) => ("heartbeat", slug),
-        Source::Connector(slug) => ("connector", slug),
-        Source::Log(of) => ("log", &of.source),
-        Source::BurnRate(slug) => ("slo", slug),
-        Source::State(slug) | Source::Latency(slug) => ("probe", slug),
-        Source::Measure(of) => ("probe", &of.probe),
-        Source::Metric(of) => ("probe", &of.scrape),
-        Source::Rate(of) | Source::Increase(of) => ("probe", &of.scrape),
-        Source::Share(of) => ("probe", &of.scrape),
-        Source::Quantile(of) => ("probe", &of.scrape),
-        Source::Absence(of) => ("probe", &of.scrape),
-        Source::Indicator(_) | Source::Age(_) | Source::Event(_) => return None,
-    })
-}
-
 /// The services of everything that rules read.
 pub struct Subjects {
     services: HashMap<(PlatformId, String), (ItemId, String)>,
@@ -48,7 +30,7 @@ impl Subjects {
         let calls = packs::live_within::<Connector>(conn, scope)?.into_iter();
         let calls = calls.map(|it| ((it.platform, "connector", it.slug), it.spec.service));
         let logs = packs::live_within::<LogSource>(conn, scope)?.into_iter();
-        let logs = logs.map(|it| ((it.platform, "log", it.slug), it.spec.service));
+        let logs = logs.map(|it| ((it.platform, "log_source", it.slug), it.spec.service));
         let others = beats.chain(calls).chain(logs);
         of.extend(others.filter_map(|(key, service)| Some((key, service?))));
         Ok(Self {
@@ -62,8 +44,8 @@ impl Subjects {
 
     /// The service that a rule of a platform is about, with its name.
     pub fn service(&self, platform: PlatformId, on: &Source) -> Option<&(ItemId, String)> {
-        let (kind, slug) = read(on)?;
-        let service = self.of.get(&(platform, kind, slug.clone()))?;
+        let (kind, slug) = on.reads()?;
+        let service = self.of.get(&(platform, kind, slug.to_owned()))?;
         self.services.get(&(platform, service.clone()))
     }
 }

@@ -80,7 +80,7 @@ impl<'s> Causes<'s> {
 
     /// Whether something that a rule reads is worse sooner than it was.
     fn is_pressed(&self, on: &Source) -> bool {
-        let mut reads: Vec<(&str, &str)> = read(on).into_iter().collect();
+        let mut reads: Vec<(&str, &str)> = on.reads().into_iter().collect();
         let target = match on {
             Source::BurnRate(slug) => one::<Slo>(self.after, "slo", slug),
             _ => None,
@@ -163,20 +163,9 @@ fn all<T: DeserializeOwned>(specs: &Specs, kind: &str) -> Vec<T> {
         .collect()
 }
 
-/// What a source leads to: a kind of thing and its name.
-fn read(on: &Source) -> Option<(&'static str, &str)> {
-    match on {
-        Source::Heartbeat(slug) => Some(("heartbeat", slug)),
-        Source::Connector(slug) => Some(("connector", slug)),
-        Source::Log(of) => Some(("log_source", &of.source)),
-        Source::BurnRate(slug) => Some(("slo", slug)),
-        on => on.probe().map(|probe| ("probe", probe)),
-    }
-}
-
 /// The service that a rule on this is about.
 fn service(specs: &Specs, on: &Source) -> Option<String> {
-    let (kind, slug) = read(on)?;
+    let (kind, slug) = on.reads()?;
     let spec = specs.get(&(kind.to_owned(), slug.to_owned()))?;
     spec.get("service")?.as_str().map(str::to_owned)
 }

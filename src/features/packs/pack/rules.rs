@@ -105,6 +105,18 @@ pub enum Source {
 }
 
 impl Source {
+    /// The thing with a service that it reads, if it reads one: its kind and its name.
+    #[must_use]
+    pub fn reads(&self) -> Option<(&'static str, &str)> {
+        match self {
+            Self::Heartbeat(slug) => Some(("heartbeat", slug)),
+            Self::Connector(slug) => Some(("connector", slug)),
+            Self::Log(of) => Some(("log_source", &of.source)),
+            Self::BurnRate(slug) => Some(("slo", slug)),
+            on => on.probe().map(|probe| ("probe", probe)),
+        }
+    }
+
     /// The probe that it reads, if it reads one.
     #[must_use]
     pub fn probe(&self) -> Option<&str> {
